@@ -1,0 +1,8 @@
+"""Train a Keras ResNet on MNIST-shaped data, ship it, and prove what was shipped."""
+
+import os
+
+# TensorFlow reads this once, when it is first imported, wherever that happens.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+__version__ = "0.1.0"

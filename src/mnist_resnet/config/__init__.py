@@ -1,0 +1,44 @@
+"""Typed, validated parameters; imports nothing else of this package."""
+
+from mnist_resnet.config.parameters import (
+    DataParameters,
+    Dataset,
+    DebianSource,
+    EvaluationParameters,
+    ExportParameters,
+    HttpsSource,
+    IdxFile,
+    IdxFiles,
+    LatencyParameters,
+    ModelParameters,
+    NamespaceParameters,
+    NpmSource,
+    Parameters,
+    PreprocessingParameters,
+    Source,
+    TrackingParameters,
+    TrainingParameters,
+)
+from mnist_resnet.config.validation import ConfigurationError, validate_parameters
+
+__all__ = [
+    "ConfigurationError",
+    "DataParameters",
+    "Dataset",
+    "DebianSource",
+    "EvaluationParameters",
+    "ExportParameters",
+    "HttpsSource",
+    "IdxFile",
+    "IdxFiles",
+    "LatencyParameters",
+    "ModelParameters",
+    "NamespaceParameters",
+    "NpmSource",
+    "Parameters",
+    "PreprocessingParameters",
+    "Source",
+    "TrackingParameters",
+    "TrainingParameters",
+    "validate_parameters",
+]

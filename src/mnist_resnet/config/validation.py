@@ -1,0 +1,94 @@
+"""Checks of a whole configuration before any work starts."""
+
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from mnist_resnet.config import parameters as types
+from mnist_resnet.config.parameters import Dataset, NamespaceParameters, Parameters
+from mnist_resnet.errors import UserError
+
+_SHARED = {"recipe", "datasets", "tracking"}
+
+
+class ConfigurationError(UserError, ValueError):
+    """Parameters that cannot be used: the message names each key, its value and the remedy."""
+
+
+def validate_parameters(raw: dict[str, Any]) -> Parameters:
+    """Check a whole configuration before any work starts.
+
+    Args:
+        raw: The merged parameters as Kedro loads them: ``recipe``, ``datasets``, ``tracking`` and
+            one key for each namespace.
+
+    Returns:
+        The typed parameters.
+
+    Raises:
+        ConfigurationError: If a key is missing or unknown, or a value is of the wrong type,
+            outside its range or impossible together with another; all faults are listed.
+    """
+    shared = {key: value for key, value in raw.items() if key in _SHARED}
+    namespaces = {key: value for key, value in raw.items() if key not in _SHARED}
+    try:
+        parameters = TypeAdapter(Parameters).validate_python({**shared, "namespaces": namespaces})
+    except ValidationError as error:
+        raise _refusal([_describe(fault) for fault in error.errors()]) from None
+    if faults := _impossible_combinations(parameters):
+        raise _refusal(faults)
+    return parameters
+
+
+def _refusal(faults: list[str]) -> ConfigurationError:
+    return ConfigurationError("\n- ".join(["These parameters cannot be used:", *faults]))
+
+
+def _describe(fault: Any) -> str:
+    path = [str(part) for part in fault["loc"] if part not in {"namespaces", "https", "npm", "debian"}]
+    key = ".".join(path)
+    if fault["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+        near = get_close_matches(path[-1], _known_keys(), n=1)
+        hint = f"did you mean '{near[0]}'?" if near else "remove it, or correct its name."
+        return f"{key}: unknown key, value {fault['input']!r}; {hint}"
+    if fault["type"] in {"missing", "missing_argument"}:
+        return f"{key}: missing; state it in conf/base/parameters.yml or the recipe's."
+    return f"{key}: received {fault['input']!r}. {fault['msg']}."
+
+
+def _known_keys() -> list[str]:
+    described = [kind for kind in vars(types).values() if is_dataclass(kind)]
+    return sorted({field.name for kind in described for field in fields(kind)})
+
+
+def _impossible_combinations(parameters: Parameters) -> list[str]:
+    known, used = set(parameters.datasets), set(parameters.namespaces)
+    faults = [f"{name}: no such data set; add it to conf/base/datasets.yml." for name in sorted(used - known)]
+    faults += [f"{name}: missing; add its parameters to conf/base/parameters.yml." for name in sorted(known - used)]
+    for name in sorted(known & used):
+        faults += _unfitting(name, parameters.datasets[name], parameters.namespaces[name])
+    return faults
+
+
+def _unfitting(namespace: str, dataset: Dataset, parameters: NamespaceParameters) -> list[str]:
+    image, target, faults = dataset.image_size, parameters.preprocessing.size, []
+    pads = parameters.preprocessing.method == "pad"
+    if pads and (target[0] < image[0] or target[1] < image[1]):
+        faults.append(
+            f"{namespace}.preprocessing.size: received {list(target)}, but padding cannot shrink images of "
+            f"{list(image)} pixels; choose at least {list(image)}, or method: resize."
+        )
+    if parameters.training.max_shift >= min(image):
+        faults.append(
+            f"{namespace}.training.max_shift: received {parameters.training.max_shift}, which moves images of "
+            f"{list(image)} pixels out of sight; choose less than {min(image)}."
+        )
+    limit, classes = parameters.data.training_images, len(dataset.class_names)
+    if limit is not None and int(limit * parameters.data.validation_fraction) < classes:
+        faults.append(
+            f"{namespace}.data.training_images: received {limit}, which leaves fewer validation images than "
+            f"the {classes} classes; raise it, or validation_fraction."
+        )
+    return faults

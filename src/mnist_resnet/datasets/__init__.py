@@ -1,0 +1,29 @@
+"""Kedro datasets: how each artifact is stored whole, loaded, and previewed in kedro-viz."""
+
+from mnist_resnet.datasets.base import ArtifactDataset
+from mnist_resnet.datasets.data import (
+    ArrayDataset,
+    FolderDataset,
+    IdxDataset,
+    JsonDataset,
+    TextDataset,
+)
+from mnist_resnet.datasets.figure import FigureDataset
+from mnist_resnet.datasets.models import (
+    KerasModelDataset,
+    OnnxDataset,
+    SavedModelDataset,
+)
+
+__all__ = [
+    "ArrayDataset",
+    "ArtifactDataset",
+    "FigureDataset",
+    "FolderDataset",
+    "IdxDataset",
+    "JsonDataset",
+    "KerasModelDataset",
+    "OnnxDataset",
+    "SavedModelDataset",
+    "TextDataset",
+]

@@ -1,0 +1,85 @@
+"""Images, labels, arrays, numbers and texts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets._typing import JSONPreview
+
+from mnist_resnet.data.idx import UInt8Array, encode, parse
+from mnist_resnet.datasets.base import ArtifactDataset
+
+
+class FolderDataset(AbstractDataset[None, Path]):
+    """The path of a folder, whether or not it exists; nothing is ever saved through it."""
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self.path = Path(filepath)
+        self.metadata = metadata
+
+    def load(self) -> Path:
+        """The folder's path."""
+        return self.path
+
+    def save(self, data: None) -> None:
+        """Refuse: a folder is written through the datasets of its files."""
+        raise DatasetError(f"{self.path} is only read from")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self.path)}
+
+
+class IdxDataset(ArtifactDataset[UInt8Array]):
+    """An IDX file as published: images (images, height, width) or labels (images,), uint8."""
+
+    def _read(self, path: Path) -> UInt8Array:
+        return parse(path.read_bytes())
+
+    def _write(self, path: Path, data: UInt8Array) -> None:
+        path.write_bytes(encode(data))
+
+    def _verify(self, path: Path, data: UInt8Array) -> None:
+        if not np.array_equal(self._read(path), data):
+            raise DatasetError(f"{path} does not hold what was written to it")
+
+
+class ArrayDataset(ArtifactDataset[npt.NDArray[Any]]):
+    """An array as ``.npy``, mapped into memory on load and never unpickled."""
+
+    def _read(self, path: Path) -> npt.NDArray[Any]:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+    def _write(self, path: Path, data: npt.NDArray[Any]) -> None:
+        with path.open("wb") as file:
+            np.save(file, data, allow_pickle=False)
+
+    def _verify(self, path: Path, data: npt.NDArray[Any]) -> None:
+        if not np.array_equal(self._read(path), data):
+            raise DatasetError(f"{path} does not hold what was written to it")
+
+
+class JsonDataset(ArtifactDataset[Any]):
+    """Plain values as JSON."""
+
+    def _read(self, path: Path) -> Any:
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def _write(self, path: Path, data: Any) -> None:
+        path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def preview(self) -> JSONPreview:
+        """The content, for kedro-viz."""
+        return JSONPreview(json.dumps(self.load()))
+
+
+class TextDataset(ArtifactDataset[str]):
+    """A text in UTF-8, such as a Markdown report."""
+
+    def _read(self, path: Path) -> str:
+        return path.read_text(encoding="utf-8")
+
+    def _write(self, path: Path, data: str) -> None:
+        path.write_text(data, encoding="utf-8")

@@ -1,0 +1,40 @@
+"""Matplotlib figures as PNG files."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from kedro.io import DatasetError
+from kedro_datasets._typing import ImagePreview
+
+from mnist_resnet.datasets.base import ArtifactDataset
+
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+class FigureDataset(ArtifactDataset[Any]):
+    """A figure: saved from Matplotlib, loaded as the bytes of its PNG file.
+
+    Args:
+        filepath: Where it is stored.
+        dots_per_inch: Resolution.
+        metadata: For kedro-viz and for tracking.
+    """
+
+    def __init__(self, *, filepath: str, dots_per_inch: int = 120, metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self.dots_per_inch = dots_per_inch
+
+    def preview(self) -> ImagePreview:
+        """The picture, for kedro-viz."""
+        return ImagePreview(base64.b64encode(self.load()).decode())
+
+    def _read(self, path: Path) -> bytes:
+        content = path.read_bytes()
+        if not content.startswith(_PNG_MAGIC):
+            raise DatasetError(f"{path} is not a PNG file")
+        return content
+
+    def _write(self, path: Path, data: Any) -> None:
+        # Without the software's name and version, equal pictures are equal files.
+        data.savefig(path, format="png", dpi=self.dots_per_inch, metadata={"Software": None})

@@ -1,0 +1,51 @@
+"""The trained model in its three forms."""
+
+from pathlib import Path
+from typing import Any
+
+from kedro.io import DatasetError
+
+from mnist_resnet.artifacts import read_files, write_files
+from mnist_resnet.datasets.base import ArtifactDataset
+
+
+class KerasModelDataset(ArtifactDataset[Any]):
+    """A Keras model as ``.keras``, loaded in safe mode."""
+
+    def _read(self, path: Path) -> Any:
+        import mnist_resnet.models.normalization  # noqa: F401  # registers the layer that the file names
+        from mnist_resnet.backend import keras
+
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+    def _write(self, path: Path, data: Any) -> None:
+        data.save(path)
+
+
+class SavedModelDataset(ArtifactDataset[dict[str, bytes]]):
+    """A TensorFlow SavedModel: its files by relative name."""
+
+    def _read(self, path: Path) -> dict[str, bytes]:
+        return read_files(path)
+
+    def _write(self, path: Path, data: dict[str, bytes]) -> None:
+        write_files(path, data)
+
+    def _verify(self, path: Path, data: dict[str, bytes]) -> None:
+        if self._read(path) != data:
+            raise DatasetError(f"{path} does not hold what was written to it")
+
+
+class OnnxDataset(ArtifactDataset[bytes]):
+    """An ONNX file, checked on save."""
+
+    def _read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    def _write(self, path: Path, data: bytes) -> None:
+        path.write_bytes(data)
+
+    def _verify(self, path: Path, data: bytes) -> None:
+        import onnx
+
+        onnx.checker.check_model(self._read(path))

@@ -1,0 +1,1 @@
+"""The judge of exported files: onnxruntime and numpy only, no TensorFlow and no Keras."""

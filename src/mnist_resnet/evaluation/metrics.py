@@ -1,0 +1,75 @@
+"""How good a classifier's probabilities are, given the true labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class ClassMetrics:
+    """One class: precision, recall and F1 in 0 to 1, and how many images truly belong to it."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """All classes: accuracy in 0 to 1, cross-entropy loss in nats, and each class by its name."""
+
+    images: int
+    accuracy: float
+    loss: float
+    per_class: dict[str, ClassMetrics]
+
+
+def measure(
+    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], class_names: Sequence[str]
+) -> Metrics:
+    """Compare probabilities with true labels.
+
+    Args:
+        probabilities: float32 (images, classes).
+        labels: uint8 (images,).
+        class_names: The classes in label order.
+    """
+    from sklearn.metrics import (
+        accuracy_score,
+        log_loss,
+        precision_recall_fscore_support,
+    )
+
+    classes, predicted = range(len(class_names)), probabilities.argmax(axis=1)
+    normalized = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
+    per_class = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0.0)
+    return Metrics(
+        images=len(labels),
+        accuracy=float(accuracy_score(labels, predicted)),
+        loss=float(log_loss(labels, normalized, labels=classes)),
+        per_class={
+            name: ClassMetrics(float(precision), float(recall), float(f1), int(support))
+            for name, precision, recall, f1, support in zip(class_names, *per_class, strict=True)
+        },
+    )
+
+
+def confusion(
+    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], classes: int
+) -> npt.NDArray[np.int64]:
+    """How often each true class (row) was taken for each class (column): (classes, classes)."""
+    from sklearn.metrics import confusion_matrix
+
+    return np.asarray(confusion_matrix(labels, probabilities.argmax(axis=1), labels=range(classes)))
+
+
+def most_confident_mistakes(
+    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], count: int
+) -> npt.NDArray[np.int64]:
+    """The indices of up to ``count`` wrong predictions, the most confident first."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
+    return wrong[order][:count]

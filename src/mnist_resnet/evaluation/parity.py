@@ -1,0 +1,51 @@
+"""Whether two forms of one model give the same probabilities."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_resnet.errors import UserError
+
+
+class ParityError(UserError, RuntimeError):
+    """An exported model that does not agree with the trained one."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How closely two models agree on the same images.
+
+    Attributes:
+        max_abs_diff: The largest difference of two probabilities.
+        argmax_agreement: Share of the images with the same most probable class, in 0 to 1.
+    """
+
+    max_abs_diff: float
+    argmax_agreement: float
+
+    def require(self, tolerance: float, what: str) -> None:
+        """Refuse a disagreement.
+
+        Raises:
+            ParityError: If a probability differs by more than ``tolerance``, or a class differs.
+        """
+        if not self.max_abs_diff <= tolerance or self.argmax_agreement < 1:
+            raise ParityError(
+                f"{what} does not agree with the trained model: probabilities differ by up to "
+                f"{self.max_abs_diff:.2e} (export.parity_tolerance is {tolerance:.2e}) and "
+                f"{self.argmax_agreement:.4%} of the classes are the same; nothing was published"
+            )
+
+
+def compare(reference: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> Parity:
+    """Compare two arrays of probabilities, each float32 (images, classes)."""
+    if reference.shape != other.shape:
+        raise ParityError(f"probabilities of shape {other.shape} cannot be compared with {reference.shape}")
+    same = reference.argmax(axis=1) == other.argmax(axis=1)
+    return Parity(float(np.abs(reference - other).max()), float(same.mean()))
+
+
+def worst(parities: list[Parity]) -> Parity:
+    """The worst difference and the worst agreement among several comparisons."""
+    return Parity(max(parity.max_abs_diff for parity in parities), min(parity.argmax_agreement for parity in parities))

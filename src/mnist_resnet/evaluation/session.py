@@ -1,0 +1,119 @@
+"""onnxruntime sessions: which provider was asked for, which one was got."""
+
+import ctypes
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_resnet.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+CPU_PROVIDER, CUDA_PROVIDER = "CPUExecutionProvider", "CUDAExecutionProvider"
+_ERRORS_ONLY = 3
+
+
+class ProviderError(UserError, RuntimeError):
+    """The provider that was required is not to be had."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """An ONNX classifier, loaded.
+
+    Attributes:
+        inference: The onnxruntime session.
+        providers_asked: In order of preference.
+        provider: The one that runs the model.
+    """
+
+    inference: Any
+    providers_asked: tuple[str, ...]
+    provider: str
+
+    def probabilities(self, images: npt.NDArray[np.uint8], batch_size: int) -> npt.NDArray[np.float32]:
+        """Classify images in batches.
+
+        Args:
+            images: uint8 (images, height, width).
+            batch_size: Images in a call; the last call may have fewer.
+
+        Returns:
+            float32 (images, classes).
+        """
+        starts = range(0, len(images), batch_size)
+        return np.concatenate([self.run(np.asarray(images[start : start + batch_size])) for start in starts])
+
+    def run(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Classify one batch in one call."""
+        (outputs,) = self.inference.run(None, {self.inference.get_inputs()[0].name: batch})
+        return np.asarray(outputs)
+
+
+def open_session(model: bytes, providers: Sequence[str], require_gpu: bool = False) -> Session:
+    """Load an ONNX model with the first provider that this machine can run.
+
+    Args:
+        model: The ONNX file's content.
+        providers: onnxruntime provider names, in order of preference.
+        require_gpu: Refuse to fall back to the CPU.
+
+    Raises:
+        ProviderError: If none of the providers can be had, or ``require_gpu`` is set and the CPU
+            would run the model.
+    """
+    import onnxruntime
+
+    _check_names(providers, onnxruntime.get_available_providers())
+    # Asking for CUDA where it cannot load prints alarming lines and falls back silently.
+    usable = [name for name in providers if name != CUDA_PROVIDER or _cuda_loads()]
+    if not usable:
+        raise ProviderError(
+            f"evaluation.providers: none of {list(providers)} can be loaded here; add '{CPU_PROVIDER}', or install "
+            "the gpu extra on a machine with an NVIDIA driver"
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    inference = onnxruntime.InferenceSession(model, options, providers=usable)
+    session = Session(inference, tuple(providers), inference.get_providers()[0])
+    _announce(session, require_gpu)
+    return session
+
+
+def _check_names(providers: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in providers if name not in known]
+    if unknown:
+        raise ProviderError(f"evaluation.providers: received {unknown}; this onnxruntime knows {list(known)}")
+
+
+@cache
+def _cuda_loads() -> bool:
+    import onnxruntime
+
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    onnxruntime.preload_dlls()
+    return True
+
+
+def _announce(session: Session, require_gpu: bool) -> None:
+    wanted = session.providers_asked[0]
+    if session.provider == CPU_PROVIDER and require_gpu:
+        raise ProviderError(
+            f"evaluation.require_gpu is true, but {session.provider} would run the model (asked for: "
+            f"{', '.join(session.providers_asked)}); install the gpu extra and an NVIDIA driver, or set it to false"
+        )
+    if session.provider != wanted:
+        _say_once(f"onnxruntime uses {session.provider}: {wanted} cannot be loaded here")
+
+
+@cache
+def _say_once(message: str) -> None:
+    logger.info(message)

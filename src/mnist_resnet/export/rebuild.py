@@ -1,0 +1,31 @@
+"""The trained network as it is exported: built anew in float32, with the trained weights."""
+
+import keras
+
+from mnist_resnet.config import Dataset, ModelParameters
+from mnist_resnet.models.resnet import build_network
+from mnist_resnet.preprocessing import Preprocessing
+
+
+def rebuild(
+    trained: keras.Model, parameters: ModelParameters, preprocessing: Preprocessing, dataset: Dataset
+) -> keras.Model:
+    """Build the network under float32 and copy the weights of a trained one.
+
+    A model that was trained in mixed precision exports operations that onnxruntime refuses on a CPU.
+
+    Args:
+        trained: From ``build_network`` with the same arguments, under any precision.
+        parameters: The network's.
+        preprocessing: Fixed on the training images.
+        dataset: For the raw image size and the number of classes.
+    """
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        network = build_network(parameters, preprocessing, dataset.image_size, len(dataset.class_names))
+    finally:
+        keras.config.set_dtype_policy(before)
+    network.set_weights(trained.get_weights())
+    network.trainable = False
+    return network

@@ -1,0 +1,62 @@
+"""The network as a TensorFlow SavedModel that answers raw images."""
+
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from mnist_resnet.artifacts import read_files, write_files
+from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
+
+SIGNATURE = "serving_default"
+
+
+def image_signature(network: keras.Model) -> tf.TensorSpec:
+    """The input of an exported network: uint8 ``image`` (any number of images, height, width)."""
+    return tf.TensorSpec((None, *network.input_shape[1:]), tf.uint8, name=INPUT_NAME)
+
+
+def to_savedmodel(network: keras.Model) -> dict[str, bytes]:
+    """Export a network as a SavedModel whose ``serving_default`` takes raw uint8 images.
+
+    Args:
+        network: In float32; see ``rebuild``.
+
+    Returns:
+        The SavedModel's files by relative name.
+    """
+    archive = keras.export.ExportArchive()
+    archive.track(network)
+    archive.add_endpoint(
+        "serve",
+        lambda image: {OUTPUT_NAME: network(image, training=False)},
+        input_signature=[image_signature(network)],
+    )
+    with tempfile.TemporaryDirectory(prefix="mnist_resnet.") as folder:
+        archive.write_out(folder, verbose=False)
+        return read_files(Path(folder))
+
+
+def savedmodel_probabilities(
+    files: dict[str, bytes], images: npt.NDArray[np.uint8], batch_size: int
+) -> npt.NDArray[np.float32]:
+    """Load a SavedModel as a user would, and classify images on the CPU.
+
+    Args:
+        files: As from ``to_savedmodel``.
+        images: uint8 (images, height, width).
+        batch_size: Images in a call.
+
+    Returns:
+        float32 (images, classes).
+    """
+    with tempfile.TemporaryDirectory(prefix="mnist_resnet.") as folder, tf.device("/CPU:0"):
+        write_files(Path(folder), files)
+        loaded = tf.saved_model.load(folder)
+        answer = loaded.signatures[SIGNATURE]
+        batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+        outputs = [answer(**{INPUT_NAME: tf.constant(batch)})[OUTPUT_NAME].numpy() for batch in batches]
+    return np.concatenate(outputs)

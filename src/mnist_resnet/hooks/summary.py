@@ -1,0 +1,89 @@
+"""The table that closes a run."""
+
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from mnist_resnet.hooks.tracking import TrackingHooks
+
+
+class SummaryHooks:
+    """Time the stages, and print what a run came to.
+
+    Args:
+        tracking: Says where the run was recorded.
+    """
+
+    def __init__(self, tracking: TrackingHooks) -> None:
+        self._tracking = tracking
+        self._project = Path()
+        self._started: dict[str, float] = {}
+        self._seconds: dict[tuple[str, str], float] = defaultdict(float)
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Note the project's folder, to show paths relative to it."""
+        self._project = context.project_path
+        self._seconds.clear()
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Start the node's clock."""
+        self._started[node.name] = time.perf_counter()
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """Add the node's time to its stage."""
+        for stage in node.tags:
+            self._seconds[node.namespace or "", stage] += time.perf_counter() - self._started[node.name]
+
+    @hook_impl
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Print the table."""
+        namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
+        evaluated = [name for name in namespaces if f"{name}.evaluation" in pipeline.all_outputs()]
+        _print(
+            [self._row(name, catalog if name in evaluated else None) for name in namespaces],
+            self._notes(evaluated, catalog),
+        )
+
+    def _row(self, namespace: str, catalog: DataCatalog | None) -> list[str]:
+        seconds = {stage: spent for (name, stage), spent in self._seconds.items() if name == namespace}
+        times = ", ".join(f"{stage} {spent:.0f} s" for stage, spent in seconds.items()) or "nothing to do"
+        if catalog is None:
+            return [namespace, "–", "–", "–", times]
+        fp32: dict[str, Any] = catalog.load(f"{namespace}.evaluation")["variants"]["fp32"]
+        parity = fp32["parity"]
+        return [
+            namespace,
+            f"{fp32['accuracy']:.4f}",
+            fp32["provider"].removesuffix("ExecutionProvider"),
+            f"≤ {max(parity['onnx_max_abs_diff'], parity['savedmodel_max_abs_diff']):.0e}",
+            times,
+        ]
+
+    def _notes(self, evaluated: list[str], catalog: DataCatalog) -> list[str]:
+        reports = [Path(str(catalog.get(f"{name}.report")._describe()["filepath"])) for name in evaluated]  # type: ignore[union-attr]
+        notes = [f"Report: {report.relative_to(self._project)}" for report in reports]
+        return notes + ([self._tracking.where] if self._tracking.where else [])
+
+
+def _print(rows: list[list[str]], notes: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    table = Table("data set", "test accuracy", "provider", "parity", "time in each stage", title="Summary")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+    for note in notes:
+        console.print(note, soft_wrap=True, highlight=False)

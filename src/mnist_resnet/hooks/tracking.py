@@ -1,0 +1,139 @@
+"""Every ``kedro run`` as one MLflow run.
+
+The catalog says what is logged: an entry's ``metadata.mlflow.as`` is ``artifact`` (its file),
+``metrics`` (its values, under the namespace) or ``model`` (a served ONNX model, with
+``input_example`` naming the entry whose first images illustrate it).
+"""
+
+import logging
+import subprocess
+import sys
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from mnist_resnet.artifacts import flatten
+from mnist_resnet.config import Parameters, validate_parameters
+from mnist_resnet.tracking.run import LoggedModel, Status, TrackedRun
+from mnist_resnet.training.events import EpochResult, listening
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLE_IMAGES = 2
+
+
+class TrackingHooks:
+    """Open the run before the pipeline, fill it from the catalog, close it with the true status."""
+
+    def __init__(self) -> None:
+        self._project = Path()
+        self._parameters: Parameters | None = None
+        self._catalog: DataCatalog | None = None
+        self._namespace = ""
+        self._run: TrackedRun | None = None
+        self._listening = ExitStack()
+        self.where = ""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Note where the project is and what is configured."""
+        self._project = context.project_path
+        self._parameters = validate_parameters(context.config_loader["parameters"])
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Open the run and log its parameters."""
+        self._catalog, self.where = catalog, ""
+        if self._parameters is None or not self._parameters.tracking.enabled:
+            return
+        namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
+        names = ",".join(run_params["pipeline_names"] or ["training"])
+        self._run = TrackedRun(
+            self._project,
+            self._parameters.tracking.experiment,
+            name=f"{self._parameters.recipe} {names}",
+            tags={"recipe": self._parameters.recipe, "pipelines": names, "namespaces": ",".join(namespaces)}
+            | {"command": " ".join(["kedro", *sys.argv[1:]])}
+            | _git_tags(self._project),
+            parameters=_flat_parameters(self._parameters, namespaces),
+        )
+        self._listening.enter_context(listening(self._log_epoch))
+        self.where = f"MLflow run: {self._run.run_id} in {self._run.uri} (see it with `mlflow ui`)"
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Note which data set the news of a training belongs to."""
+        self._namespace = node.namespace or ""
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Log what the catalog says is to be logged."""
+        if self._run is None or self._catalog is None:
+            return
+        dataset = self._catalog.get(dataset_name)
+        match ((getattr(dataset, "metadata", None) or {}).get("mlflow") or {}).get("as"):
+            case "artifact":
+                self._run.log_artifact(dataset.path, self._namespace)  # type: ignore[union-attr]
+            case "metrics":
+                self._run.log_metrics({f"{self._namespace}.{key}": value for key, value in data.items()})
+            case "model":
+                self._run.log_model(self._model(data, dataset.metadata["mlflow"]))  # type: ignore[union-attr]
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Close the run as finished."""
+        self._close("FINISHED")
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Close the run as failed."""
+        self._close("FAILED")
+
+    def _close(self, status: Status) -> None:
+        self._listening.close()
+        if self._run is not None:
+            self._run.close(status)
+        self._run = None
+
+    def _log_epoch(self, result: EpochResult) -> None:
+        assert self._run is not None
+        values = asdict(result)
+        step = values.pop("epoch")
+        self._run.log_metrics({f"{self._namespace}.{key}": value for key, value in values.items()}, step=step)
+
+    def _model(self, content: bytes, settings: dict[str, Any]) -> LoggedModel:
+        assert self._parameters is not None
+        assert self._catalog is not None
+        return LoggedModel(
+            name=self._namespace,
+            content=content,
+            input_example=self._catalog.load(settings["input_example"])[:_EXAMPLE_IMAGES],
+            classes=len(self._parameters.datasets[self._namespace].class_names),
+            providers=tuple(settings["providers"]),
+        )
+
+
+def _flat_parameters(parameters: Parameters, namespaces: list[str]) -> dict[str, Any]:
+    chosen = {name: asdict(parameters.namespaces[name]) for name in namespaces}
+    files = {name: asdict(parameters.datasets[name].files) for name in namespaces}
+    return flatten({"recipe": parameters.recipe, **chosen, "datasets": files})
+
+
+def _git_tags(project: Path) -> dict[str, str]:
+    """The commit and whether the tree differs from it; nothing outside a repository."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(project), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+    try:
+        return {"git_commit": git("rev-parse", "HEAD"), "git_dirty": str(bool(git("status", "--porcelain"))).lower()}
+    except (OSError, subprocess.SubprocessError):
+        return {}

@@ -1,0 +1,1 @@
+"""The four pipelines: thin wiring of catalog names over the library."""

@@ -1,0 +1,20 @@
+"""Types of values between nodes, for annotations.
+
+Kedro resolves a node's annotations at run time, to turn its parameters into typed objects. These
+names resolve without importing the heavy libraries that define them.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from keras import Model as Network
+    from matplotlib.figure import Figure
+else:
+    Network = Figure = Any
+
+Probabilities = npt.NDArray[np.float32]
+
+__all__ = ["Figure", "Network", "Probabilities"]

@@ -1,0 +1,39 @@
+"""The steps from split arrays to a trained model."""
+
+from dataclasses import asdict
+from typing import Any
+
+from mnist_resnet.config import Dataset, ModelParameters, TrainingParameters
+from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.data.split import Split
+from mnist_resnet.pipelines.annotations import Figure, Network
+from mnist_resnet.preprocessing import Preprocessing
+
+
+def train(
+    train_images: UInt8Array,
+    train_labels: UInt8Array,
+    validation_images: UInt8Array,
+    validation_labels: UInt8Array,
+    preprocessing: dict[str, Any],
+    dataset: Dataset,
+    model: ModelParameters,
+    training: TrainingParameters,
+) -> tuple[Network, list[dict[str, Any]]]:
+    """The trained network and one history entry for each epoch."""
+    from mnist_resnet.models.resnet import build_network
+    from mnist_resnet.training import fit
+    from mnist_resnet.training.runtime import runtime
+
+    split = Split(train_images, train_labels, validation_images, validation_labels)
+    with runtime(training):
+        network = build_network(model, Preprocessing(**preprocessing), dataset.image_size, len(dataset.class_names))
+        history = fit.train(network, split, training, dataset.title)
+    return network, [asdict(result) for result in history]
+
+
+def plot_learning_curves(history: list[dict[str, Any]], dataset: Dataset, recipe: str) -> Figure:
+    """Loss and accuracy over the epochs."""
+    from mnist_resnet.evaluation.plots import learning_curves
+
+    return learning_curves(history, f"{dataset.title}, learning curves ({recipe})")

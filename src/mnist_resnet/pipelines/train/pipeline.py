@@ -1,0 +1,27 @@
+"""Wiring of the train stage."""
+
+from kedro.pipeline import Node, Pipeline
+
+from mnist_resnet.pipelines.train.nodes import plot_learning_curves, train
+
+
+def create_pipeline() -> Pipeline:
+    """From split arrays to ``model`` and ``history``."""
+    arrays = ["train_images", "train_labels", "validation_images", "validation_labels"]
+    return Pipeline(
+        [
+            Node(
+                train,
+                [*arrays, "preprocessing", "params:dataset", "params:model", "params:training"],
+                ["model", "history"],
+                name="train",
+            ),
+            Node(
+                plot_learning_curves,
+                ["history", "params:dataset", "params:recipe"],
+                "learning_curves",
+                name="plot_learning_curves",
+            ),
+        ],
+        tags="train",
+    )

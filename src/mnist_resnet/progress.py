@@ -1,0 +1,75 @@
+"""Progress of long work: a live bar on a terminal, a plain line now and then elsewhere."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+class Advance(Protocol):
+    """How work says that it gets on."""
+
+    def __call__(self, amount: float, detail: str = "") -> None:
+        """Say that ``amount`` more is done; ``detail`` is shown beside the count."""
+
+
+@contextmanager
+def progress(description: str, total: float, unit: str) -> Iterator[Advance]:
+    """Show how far a piece of work is, how fast it goes and how long it will take.
+
+    Args:
+        description: What is being done.
+        total: How much there is to do, in ``unit``.
+        unit: What is counted, such as ``images`` or ``MB``.
+
+    Yields:
+        A function to call as work gets done.
+    """
+    with _bar(description, total, unit) if sys.stderr.isatty() else _lines(description, total, unit) as advance:
+        yield advance
+
+
+@contextmanager
+def _bar(description: str, total: float, unit: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn(f"{{task.completed:,.0f}}/{{task.total:,.0f}} {unit}"),
+        TextColumn("{task.fields[detail]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(description, total=total, detail="")
+
+        def advance(amount: float, detail: str = "") -> None:
+            bars.update(task, advance=amount, detail=detail)
+
+        yield advance
+
+
+@contextmanager
+def _lines(description: str, total: float, unit: str) -> Iterator[Advance]:
+    started = last_line = time.perf_counter()
+    done = 0.0
+
+    def advance(amount: float, detail: str = "") -> None:
+        nonlocal done, last_line
+        done += amount
+        now = time.perf_counter()
+        if now - last_line >= _SECONDS_BETWEEN_LINES:
+            last_line = now
+            remaining = (now - started) * (total / done - 1) if done else float("nan")
+            logger.info(
+                "%s: %s/%s %s, %s, %.0f s left", description, f"{done:,.0f}", f"{total:,.0f}", unit, detail, remaining
+            )
+
+    yield advance

@@ -1,0 +1,18 @@
+"""What Kedro needs to know of this project."""
+
+import warnings
+
+from mnist_resnet.hooks import HOOKS
+
+__all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
+
+# Kedro 1.7 calls a function that omegaconf 2.4 has renamed: nothing that a user could act on.
+warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated", UserWarning)
+
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "config_patterns": {"parameters": ["parameters*", "parameters*/**", "**/parameters*", "datasets*"]},
+    # A recipe states only what differs from base; without this it would replace whole namespaces.
+    "merge_strategy": {"parameters": "soft"},
+}

@@ -1,0 +1,134 @@
+"""The life of one MLflow run: opened, filled while work goes on, closed with the true status."""
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+logger = logging.getLogger(__name__)
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+_NOISY = ("alembic", "mlflow", "git.cmd")
+
+
+def tracking_uri(project: Path) -> str:
+    """Where runs are recorded: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the project's folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}"
+
+
+@dataclass(frozen=True)
+class LoggedModel:
+    """An ONNX classifier to log.
+
+    Attributes:
+        name: The model's name in MLflow.
+        content: The ONNX file.
+        input_example: uint8 (images, height, width).
+        classes: Number of classes.
+        providers: onnxruntime providers that a server of the model asks for.
+    """
+
+    name: str
+    content: bytes
+    input_example: npt.NDArray[np.uint8]
+    classes: int
+    providers: tuple[str, ...]
+
+
+class TrackedRun:
+    """An open MLflow run.
+
+    Args:
+        project: The project's folder, which holds the default store.
+        experiment: Created if there is none of that name.
+        name: The run's name.
+        tags: What the run is.
+        parameters: Flat; values are stored as text.
+    """
+
+    def __init__(
+        self, project: Path, experiment: str, name: str, tags: Mapping[str, str], parameters: Mapping[str, Any]
+    ) -> None:
+        for logger_name in _NOISY:
+            logging.getLogger(logger_name).setLevel(logging.WARNING)
+        import mlflow
+
+        self._mlflow = mlflow
+        self.uri = tracking_uri(project)
+        mlflow.set_tracking_uri(self.uri)
+        _select_experiment(experiment, project)
+        self.run_id: str = mlflow.start_run(run_name=name, tags=dict(tags)).info.run_id
+        mlflow.log_params(dict(parameters))
+        # MLflow's own handler, registered earlier and so called later, would mark the run FINISHED.
+        atexit.register(self._interrupted)
+        self._terminate = _exit_on_sigterm()
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Record figures, with the step they belong to."""
+        self._mlflow.log_metrics(dict(metrics), step=step)
+
+    def log_artifact(self, path: Path, folder: str) -> None:
+        """Record a file, or a folder with all it holds."""
+        log = self._mlflow.log_artifacts if path.is_dir() else self._mlflow.log_artifact
+        log(str(path), folder)
+
+    def log_model(self, model: LoggedModel) -> None:
+        """Record an ONNX model that ``mlflow models serve`` can answer raw images with."""
+        import onnx
+        from mlflow.models import ModelSignature
+        from mlflow.types import Schema, TensorSpec
+
+        image_size = model.input_example.shape[1:]
+        self._mlflow.onnx.log_model(
+            onnx.load_from_string(model.content),
+            name=model.name,
+            signature=ModelSignature(
+                Schema([TensorSpec(np.dtype(np.uint8), (-1, *image_size), "image")]),
+                Schema([TensorSpec(np.dtype(np.float32), (-1, model.classes), "probabilities")]),
+            ),
+            input_example={"image": np.asarray(model.input_example)},
+            pip_requirements=[f"{package}=={version(package)}" for package in ("mlflow", "onnx", "onnxruntime-gpu")],
+            onnx_execution_providers=list(model.providers),
+            save_as_external_data=False,
+        )
+
+    def close(self, status: Status) -> None:
+        """End the run; later calls do nothing."""
+        if self._mlflow.active_run() is None:
+            return
+        self._mlflow.end_run(status)
+        atexit.unregister(self._interrupted)
+        if self._terminate is not None:
+            signal.signal(signal.SIGTERM, self._terminate)
+
+    def _interrupted(self) -> None:
+        self.close("KILLED")
+        logger.warning("Interrupted; `kedro run --only-missing-outputs` goes on from the last complete stage")
+
+
+def _select_experiment(name: str, project: Path) -> None:
+    import mlflow
+
+    if mlflow.get_experiment_by_name(name) is None:
+        local = mlflow.get_tracking_uri().startswith("sqlite:")
+        mlflow.create_experiment(name, (project / "mlartifacts").as_uri() if local else None)
+    mlflow.set_experiment(name)
+
+
+def _exit_on_sigterm() -> Any:
+    """Turn SIGTERM into an orderly exit, if nobody else handles it; returns the handler before."""
+    before = signal.getsignal(signal.SIGTERM)
+    if before != signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
+        return None
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    return before

@@ -1,0 +1,1 @@
+"""Training: from split arrays to a trained model and its history."""

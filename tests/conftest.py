@@ -1,0 +1,129 @@
+"""Made data, small enough that a test of the whole flow takes seconds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from mnist_resnet.config import (
+    DataParameters,
+    Dataset,
+    IdxFile,
+    IdxFiles,
+    ModelParameters,
+    TrainingParameters,
+    validate_parameters,
+)
+from mnist_resnet.data.idx import encode
+from mnist_resnet.data.split import Split
+from mnist_resnet.preprocessing import Preprocessing
+
+PROJECT = Path(__file__).parents[1]
+CLASSES = 3
+
+
+@dataclass(frozen=True)
+class MadeData:
+    """An IDX data set of 8×8 images whose class is where the bright square is."""
+
+    contents: Mapping[str, bytes]
+    arrays: Mapping[str, np.ndarray]
+    dataset: Dataset
+
+    def write(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        for role, content in self.contents.items():
+            (folder / getattr(self.dataset.files, role).name).write_bytes(content)
+        return folder
+
+
+def make_images(count: int, seed: int, size: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Noisy images with a bright square at one of three places, and which place that is."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.uint8) % CLASSES
+    images = generator.integers(0, 60, (count, size, size), dtype=np.uint8)
+    corners = [(1, 1), (1, size - 4), (size - 4, 2)]
+    for image, label in zip(images, labels, strict=True):
+        row, column = corners[label]
+        image[row : row + 3, column : column + 3] += 180
+    return images, labels
+
+
+@pytest.fixture(scope="session")
+def made_data() -> MadeData:
+    train_images, train_labels = make_images(240, seed=1)
+    test_images, test_labels = make_images(60, seed=2)
+    arrays = {
+        "train_images": train_images,
+        "train_labels": train_labels,
+        "test_images": test_images,
+        "test_labels": test_labels,
+    }
+    contents = {role: encode(array) for role, array in arrays.items()}
+    files = {
+        role: IdxFile(name=f"{role}-idx", size=len(content), sha256=sha256(content).hexdigest())
+        for role, content in contents.items()
+    }
+    dataset = Dataset(
+        title="Made squares", image_size=(8, 8), class_names=("left", "right", "below"), files=IdxFiles(**files)
+    )
+    return MadeData(contents, arrays, dataset)
+
+
+@pytest.fixture
+def made_split(made_data: MadeData) -> Split:
+    images, labels = made_data.arrays["train_images"], made_data.arrays["train_labels"]
+    return Split(images[:192], labels[:192], images[192:], labels[192:])
+
+
+@pytest.fixture
+def data_parameters() -> DataParameters:
+    return DataParameters(seed=0, validation_fraction=0.2, training_images=None)
+
+
+@pytest.fixture
+def preprocessing() -> Preprocessing:
+    return Preprocessing("pad", (10, 10), 50.0, 0.02)
+
+
+@pytest.fixture
+def model_parameters() -> ModelParameters:
+    return ModelParameters(variant="resnet_tiny", batch_norm_momentum=0.9, batch_norm_epsilon=0.001)
+
+
+@pytest.fixture
+def training_parameters() -> TrainingParameters:
+    return TrainingParameters(
+        seed=0,
+        epochs=2,
+        batch_size=16,
+        learning_rate=0.05,
+        warmup_fraction=0.25,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=0.005,
+        label_smoothing=0.0,
+        max_shift=1,
+        horizontal_flip=False,
+        precision="auto",
+        deterministic=True,
+    )
+
+
+def base_parameters() -> dict[str, Any]:
+    """The parameters of conf/base as Kedro would merge them."""
+    texts = [(PROJECT / "conf" / "base" / f"{name}.yml").read_text() for name in ("parameters", "datasets")]
+    merged = {key: value for text in texts for key, value in yaml.safe_load(text).items()}
+    return {**merged, "recipe": "base"}
+
+
+@pytest.fixture
+def raw_parameters() -> dict[str, Any]:
+    parameters = base_parameters()
+    validate_parameters(parameters)
+    return parameters
