@@ -81,6 +81,16 @@ def made_split(made_data: MadeData) -> Split:
     return Split(images[:192], labels[:192], images[192:], labels[192:])
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store to copy, since the first use of a new one takes seconds of migrations."""
+    import mlflow
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow.MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
 @pytest.fixture
 def data_parameters() -> DataParameters:
     return DataParameters(seed=0, validation_fraction=0.2, training_images=None)
@@ -93,7 +103,9 @@ def preprocessing() -> Preprocessing:
 
 @pytest.fixture
 def model_parameters() -> ModelParameters:
-    return ModelParameters(variant="resnet_tiny", batch_norm_momentum=0.9, batch_norm_epsilon=0.001)
+    return ModelParameters(
+        variant="resnet_tiny", batch_norm_momentum=0.9, batch_norm_epsilon=0.001, zero_last_gamma=False
+    )
 
 
 @pytest.fixture
@@ -109,6 +121,7 @@ def training_parameters() -> TrainingParameters:
         weight_decay=0.005,
         label_smoothing=0.0,
         max_shift=1,
+        unshifted_epochs=0,
         horizontal_flip=False,
         precision="auto",
         deterministic=True,

@@ -33,17 +33,12 @@ def _namespaces() -> list[str]:
 
 
 def _for_each(namespaces: list[str], stage: Pipeline) -> Pipeline:
-    shared = {"params:recipe"} & stage.inputs()
-    return sum(
-        (
-            Pipeline(
-                stage,
-                namespace=namespace,
-                parameters={"params:dataset": f"params:datasets.{namespace}", **{name: name for name in shared}}
-                if "params:dataset" in stage.inputs()
-                else {name: name for name in shared},
-            )
-            for namespace in namespaces
-        ),
-        Pipeline([]),
-    )
+    copies = [
+        Pipeline(
+            stage,
+            namespace=namespace,
+            parameters={"params:dataset": f"params:datasets.{namespace}", "params:recipe": "params:recipe"},
+        )
+        for namespace in namespaces
+    ]
+    return sum(copies, Pipeline([]))

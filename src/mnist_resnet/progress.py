@@ -1,6 +1,7 @@
-"""Progress of long work: a live bar on a terminal, a plain line now and then elsewhere."""
+"""Progress of long work: a live bar on a terminal, elsewhere a plain line at the start and then now and then."""
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -58,8 +59,8 @@ def _bar(description: str, total: float, unit: str) -> Iterator[Advance]:
 
 @contextmanager
 def _lines(description: str, total: float, unit: str) -> Iterator[Advance]:
-    started = last_line = time.perf_counter()
-    done = 0.0
+    started = time.perf_counter()
+    done, last_line = 0.0, -math.inf
 
     def advance(amount: float, detail: str = "") -> None:
         nonlocal done, last_line
@@ -67,7 +68,7 @@ def _lines(description: str, total: float, unit: str) -> Iterator[Advance]:
         now = time.perf_counter()
         if now - last_line >= _SECONDS_BETWEEN_LINES:
             last_line = now
-            remaining = (now - started) * (total / done - 1) if done else float("nan")
+            remaining = (now - started) * (total / done - 1) if done else math.nan
             logger.info(
                 "%s: %s/%s %s, %s, %.0f s left", description, f"{done:,.0f}", f"{total:,.0f}", unit, detail, remaining
             )

@@ -118,11 +118,15 @@ class PreprocessingParameters:
 
 @dataclass(frozen=True, kw_only=True, config=_CLOSED)
 class ModelParameters:
-    """Which network is built; ``models/resnet.py`` says what each variant consists of."""
+    """Which network is built; ``models/resnet.py`` says what each variant consists of.
+
+    With ``zero_last_gamma`` each residual block starts as its shortcut alone (Goyal et al. 2017).
+    """
 
     variant: Literal["resnet18", "resnet_tiny"]
     batch_norm_momentum: Fraction
     batch_norm_epsilon: Annotated[float, Field(strict=True, ge=1.001e-5, lt=1)]
+    zero_last_gamma: Switch
 
 
 @dataclass(frozen=True, kw_only=True, config=_CLOSED)
@@ -130,7 +134,8 @@ class TrainingParameters:
     """How the network is trained.
 
     ``learning_rate`` is the peak of the one-cycle schedule, reached after ``warmup_fraction`` of
-    all steps. ``max_shift`` is in pixels of the raw image, each way.
+    all steps. ``max_shift`` is in pixels of the raw image, each way; the last ``unshifted_epochs``
+    show the images where they are, as the test images will be.
     """
 
     seed: Seed
@@ -143,6 +148,7 @@ class TrainingParameters:
     weight_decay: NotNegative
     label_smoothing: FractionOrNone
     max_shift: Annotated[int, Field(strict=True, ge=0)]
+    unshifted_epochs: Annotated[int, Field(strict=True, ge=0)]
     horizontal_flip: Switch
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
     deterministic: Switch

@@ -17,11 +17,13 @@ class Layers:
 
     Attributes:
         convolution: ``(filters, kernel_size, strides=, name=)``, padded, without bias, He-initialized.
-        normalization: ``(name=)``.
+        normalization: ``(name=, gamma_initializer=)``.
+        last_gamma: How the scale of a block's last norm is initialized.
     """
 
     convolution: Callable[..., Any]
     normalization: Callable[..., Any]
+    last_gamma: str
 
     @classmethod
     def from_parameters(cls, parameters: ModelParameters) -> "Layers":
@@ -33,13 +35,16 @@ class Layers:
                 momentum=parameters.batch_norm_momentum,
                 epsilon=parameters.batch_norm_epsilon,
             ),
+            last_gamma="zeros" if parameters.zero_last_gamma else "ones",
         )
 
 
-def convolve(inputs: Any, layers: Layers, filters: int, kernel_size: int, strides: int, name: str) -> Any:
-    """A convolution and the norm that follows it."""
+def convolve(
+    inputs: Any, layers: Layers, filters: int, kernel_size: int, strides: int, name: str, gamma: str = "ones"
+) -> Any:
+    """A convolution and the norm that follows it, whose scale is initialized as ``gamma`` says."""
     outputs = layers.convolution(filters, kernel_size, strides=strides, name=f"{name}_conv")(inputs)
-    return layers.normalization(name=f"{name}_norm")(outputs)
+    return layers.normalization(name=f"{name}_norm", gamma_initializer=gamma)(outputs)
 
 
 def basic_block(inputs: Any, layers: Layers, filters: int, strides: int, name: str) -> Any:
@@ -58,7 +63,7 @@ def basic_block(inputs: Any, layers: Layers, filters: int, strides: int, name: s
     """
     residual = convolve(inputs, layers, filters, 3, strides, f"{name}_1")
     residual = keras.layers.ReLU(name=f"{name}_1_relu")(residual)
-    residual = convolve(residual, layers, filters, 3, 1, f"{name}_2")
+    residual = convolve(residual, layers, filters, 3, 1, f"{name}_2", layers.last_gamma)
     shortcut = inputs
     if strides != 1 or inputs.shape[-1] != filters:
         shortcut = convolve(inputs, layers, filters, 1, strides, f"{name}_projection")

@@ -59,10 +59,10 @@ class TrackedRun:
     def __init__(
         self, project: Path, experiment: str, name: str, tags: Mapping[str, str], parameters: Mapping[str, Any]
     ) -> None:
-        for logger_name in _NOISY:
-            logging.getLogger(logger_name).setLevel(logging.WARNING)
         import mlflow
 
+        for logger_name in _NOISY:  # importing MLflow has set its own levels
+            logging.getLogger(logger_name).setLevel(logging.WARNING)
         self._mlflow = mlflow
         self.uri = tracking_uri(project)
         mlflow.set_tracking_uri(self.uri)

@@ -31,11 +31,11 @@ def draw_epoch(images: int, epoch: int, parameters: TrainingParameters) -> Epoch
     Args:
         images: Number of training images.
         epoch: Counted from 0.
-        parameters: ``seed``, ``max_shift`` and ``horizontal_flip``.
+        parameters: The seed, the number of epochs and how far images are shifted and whether flipped.
     """
     generator = np.random.default_rng([parameters.seed, epoch])
     order = generator.permutation(images)
-    furthest = parameters.max_shift
+    furthest = parameters.max_shift if epoch < parameters.epochs - parameters.unshifted_epochs else 0
     shifts = generator.integers(-furthest, furthest, size=(images, 2), endpoint=True, dtype=np.int32)
     flips = generator.random(images) < (0.5 if parameters.horizontal_flip else 0.0)
     return EpochDraws(order, shifts, flips)

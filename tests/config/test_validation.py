@@ -1,0 +1,139 @@
+import pytest
+
+from mnist_resnet.config import ConfigurationError, validate_parameters
+from mnist_resnet.errors import UserError
+
+UNKNOWN_KEYS = [
+    ("mnist.training.epoch", 7, "did you mean 'epochs'?"),
+    ("mnist.evaluation.latency.warmup", 7, "did you mean 'warm_up'?"),
+    ("tracking.enable", True, "did you mean 'enabled'?"),
+    ("datasets.mnist.classnames", ["a"], "did you mean 'class_names'?"),
+    ("datasets.mnist.sources.0.urls", "x", "did you mean 'url'?"),
+    ("mnist.training.zzqqxx", None, "remove it, or correct its name"),
+]
+
+MISSING_KEYS = [
+    ("mnist.training.epochs", "conf/base/parameters.yml"),
+    ("mnist.evaluation", "conf/base/parameters.yml"),
+    ("tracking.experiment", "conf/base/parameters.yml"),
+    ("recipe", "conf/base/parameters.yml"),
+    ("datasets.mnist.title", "conf/base/datasets.yml"),
+    ("datasets.mnist.files.test_labels.sha256", "conf/base/datasets.yml"),
+]
+
+IMPOSSIBLE = [
+    (
+        {"mnist.preprocessing.size": [20, 20]},
+        ["mnist.preprocessing.size: received [20, 20]", "[28, 28]", "method: resize"],
+    ),
+    ({"mnist.preprocessing.size": [32, 27]}, ["mnist.preprocessing.size: received [32, 27]", "[28, 28]"]),
+    ({"mnist.preprocessing.size": [27, 32]}, ["mnist.preprocessing.size: received [27, 32]", "[28, 28]"]),
+    ({"mnist.training.max_shift": 28}, ["mnist.training.max_shift: received 28", "less than 28"]),
+    (
+        {"mnist.training.max_shift": 10, "datasets.mnist.image_size": [28, 10]},
+        ["mnist.training.max_shift: received 10", "[28, 10]", "less than 10"],
+    ),
+    (
+        {"mnist.data.training_images": 199},
+        ["mnist.data.training_images: received 199", "10 classes", "raise it, or validation_fraction"],
+    ),
+]
+
+POSSIBLE = [
+    {"mnist.preprocessing.size": [28, 28]},
+    {"mnist.preprocessing.size": [20, 20], "mnist.preprocessing.method": "resize"},
+    {"mnist.training.max_shift": 27},
+    {"mnist.data.training_images": 200},
+]
+
+
+def test_the_base_configuration_is_valid(raw_parameters):
+    validate_parameters(raw_parameters)
+
+
+@pytest.mark.parametrize(("key", "value", "remedy"), UNKNOWN_KEYS)
+def test_an_unknown_key_is_refused_with_a_suggestion(faults, key, value, remedy):
+    (fault,) = faults({key: value})
+    assert fault.startswith(f"{key}: unknown key, value {value!r};")
+    assert remedy in fault
+
+
+@pytest.mark.parametrize(("key", "file"), MISSING_KEYS)
+def test_a_missing_key_is_refused_with_the_file_to_state_it_in(faults, key, file):
+    (fault,) = faults({key: ...})
+    assert fault.startswith(f"{key}: missing")
+    assert file in fault
+
+
+@pytest.mark.parametrize(("changes", "parts"), IMPOSSIBLE, ids=lambda case: str(case)[:50])
+def test_an_impossible_combination_is_refused(faults, changes, parts):
+    (fault,) = faults(changes)
+    assert fault.startswith(parts[0])
+    assert all(part in fault for part in parts)
+
+
+@pytest.mark.parametrize("changes", POSSIBLE, ids=str)
+def test_combinations_at_the_edge_are_possible(changed, changes):
+    validate_parameters(changed(changes))
+
+
+def test_a_namespace_without_a_data_set_is_refused(faults, raw_parameters):
+    (fault,) = faults({"kmnist": raw_parameters["mnist"]})
+    assert fault == "kmnist: no such data set; add it to conf/base/datasets.yml."
+
+
+def test_a_data_set_without_a_namespace_is_refused(faults):
+    (fault,) = faults({"fashion_mnist": ...})
+    assert fault == "fashion_mnist: missing; add its parameters to conf/base/parameters.yml."
+
+
+def test_all_wrong_values_are_listed_at_once(faults):
+    lines = faults(
+        {
+            "mnist.training.epochs": 0,
+            "mnist.training.epoch": 5,
+            "mnist.data.seed": ...,
+            "fashion_mnist.model.variant": "vgg",
+            "datasets.mnist.class_names": ["a", "a"],
+            "tracking.enabled": "yes",
+        }
+    )
+    assert sorted(line.split(":")[0] for line in lines) == [
+        "datasets.mnist.class_names",
+        "fashion_mnist.model.variant",
+        "mnist.data.seed",
+        "mnist.training.epoch",
+        "mnist.training.epochs",
+        "tracking.enabled",
+    ]
+
+
+def test_all_impossible_combinations_are_listed_at_once(faults, raw_parameters):
+    lines = faults(
+        {
+            "kmnist": raw_parameters["mnist"],
+            "mnist.preprocessing.size": [20, 20],
+            "mnist.training.max_shift": 99,
+            "mnist.data.training_images": 1,
+            "fashion_mnist.training.max_shift": 28,
+        }
+    )
+    assert [line.split(":")[0] for line in lines] == [
+        "kmnist",
+        "fashion_mnist.training.max_shift",
+        "mnist.preprocessing.size",
+        "mnist.training.max_shift",
+        "mnist.data.training_images",
+    ]
+
+
+def test_the_parameters_are_left_as_they_were(changed):
+    raw, untouched = changed({}), changed({})
+    validate_parameters(raw)
+    assert raw == untouched
+
+
+def test_a_refusal_is_an_error_that_a_user_can_put_right():
+    assert issubclass(ConfigurationError, UserError)
+    with pytest.raises(UserError):
+        validate_parameters({})

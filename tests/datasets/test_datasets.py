@@ -1,0 +1,368 @@
+import base64
+import json
+import mmap
+from functools import cache
+from typing import get_type_hints
+
+import keras
+import numpy as np
+import onnx
+import pytest
+from kedro.io import DatasetError
+from kedro_datasets._typing import ImagePreview, JSONPreview
+from matplotlib.figure import Figure
+from onnx import TensorProto, helper
+
+from mnist_resnet.datasets import (
+    ArrayDataset,
+    FigureDataset,
+    FolderDataset,
+    IdxDataset,
+    JsonDataset,
+    KerasModelDataset,
+    OnnxDataset,
+    SavedModelDataset,
+    TextDataset,
+)
+from mnist_resnet.models.normalization import FusedBatchNormalization
+
+
+def idx(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+
+
+def shares(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((5, 3), dtype=np.float32)
+
+
+def values(seed: int = 0) -> dict:
+    return {"accuracy": 0.5, "classes": ["Größe", "T-shirt/top"], "nested": {"seed": seed, "none": None}}
+
+
+def text(seed: int = 0) -> str:
+    return f"# Größe {seed}\n\n| a | b |\n"
+
+
+def files(seed: int = 0) -> dict[str, bytes]:
+    return {"saved_model.pb": b"graph", "variables/variables.index": bytes([seed]), "assets/empty": b""}
+
+
+def onnx_file(seed: int = 0) -> bytes:
+    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], f"graph{seed}", value[:1], value[1:])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
+@cache
+def network(seed: int = 0) -> keras.Model:
+    image = keras.Input((4, 4, 2))
+    norm = FusedBatchNormalization(name="norm")
+    model = keras.Model(image, norm(image))
+    norm.gamma.assign([seed + 2, seed + 3])
+    return model
+
+
+def figure(seed: int = 0) -> Figure:
+    made = Figure(figsize=(1, 1))
+    made.subplots().plot([0, 1, seed])
+    return made
+
+
+def same_array(loaded, saved) -> bool:
+    return loaded.dtype == saved.dtype and np.array_equal(loaded, saved)
+
+
+def same(loaded, saved) -> bool:
+    return loaded == saved
+
+
+def same_network(loaded, saved) -> bool:
+    kind = type(loaded.get_layer("norm")) is FusedBatchNormalization
+    return kind and all(map(np.array_equal, loaded.get_weights(), saved.get_weights()))
+
+
+def png(loaded, _) -> bool:
+    return loaded.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+# Each dataset with what it stores, whether it comes back, and what is no such artifact.
+KINDS = {
+    "idx": (IdxDataset, idx, same_array, b"\0\0\x08\x03 cut off"),
+    "array": (ArrayDataset, shares, same_array, b"\x93NUMPY cut off"),
+    "json": (JsonDataset, values, same, b'{"accuracy": '),
+    "text": (TextDataset, text, same, b"\xff\xfe\xfd"),
+    "savedmodel": (SavedModelDataset, files, same, None),
+    "onnx": (OnnxDataset, onnx_file, same, None),
+    "keras": (KerasModelDataset, network, same_network, b"PK cut off"),
+    "figure": (FigureDataset, figure, png, b"GIF89a"),
+}
+FILE_NAMES = {"keras": "model.keras", "figure": "figure.png"}
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def dataset(kind, tmp_path):
+    return KINDS[kind][0](filepath=str(tmp_path / "folder" / FILE_NAMES.get(kind, "artifact")))
+
+
+@pytest.fixture
+def make(kind):
+    return KINDS[kind][1]
+
+
+@pytest.fixture
+def equal(kind):
+    return KINDS[kind][2]
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_is_saved_comes_back(dataset, make, equal):
+    dataset.save(make())
+    assert equal(dataset.load(), make())
+
+
+def test_saving_again_replaces_the_artifact_and_leaves_nothing_else(dataset, make, equal):
+    dataset.save(make(0))
+    before = contents(dataset.path.parent)
+    dataset.save(make(1))
+    after = contents(dataset.path.parent)
+    assert equal(dataset.load(), make(1))
+    assert before.keys() == after.keys()
+    assert before != after
+    assert [path.name for path in dataset.path.parent.iterdir()] == [dataset.path.name]
+
+
+def fail_half_way(dataset, monkeypatch):
+    write = dataset._write
+
+    def broken(path, data):
+        write(path, data)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(dataset, "_write", broken)
+
+
+def fail_at_once(dataset, monkeypatch):
+    def broken(path, data):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(dataset, "_write", broken)
+
+
+def fail_to_verify(dataset, monkeypatch):
+    def broken(path, data):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(dataset, "_verify", broken)
+
+
+FAILURES = [fail_half_way, fail_at_once, fail_to_verify]
+
+
+@pytest.mark.parametrize("fail", FAILURES)
+def test_a_failing_save_leaves_the_old_artifact_and_no_other_file(dataset, make, monkeypatch, fail):
+    dataset.save(make(0))
+    before = contents(dataset.path.parent)
+    fail(dataset, monkeypatch)
+    with pytest.raises(DatasetError, match="no space left on device"):
+        dataset.save(make(1))
+    assert contents(dataset.path.parent) == before
+    assert [path.name for path in dataset.path.parent.iterdir()] == [dataset.path.name]
+
+
+@pytest.mark.parametrize("fail", FAILURES)
+def test_a_failing_first_save_leaves_nothing(dataset, make, monkeypatch, fail):
+    fail(dataset, monkeypatch)
+    with pytest.raises(DatasetError, match="no space left on device"):
+        dataset.save(make())
+    assert list(dataset.path.parent.iterdir()) == []
+    assert not dataset.exists()
+
+
+def test_a_save_that_writes_something_else_is_noticed(tmp_path, monkeypatch):
+    for kind in ("idx", "array", "savedmodel"):
+        dataset_class, make, _, _ = KINDS[kind]
+        dataset = dataset_class(filepath=str(tmp_path / kind))
+        write = dataset._write
+        monkeypatch.setattr(dataset, "_write", lambda path, _, make=make, write=write: write(path, make(1)))
+        with pytest.raises(DatasetError, match="does not hold what was written"):
+            dataset.save(make(0))
+        assert not dataset.exists()
+
+
+def test_something_that_is_no_onnx_file_is_not_saved(tmp_path):
+    dataset = OnnxDataset(filepath=str(tmp_path / "model.onnx"))
+    broken = onnx.load_from_string(onnx_file())
+    broken.graph.node[0].op_type = "NoSuchOperator"
+    for content in (b"not a protocol buffer", broken.SerializeToString()):
+        with pytest.raises(DatasetError):
+            dataset.save(content)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [name for name, (*_, damaged) in KINDS.items() if damaged], indirect=True)
+def test_a_damaged_file_is_refused(kind, dataset):
+    dataset.path.parent.mkdir()
+    dataset.path.write_bytes(KINDS[kind][3])
+    with pytest.raises(DatasetError, match=dataset.path.name):
+        dataset.load()
+
+
+def test_a_missing_artifact_is_refused_with_the_remedy(dataset):
+    assert not dataset.exists()
+    with pytest.raises(
+        DatasetError, match=r"is missing; run the stage that makes it \(`kedro run --help`\)"
+    ) as refused:
+        dataset.load()
+    assert str(dataset.path) in str(refused.value)
+
+
+def test_a_stale_artifact_counts_as_missing_until_it_is_saved(dataset, make):
+    dataset.save(make(0))
+    assert dataset.exists()
+    dataset.stale = True
+    assert not dataset.exists()
+    dataset.save(make(1))
+    assert dataset.exists()
+
+
+def test_a_failing_save_leaves_a_stale_artifact_stale(dataset, make, monkeypatch):
+    dataset.save(make(0))
+    dataset.stale = True
+    fail_at_once(dataset, monkeypatch)
+    with pytest.raises(DatasetError):
+        dataset.save(make(1))
+    assert not dataset.exists()
+
+
+def test_metadata_is_kept_and_the_place_described(kind, tmp_path):
+    metadata = {"kedro-viz": {"layer": "raw"}}
+    dataset = KINDS[kind][0](filepath=str(tmp_path / "a"), metadata=metadata)
+    assert dataset.metadata == metadata
+    assert str(tmp_path / "a") in str(dataset)
+
+
+def test_an_array_is_mapped_into_memory_and_cannot_be_written(tmp_path):
+    dataset = ArrayDataset(filepath=str(tmp_path / "shares.npy"))
+    dataset.save(shares())
+    base = loaded = dataset.load()
+    while isinstance(base, np.ndarray) and base.base is not None:
+        base = base.base
+    assert isinstance(base, mmap.mmap)
+    with pytest.raises(ValueError, match="read-only"):
+        loaded[0] = 1
+
+
+def test_a_mapped_array_stays_readable_while_it_is_replaced(tmp_path):
+    dataset = ArrayDataset(filepath=str(tmp_path / "shares.npy"))
+    dataset.save(shares(0))
+    before = dataset.load()
+    dataset.save(shares(1))
+    np.testing.assert_array_equal(before, shares(0))
+    np.testing.assert_array_equal(dataset.load(), shares(1))
+
+
+def test_pickled_arrays_are_neither_loaded_nor_saved(tmp_path):
+    path = tmp_path / "pickled.npy"
+    pickled = np.array([{"any": "object"}], dtype=object)
+    np.save(path, pickled, allow_pickle=True)
+    with pytest.raises(DatasetError, match=r"allow_pickle|Python objects"):
+        ArrayDataset(filepath=str(path)).load()
+    with pytest.raises(DatasetError, match=r"allow_pickle|Object arrays"):
+        ArrayDataset(filepath=str(tmp_path / "new.npy")).save(pickled)
+    assert [each.name for each in tmp_path.iterdir()] == ["pickled.npy"]
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 2), np.uint8), np.zeros(3, np.float32)])
+def test_only_images_and_labels_are_saved_as_idx(tmp_path, array):
+    with pytest.raises(DatasetError, match="expected a uint8 array of 1 or 3 dimensions"):
+        IdxDataset(filepath=str(tmp_path / "images")).save(array)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_is_written_for_people_too(tmp_path):
+    dataset = JsonDataset(filepath=str(tmp_path / "values.json"))
+    dataset.save(values())
+    written = dataset.path.read_text(encoding="utf-8")
+    assert "Größe" in written
+    assert written.endswith("}\n")
+    assert written.count("\n") > len(values())
+
+
+def test_json_is_previewed_as_kedro_viz_expects(tmp_path):
+    dataset = JsonDataset(filepath=str(tmp_path / "values.json"))
+    dataset.save(values())
+    assert get_type_hints(JsonDataset.preview)["return"] is JSONPreview
+    preview = dataset.preview()
+    assert isinstance(preview, str)
+    assert json.loads(preview) == values()
+
+
+def test_a_figure_is_previewed_as_kedro_viz_expects(tmp_path):
+    dataset = FigureDataset(filepath=str(tmp_path / "figure.png"))
+    dataset.save(figure())
+    assert get_type_hints(FigureDataset.preview)["return"] is ImagePreview
+    preview = dataset.preview()
+    assert isinstance(preview, str)
+    assert base64.b64decode(preview, validate=True) == dataset.path.read_bytes()
+
+
+def test_a_figure_saved_twice_gives_equal_bytes(tmp_path):
+    saved = []
+    for name in ("first.png", "second.png"):
+        dataset = FigureDataset(filepath=str(tmp_path / name))
+        dataset.save(figure())
+        saved.append(dataset.load())
+    assert saved[0] == saved[1]
+    assert b"Software" not in saved[0]
+
+
+def test_a_figure_has_the_resolution_asked_for(tmp_path):
+    for resolution in (50, 100):
+        dataset = FigureDataset(filepath=str(tmp_path / "figure.png"), dots_per_inch=resolution)
+        dataset.save(figure())
+        # The width of a PNG file is at bytes 16 to 19; the figure is one inch wide.
+        assert int.from_bytes(dataset.load()[16:20], "big") == resolution
+
+
+def test_a_savedmodel_loses_the_files_of_the_one_before(tmp_path):
+    dataset = SavedModelDataset(filepath=str(tmp_path / "saved_model"))
+    dataset.save({**files(), "assets/vocabulary": b"old"})
+    dataset.save(files())
+    assert dataset.load() == files()
+
+
+def test_a_loaded_network_is_not_compiled(tmp_path):
+    dataset = KerasModelDataset(filepath=str(tmp_path / "model.keras"))
+    dataset.save(network())
+    assert not dataset.load().compiled
+
+
+def test_a_network_with_code_in_its_file_is_refused(tmp_path):
+    image = keras.Input((2,))
+    # What a layer of arbitrary code is stored as must not be run on load.
+    keras.Model(image, keras.layers.Lambda(lambda x: x)(image)).save(tmp_path / "model.keras")
+    with pytest.raises(DatasetError, match=r"safe_mode|unsafe"):
+        KerasModelDataset(filepath=str(tmp_path / "model.keras")).load()
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_is_its_path_whether_or_not_it_exists(tmp_path, exists):
+    path = tmp_path / "raw"
+    if exists:
+        path.mkdir()
+    assert FolderDataset(filepath=str(path)).load() == path
+    assert path.exists() == exists
+
+
+def test_nothing_is_saved_through_a_folder(tmp_path):
+    with pytest.raises(DatasetError):
+        FolderDataset(filepath=str(tmp_path / "raw")).save(tmp_path)
+    assert list(tmp_path.iterdir()) == []

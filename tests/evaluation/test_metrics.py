@@ -1,0 +1,93 @@
+import math
+
+import numpy as np
+import pytest
+
+from mnist_resnet.evaluation.metrics import ClassMetrics, confusion, measure, most_confident_mistakes
+
+NAMES = ("cat", "dog", "cow", "yak")
+
+# Six images. True classes: cat cat cat dog cow cow; taken for: cat cat dog dog cow cat; no yak at all.
+PROBABILITIES = np.array(
+    [
+        [0.8, 0.1, 0.1, 0.0],
+        [0.5, 0.2, 0.2, 0.1],
+        [0.3, 0.6, 0.1, 0.0],
+        [0.1, 0.7, 0.1, 0.1],
+        [0.2, 0.2, 0.4, 0.2],
+        [0.9, 0.0, 0.1, 0.0],
+    ],
+    np.float32,
+)
+LABELS = np.array([0, 0, 0, 1, 2, 2], np.uint8)
+
+
+def test_accuracy_and_loss_of_a_small_example():
+    measured = measure(PROBABILITIES, LABELS, NAMES)
+    assert measured.images == 6
+    assert measured.accuracy == pytest.approx(4 / 6)
+    # The mean of -log of each image's true share; float32 shares are exact to 6e-8 of themselves.
+    shares = [0.8, 0.5, 0.3, 0.7, 0.4, 0.1]
+    assert measured.loss == pytest.approx(-sum(map(math.log, shares)) / 6, rel=1e-6)
+
+
+def test_each_class_of_a_small_example():
+    measured = measure(PROBABILITIES, LABELS, NAMES)
+    # Precision: right among those taken for it. Recall: right among those that are it.
+    expected = {
+        "cat": ClassMetrics(precision=2 / 3, recall=2 / 3, f1=2 / 3, support=3),
+        "dog": ClassMetrics(precision=1 / 2, recall=1 / 1, f1=2 / 3, support=1),
+        "cow": ClassMetrics(precision=1 / 1, recall=1 / 2, f1=2 / 3, support=2),
+        "yak": ClassMetrics(precision=0, recall=0, f1=0, support=0),
+    }
+    assert list(measured.per_class) == list(NAMES)
+    for name, metrics in expected.items():
+        assert vars(measured.per_class[name]) == pytest.approx(vars(metrics)), name
+
+
+def test_figures_are_plain_numbers_that_json_takes():
+    measured = measure(PROBABILITIES, LABELS, NAMES)
+    assert (type(measured.accuracy), type(measured.loss), type(measured.images)) == (float, float, int)
+    kinds = [[type(value) for value in vars(metrics).values()] for metrics in measured.per_class.values()]
+    assert kinds == [[float, float, float, int]] * 4
+
+
+def test_perfect_answers():
+    measured = measure(np.eye(3, dtype=np.float32), np.arange(3, dtype=np.uint8), NAMES[:3])
+    assert measured.accuracy == 1
+    assert measured.loss == pytest.approx(0, abs=1e-6)
+    assert {metrics.f1 for metrics in measured.per_class.values()} == {1}
+
+
+def test_a_true_class_held_impossible_costs_much_but_not_infinitely_much():
+    measured = measure(np.array([[1, 0], [1, 0]], np.float32), np.array([0, 1], np.uint8), ("a", "b"))
+    assert 5 < measured.loss < math.inf
+
+
+def test_rows_that_are_rounded_off_one_are_no_fault():
+    rounded = PROBABILITIES * np.float32(1 + 1e-6)
+    assert measure(rounded, LABELS, NAMES).loss == pytest.approx(measure(PROBABILITIES, LABELS, NAMES).loss, rel=1e-6)
+
+
+def test_confusion_has_true_classes_in_rows():
+    assert confusion(PROBABILITIES, LABELS, 4).tolist() == [
+        [2, 1, 0, 0],
+        [0, 1, 0, 0],
+        [1, 0, 1, 0],
+        [0, 0, 0, 0],
+    ]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, []), (1, [5]), (2, [5, 2]), (10, [5, 2])])
+def test_the_most_confident_mistake_comes_first(count, expected):
+    assert most_confident_mistakes(PROBABILITIES, LABELS, count).tolist() == expected
+
+
+def test_equally_confident_mistakes_keep_their_order():
+    probabilities = np.tile(np.array([0.25, 0.75], np.float32), (5, 1))
+    assert most_confident_mistakes(probabilities, np.array([0, 1, 0, 0, 1], np.uint8), 2).tolist() == [0, 2]
+
+
+def test_no_mistakes_are_an_empty_list():
+    right = PROBABILITIES.argmax(axis=1).astype(np.uint8)
+    assert most_confident_mistakes(PROBABILITIES, right, 24).tolist() == []

@@ -1,0 +1,174 @@
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.evaluation import session as module
+from mnist_resnet.evaluation.session import CPU_PROVIDER, CUDA_PROVIDER, ProviderError, open_session
+
+WEIGHTS = np.random.default_rng(0).normal(scale=0.01, size=(64, 3)).astype("float32")
+
+# A sum of 64 float32 terms below 3 and an exponential.
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def model() -> bytes:
+    """A linear classifier of 8×8 images, made without any of the project's code."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["values"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 8, 8])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(WEIGHTS, "weights")],
+    )
+    built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.checker.check_model(built)
+    return built.SerializeToString()
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    """What one test found out about this machine is no concern of the next."""
+    module._cuda_loads.cache_clear()
+    module._say_once.cache_clear()
+    yield
+    module._cuda_loads.cache_clear()
+    module._say_once.cache_clear()
+
+
+@pytest.fixture
+def without_cuda(monkeypatch):
+    """As on a machine without an NVIDIA driver, wherever the test runs."""
+
+    def refuse(name):
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(module, "ctypes", SimpleNamespace(CDLL=refuse))
+
+
+@pytest.fixture
+def with_cuda(monkeypatch):
+    """As where the driver loads; ``got`` is what onnxruntime then runs the model with."""
+
+    def with_cuda(got: list[str]) -> list[list[str]]:
+        asked = []
+
+        def session(_, options, providers):
+            asked.append(providers)
+            return SimpleNamespace(get_providers=lambda: got)
+
+        monkeypatch.setattr(module, "ctypes", SimpleNamespace(CDLL=lambda _: None))
+        monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA_PROVIDER, CPU_PROVIDER])
+        monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+        return asked
+
+    return with_cuda
+
+
+def expected(images: np.ndarray) -> np.ndarray:
+    logits = images.reshape(len(images), -1).astype("float64") @ WEIGHTS
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def test_the_cpu_classifies(model, made_data):
+    session = open_session(model, [CPU_PROVIDER])
+    assert (session.provider, session.providers_asked) == (CPU_PROVIDER, (CPU_PROVIDER,))
+    images = made_data.arrays["test_images"]
+    answers = session.probabilities(images, 60)
+    assert answers.dtype == np.float32
+    np.testing.assert_allclose(answers, expected(images), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 59, 60, 1000])
+def test_batches_give_the_answers_of_one_call(model, made_data, batch_size):
+    session = open_session(model, [CPU_PROVIDER])
+    images = made_data.arrays["test_images"]
+    answers = session.probabilities(images, batch_size)
+    # Only the order of the sums may depend on the batch.
+    np.testing.assert_allclose(answers, session.run(images), rtol=0, atol=1e-6)
+
+
+def test_batches_have_the_size_asked_for_and_the_last_one_the_rest(model, made_data, monkeypatch):
+    sizes = []
+    run = module.Session.run
+    monkeypatch.setattr(module.Session, "run", lambda self, batch: sizes.append(len(batch)) or run(self, batch))
+    open_session(model, [CPU_PROVIDER]).probabilities(made_data.arrays["test_images"], 25)
+    assert sizes == [25, 25, 10]
+
+
+def test_memory_mapped_images_are_taken(model, made_data, tmp_path):
+    images = made_data.arrays["test_images"]
+    np.save(tmp_path / "images.npy", images)
+    session = open_session(model, [CPU_PROVIDER])
+    answers = session.probabilities(np.load(tmp_path / "images.npy", mmap_mode="r"), 25)
+    np.testing.assert_array_equal(answers, session.probabilities(images, 25))
+
+
+def test_an_unknown_provider_is_refused_with_what_is_known(model):
+    with pytest.raises(ProviderError, match=r"evaluation\.providers: received \['CpuProvider'\]") as refused:
+        open_session(model, ["CpuProvider", CPU_PROVIDER])
+    assert CPU_PROVIDER in str(refused.value)
+    assert isinstance(refused.value, UserError)
+
+
+def test_a_required_gpu_that_is_not_there_is_refused(model, without_cuda):
+    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu is true, but CPUExecutionProvider"):
+        open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], require_gpu=True)
+
+
+def test_a_required_gpu_that_is_not_asked_for_is_refused(model):
+    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu"):
+        open_session(model, [CPU_PROVIDER], require_gpu=True)
+
+
+def test_without_cuda_the_cpu_takes_over_and_says_so_once(model, without_cuda, caplog, capfd):
+    caplog.set_level(logging.INFO, module.__name__)
+    for _ in range(2):
+        session = open_session(model, [CUDA_PROVIDER, CPU_PROVIDER])
+        assert session.provider == CPU_PROVIDER
+        assert session.providers_asked == (CUDA_PROVIDER, CPU_PROVIDER)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", f"onnxruntime uses {CPU_PROVIDER}: {CUDA_PROVIDER} cannot be loaded here")
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_cpu_asked_for_first_is_nothing_to_speak_of(model, caplog):
+    caplog.set_level(logging.INFO, module.__name__)
+    assert open_session(model, [CPU_PROVIDER, CUDA_PROVIDER]).provider == CPU_PROVIDER
+    assert caplog.records == []
+
+
+def test_only_cuda_without_cuda_is_refused_with_the_remedy(model, without_cuda):
+    with pytest.raises(ProviderError, match=r"evaluation\.providers: none of .* add 'CPUExecutionProvider'"):
+        open_session(model, [CUDA_PROVIDER])
+
+
+def test_a_gpu_that_loads_is_used(model, with_cuda, caplog):
+    caplog.set_level(logging.INFO, module.__name__)
+    asked = with_cuda([CUDA_PROVIDER, CPU_PROVIDER])
+    session = open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], require_gpu=True)
+    assert session.provider == CUDA_PROVIDER
+    assert asked == [[CUDA_PROVIDER, CPU_PROVIDER]]
+    assert caplog.records == []
+
+
+def test_a_silent_fallback_of_onnxruntime_is_noticed(model, with_cuda):
+    with_cuda([CPU_PROVIDER])
+    assert open_session(model, [CUDA_PROVIDER, CPU_PROVIDER]).provider == CPU_PROVIDER
+    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu"):
+        open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], require_gpu=True)

@@ -1,0 +1,107 @@
+import keras
+import numpy as np
+import pytest
+
+from mnist_resnet.config import ExportParameters
+from mnist_resnet.evaluation.parity import ParityError
+from mnist_resnet.export.check import check_exports
+from mnist_resnet.export.onnx import to_onnx
+from mnist_resnet.export.savedmodel import to_savedmodel
+from mnist_resnet.models.resnet import build_network
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict:
+    """Two networks and their exports, which all tests here share."""
+    return {}
+
+
+@pytest.fixture
+def network(kept, model_parameters, preprocessing):
+    """A network of its own for each seed."""
+
+    def network(seed: int = 0) -> keras.Model:
+        if seed not in kept:
+            keras.utils.set_random_seed(seed)
+            kept[seed] = build_network(model_parameters, preprocessing, (8, 8), 3)
+        return kept[seed]
+
+    return network
+
+
+@pytest.fixture
+def savedmodel(kept, network):
+    def savedmodel(seed: int = 0) -> dict[str, bytes]:
+        if ("savedmodel", seed) not in kept:
+            kept["savedmodel", seed] = to_savedmodel(network(seed))
+        return kept["savedmodel", seed]
+
+    return savedmodel
+
+
+@pytest.fixture
+def onnx_model(kept, network):
+    def onnx_model(seed: int = 0) -> bytes:
+        if ("onnx", seed) not in kept:
+            kept["onnx", seed] = to_onnx(network(seed), 17, {})
+        return kept["onnx", seed]
+
+    return onnx_model
+
+
+@pytest.fixture
+def images(made_data) -> np.ndarray:
+    """300 images: more than the largest batch, and a multiple of neither 7 nor 256."""
+    return np.concatenate([made_data.arrays["train_images"], made_data.arrays["test_images"]])
+
+
+def parameters(tolerance: float = 1e-5, batch_sizes: tuple[int, ...] = (1, 7, 256)) -> ExportParameters:
+    return ExportParameters(opset=17, parity_tolerance=tolerance, parity_batch_sizes=batch_sizes)
+
+
+def test_exports_of_the_network_agree_at_every_batch_size(network, savedmodel, onnx_model, images):
+    parity = check_exports(network(), savedmodel(), onnx_model(), images, parameters())
+    # 1e-5 is the tolerance that the project ships with.
+    assert 0 <= parity.savedmodel_max_abs_diff <= 1e-5
+    assert 0 <= parity.onnx_max_abs_diff <= 1e-5
+    assert parity.argmax_agreement == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 256])
+def test_another_networks_onnx_file_is_refused(network, savedmodel, onnx_model, images, size):
+    with pytest.raises(ParityError, match=rf"^The ONNX file, at batch size {size}, does not agree"):
+        check_exports(network(), savedmodel(), onnx_model(seed=1), images, parameters(batch_sizes=(size,)))
+
+
+@pytest.mark.parametrize("size", [1, 7, 256])
+def test_another_networks_savedmodel_is_refused(network, savedmodel, onnx_model, images, size):
+    with pytest.raises(ParityError, match=rf"^The SavedModel, at batch size {size}, does not agree"):
+        check_exports(network(), savedmodel(seed=1), onnx_model(), images, parameters(batch_sizes=(size,)))
+
+
+@pytest.fixture
+def slightly_off(network, onnx_model):
+    """The ONNX file of a network whose last bias is moved a little, without moving the network itself."""
+    bias = network().get_layer("logits").bias
+    before = bias.numpy()
+    onnx_model()  # the untouched one is made before the bias is moved
+    bias.assign(before + np.array([1e-3, 0, 0], np.float32))
+    try:
+        return to_onnx(network(), 17, {})
+    finally:
+        bias.assign(before)
+
+
+def test_the_tolerance_decides_where_classes_agree(network, savedmodel, onnx_model, slightly_off, images):
+    exports = (network(), savedmodel(), slightly_off)
+    # Images on which so small a change cannot change the class.
+    probabilities = np.sort(np.asarray(network()(images, training=False)), axis=1)
+    clear = images[probabilities[:, 2] - probabilities[:, 1] > 1e-2]
+    assert len(clear) > 20
+
+    parity = check_exports(*exports, clear, parameters(tolerance=1e-2))
+    # A bias of b moves a probability p by p(1 - p)b, at most b / 4.
+    assert parity.savedmodel_max_abs_diff < 1e-6 < parity.onnx_max_abs_diff < 1e-3 / 4 * 1.01
+    check_exports(*exports, clear, parameters(tolerance=parity.onnx_max_abs_diff * 1.01))
+    with pytest.raises(ParityError, match=r"parity_tolerance"):
+        check_exports(*exports, clear, parameters(tolerance=parity.onnx_max_abs_diff * 0.99))

@@ -1,0 +1,94 @@
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from mnist_resnet.export import rebuild as module
+from mnist_resnet.export.rebuild import rebuild
+from mnist_resnet.models.resnet import build_network
+from mnist_resnet.training.fit import train
+from mnist_resnet.training.runtime import runtime
+
+# bfloat16 has 8 significant bits, and the error of a few layers of it reaches the logits.
+BFLOAT16_TOLERANCE = 0.05
+
+
+@pytest.fixture(autouse=True)
+def policy_before():
+    before = keras.config.dtype_policy()
+    yield before
+    keras.config.set_dtype_policy(before)
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, keras.Model]:
+    """The trained network, which all tests here share."""
+    return {}
+
+
+@pytest.fixture
+def trained(kept, model_parameters, preprocessing, made_data, made_split, training_parameters) -> keras.Model:
+    if not kept:
+        recipe = replace(training_parameters, precision="mixed_bfloat16", epochs=1)
+        with runtime(recipe):
+            network = build_network(model_parameters, preprocessing, (8, 8), 3)
+            train(network, made_split, recipe, made_data.dataset.title)
+        kept["network"] = network
+    return kept["network"]
+
+
+def test_the_trained_network_computes_in_half_precision(trained):
+    assert trained.get_layer("stem_conv").compute_dtype == "bfloat16"
+
+
+def test_all_weights_are_taken_over(trained, model_parameters, preprocessing, made_data):
+    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+    assert len(network.weights) == len(trained.weights)
+    for one, other in zip(trained.weights, network.weights, strict=True):
+        assert one.path == other.path
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_no_layer_computes_in_half_precision(trained, model_parameters, preprocessing, made_data):
+    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+    assert {layer.compute_dtype for layer in network.layers} <= {"float32", "uint8"}
+    assert network.get_layer("stem_conv").compute_dtype == "float32"
+
+
+def test_the_answers_are_those_of_the_trained_network(trained, model_parameters, preprocessing, made_data):
+    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+    images = made_data.arrays["test_images"]
+    answers = [np.asarray(each(images, training=False)) for each in (trained, network)]
+    assert np.ptp(answers[0]) > 0.5
+    np.testing.assert_allclose(*answers, rtol=0, atol=BFLOAT16_TOLERANCE)
+
+
+def test_the_rebuilt_network_cannot_be_trained(trained, model_parameters, preprocessing, made_data):
+    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+    assert network.trainable_weights == []
+    assert trained.trainable_weights
+
+
+def test_the_precision_is_put_back(trained, model_parameters, preprocessing, made_data):
+    keras.config.set_dtype_policy("mixed_float16")
+    rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+    assert keras.config.dtype_policy().name == "mixed_float16"
+
+
+def test_the_precision_is_put_back_after_an_error(trained, model_parameters, preprocessing, made_data, monkeypatch):
+    def refuse(*_):
+        assert keras.config.dtype_policy().name == "float32"
+        raise KeyError
+
+    monkeypatch.setattr(module, "build_network", refuse)
+    keras.config.set_dtype_policy("mixed_float16")
+    with pytest.raises(KeyError):
+        rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+    assert keras.config.dtype_policy().name == "mixed_float16"
+
+
+def test_weights_of_another_network_are_refused(trained, model_parameters, preprocessing, made_data):
+    more_classes = replace(made_data.dataset, class_names=("left", "right", "below", "above"))
+    with pytest.raises(ValueError, match="shape"):
+        rebuild(trained, model_parameters, preprocessing, more_classes)

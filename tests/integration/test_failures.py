@@ -1,0 +1,75 @@
+"""What cannot work stops early, says why, and leaves nothing half-made."""
+
+import json
+import shutil
+
+import mlflow
+import pytest
+
+from mnist_resnet.config import ConfigurationError
+from mnist_resnet.data.fetch import FetchError
+from mnist_resnet.evaluation.parity import ParityError
+from mnist_resnet.evaluation.session import ProviderError
+from mnist_resnet.tracking.run import tracking_uri
+from tests.conftest import MadeData
+from tests.integration.conftest import Project, names_of
+
+pytestmark = pytest.mark.integration
+SQUARES = {"namespaces": ["squares"]}
+
+
+def _statuses(project: Project) -> list[str]:
+    client = mlflow.MlflowClient(tracking_uri(project.folder))
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    return [run.info.status for run in client.search_runs(experiments)]
+
+
+def test_exports_that_disagree_are_not_published(squares: Project) -> None:
+    impossible = {"squares": {"export": {"parity_tolerance": 1e-12}}}
+    with pytest.raises(ParityError, match=r"export\.parity_tolerance .* nothing was published"):
+        squares.run(impossible, pipeline_names=["training"], **SQUARES)
+    assert names_of(squares.folder / "data/06_models/squares") == ["history.json", "model.keras"]
+    assert not (squares.folder / "data/08_reporting/squares/evaluation.json").exists()
+    assert _statuses(squares) == ["FAILED"]
+
+
+def test_an_impossible_parameter_stops_before_any_work(squares: Project) -> None:
+    with pytest.raises(ConfigurationError, match=r"squares\.training\.epochs: received 0"):
+        squares.run({"squares": {"training": {"epochs": 0}}}, **SQUARES)
+    assert not (squares.folder / "data").exists()
+    assert _statuses(squares) == []
+
+
+def test_the_command_shows_one_error_without_a_traceback(squares: Project) -> None:
+    ended = squares.kedro("run", "--params", "squares.preprocessing.size=6")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "Error: These parameters cannot be used:\n- squares.preprocessing.size: received 6" in ended.stderr
+
+
+def test_damaged_data_are_refused_with_every_source_named(squares: Project, made_data: MadeData) -> None:
+    damaged = squares.folder / "mirror" / "squares" / "train_images-idx"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    with pytest.raises(
+        FetchError, match=r"(?s)mirror/squares: train_images-idx: expected \d+ uncompressed bytes.*by hand"
+    ):
+        squares.run(pipeline_names=["data"], **SQUARES)
+    assert not (squares.folder / "data/01_raw").exists()
+
+
+def test_a_missing_gpu_is_an_error_where_one_is_required(squares: Project) -> None:
+    required = {"squares": {"evaluation": {"require_gpu": True}}}
+    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu is true"):
+        squares.run(required, pipeline_names=["training"], **SQUARES)
+
+
+def test_a_recipe_cannot_write_over_the_base_outputs(squares: Project) -> None:
+    shutil.copytree(squares.folder / "conf/smoke", squares.folder / "conf/mine")
+    with pytest.raises(ConfigurationError, match=r"conf/mine/globals\.yml"):
+        squares.run(env="mine", **SQUARES)
+
+
+def test_tracking_can_be_switched_off(squares: Project) -> None:
+    squares.run({"tracking": {"enabled": False}}, pipeline_names=["data"], **SQUARES)
+    assert json.loads((squares.folder / "data/05_model_input/squares/preprocessing.json").read_text())
+    assert _statuses(squares) == []

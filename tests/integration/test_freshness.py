@@ -1,0 +1,113 @@
+"""Outputs made from other parameters or inputs count as missing, and are not built upon."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_resnet.artifacts import sha256_of_path
+from mnist_resnet.hooks.freshness import StaleInputError
+from tests.conftest import MadeData
+from tests.integration.conftest import Project, add_squares, make_project
+
+pytestmark = pytest.mark.integration
+SQUARES: dict[str, Any] = {"namespaces": ["squares"]}
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData) -> Path:
+    """A project that has been through all stages once."""
+    project = make_project(tmp_path_factory.mktemp("template"))
+    add_squares(project, made_data)
+    made_data.write(project.folder / "data/01_raw/squares")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.folder)
+        project.run({"tracking": {"enabled": False}}, pipeline_names=["training"], **SQUARES)
+    return project.folder
+
+
+@pytest.fixture
+def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    folder = tmp_path / "trained"
+    shutil.copytree(template, folder)
+    monkeypatch.chdir(folder)
+    return Project(folder)
+
+
+def _run(project: Project, changes: dict[str, Any] | None = None, **options: Any) -> None:
+    project.run({"tracking": {"enabled": False}, **({"squares": changes} if changes else {})}, **SQUARES, **options)
+
+
+def _times(project: Project) -> dict[str, int]:
+    files = (file for file in (project.folder / "data").rglob("*") if file.is_file())
+    return {file.relative_to(project.folder / "data").as_posix(): file.stat().st_mtime_ns for file in files}
+
+
+def _changed_stages(before: dict[str, int], after: dict[str, int]) -> set[str]:
+    return {name.split("/")[0] for name in after if after[name] != before.get(name) and "fingerprints" not in name}
+
+
+def test_nothing_is_made_again_while_all_is_fresh(trained: Project) -> None:
+    before = _times(trained)
+    _run(trained, only_missing_outputs=True)
+    assert _times(trained) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"evaluation": {"batch_size": 7}}, {"07_model_output", "08_reporting"}),
+        ({"training": {"epochs": 1}}, {"06_models", "07_model_output", "08_reporting"}),
+    ],
+)
+def test_a_changed_parameter_makes_its_stage_and_what_follows_again(
+    trained: Project, change: dict, expected: set[str]
+) -> None:
+    before = _times(trained)
+    _run(trained, change, only_missing_outputs=True)
+    assert _changed_stages(before, _times(trained)) == expected
+
+
+def test_a_damaged_artifact_is_made_again(trained: Project) -> None:
+    labels = trained.folder / "data/05_model_input/squares/train_labels.npy"
+    right = sha256_of_path(labels)
+    np.save(labels, np.zeros(192, np.uint8))
+    _run(trained, only_missing_outputs=True)
+    assert sha256_of_path(labels) == right
+
+
+def test_a_later_stage_alone_refuses_what_other_parameters_made(trained: Project) -> None:
+    with pytest.raises(StaleInputError, match=r"squares\.training\.epochs was 2 and is 1\. Run `kedro run"):
+        _run(trained, {"training": {"epochs": 1}}, pipeline_names=["evaluate"])
+
+
+def test_a_later_stage_alone_refuses_what_is_not_there(squares: Project) -> None:
+    _run(squares, pipeline_names=["data"])
+    with pytest.raises(StaleInputError, match="the train stage has not been completed"):
+        _run(squares, pipeline_names=["export"])
+
+
+def test_a_later_stage_alone_runs_on_what_is_fresh(trained: Project) -> None:
+    before = _times(trained)
+    _run(trained, pipeline_names=["evaluate"])
+    assert _changed_stages(before, _times(trained)) == {"07_model_output", "08_reporting"}
+
+
+def test_a_stage_that_failed_half_way_is_not_complete(trained: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("out of paper")
+
+    monkeypatch.setattr("mnist_resnet.evaluation.report.report", fail)
+    with pytest.raises(RuntimeError, match="out of paper"):
+        _run(trained, pipeline_names=["evaluate"])
+    assert not _fingerprint(trained, "evaluate").exists()
+    monkeypatch.undo()
+    monkeypatch.chdir(trained.folder)
+    _run(trained, only_missing_outputs=True)
+    assert _fingerprint(trained, "evaluate").exists()
+
+
+def _fingerprint(project: Project, stage: str) -> Path:
+    return project.folder / "data/fingerprints/squares" / f"{stage}.json"

@@ -1,0 +1,92 @@
+"""The built kedro-viz site, looked at in a browser."""
+
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import requests
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.integration.conftest import SmokeRun
+
+pytestmark = pytest.mark.integration
+_OPTIONS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --window-size=1500,1000"
+)
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(smoke: SmokeRun) -> Iterator[str]:
+    built = smoke.project.kedro("viz", "build", "--include-previews", KEDRO_ENV="smoke")
+    assert built.returncode == 0, built.stderr
+    handler = partial(_Quiet, directory=str(smoke.project.folder / "build"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for option in [*_OPTIONS.split(), f"--user-data-dir={tmp_path_factory.mktemp('browser')}"]:
+        options.add_argument(option)
+    opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()
+
+
+def test_the_two_data_sets_are_collapsible_modules(site: str, browser: webdriver.Chrome, tmp_path: Path) -> None:
+    browser.get(site)
+    expected = {"fashion_mnist", "mnist"}
+    WebDriverWait(browser, 60).until(lambda _: expected <= _texts(browser, ".pipeline-node__text"))
+    nodes = browser.find_elements(By.CSS_SELECTOR, ".pipeline-node--modularPipeline")
+    assert len(nodes) == 2
+    assert "train" not in _texts(browser, ".pipeline-node__text")
+    assert browser.save_screenshot(str(tmp_path / "collapsed.png"))
+
+
+def test_layers_are_shown(site: str, browser: webdriver.Chrome) -> None:
+    browser.get(f"{site}/?expandAllPipelines=true")
+    expected = {"raw", "model_input", "models", "model_output", "reporting"}
+    WebDriverWait(browser, 60).until(lambda _: expected <= _texts(browser, ".pipeline-layer-name"))
+    assert "fix_preprocessing" in _texts(browser, ".pipeline-node__text")
+
+
+def _texts(browser: webdriver.Chrome, selector: str) -> set[str]:
+    elements = browser.find_elements(By.CSS_SELECTOR, selector)
+    return {(element.get_attribute("textContent") or "").strip().lower() for element in elements}
+
+
+@pytest.mark.parametrize(
+    ("artifact", "kind"),
+    [
+        ("prepared_images.png", "ImagePreview"),
+        ("learning_curves.png", "ImagePreview"),
+        ("confusion_matrix.png", "ImagePreview"),
+        ("evaluation.json", "JSONPreview"),
+    ],
+)
+def test_results_are_previewed(site: str, smoke: SmokeRun, artifact: str, kind: str) -> None:
+    nodes = [
+        requests.get(f"{site}/api/nodes/{file.name}", timeout=10).json()
+        for file in (smoke.project.folder / "build/api/nodes").iterdir()
+    ]
+    shown = [node for node in nodes if str(node.get("filepath")).endswith(f"08_reporting/mnist/{artifact}")]
+    assert [(node["preview_type"], bool(node["preview"])) for node in shown] == [(kind, True)]

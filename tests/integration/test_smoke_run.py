@@ -1,0 +1,147 @@
+"""The smoke recipe on the real data, as a user runs it: what it prints, writes and records."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import onnx
+import pytest
+import yaml
+
+from mnist_resnet.artifacts import sha256_of_path
+from mnist_resnet.tracking.run import tracking_uri
+from tests.integration.conftest import SmokeRun, names_of
+
+pytestmark = pytest.mark.integration
+NAMESPACES = ("mnist", "fashion_mnist")
+
+
+def test_progress_and_summary_are_printed(smoke: SmokeRun) -> None:
+    assert smoke.stderr.count("Training on the CPU") == 1
+    assert "MNIST, epoch 1 of 1: loss" in smoke.stderr
+    assert "Summary" in smoke.stdout
+    for namespace in NAMESPACES:
+        assert re.search(rf"│ {namespace} +│ 0\.\d{{4}} +│ CPU +│", smoke.stdout)
+        assert f"Report: data/recipes/smoke/08_reporting/{namespace}/report.md" in smoke.stdout
+    assert "MLflow run: " in smoke.stdout
+
+
+def test_nothing_else_is_printed(smoke: SmokeRun) -> None:
+    own = re.compile(r"^\d\d:\d\d:\d\d (MNIST|Fashion-MNIST|Training on|onnxruntime uses)")
+    # The issue's users type --pipeline, which Kedro 1.7 calls deprecated.
+    deprecation = re.compile(r"--pipeline' is deprecated|^ +warnings\.warn\($")
+    unexpected = [line for line in smoke.stderr.splitlines() if not own.search(line) and not deprecation.search(line)]
+    assert unexpected == []
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_all_artifacts_are_written(smoke: SmokeRun, namespace: str) -> None:
+    parts = ("train", "validation")
+    arrays = [f"{part}_{kind}.npy" for part in parts for kind in ("images", "labels")]
+    assert names_of(smoke.outputs / "05_model_input" / namespace) == sorted([*arrays, "preprocessing.json"])
+    models = {name.split("/")[0] for name in names_of(smoke.outputs / "06_models" / namespace)}
+    assert models == {"history.json", "model.keras", "model.onnx", "parity.json", "saved_model"}
+    pictures = [f"{name}.png" for name in ("confusion_matrix", "learning_curves", "mistakes", "prepared_images")]
+    expected = sorted([*pictures, "evaluation.json", "report.md"])
+    assert names_of(smoke.outputs / "08_reporting" / namespace) == expected
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_evaluation_is_of_the_published_file(smoke: SmokeRun, namespace: str) -> None:
+    evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
+    fp32 = evaluation["variants"]["fp32"]
+    assert (evaluation["schema"], evaluation["recipe"], evaluation["images"]) == (1, "smoke", 10000)
+    assert fp32["model_sha256"] == sha256_of_path(smoke.outputs / "06_models" / namespace / "model.onnx")
+    assert fp32["provider"] == "CPUExecutionProvider"
+    assert fp32["providers_asked"][0] == "CUDAExecutionProvider"
+    assert fp32["parity"]["onnx_max_abs_diff"] <= 1e-5
+    assert fp32["parity"]["savedmodel_max_abs_diff"] <= 1e-5
+    assert fp32["parity"]["argmax_agreement"] == 1.0
+    assert sum(entry["support"] for entry in fp32["per_class"].values()) == 10000
+    # One epoch of 2,048 images: far from good, but far from guessing (0.1).
+    assert fp32["accuracy"] > 0.3
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_split_is_what_was_asked_for(smoke: SmokeRun, namespace: str) -> None:
+    folder = smoke.outputs / "05_model_input" / namespace
+    train, validation = (np.load(folder / f"{part}_labels.npy") for part in ("train", "validation"))
+    assert len(train) + len(validation) == 2048
+    assert len(validation) == round(0.05 * 2048)
+    assert set(np.unique(validation)) == set(range(10))
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_onnx_file_says_what_it_is(smoke: SmokeRun, namespace: str) -> None:
+    model = onnx.load(smoke.outputs / "06_models" / namespace / "model.onnx")
+    properties = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+    assert properties["recipe"] == "smoke"
+    assert len(properties["class_names"]) == 10
+
+
+@pytest.fixture(scope="module")
+def recorded(smoke: SmokeRun) -> Iterator[mlflow.entities.Run]:
+    # Listing artifacts looks models up in the current store, whichever client lists.
+    mlflow.set_tracking_uri(tracking_uri(smoke.project.folder))
+    client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
+    experiment = client.get_experiment_by_name("mnist_resnet")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    yield run
+    mlflow.set_tracking_uri(None)
+
+
+def test_one_finished_run_is_recorded(recorded: mlflow.entities.Run) -> None:
+    assert recorded.info.status == "FINISHED"
+    assert recorded.data.tags["recipe"] == "smoke"
+    assert recorded.data.tags["command"] == "kedro run --pipeline training --env smoke"
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_parameters_and_metrics_are_recorded_flat(
+    smoke: SmokeRun, recorded: mlflow.entities.Run, namespace: str
+) -> None:
+    assert recorded.data.params[f"{namespace}.training.batch_size"] == "32"
+    assert recorded.data.params[f"{namespace}.model.variant"] == "resnet_tiny"
+    evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
+    assert recorded.data.metrics[f"{namespace}.test_accuracy"] == evaluation["variants"]["fp32"]["accuracy"]
+    client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
+    history = client.get_metric_history(recorded.info.run_id, f"{namespace}.validation_accuracy")
+    assert [metric.step for metric in history] == [1]
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_reports_are_recorded(smoke: SmokeRun, recorded: mlflow.entities.Run, namespace: str) -> None:
+    client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
+    names = {file.path for file in client.list_artifacts(recorded.info.run_id, namespace)}
+    assert {f"{namespace}/{name}" for name in ("report.md", "evaluation.json", "confusion_matrix.png")} <= names
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_published_model_is_recorded_with_its_signature(
+    smoke: SmokeRun, recorded: mlflow.entities.Run, namespace: str
+) -> None:
+    model = smoke.logged_model(namespace)
+    assert model.source_run_id == recorded.info.run_id
+    folder = Path(model.artifact_location.removeprefix("file://"))
+    assert folder.is_relative_to(smoke.project.folder / "mlartifacts")
+    assert sha256_of_path(folder / "model.onnx") == sha256_of_path(
+        smoke.outputs / "06_models" / namespace / "model.onnx"
+    )
+    described = yaml.safe_load((folder / "MLmodel").read_text())
+    (image,) = json.loads(described["signature"]["inputs"])
+    assert image["name"] == "image"
+    assert image["tensor-spec"] == {"dtype": "uint8", "shape": [-1, 28, 28]}
+    assert (folder / "input_example.json").exists()
+
+
+def test_commands_work_from_a_subfolder(smoke: SmokeRun) -> None:
+    before = names_of(smoke.project.folder / "data")
+    subfolder = type(smoke.project)(smoke.project.folder / "notebooks")
+    ended = subfolder.kedro("run", "--env", "smoke", "--only-missing-outputs")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("nothing to do") == 2
+    assert names_of(smoke.project.folder / "data") == before

@@ -1,0 +1,43 @@
+"""Commands start quickly, because heavy libraries are imported only where they are used."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import PROJECT
+from tests.integration.conftest import Project
+
+pytestmark = pytest.mark.integration
+
+
+def test_help_is_shown_within_three_seconds() -> None:
+    # The best of three: other work on the machine must not decide.
+    assert min(_seconds("--help") for _ in range(3)) < 3
+
+
+def _seconds(*arguments: str) -> float:
+    started = time.perf_counter()
+    assert Project(PROJECT).kedro(*arguments).returncode == 0
+    return time.perf_counter() - started
+
+
+def test_registering_pipelines_imports_nothing_heavy() -> None:
+    program = (
+        "import sys, mnist_resnet.cli, mnist_resnet.settings, mnist_resnet.pipeline_registry as registry\n"
+        "registry.register_pipelines()\n"
+        "heavy = {'tensorflow', 'keras', 'mlflow', 'onnxruntime', 'onnx', 'matplotlib', 'sklearn', 'requests'}\n"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == ""
+
+
+def test_the_library_imports_without_kedro_and_mlflow() -> None:
+    program = (
+        "import sys; sys.modules.update(kedro=None, mlflow=None)\n"
+        "import mnist_resnet.data.fetch, mnist_resnet.evaluation.report, mnist_resnet.training.fit\n"
+        "import mnist_resnet.export.check, mnist_resnet.export.onnx, mnist_resnet.models.resnet"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True)

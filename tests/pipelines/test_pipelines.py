@@ -1,0 +1,84 @@
+"""Each pipeline alone, on a catalog built by hand; no configuration, no hooks."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+
+from mnist_resnet.config import (
+    DataParameters,
+    EvaluationParameters,
+    ExportParameters,
+    LatencyParameters,
+    ModelParameters,
+    PreprocessingParameters,
+    TrainingParameters,
+)
+from mnist_resnet.pipelines import data, evaluate, export, train
+from tests.conftest import MadeData
+
+
+@pytest.fixture
+def inputs(
+    made_data: MadeData,
+    data_parameters: DataParameters,
+    model_parameters: ModelParameters,
+    training_parameters: TrainingParameters,
+    tmp_path: Path,
+) -> dict[str, Any]:
+    return {
+        "name": "squares",
+        "raw_folder": made_data.write(tmp_path),
+        "params:recipe": "by hand",
+        "params:dataset": made_data.dataset,
+        "params:data": data_parameters,
+        "params:preprocessing": PreprocessingParameters(method="pad", size=(12, 12), scaling="standardize"),
+        "params:model": model_parameters,
+        "params:training": training_parameters,
+        "params:export": ExportParameters(opset=17, parity_tolerance=1e-5, parity_batch_sizes=(1, 7)),
+        "params:evaluation": EvaluationParameters(
+            providers=("CPUExecutionProvider",),
+            require_gpu=False,
+            batch_size=16,
+            latency=LatencyParameters(warm_up=1, calls=2, latency_batch_sizes=(1,), throughput_batch_sizes=(8,)),
+        ),
+    }
+
+
+class Kept(MemoryDataset):
+    """A value that a runner does not throw away once it has been used."""
+
+    def _release(self) -> None:
+        pass
+
+
+def _run(pipeline: Pipeline, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs, and all that the pipeline makes of them."""
+    known = {name: Kept(inputs[name], copy_mode="assign") for name in pipeline.inputs()}
+    made = {name: Kept(copy_mode="assign") for name in pipeline.all_outputs()}
+    catalog = DataCatalog({**known, **made})
+    SequentialRunner().run(pipeline, catalog)
+    return {**inputs, **{name: catalog.load(name) for name in pipeline.all_outputs()}}
+
+
+def test_the_data_pipeline_splits_and_fixes_the_preprocessing(inputs: dict[str, Any]) -> None:
+    outputs = _run(data.create_pipeline(), inputs)
+    assert outputs["train_images"].shape == (192, 8, 8)
+    assert outputs["validation_labels"].shape == (48,)
+    assert outputs["preprocessing"]["mean"] == pytest.approx(outputs["train_images"].mean())
+    assert outputs["prepared_images"].get_suptitle() == "Made squares, prepared images (by hand)"
+
+
+def test_the_pipelines_follow_each_other_through_names_alone(inputs: dict[str, Any]) -> None:
+    values = inputs
+    for stage in (data, train, export, evaluate):
+        values = _run(stage.create_pipeline(), values)
+    assert [entry["epoch"] for entry in values["history"]] == [1, 2]
+    assert values["evaluation"]["dataset"] == "squares"
+    assert values["evaluation"]["variants"]["fp32"]["accuracy"] == values["metrics"]["test_accuracy"]
+    assert np.asarray(values["test_probabilities"]).sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5)
+    assert values["report"].startswith("# Made squares, recipe `by hand`")

@@ -1,0 +1,110 @@
+import io
+import logging
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from mnist_resnet.progress import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def lines(monkeypatch, caplog):
+    """The plain lines so far; a line is due at every advance."""
+    monkeypatch.setattr("mnist_resnet.progress._SECONDS_BETWEEN_LINES", 0)
+    caplog.set_level(logging.INFO, logger="mnist_resnet")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr("mnist_resnet.progress.time", SimpleNamespace(perf_counter=lambda: now.seconds))
+    return now
+
+
+def use_stderr(monkeypatch, stream):
+    """Called in the test itself, because pytest puts its own stream back between fixtures and test."""
+    for variable in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+def test_a_plain_line_says_how_far_the_work_is_and_how_long_it_will_take(lines, clock, monkeypatch):
+    use_stderr(monkeypatch, io.StringIO())
+    with progress("Training", 4000, "images") as advance:
+        clock.seconds += 10
+        advance(1000, "loss 0.5")
+        clock.seconds += 10
+        advance(2000, "loss 0.4")
+    assert lines() == [
+        "Training: 1,000/4,000 images, loss 0.5, 30 s left",
+        "Training: 3,000/4,000 images, loss 0.4, 7 s left",
+    ]
+
+
+def test_a_line_without_a_detail_has_no_gap_for_it(lines, clock, monkeypatch):
+    use_stderr(monkeypatch, io.StringIO())
+    with progress("Downloading", 10, "MB") as advance:
+        clock.seconds += 1
+        advance(5)
+    assert lines() == ["Downloading: 5/10 MB, 1 s left"]
+
+
+def test_an_advance_by_nothing_is_no_error(lines, clock, monkeypatch):
+    use_stderr(monkeypatch, io.StringIO())
+    with progress("Training", 10, "steps") as advance:
+        advance(0, "starting")
+    (line,) = lines()
+    assert line.startswith("Training: 0/10 steps, starting")
+
+
+def test_lines_come_only_now_and_then(lines, clock, monkeypatch):
+    use_stderr(monkeypatch, io.StringIO())
+    monkeypatch.setattr("mnist_resnet.progress._SECONDS_BETWEEN_LINES", 10.0)
+    with progress("Training", 100, "steps") as advance:
+        for _ in range(25):
+            clock.seconds += 1
+            advance(4, "going")
+    assert [line.split(",")[0] for line in lines()] == ["Training: 40/100 steps", "Training: 80/100 steps"]
+
+
+def test_nothing_is_drawn_where_there_is_no_terminal(lines, monkeypatch):
+    stream = use_stderr(monkeypatch, io.StringIO())
+    with progress("Training", 10, "steps") as advance:
+        advance(5, "going")
+    assert stream.getvalue() == ""
+    assert len(lines()) == 1
+
+
+def test_a_terminal_shows_a_bar_and_no_lines(lines, monkeypatch):
+    terminal = use_stderr(monkeypatch, Terminal())
+    with progress("Training", 4000, "images") as advance:
+        advance(1000, "loss 0.6")
+        advance(2000, "loss 0.5")
+    shown = terminal.getvalue()
+    assert "Training" in shown
+    assert "3,000/4,000 images" in shown
+    assert "loss 0.5" in shown
+    assert lines() == []
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_an_error_in_the_work_passes_through(monkeypatch, stream):
+    def fail():
+        with progress("Training", 10, "steps") as advance:
+            advance(1)
+            raise ZeroDivisionError
+
+    used = use_stderr(monkeypatch, stream())
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert sys.stderr is used

@@ -1,0 +1,294 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+
+import mlflow
+import numpy as np
+import onnx
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from onnx import TensorProto, helper, numpy_helper
+
+from mnist_resnet.tracking import run as module
+from mnist_resnet.tracking.run import LoggedModel, TrackedRun, tracking_uri
+
+EXPERIMENT = "squares"
+
+# A process that opens a run and then waits for its end.
+INTERRUPTED = """
+import sys
+import time
+from pathlib import Path
+from mnist_resnet.tracking.run import TrackedRun
+
+TrackedRun(Path(sys.argv[1]), "squares", "interrupted", {}, {"seed": 0})
+print("open", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_tracking(monkeypatch):
+    """No run stays open, and what MLflow sets for the whole process is put back."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
+        # MLflow sets these itself; setting them first makes their absence what is put back.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    while mlflow.active_run() is not None:
+        mlflow.end_run("KILLED")
+    mlflow.set_tracking_uri(None)
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def project(tmp_path, empty_store) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    shutil.copy(empty_store, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture
+def store(project) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+
+
+@pytest.fixture
+def model_bytes() -> bytes:
+    """A linear classifier of 8×8 images, with metadata."""
+    weights = np.random.default_rng(0).normal(scale=0.01, size=(64, 3)).astype("float32")
+    nodes = [
+        helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["values"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 8, 8])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"class_names": '["left", "right", "below"]', "recipe": '"base"'})
+    return model.SerializeToString()
+
+
+@pytest.fixture
+def open_run(project):
+    """Open runs that are closed after the test at the latest."""
+    opened = []
+
+    def open_run(**changes) -> TrackedRun:
+        arguments = {"name": "a run", "tags": {"recipe": "base"}, "parameters": {"made.training.seed": 0}}
+        opened.append(TrackedRun(project, EXPERIMENT, **(arguments | changes)))
+        return opened[-1]
+
+    yield open_run
+    for run in opened:
+        run.close("KILLED")
+
+
+def only_run(store: MlflowClient) -> Run:
+    experiment = store.get_experiment_by_name(EXPERIMENT)
+    (run,) = store.search_runs([experiment.experiment_id])
+    return run
+
+
+def test_an_open_run_is_running_with_its_name_tags_and_parameters(open_run, project, store):
+    parameters = {"made.training.seed": 0, "made.training.learning_rate": 0.1, "recipe": "base", "none": None}
+    run = open_run(name="base training", tags={"recipe": "base", "namespaces": "made"}, parameters=parameters)
+    recorded = store.get_run(run.run_id)
+    assert recorded.info.status == "RUNNING"
+    assert recorded.info.run_name == "base training"
+    assert {"recipe": "base", "namespaces": "made"}.items() <= recorded.data.tags.items()
+    assert recorded.data.params == {key: str(value) for key, value in parameters.items()}
+    assert run.uri == f"sqlite:///{project / 'mlflow.db'}"
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
+def test_a_run_is_closed_with_the_status_given(open_run, store, status):
+    run = open_run()
+    run.close(status)
+    info = store.get_run(run.run_id).info
+    assert info.status == status
+    assert info.end_time is not None
+    assert mlflow.active_run() is None
+
+
+def test_closing_again_changes_nothing(open_run, store):
+    run = open_run()
+    run.close("FAILED")
+    ended = store.get_run(run.run_id).info
+    run.close("FINISHED")
+    again = store.get_run(run.run_id).info
+    assert (again.status, again.end_time) == ("FAILED", ended.end_time)
+
+
+def test_metrics_keep_their_steps(open_run, store):
+    run = open_run()
+    for step, loss in ((1, 0.5), (2, 0.25)):
+        run.log_metrics({"made.train_loss": loss, "made.seconds": 3.0}, step=step)
+    run.log_metrics({"made.test_accuracy": 0.75})
+    history = store.get_metric_history(run.run_id, "made.train_loss")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.25)]
+    assert store.get_run(run.run_id).data.metrics["made.test_accuracy"] == 0.75
+
+
+def test_files_and_folders_are_recorded_under_the_project(open_run, project, store, tmp_path):
+    (tmp_path / "report.md").write_text("# Report\n")
+    (tmp_path / "saved_model" / "variables").mkdir(parents=True)
+    (tmp_path / "saved_model" / "variables" / "index").write_bytes(b"index")
+    run = open_run()
+    run.log_artifact(tmp_path / "report.md", "made")
+    run.log_artifact(tmp_path / "saved_model", "made")
+    uri = store.get_run(run.run_id).info.artifact_uri
+    recorded = Path(uri.removeprefix("file://"))
+    assert recorded.is_relative_to(project / "mlartifacts")
+    assert (recorded / "made" / "report.md").read_text() == "# Report\n"
+    assert (recorded / "made" / "variables" / "index").read_bytes() == b"index"
+
+
+def test_nothing_is_written_where_the_process_happens_to_be(open_run, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    (tmp_path / "report.md").write_text("# Report\n")
+    run = open_run()
+    run.log_artifact(tmp_path / "report.md", "made")
+    run.close("FINISHED")
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.fixture
+def logged(open_run, store, made_data, model_bytes):
+    """A logged model as the store knows it, and where its files are."""
+    run = open_run()
+    images = made_data.arrays["test_images"][:2]
+    run.log_model(LoggedModel("made", model_bytes, images, 3, ("CPUExecutionProvider",)))
+    run.close("FINISHED")
+    experiment = store.get_experiment_by_name(EXPERIMENT)
+    (model,) = store.search_logged_models([experiment.experiment_id])
+    return model, Path(model.artifact_location.removeprefix("file://"))
+
+
+def test_a_logged_model_is_the_file_takes_raw_images_and_answers(logged, project, made_data, model_bytes):
+    model, folder = logged
+    assert model.name == "made"
+    assert folder.is_relative_to(project / "mlartifacts")
+
+    (file,) = folder.rglob("*.onnx")
+    assert sha256(file.read_bytes()).hexdigest() == sha256(model_bytes).hexdigest()
+    onnx.checker.check_model(file.read_bytes())
+
+    info = mlflow.models.get_model_info(str(folder))
+    (image,), (probabilities,) = info.signature.inputs.inputs, info.signature.outputs.inputs
+    assert (image.name, image.type, image.shape) == ("image", np.dtype("uint8"), (-1, 8, 8))
+    assert (probabilities.name, probabilities.type, probabilities.shape) == (
+        "probabilities",
+        np.dtype("float32"),
+        (-1, 3),
+    )
+    assert info.flavors["onnx"]["providers"] == ["CPUExecutionProvider"]
+
+    served = mlflow.pyfunc.load_model(str(folder))
+    example = served.input_example
+    assert example["image"].dtype == np.uint8
+    np.testing.assert_array_equal(example["image"], made_data.arrays["test_images"][:2])
+    answers = served.predict({"image": made_data.arrays["test_images"][:5]})
+    assert answers["probabilities"].shape == (5, 3)
+
+
+def test_a_logged_model_states_what_serves_it(logged):
+    _, folder = logged
+    requirements = (folder / "requirements.txt").read_text().split()
+    names = [requirement.split("==")[0] for requirement in requirements]
+    assert names == ["mlflow", "onnx", "onnxruntime-gpu"]
+    assert all("==" in requirement for requirement in requirements)
+
+
+def test_an_experiment_is_made_once_and_used_again(open_run, store):
+    for _ in range(2):
+        open_run().close("FINISHED")
+    experiment = store.get_experiment_by_name(EXPERIMENT)
+    assert len(store.search_runs([experiment.experiment_id])) == 2
+
+
+def test_the_environment_says_where_runs_go(open_run, project, store, tmp_path, empty_store, monkeypatch):
+    shutil.copy(empty_store, tmp_path / "other.db")
+    uri = f"sqlite:///{tmp_path / 'other.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert tracking_uri(project) == uri
+    run = open_run()
+    run.close("FINISHED")
+    assert run.uri == uri
+    assert only_run(MlflowClient(uri)).info.run_id == run.run_id
+    assert store.get_experiment_by_name(EXPERIMENT) is None
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_a_word_from_the_environment_runs_go_to_the_project(tmp_path, monkeypatch, value):
+    if value is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
+    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+def test_sigterm_is_handled_while_the_run_is_open_only(open_run):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    run = open_run()
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    run.close("FINISHED")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_closed_run_leaves_nothing_to_do_at_exit(open_run, monkeypatch):
+    waiting = []
+    monkeypatch.setattr(module, "atexit", SimpleNamespace(register=waiting.append, unregister=waiting.remove))
+    run = open_run()
+    assert len(waiting) == 1
+    run.close("FINISHED")
+    assert waiting == []
+
+
+def test_what_waits_for_the_exit_closes_an_open_run_as_killed(open_run, store, monkeypatch, caplog):
+    waiting = []
+    monkeypatch.setattr(module, "atexit", SimpleNamespace(register=waiting.append, unregister=waiting.remove))
+    run = open_run()
+    waiting[0]()
+    assert store.get_run(run.run_id).info.status == "KILLED"
+    assert "kedro run --only-missing-outputs" in caplog.text
+
+
+def test_somebody_elses_sigterm_handler_stays(open_run):
+    def handler(*_):
+        """Stands for another's."""
+
+    signal.signal(signal.SIGTERM, handler)
+    run = open_run()
+    assert signal.getsignal(signal.SIGTERM) is handler
+    run.close("FINISHED")
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_sigterm_closes_the_run_as_killed(project, store):
+    # MLflow does not recognize this process as a test, and would report its use.
+    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(project)], stdout=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        assert process.stdout.readline() == "open\n"
+        assert only_run(store).info.status == "RUNNING"
+        process.terminate()
+        assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    run = only_run(store)
+    assert run.info.status == "KILLED"
+    assert run.info.end_time is not None

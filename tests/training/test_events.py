@@ -1,0 +1,62 @@
+import pytest
+
+from mnist_resnet.training.events import EpochResult, announce, listening
+
+
+def result(epoch: int) -> EpochResult:
+    return EpochResult(
+        epoch=epoch,
+        learning_rate=0.1,
+        train_loss=0.5,
+        train_accuracy=0.8,
+        validation_loss=0.6,
+        validation_accuracy=0.7,
+        seconds=2.0,
+        images_per_second=100.0,
+    )
+
+
+def test_a_listener_hears_of_each_epoch_within_the_block_only():
+    heard = []
+    announce(result(1))
+    with listening(heard.append):
+        announce(result(2))
+        announce(result(3))
+    announce(result(4))
+    assert heard == [result(2), result(3)]
+
+
+def test_all_listeners_hear():
+    first, second = [], []
+    with listening(first.append):
+        announce(result(1))
+        with listening(second.append):
+            announce(result(2))
+        announce(result(3))
+    assert [heard.epoch for heard in first] == [1, 2, 3]
+    assert [heard.epoch for heard in second] == [2]
+
+
+def test_a_listener_is_forgotten_after_an_error():
+    heard = []
+    with pytest.raises(KeyError), listening(heard.append):
+        raise KeyError
+    announce(result(1))
+    assert heard == []
+
+
+def test_a_listeners_error_reaches_whoever_announces():
+    def refuse(_):
+        raise ValueError("full disk")
+
+    with listening(refuse), pytest.raises(ValueError, match="full disk"):
+        announce(result(1))
+
+
+def test_the_same_listener_twice_hears_twice_and_leaves_one_at_a_time():
+    heard = []
+    with listening(heard.append):
+        with listening(heard.append):
+            announce(result(1))
+        announce(result(2))
+    assert [each.epoch for each in heard] == [1, 1, 2]

@@ -1,0 +1,94 @@
+from dataclasses import replace
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnist_resnet.training.augmentation import draw_epoch
+from mnist_resnet.training.input import feed, training_batches, validation_batches
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    """Ten images that say their own index."""
+    return np.arange(10, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    return np.arange(10, dtype=np.uint8) + 100
+
+
+@pytest.fixture
+def draws(training_parameters):
+    return draw_epoch(10, 0, replace(training_parameters, max_shift=3, horizontal_flip=True))
+
+
+def test_training_batches_follow_the_order_with_each_images_own_draw(images, labels, draws):
+    batches = list(training_batches(images, labels, draws, 5))
+    inputs = {key: np.concatenate([batch[key] for batch, _ in batches]) for key in ("image", "shift", "flip")}
+    np.testing.assert_array_equal(inputs["image"][:, 0, 0], draws.order)
+    np.testing.assert_array_equal(inputs["shift"], draws.shifts[draws.order])
+    np.testing.assert_array_equal(inputs["flip"], draws.flips[draws.order])
+    np.testing.assert_array_equal(np.concatenate([label for _, label in batches]), draws.order + 100)
+
+
+def test_training_batches_have_the_types_that_the_network_takes(images, labels, draws):
+    inputs, targets = next(training_batches(images, labels, draws, 5))
+    assert {key: array.dtype for key, array in inputs.items()} == {"image": "uint8", "shift": "int32", "flip": "bool"}
+    assert targets.dtype == np.int32
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 10), (3, 3), (4, 2), (5, 2), (10, 1), (11, 0)])
+def test_an_incomplete_training_batch_is_left_out(images, labels, draws, size, count):
+    batches = list(training_batches(images, labels, draws, size))
+    assert [len(targets) for _, targets in batches] == [size] * count
+
+
+@pytest.mark.parametrize("size", [1, 3, 5, 10, 11])
+def test_validation_covers_everything_in_order(images, labels, size):
+    batches = list(validation_batches(images, labels, size))
+    np.testing.assert_array_equal(np.concatenate([batch for batch, _ in batches]), images)
+    np.testing.assert_array_equal(np.concatenate([targets for _, targets in batches]), labels)
+    assert max(len(targets) for _, targets in batches) == min(size, 10)
+
+
+def test_memory_mapped_images_are_read_batch_by_batch(images, labels, draws, tmp_path):
+    np.save(tmp_path / "images.npy", images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    (expected, _), (read, _) = (next(training_batches(source, labels, draws, 4)) for source in (images, mapped))
+    np.testing.assert_array_equal(read["image"], expected["image"])
+    np.testing.assert_array_equal(next(validation_batches(mapped, labels, 4))[0], images[:4])
+
+
+def test_feed_gives_the_same_batches_through_tf_data(images, labels, draws):
+    expected = list(training_batches(images, labels, draws, 3))
+    dataset = feed(iter(expected), 3)
+    assert isinstance(dataset, tf.data.Dataset)
+    fed = list(dataset.as_numpy_iterator())
+    assert len(fed) == 3
+    for (inputs, targets), (fed_inputs, fed_targets) in zip(expected, fed, strict=True):
+        assert inputs.keys() == fed_inputs.keys()
+        for key, array in inputs.items():
+            np.testing.assert_array_equal(fed_inputs[key], array)
+        np.testing.assert_array_equal(fed_targets, targets)
+
+
+def test_feed_knows_its_length_and_leaves_autotune_off(images, labels):
+    dataset = feed(validation_batches(images, labels, 4), 3)
+    assert dataset.cardinality() == 3
+    assert dataset.options().autotune.enabled is False
+
+
+def test_feed_takes_a_smaller_last_batch(images, labels):
+    dataset = feed(validation_batches(images, labels, 4), 3)
+    assert dataset.element_spec[0] == tf.TensorSpec((None, 8, 8), tf.uint8)
+    assert [len(targets) for _, targets in dataset] == [4, 4, 2]
+
+
+def test_feed_leaves_batches_alone_on_another_backend(images, labels, monkeypatch):
+    monkeypatch.setattr(keras, "backend", SimpleNamespace(backend=lambda: "jax"))
+    batches = validation_batches(images, labels, 4)
+    assert feed(batches, 3) is batches

@@ -1,0 +1,69 @@
+import keras
+import numpy as np
+import pytest
+
+from mnist_resnet.training.schedule import OneCycle
+
+PEAK, STEPS, WARMUP = 0.1, 200, 50
+
+
+@pytest.fixture
+def schedule() -> OneCycle:
+    return OneCycle(PEAK, STEPS, WARMUP / STEPS)
+
+
+def rates(schedule, steps) -> np.ndarray:
+    return np.array([float(schedule(step)) for step in steps])
+
+
+# float32 arithmetic: a few units in the 24th bit of the largest term, the peak.
+@pytest.mark.parametrize(
+    ("step", "rate"),
+    [
+        (0, PEAK / 25),
+        (WARMUP / 2, (PEAK / 25 + PEAK) / 2),
+        (WARMUP, PEAK),
+        ((WARMUP + STEPS) / 2, (PEAK + PEAK / 1000) / 2),
+        (STEPS, PEAK / 1000),
+        (10 * STEPS, PEAK / 1000),
+    ],
+)
+def test_the_rate_at_the_turning_points(schedule, step, rate):
+    assert float(schedule(step)) == pytest.approx(rate, rel=0, abs=1e-7 * PEAK * 10)
+
+
+def test_the_last_step_of_a_training_is_near_the_lowest_rate(schedule):
+    assert PEAK / 1000 < float(schedule(STEPS - 1)) < PEAK / 900
+
+
+def test_the_rate_rises_then_falls(schedule):
+    assert (np.diff(rates(schedule, range(WARMUP + 1))) > 0).all()
+    assert (np.diff(rates(schedule, range(WARMUP, STEPS + 1))) < 0).all()
+
+
+def test_the_rate_has_no_jump_where_warmup_ends_between_two_steps():
+    schedule = OneCycle(PEAK, 36, 0.3)
+    around = rates(schedule, [10.8 - 1e-3, 10.8, 10.8 + 1e-3])
+    np.testing.assert_allclose(around, PEAK, rtol=1e-5)
+
+
+def test_the_rate_follows_a_cosine(schedule):
+    steps = np.arange(WARMUP, STEPS + 1)
+    progress = (steps - WARMUP) / (STEPS - WARMUP)
+    expected = PEAK / 1000 + (PEAK - PEAK / 1000) * (1 + np.cos(np.pi * progress)) / 2
+    np.testing.assert_allclose(rates(schedule, steps), expected, rtol=0, atol=1e-6 * PEAK)
+
+
+def test_the_configuration_rebuilds_the_schedule(schedule):
+    assert schedule.get_config() == {"peak": PEAK, "steps": STEPS, "warmup_fraction": WARMUP / STEPS}
+    rebuilt = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(schedule))
+    assert type(rebuilt) is OneCycle
+    steps = range(0, STEPS + 1, 10)
+    np.testing.assert_array_equal(rates(schedule, steps), rates(rebuilt, steps))
+
+
+def test_an_optimizer_takes_the_schedule(schedule):
+    optimizer = keras.optimizers.SGD(schedule)
+    optimizer.build([])
+    optimizer.iterations.assign(WARMUP)
+    assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(PEAK)
