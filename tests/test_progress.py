@@ -67,14 +67,14 @@ def test_an_advance_by_nothing_is_no_error(lines, clock, monkeypatch):
     assert line.startswith("Training: 0/10 steps, starting")
 
 
-def test_lines_come_only_now_and_then(lines, clock, monkeypatch):
+def test_lines_come_at_the_start_and_then_only_now_and_then(lines, clock, monkeypatch):
     use_stderr(monkeypatch, io.StringIO())
     monkeypatch.setattr("mnist_resnet.progress._SECONDS_BETWEEN_LINES", 10.0)
     with progress("Training", 100, "steps") as advance:
         for _ in range(25):
             clock.seconds += 1
             advance(4, "going")
-    assert [line.split(",")[0] for line in lines()] == ["Training: 40/100 steps", "Training: 80/100 steps"]
+    assert [line.split(" ")[1] for line in lines()] == ["4/100", "44/100", "84/100"]
 
 
 def test_nothing_is_drawn_where_there_is_no_terminal(lines, monkeypatch):

@@ -172,3 +172,9 @@ def test_a_silent_fallback_of_onnxruntime_is_noticed(model, with_cuda):
     assert open_session(model, [CUDA_PROVIDER, CPU_PROVIDER]).provider == CPU_PROVIDER
     with pytest.raises(ProviderError, match=r"evaluation\.require_gpu"):
         open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], require_gpu=True)
+
+
+def test_a_silent_fallback_to_a_provider_that_was_not_asked_for_is_refused(model, with_cuda):
+    with_cuda([CPU_PROVIDER])
+    with pytest.raises(ProviderError, match=r"evaluation\.providers"):
+        open_session(model, [CUDA_PROVIDER])

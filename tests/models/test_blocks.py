@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,11 @@ def layers(model_parameters) -> Layers:
 def block(layers: Layers, filters: int, strides: int, size: int = 8, channels: int = 16) -> keras.Model:
     inputs = keras.Input((size, size, channels))
     return keras.Model(inputs, basic_block(inputs, layers, filters, strides, "block"))
+
+
+def initial_gammas(model: keras.Model) -> dict[str, set[float]]:
+    norms = [layer for layer in model.layers if layer.name.endswith("_norm")]
+    return {layer.name: set(layer.gamma.numpy().tolist()) for layer in norms}
 
 
 def projections(model: keras.Model) -> list[str]:
@@ -64,6 +71,7 @@ def test_the_stride_is_in_the_first_convolution_only(layers):
 
 def test_the_sum_is_rectified_and_not_the_residual_alone(layers):
     model = block(layers, 16, 1)
+    model.get_layer("block_2_norm").gamma.assign(np.ones(16))
     image = np.random.default_rng(0).normal(size=(2, 8, 8, 16)).astype("float32")
     residual, total = keras.Model(model.input, [model.get_layer("block_2_norm").output, model.output])(image)
     assert np.min(residual) < 0
@@ -78,3 +86,16 @@ def test_convolutions_have_no_bias_and_norms_the_configured_constants(layers, mo
     assert not any(layer.use_bias for layer in convolutions)
     expected = (model_parameters.batch_norm_momentum, model_parameters.batch_norm_epsilon)
     assert {(layer.momentum, layer.epsilon) for layer in norms} == {expected}
+
+
+@pytest.mark.parametrize(("zero", "last"), [(False, 1.0), (True, 0.0)])
+def test_only_the_last_norm_of_the_residual_branch_may_start_at_zero(model_parameters, zero, last):
+    layers = Layers.from_parameters(replace(model_parameters, zero_last_gamma=zero))
+    expected = {"block_1_norm": {1.0}, "block_2_norm": {last}, "block_projection_norm": {1.0}}
+    assert initial_gammas(block(layers, 32, 2)) == expected
+
+
+def test_a_block_whose_last_norm_starts_at_zero_starts_as_its_shortcut(model_parameters):
+    layers = Layers.from_parameters(replace(model_parameters, zero_last_gamma=True))
+    image = np.random.default_rng(0).random((2, 8, 8, 16), dtype=np.float32)
+    np.testing.assert_array_equal(block(layers, 16, 1)(image, training=True), image)

@@ -30,10 +30,15 @@ SUM_TOLERANCE = 1e-6
 
 
 @cache
-def network(variant: str) -> keras.Model:
+def built(parameters: ModelParameters) -> keras.Model:
     """A network as for MNIST: 28×28 images padded to 32×32, ten classes."""
-    parameters = ModelParameters(variant=variant, batch_norm_momentum=0.9, batch_norm_epsilon=0.001)
     return build_network(parameters, Preprocessing("pad", (32, 32), 33.3, 0.0127), (28, 28), 10)
+
+
+@pytest.fixture
+def network(model_parameters):
+    """A network of each variant, built once."""
+    return lambda variant: built(replace(model_parameters, variant=variant))
 
 
 @pytest.fixture
@@ -48,19 +53,19 @@ def test_the_variants_are_those_that_can_be_configured():
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_has_its_golden_parameter_count(variant):
+def test_every_variant_has_its_golden_parameter_count(network, variant):
     assert variant in PARAMETER_COUNTS, "count the new variant's parameters by hand and add them above"
     assert network(variant).count_params() == PARAMETER_COUNTS[variant]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_input_and_output_are_named_and_typed(variant):
-    built = network(variant)
-    (image,), (probabilities,) = built.inputs, built.outputs
+def test_input_and_output_are_named_and_typed(network, variant):
+    model = network(variant)
+    (image,), (probabilities,) = model.inputs, model.outputs
     assert (image.name, image.dtype, image.shape) == ("image", "uint8", (None, 28, 28))
-    assert built.output_names == ["probabilities"]
+    assert model.output_names == ["probabilities"]
     assert (probabilities.dtype, probabilities.shape) == ("float32", (None, 10))
-    assert built.name == variant
+    assert model.name == variant
 
 
 @pytest.mark.parametrize(
@@ -77,22 +82,22 @@ def test_input_and_output_are_named_and_typed(variant):
         ("logits", (10,)),
     ],
 )
-def test_resnet18_has_the_papers_shapes(layer, shape):
+def test_resnet18_has_the_papers_shapes(network, layer, shape):
     assert network("resnet18").get_layer(layer).output.shape == (None, *shape)
 
 
-def test_resnet18_has_two_blocks_in_each_of_four_stages():
+def test_resnet18_has_two_blocks_in_each_of_four_stages(network):
     sums = [layer.name for layer in network("resnet18").layers if layer.name.endswith("_add")]
     assert sums == [f"stage{stage}_block{block}_add" for stage in (1, 2, 3, 4) for block in (1, 2)]
 
 
-def test_only_the_first_block_of_a_later_stage_projects():
+def test_only_the_first_block_of_a_later_stage_projects(network):
     names = [layer.name for layer in network("resnet18").layers if layer.name.endswith("_projection_conv")]
     assert names == [f"stage{stage}_block1_projection_conv" for stage in (2, 3, 4)]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_layer_names_are_unique_and_say_the_place(variant):
+def test_layer_names_are_unique_and_say_the_place(network, variant):
     names = [layer.name for layer in network(variant).layers]
     assert len(set(names)) == len(names)
     ends = {"image", "channel", "pad", "standardize", "pool", "logits", "probabilities"}
@@ -109,8 +114,8 @@ def test_building_again_gives_the_same_names(model_parameters, preprocessing):
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_rows_are_float32_shares_that_sum_to_one(precision, policy, model_parameters, preprocessing, made_data):
     policy(precision)
-    built = build_network(model_parameters, preprocessing, (8, 8), 10)
-    probabilities = np.asarray(built(made_data.arrays["test_images"]))
+    model = build_network(model_parameters, preprocessing, (8, 8), 10)
+    probabilities = np.asarray(model(made_data.arrays["test_images"]))
     assert (probabilities.dtype, probabilities.shape) == (np.float32, (60, 10))
     assert probabilities.min() >= 0
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=0, atol=SUM_TOLERANCE)
@@ -121,15 +126,15 @@ def test_mixed_precision_computes_the_body_in_half_and_the_head_in_float32(
     precision, policy, model_parameters, preprocessing
 ):
     policy(precision)
-    built = build_network(model_parameters, preprocessing, (8, 8), 3)
-    computed = {name: built.get_layer(name).compute_dtype for name in ("stem_conv", "stem_norm", "logits")}
+    model = build_network(model_parameters, preprocessing, (8, 8), 3)
+    computed = {name: model.get_layer(name).compute_dtype for name in ("stem_conv", "stem_norm", "logits")}
     half = precision.removeprefix("mixed_")
     assert computed == {"stem_conv": half, "stem_norm": half, "logits": "float32"}
 
 
 def test_probabilities_are_the_softmax_of_the_logits(model_parameters, preprocessing, made_data):
-    built = build_network(model_parameters, preprocessing, (8, 8), 3)
-    both = keras.Model(built.input, [built.get_layer("logits").output, built.output])
+    model = build_network(model_parameters, preprocessing, (8, 8), 3)
+    both = keras.Model(model.input, [model.get_layer("logits").output, model.output])
     logits, probabilities = (np.asarray(output) for output in both(made_data.arrays["test_images"]))
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     # Two float32 exponentials and a division: a few units in the last place of numbers up to one.
@@ -137,9 +142,9 @@ def test_probabilities_are_the_softmax_of_the_logits(model_parameters, preproces
 
 
 def test_preprocessing_is_part_of_the_network(model_parameters, preprocessing, made_data):
-    built = build_network(model_parameters, preprocessing, (8, 8), 3)
+    model = build_network(model_parameters, preprocessing, (8, 8), 3)
     images = made_data.arrays["test_images"]
-    prepared = np.asarray(keras.Model(built.input, built.get_layer("standardize").output)(images))
+    prepared = np.asarray(keras.Model(model.input, model.get_layer("standardize").output)(images))
     padded = np.pad(images.astype("float32"), ((0, 0), (1, 1), (1, 1)))[..., None]
     # x·scale + offset instead of (x - mean)·scale: one rounding more on numbers up to 4.
     np.testing.assert_allclose(prepared, (padded - 50) * 0.02, rtol=0, atol=1e-6)
@@ -147,6 +152,6 @@ def test_preprocessing_is_part_of_the_network(model_parameters, preprocessing, m
 
 def test_resizing_takes_the_place_of_padding(model_parameters, preprocessing):
     resized = replace(preprocessing, method="resize", size=(12, 12))
-    built = build_network(model_parameters, resized, (8, 8), 3)
-    assert built.get_layer("resize").output.shape == (None, 12, 12, 1)
-    assert built.output_shape == (None, 3)
+    model = build_network(model_parameters, resized, (8, 8), 3)
+    assert model.get_layer("resize").output.shape == (None, 12, 12, 1)
+    assert model.output_shape == (None, 3)

@@ -235,6 +235,15 @@ def test_the_environment_says_where_runs_go(open_run, project, store, tmp_path, 
     assert store.get_experiment_by_name(EXPERIMENT) is None
 
 
+def test_each_project_of_one_process_has_its_own_store(open_run, project, tmp_path, empty_store):
+    open_run().close("FINISHED")
+    (tmp_path / "second").mkdir()
+    shutil.copy(empty_store, tmp_path / "second" / "mlflow.db")
+    second = TrackedRun(tmp_path / "second", EXPERIMENT, "a run", {}, {})
+    second.close("FINISHED")
+    assert second.uri == f"sqlite:///{tmp_path / 'second' / 'mlflow.db'}"
+
+
 @pytest.mark.parametrize("value", [None, ""])
 def test_without_a_word_from_the_environment_runs_go_to_the_project(tmp_path, monkeypatch, value):
     if value is not None:

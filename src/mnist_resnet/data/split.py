@@ -1,0 +1,59 @@
+"""The seeded, stratified split of the training images into training and validation."""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_resnet.config import DataParameters
+from mnist_resnet.data.check import DataError
+from mnist_resnet.data.idx import UInt8Array
+
+
+class Split(NamedTuple):
+    """Training and validation arrays; images are (images, height, width), labels (images,)."""
+
+    train_images: UInt8Array
+    train_labels: UInt8Array
+    validation_images: UInt8Array
+    validation_labels: UInt8Array
+
+
+def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) -> Split:
+    """Set aside a validation part in which every class has its share.
+
+    Each part keeps the published order, so that equal parameters give equal bytes.
+
+    Args:
+        images: uint8 (images, height, width).
+        labels: uint8 (images,).
+        parameters: The seed, the validation fraction and an optional limit on the images used.
+
+    Raises:
+        DataError: If the limit exceeds the number of images.
+    """
+    chosen = _limited(labels, parameters)
+    train, validation = _stratified(chosen, labels, parameters.validation_fraction, parameters.seed)
+    return Split(images[train], labels[train], images[validation], labels[validation])
+
+
+def _limited(labels: UInt8Array, parameters: DataParameters) -> npt.NDArray[np.int64]:
+    everything = np.arange(len(labels))
+    limit = parameters.training_images
+    if limit is None or limit == len(labels):
+        return everything
+    if limit > len(labels):
+        raise DataError(
+            f"data.training_images: received {limit}, but there are {len(labels)} images; lower it, or use null for all"
+        )
+    return _stratified(everything, labels, limit / len(labels), parameters.seed)[1]
+
+
+def _stratified(
+    indices: npt.NDArray[np.int64], labels: UInt8Array, fraction: float, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    from sklearn.model_selection import train_test_split
+
+    size = round(fraction * len(indices))
+    rest, part = train_test_split(indices, test_size=size, random_state=seed, stratify=labels[indices])
+    return np.sort(rest), np.sort(part)

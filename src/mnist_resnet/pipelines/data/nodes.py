@@ -1,0 +1,45 @@
+"""The steps from published files to split arrays and a fixed preprocessing."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.config import DataParameters, Dataset, PreprocessingParameters
+from mnist_resnet.data import split as splitting
+from mnist_resnet.data.check import check_part
+from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch
+from mnist_resnet.data.idx import UInt8Array, parse
+from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare
+from mnist_resnet.pipelines.annotations import Figure
+
+
+def fetch_files(name: str, dataset: Dataset, folder: Path) -> tuple[UInt8Array, UInt8Array, UInt8Array, UInt8Array]:
+    """The published training images and labels, test images and labels, verified."""
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    contents = fetch(dataset, folder, f"{mirror.rstrip('/')}/{name}" if mirror else None)
+    train_images, train_labels, test_images, test_labels = map(parse, contents.values())
+    check_part(dataset, "train", train_images, train_labels)
+    check_part(dataset, "test", test_images, test_labels)
+    return train_images, train_labels, test_images, test_labels
+
+
+def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) -> splitting.Split:
+    """Training images and labels, validation images and labels."""
+    return splitting.split(images, labels, parameters)
+
+
+def fix_preprocessing(train_images: UInt8Array, parameters: PreprocessingParameters) -> dict[str, Any]:
+    """The preprocessing as plain values."""
+    return asdict(fit_preprocessing(train_images, parameters))
+
+
+def plot_prepared_images(
+    images: UInt8Array, labels: UInt8Array, preprocessing: dict[str, Any], dataset: Dataset, recipe: str
+) -> Figure:
+    """Some training images as the network sees them."""
+    from mnist_resnet.evaluation.plots import image_grid
+
+    part = slice(0, 100 * len(dataset.class_names))
+    prepared = prepare(images[part], Preprocessing(**preprocessing))
+    return image_grid(prepared, labels[part], dataset.class_names, f"{dataset.title}, prepared images ({recipe})")

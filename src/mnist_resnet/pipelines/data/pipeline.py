@@ -1,0 +1,33 @@
+"""Wiring of the data stage."""
+
+from kedro.pipeline import Node, Pipeline
+
+from mnist_resnet.pipelines.data.nodes import fetch_files, fix_preprocessing, plot_prepared_images, split
+
+
+def create_pipeline() -> Pipeline:
+    """From the published files to split arrays and ``preprocessing``."""
+    return Pipeline(
+        [
+            Node(
+                fetch_files,
+                ["name", "params:dataset", "raw_folder"],
+                ["published_images", "published_labels", "test_images", "test_labels"],
+                name="fetch_files",
+            ),
+            Node(
+                split,
+                ["published_images", "published_labels", "params:data"],
+                ["train_images", "train_labels", "validation_images", "validation_labels"],
+                name="split",
+            ),
+            Node(fix_preprocessing, ["train_images", "params:preprocessing"], "preprocessing", name="fix_preprocessing"),
+            Node(
+                plot_prepared_images,
+                ["train_images", "train_labels", "preprocessing", "params:dataset", "params:recipe"],
+                "prepared_images",
+                name="plot_prepared_images",
+            ),
+        ],
+        tags="data",
+    )

