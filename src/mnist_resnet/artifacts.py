@@ -45,10 +45,22 @@ def replacing(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         written = Path(folder) / path.name
         yield written
+        if not written.exists():
+            raise FileNotFoundError(f"nothing was written for {path}")
         _flush_to_disk(written)
+        _exchange(written, path, aside=Path(folder) / f"{path.name}.replaced")
+
+
+def _exchange(written: Path, path: Path, aside: Path) -> None:
+    """Move ``written`` to ``path``; a folder that is there is put back if that fails."""
+    try:
         if path.is_dir():
-            path.replace(Path(folder) / "replaced")
+            path.replace(aside)
         written.replace(path)
+    except BaseException:
+        if aside.exists():
+            aside.replace(path)
+        raise
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -108,9 +120,10 @@ class Fingerprint:
     def read(cls, path: Path) -> "Fingerprint | None":
         """The fingerprint stored at ``path``; None if there is none that can be read."""
         try:
-            return cls(**json.loads(path.read_text()))
+            stored = cls(**json.loads(path.read_text()))
         except (OSError, ValueError, TypeError):
             return None
+        return stored if all(isinstance(value, Mapping) for value in asdict(stored).values()) else None
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,9 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.config import PreprocessingParameters
+from mnist_resnet.errors import UserError
 
 if TYPE_CHECKING:
     import keras
+
+
+class PreprocessingError(UserError, ValueError):
+    """Images that the preprocessing cannot be fixed on."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,15 @@ def fit_preprocessing(images: npt.NDArray[np.uint8], parameters: PreprocessingPa
         parameters: Method, target size and kind of scaling.
 
     Raises:
-        ValueError: If all pixels are equal, so that there is no deviation to divide by.
+        PreprocessingError: If all pixels are equal, so that there is no deviation to divide by.
     """
     if parameters.scaling == "unit":
         return Preprocessing(parameters.method, parameters.size, 0.0, 1 / 255)
     mean, deviation = _mean_and_deviation(images)
     if deviation == 0:
-        raise ValueError("preprocessing.scaling: 'standardize' needs images that are not all one value; use 'unit'")
+        raise PreprocessingError(
+            "preprocessing.scaling: received 'standardize', but all images are of one value; use 'unit'"
+        )
     return Preprocessing(parameters.method, parameters.size, mean, 1 / deviation)
 
 
@@ -69,11 +76,12 @@ def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, in
 
     # float32 is exact enough under any precision policy of the network that follows.
     offset = -preprocessing.mean * preprocessing.scale
-    return [
-        keras.layers.Reshape((*image_size, 1), name="channel", dtype="uint8"),
-        _fit_to_size(preprocessing, image_size),
-        keras.layers.Rescaling(preprocessing.scale, offset=offset, name="standardize", dtype="float32"),
-    ]
+    channel = keras.layers.Reshape((*image_size, 1), name="channel", dtype="uint8")
+    standardize = keras.layers.Rescaling(preprocessing.scale, offset=offset, name="standardize", dtype="float32")
+    fit_to_size = _fit_to_size(preprocessing, image_size)
+    if preprocessing.method == "resize":  # of uint8 images, Keras' resizing would round; both steps are linear
+        return [channel, standardize, fit_to_size]
+    return [channel, fit_to_size, standardize]
 
 
 def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "keras.layers.Layer":

@@ -69,8 +69,7 @@ def _lines(description: str, total: float, unit: str) -> Iterator[Advance]:
         if now - last_line >= _SECONDS_BETWEEN_LINES:
             last_line = now
             remaining = (now - started) * (total / done - 1) if done else math.nan
-            logger.info(
-                "%s: %s/%s %s, %s, %.0f s left", description, f"{done:,.0f}", f"{total:,.0f}", unit, detail, remaining
-            )
+            shown = [f"{done:,.0f}/{total:,.0f} {unit}", detail, f"{remaining:,.0f} s left"]
+            logger.info("%s: %s", description, ", ".join(filter(None, shown)))
 
     yield advance

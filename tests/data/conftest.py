@@ -9,6 +9,9 @@ from threading import Thread
 
 import pytest
 
+from mnist_resnet.config import IdxFile
+from tests.conftest import MadeData
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -91,3 +94,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 def no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without npm and apt-get."""
     monkeypatch.setenv("PATH", str(tmp_path / "no such folder"))
+
+
+@pytest.fixture
+def files(made_data: MadeData) -> list[IdxFile]:
+    return [getattr(made_data.dataset.files, role) for role in made_data.contents]
+
+
+@pytest.fixture
+def contents(made_data: MadeData) -> dict[str, bytes]:
+    """The contents by file name."""
+    return {getattr(made_data.dataset.files, role).name: content for role, content in made_data.contents.items()}

@@ -61,12 +61,18 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(published, d
     assert as_bytes(split(*published, replace(parameters, seed=1))) != first
 
 
-@pytest.mark.parametrize("limit", [30, 100, 150, 297, 298, 299, 300])
+@pytest.mark.parametrize("limit", [30, 100, 150, 297, 300])
 def test_a_limit_is_the_number_of_images_used(published, data_parameters, limit):
     parts = split(*published, replace(data_parameters, training_images=limit))
     used = np.concatenate([numbers(parts.train_images), numbers(parts.validation_images)])
     assert len(used) == len(set(used.tolist())) == limit
     assert len(parts.validation_labels) == round(limit * 0.2)
+
+
+@pytest.mark.parametrize("limit", [298, 299])
+def test_a_limit_that_leaves_out_fewer_images_than_classes_is_refused(published, data_parameters, limit):
+    with pytest.raises(DataError, match=rf"data\.training_images: received {limit}, .* each of the 3 classes"):
+        split(*published, replace(data_parameters, training_images=limit))
 
 
 def test_a_limited_choice_has_its_share_of_every_class(published, data_parameters):

@@ -235,7 +235,7 @@ def test_the_environment_says_where_runs_go(open_run, project, store, tmp_path, 
     assert store.get_experiment_by_name(EXPERIMENT) is None
 
 
-def test_each_project_of_one_process_has_its_own_store(open_run, project, tmp_path, empty_store):
+def test_each_project_of_one_process_has_its_own_store(open_run, tmp_path, empty_store):
     open_run().close("FINISHED")
     (tmp_path / "second").mkdir()
     shutil.copy(empty_store, tmp_path / "second" / "mlflow.db")

@@ -54,7 +54,8 @@ def _describe(fault: Any) -> str:
         hint = f"did you mean '{near[0]}'?" if near else "remove it, or correct its name."
         return f"{key}: unknown key, value {fault['input']!r}; {hint}"
     if fault["type"] in {"missing", "missing_argument"}:
-        return f"{key}: missing; state it in conf/base/parameters.yml or the recipe's."
+        file = "datasets.yml" if path[0] == "datasets" else "parameters.yml"
+        return f"{key}: missing; state it in conf/base/{file} or the recipe's."
     return f"{key}: received {fault['input']!r}. {fault['msg']}."
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from mnist_resnet.artifacts import sha256_of_bytes
-from mnist_resnet.config import Dataset, IdxFile
+from mnist_resnet.config import Dataset, DebianSource, HttpsSource, IdxFile, NpmSource, Source
 from mnist_resnet.data.idx import IdxError, decompress
-from mnist_resnet.data.sources import Folder, Place, SourceError, WebFolder, place_of
+from mnist_resnet.data.registries import DebianPackage, NpmPackage
+from mnist_resnet.data.sources import Folder, Place, SourceError, WebFolder
 from mnist_resnet.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,17 @@ def _places(dataset: Dataset, folder: Path, mirror: str | None) -> Iterator[Plac
         yield WebFolder(f"{mirror.rstrip('/')}/")
     elif mirror:
         yield Folder(Path(mirror).expanduser())
-    yield from map(place_of, dataset.sources)
+    yield from map(_place_of, dataset.sources)
+
+
+def _place_of(source: Source) -> Place:
+    match source:
+        case HttpsSource():
+            return WebFolder(source.url)
+        case NpmSource():
+            return NpmPackage(source)
+        case DebianSource():
+            return DebianPackage(source)
 
 
 def _attempt(place: Place, missing: Mapping[str, IdxFile]) -> _Attempt:

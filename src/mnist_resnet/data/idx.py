@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 import numpy.typing as npt
+
 from mnist_resnet.errors import UserError
 
 _UNSIGNED_BYTE = 0x08
@@ -40,7 +41,10 @@ def parse(content: bytes) -> UInt8Array:
     expected = start + math.prod(shape)
     if len(content) != expected:
         raise IdxError(f"the header promises {expected} bytes for shape {shape}, but there are {len(content)}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    try:
+        return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    except ValueError:  # an empty array whose other dimensions are beyond numpy's range
+        raise IdxError(f"the header promises an impossible shape, {shape}") from None
 
 
 def _shape(content: bytes) -> tuple[int, ...]:

@@ -30,10 +30,12 @@ def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) ->
         parameters: The seed, the validation fraction and an optional limit on the images used.
 
     Raises:
-        DataError: If the limit exceeds the number of images.
+        DataError: If the limit exceeds the number of images, or a part would be too small for all classes.
     """
     chosen = _limited(labels, parameters)
-    train, validation = _stratified(chosen, labels, parameters.validation_fraction, parameters.seed)
+    size = round(parameters.validation_fraction * len(chosen))
+    _check_sizes("data.validation_fraction", parameters.validation_fraction, labels, size, len(chosen) - size)
+    train, validation = _stratified(chosen, labels, size, parameters.seed)
     return Split(images[train], labels[train], images[validation], labels[validation])
 
 
@@ -46,14 +48,23 @@ def _limited(labels: UInt8Array, parameters: DataParameters) -> npt.NDArray[np.i
         raise DataError(
             f"data.training_images: received {limit}, but there are {len(labels)} images; lower it, or use null for all"
         )
-    return _stratified(everything, labels, limit / len(labels), parameters.seed)[1]
+    _check_sizes("data.training_images", limit, labels, limit, len(labels) - limit)
+    return _stratified(everything, labels, limit, parameters.seed)[1]
+
+
+def _check_sizes(key: str, value: float, labels: UInt8Array, *sizes: int) -> None:
+    classes = len(np.unique(labels))
+    if min(sizes) < classes:
+        raise DataError(
+            f"{key}: received {value}, which parts {sum(sizes)} images into {max(sizes)} and {min(sizes)}; "
+            f"each part needs at least one image of each of the {classes} classes"
+        )
 
 
 def _stratified(
-    indices: npt.NDArray[np.int64], labels: UInt8Array, fraction: float, seed: int
+    indices: npt.NDArray[np.int64], labels: UInt8Array, size: int, seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     from sklearn.model_selection import train_test_split
 
-    size = round(fraction * len(indices))
     rest, part = train_test_split(indices, test_size=size, random_state=seed, stratify=labels[indices])
     return np.sort(rest), np.sort(part)

@@ -10,8 +10,8 @@ from mnist_resnet.data import split as splitting
 from mnist_resnet.data.check import check_part
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch
 from mnist_resnet.data.idx import UInt8Array, parse
-from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare
 from mnist_resnet.pipelines.annotations import Figure
+from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare
 
 
 def fetch_files(name: str, dataset: Dataset, folder: Path) -> tuple[UInt8Array, UInt8Array, UInt8Array, UInt8Array]:

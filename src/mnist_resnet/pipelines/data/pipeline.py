@@ -21,7 +21,9 @@ def create_pipeline() -> Pipeline:
                 ["train_images", "train_labels", "validation_images", "validation_labels"],
                 name="split",
             ),
-            Node(fix_preprocessing, ["train_images", "params:preprocessing"], "preprocessing", name="fix_preprocessing"),
+            Node(
+                fix_preprocessing, ["train_images", "params:preprocessing"], "preprocessing", name="fix_preprocessing"
+            ),
             Node(
                 plot_prepared_images,
                 ["train_images", "train_labels", "preprocessing", "params:dataset", "params:recipe"],

