@@ -3,7 +3,13 @@ import pytest
 
 from mnist_resnet.backend import keras
 from mnist_resnet.config import PreprocessingParameters
-from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare, preprocessing_layers
+from mnist_resnet.preprocessing import (
+    Preprocessing,
+    PreprocessingError,
+    fit_preprocessing,
+    prepare,
+    preprocessing_layers,
+)
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ def test_unit_scaling_does_not_look_at_the_images(images):
 
 @pytest.mark.parametrize("value", [0, 7, 255])
 def test_images_of_one_value_cannot_be_standardized(value):
-    with pytest.raises(ValueError, match=r"preprocessing\.scaling: 'standardize' needs images .*; use 'unit'"):
+    with pytest.raises(PreprocessingError, match=r"preprocessing\.scaling: received 'standardize', .*; use 'unit'"):
         fitted(np.full((2, 4, 4), value, np.uint8), "standardize")
 
 
