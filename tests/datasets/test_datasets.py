@@ -1,6 +1,7 @@
 import base64
 import json
 import mmap
+import sys
 from functools import cache
 from typing import get_type_hints
 
@@ -13,6 +14,7 @@ from kedro_datasets._typing import ImagePreview, JSONPreview
 from matplotlib.figure import Figure
 from onnx import TensorProto, helper
 
+import mnist_resnet.models
 from mnist_resnet.datasets import (
     ArrayDataset,
     FigureDataset,
@@ -337,6 +339,17 @@ def test_a_savedmodel_loses_the_files_of_the_one_before(tmp_path):
     dataset.save({**files(), "assets/vocabulary": b"old"})
     dataset.save(files())
     assert dataset.load() == files()
+
+
+def test_a_network_loads_where_nothing_has_imported_its_layers(tmp_path, monkeypatch):
+    dataset = KerasModelDataset(filepath=str(tmp_path / "model.keras"))
+    dataset.save(network())
+    # As in a fresh process: Keras knows the layer no longer, and its module has to be imported again.
+    monkeypatch.setattr(mnist_resnet.models, "normalization", mnist_resnet.models.normalization)
+    monkeypatch.delitem(sys.modules, "mnist_resnet.models.normalization")
+    monkeypatch.delitem(keras.saving.get_custom_objects(), "mnist_resnet>FusedBatchNormalization")
+    loaded = dataset.load().get_layer("norm")
+    assert type(loaded).__name__ == "FusedBatchNormalization"
 
 
 def test_a_loaded_network_is_not_compiled(tmp_path):

@@ -63,12 +63,17 @@ def store(project) -> MlflowClient:
 
 @pytest.fixture
 def model_bytes() -> bytes:
-    """A linear classifier of 8×8 images, with metadata."""
-    weights = np.random.default_rng(0).normal(scale=0.01, size=(64, 3)).astype("float32")
+    """A classifier of 8×8 images, with metadata, and large enough that onnx might store weights apart."""
+    generator = np.random.default_rng(0)
+    weights = {
+        name: generator.normal(scale=0.01, size=size).astype("float32")
+        for name, size in (("first", (64, 64)), ("second", (64, 3)))
+    }
     nodes = [
         helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
         helper.make_node("Flatten", ["values"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        helper.make_node("MatMul", ["flat", "first"], ["hidden"]),
+        helper.make_node("MatMul", ["hidden", "second"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
     graph = helper.make_graph(
@@ -76,7 +81,7 @@ def model_bytes() -> bytes:
         "linear",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 8, 8])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
-        [numpy_helper.from_array(weights, "weights")],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     helper.set_model_props(model, {"class_names": '["left", "right", "below"]', "recipe": '"base"'})
