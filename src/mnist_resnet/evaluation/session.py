@@ -81,7 +81,7 @@ def open_session(model: bytes, providers: Sequence[str], require_gpu: bool = Fal
     options.log_severity_level = _ERRORS_ONLY
     inference = onnxruntime.InferenceSession(model, options, providers=usable)
     session = Session(inference, tuple(providers), inference.get_providers()[0])
-    _announce(session, require_gpu)
+    _check_got(session, require_gpu)
     return session
 
 
@@ -103,12 +103,17 @@ def _cuda_loads() -> bool:
     return True
 
 
-def _announce(session: Session, require_gpu: bool) -> None:
+def _check_got(session: Session, require_gpu: bool) -> None:
     wanted = session.providers_asked[0]
     if session.provider == CPU_PROVIDER and require_gpu:
         raise ProviderError(
             f"evaluation.require_gpu is true, but {session.provider} would run the model (asked for: "
             f"{', '.join(session.providers_asked)}); install the gpu extra and an NVIDIA driver, or set it to false"
+        )
+    if session.provider not in session.providers_asked:
+        raise ProviderError(
+            f"evaluation.providers: asked for {list(session.providers_asked)}, but onnxruntime fell back to "
+            f"{session.provider}; add it to the list, or install what the providers need"
         )
     if session.provider != wanted:
         _say_once(f"onnxruntime uses {session.provider}: {wanted} cannot be loaded here")

@@ -29,7 +29,7 @@ class StaleInputError(UserError, RuntimeError):
 
 @dataclass
 class _Stage:
-    """One pipeline for one namespace."""
+    """One pipeline for one namespace; ``unsaved`` are the artifacts that this run has yet to make."""
 
     namespace: str
     name: str
@@ -58,15 +58,18 @@ class FreshnessHooks:
         self._catalog = catalog
         namespaces = {node.namespace for node in pipeline.nodes if node.namespace}
         self._stages = [stage for namespace in sorted(namespaces) for stage in _stages(namespace)]
+        planned = set() if run_params["only_missing_outputs"] else pipeline.all_outputs()
         for stage in self._stages:
             self._examine(stage)
+            stage.unsaved |= self._artifacts(planned & stage.pipeline.all_outputs()).keys()
         self._refuse_stale_inputs(pipeline)
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
         """Forget the fingerprint of a stage whose outputs are about to change."""
         for stage in self._stages_of(node):
-            remove(self._path(stage))
+            if stage.unsaved:
+                remove(self._path(stage))
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
@@ -87,8 +90,9 @@ class FreshnessHooks:
         else:
             stage.stale_because = stored.difference(self._fingerprint(stage))
         if stage.stale_because:
-            stage.unsaved = set(self._artifacts(stage.pipeline.all_outputs()))
-            for dataset in self._artifacts(stage.pipeline.all_outputs()).values():
+            outputs = self._artifacts(stage.pipeline.all_outputs())
+            stage.unsaved |= outputs.keys()
+            for dataset in outputs.values():
                 dataset.stale = True
 
     def _refuse_stale_inputs(self, pipeline: Pipeline) -> None:

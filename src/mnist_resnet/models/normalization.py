@@ -14,7 +14,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
     Args:
         epsilon: Added to the variance; at least 1.001e-5, which the fused operation enforces.
-        **options: As for ``keras.layers.BatchNormalization``; the axis is always the last.
+        **options: As for ``keras.layers.BatchNormalization``, whose own computation serves where the
+            fused operation cannot: another axis, no scale or no offset, renormalization, replicas.
     """
 
     def __init__(self, *, epsilon: float = 1e-3, **options: Any) -> None:
@@ -22,11 +23,16 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalize (batch, height, width, channels), with batch statistics while training."""
-        if keras.backend.backend() != "tensorflow" or mask is not None:
+        if mask is not None or not self._fuses(inputs):
             return super().call(inputs, training=training, mask=mask)
         if training and self.trainable:
             return self._with_batch_statistics(inputs)
         return self._fused(inputs, self.moving_mean, self.moving_variance, is_training=False)[0]
+
+    def _fuses(self, inputs: Any) -> bool:
+        plain = self.scale and self.center and not self.synchronized and not getattr(self, "renorm", False)
+        channels_last = self.axis in {-1, 3} and len(inputs.shape) == 4
+        return keras.backend.backend() == "tensorflow" and plain and channels_last
 
     def _fused(self, inputs: Any, mean: Any, variance: Any, *, is_training: bool) -> Any:
         import tensorflow as tf

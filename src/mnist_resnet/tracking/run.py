@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 _NOISY = ("alembic", "mlflow", "git.cmd")
+# MLflow passes these on to later processes, and so to later runs of this one.
+_EXPORTED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID")
 
 
 def tracking_uri(project: Path) -> str:
@@ -64,14 +66,19 @@ class TrackedRun:
         for logger_name in _NOISY:  # importing MLflow has set its own levels
             logging.getLogger(logger_name).setLevel(logging.WARNING)
         self._mlflow = mlflow
+        self._environment = {name: os.environ.get(name) for name in _EXPORTED}
         self.uri = tracking_uri(project)
         mlflow.set_tracking_uri(self.uri)
         _select_experiment(experiment, project)
         self.run_id: str = mlflow.start_run(run_name=name, tags=dict(tags)).info.run_id
-        mlflow.log_params(dict(parameters))
         # MLflow's own handler, registered earlier and so called later, would mark the run FINISHED.
         atexit.register(self._interrupted)
         self._terminate = _exit_on_sigterm()
+        try:
+            mlflow.log_params(dict(parameters))
+        except BaseException:
+            self.close("FAILED")
+            raise
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, with the step they belong to."""
@@ -110,6 +117,7 @@ class TrackedRun:
         atexit.unregister(self._interrupted)
         if self._terminate is not None:
             signal.signal(signal.SIGTERM, self._terminate)
+        _restore(self._environment)
 
     def _interrupted(self) -> None:
         self.close("KILLED")
@@ -123,6 +131,14 @@ def _select_experiment(name: str, project: Path) -> None:
         local = mlflow.get_tracking_uri().startswith("sqlite:")
         mlflow.create_experiment(name, (project / "mlartifacts").as_uri() if local else None)
     mlflow.set_experiment(name)
+
+
+def _restore(environment: Mapping[str, str | None]) -> None:
+    for name, value in environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 def _exit_on_sigterm() -> Any:

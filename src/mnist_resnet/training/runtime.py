@@ -32,6 +32,7 @@ def runtime(parameters: TrainingParameters) -> Iterator[Runtime]:
         parameters: ``seed``, ``deterministic`` and ``precision``; ``auto`` is mixed precision where
             a GPU has the units for it, else float32.
     """
+    before = keras.config.dtype_policy()
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
     if parameters.deterministic:
@@ -39,7 +40,6 @@ def runtime(parameters: TrainingParameters) -> Iterator[Runtime]:
     capability, device = _device()
     precision = _automatic_precision(capability) if parameters.precision == "auto" else parameters.precision
     _announce(device, precision)
-    before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         yield Runtime(device, precision)
