@@ -57,10 +57,11 @@ def test_damaged_data_are_refused_with_every_source_named(squares: Project, made
     assert not (squares.folder / "data/01_raw").exists()
 
 
-def test_a_missing_gpu_is_an_error_where_one_is_required(squares: Project) -> None:
+def test_a_missing_gpu_is_an_error_before_any_work_where_one_is_required(squares: Project) -> None:
     required = {"squares": {"evaluation": {"require_gpu": True}}}
     with pytest.raises(ProviderError, match=r"evaluation\.require_gpu is true"):
         squares.run(required, pipeline_names=["training"], **SQUARES)
+    assert not (squares.folder / "data").exists()
 
 
 def test_a_recipe_cannot_write_over_the_base_outputs(squares: Project) -> None:

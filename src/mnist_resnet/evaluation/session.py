@@ -69,20 +69,43 @@ def open_session(model: bytes, providers: Sequence[str], require_gpu: bool = Fal
     """
     import onnxruntime
 
-    _check_names(providers, onnxruntime.get_available_providers())
-    # Asking for CUDA where it cannot load prints alarming lines and falls back silently.
-    usable = [name for name in providers if name != CUDA_PROVIDER or _cuda_loads()]
-    if not usable:
-        raise ProviderError(
-            f"evaluation.providers: none of {list(providers)} can be loaded here; add '{CPU_PROVIDER}', or install "
-            "the gpu extra on a machine with an NVIDIA driver"
-        )
+    usable = usable_providers(providers, require_gpu)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     inference = onnxruntime.InferenceSession(model, options, providers=usable)
     session = Session(inference, tuple(providers), inference.get_providers()[0])
     _check_got(session, require_gpu)
     return session
+
+
+def usable_providers(providers: Sequence[str], require_gpu: bool = False) -> list[str]:
+    """Those of the providers that this machine can load, without loading a model.
+
+    Asking onnxruntime for CUDA where it cannot load prints alarming lines and falls back silently.
+
+    Raises:
+        ProviderError: If a name is unknown, none is left, or a GPU is required and only the CPU is left.
+    """
+    import onnxruntime
+
+    _check_names(providers, onnxruntime.get_available_providers())
+    usable = [name for name in providers if name != CUDA_PROVIDER or _cuda_loads()]
+    if not usable:
+        raise ProviderError(
+            f"evaluation.providers: none of {list(providers)} can be loaded here; add '{CPU_PROVIDER}', or install "
+            "the gpu extra on a machine with an NVIDIA driver"
+        )
+    if require_gpu:
+        _refuse_cpu(usable[0], providers)
+    return usable
+
+
+def _refuse_cpu(provider: str, providers: Sequence[str]) -> None:
+    if provider == CPU_PROVIDER:
+        raise ProviderError(
+            f"evaluation.require_gpu is true, but {provider} would run the model (asked for: "
+            f"{', '.join(providers)}); install the gpu extra and an NVIDIA driver, or set it to false"
+        )
 
 
 def _check_names(providers: Sequence[str], known: Sequence[str]) -> None:
@@ -105,11 +128,8 @@ def _cuda_loads() -> bool:
 
 def _check_got(session: Session, require_gpu: bool) -> None:
     wanted = session.providers_asked[0]
-    if session.provider == CPU_PROVIDER and require_gpu:
-        raise ProviderError(
-            f"evaluation.require_gpu is true, but {session.provider} would run the model (asked for: "
-            f"{', '.join(session.providers_asked)}); install the gpu extra and an NVIDIA driver, or set it to false"
-        )
+    if require_gpu:
+        _refuse_cpu(session.provider, session.providers_asked)
     if session.provider not in session.providers_asked:
         raise ProviderError(
             f"evaluation.providers: asked for {list(session.providers_asked)}, but onnxruntime fell back to "

@@ -2,8 +2,10 @@
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.pipeline import Pipeline
 
-from mnist_resnet.config import ConfigurationError, validate_parameters
+from mnist_resnet.config import ConfigurationError, Parameters, validate_parameters
+from mnist_resnet.evaluation.session import usable_providers
 
 _BASE_ENVIRONMENTS = {None, "base", "local"}
 
@@ -11,11 +13,23 @@ _BASE_ENVIRONMENTS = {None, "base", "local"}
 class ConfigurationHooks:
     """Refuse a configuration that cannot work, before anything is loaded or run."""
 
+    def __init__(self) -> None:
+        self._parameters: Parameters | None = None
+
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Check all parameters, and that a recipe cannot write over another's outputs."""
-        validate_parameters(context.config_loader["parameters"])
+        self._parameters = validate_parameters(context.config_loader["parameters"])
         _check_outputs(context.env, context.config_loader["globals"])
+
+    @hook_impl
+    def before_pipeline_run(self, pipeline: Pipeline) -> None:
+        """Check that a required GPU is there before the work that leads to its use."""
+        assert self._parameters is not None
+        for namespace in {node.namespace for node in pipeline.nodes if node.namespace and "evaluate" in node.tags}:
+            evaluation = self._parameters.namespaces[namespace].evaluation
+            if evaluation.require_gpu:
+                usable_providers(evaluation.providers, require_gpu=True)
 
 
 def _check_outputs(env: str | None, names: dict[str, str]) -> None:
