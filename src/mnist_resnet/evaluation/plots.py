@@ -51,12 +51,16 @@ def learning_curves(history: Sequence[dict[str, Any]], title: str) -> "Figure":
         for part, colour, marker in (("train", _TRAINING_COLOUR, "o"), ("validation", _VALIDATION_COLOUR, "s")):
             values = [entry[f"{part}_{quantity}"] for entry in history]
             axes.plot(epochs, values, marker=marker, color=colour, label=part)
-            axes.annotate(f"{values[-1]:.4f}", (epochs[-1], values[-1]), xytext=(4, 4), textcoords="offset points")
         axes.set(xlabel="epoch", ylabel=quantity, xticks=epochs)
+        axes.set_title(_last_values(history[-1], quantity), fontsize=9)
         axes.grid(alpha=0.3)
-        axes.margins(0.15)
+        axes.margins(0.1)
         axes.legend()
     return figure
+
+
+def _last_values(entry: dict[str, Any], quantity: str) -> str:
+    return f"in the end {entry[f'train_{quantity}']:.4f}, on validation {entry[f'validation_{quantity}']:.4f}"
 
 
 def confusion_matrix(counts: npt.NDArray[np.int64], class_names: Sequence[str], title: str) -> "Figure":
