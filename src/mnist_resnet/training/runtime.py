@@ -60,7 +60,7 @@ def _device() -> tuple[tuple[int, int] | None, str]:
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return None, f"the CPU ({len(os.sched_getaffinity(0))} cores)"
+        return None, f"the CPU ({os.cpu_count()} cores)"
     details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
     return details.get("compute_capability", (0, 0)), details.get("device_name", "a GPU")
 
