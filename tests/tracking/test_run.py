@@ -16,7 +16,7 @@ from mlflow.entities import Run
 from onnx import TensorProto, helper, numpy_helper
 
 from mnist_resnet.tracking import run as module
-from mnist_resnet.tracking.run import LoggedModel, TrackedRun, tracking_uri
+from mnist_resnet.tracking.run import LoggedModel, TrackedRun, tracking_uri, without_credentials
 
 EXPERIMENT = "squares"
 
@@ -306,3 +306,15 @@ def test_sigterm_closes_the_run_as_killed(project, store):
     run = only_run(store)
     assert run.info.status == "KILLED"
     assert run.info.end_time is not None
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("https://somebody:hunter2@tracking.example:5000/path", "https://tracking.example:5000/path"),
+        ("https://tracking.example", "https://tracking.example"),
+        ("sqlite:////project/mlflow.db", "sqlite:////project/mlflow.db"),
+    ],
+)
+def test_a_shown_uri_has_no_credentials(uri, shown):
+    assert without_credentials(uri) == shown

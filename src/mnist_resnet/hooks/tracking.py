@@ -21,7 +21,7 @@ from kedro.pipeline.node import Node
 
 from mnist_resnet.artifacts import flatten
 from mnist_resnet.config import Parameters, validate_parameters
-from mnist_resnet.tracking.run import LoggedModel, Status, TrackedRun
+from mnist_resnet.tracking.run import LoggedModel, Status, TrackedRun, without_credentials
 from mnist_resnet.training.events import EpochResult, listening
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class TrackingHooks:
             parameters=_flat_parameters(self._parameters, namespaces),
         )
         self._listening.enter_context(listening(self._log_epoch))
-        self.where = f"MLflow run: {self._run.run_id} in {self._run.uri} (see it with `mlflow ui`)"
+        self.where = f"MLflow run: {self._run.run_id} in {without_credentials(self._run.uri)} (see it with `mlflow ui`)"
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:

@@ -3,6 +3,7 @@
 import atexit
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -26,6 +27,11 @@ _EXPORTED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID")
 def tracking_uri(project: Path) -> str:
     """Where runs are recorded: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the project's folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}"
+
+
+def without_credentials(uri: str) -> str:
+    """A URI as it may be shown: without user and password."""
+    return re.sub(r"(?<=://)[^/]*@", "", uri)
 
 
 @dataclass(frozen=True)
