@@ -1,11 +1,13 @@
 """Made data, small enough that a test of the whole flow takes seconds."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import absl.logging
 import numpy as np
 import pytest
 import yaml
@@ -22,6 +24,9 @@ from mnist_resnet.config import (
 from mnist_resnet.data.idx import encode
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
+
+# Kedro's logging set-up closes all handlers; absl's, which TensorFlow brings, would close pytest's stream with itself.
+absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 PROJECT = Path(__file__).parents[1]
 CLASSES = 3
