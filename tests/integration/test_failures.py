@@ -7,6 +7,7 @@ import mlflow
 import pytest
 
 from mnist_resnet.config import ConfigurationError
+from mnist_resnet.data.check import DataError
 from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.evaluation.parity import ParityError
 from mnist_resnet.evaluation.session import ProviderError
@@ -37,6 +38,17 @@ def test_an_impossible_parameter_stops_before_any_work(squares: Project) -> None
     with pytest.raises(ConfigurationError, match=r"squares\.training\.epochs: received 0"):
         squares.run({"squares": {"training": {"epochs": 0}}}, **SQUARES)
     assert not (squares.folder / "data").exists()
+    assert _statuses(squares) == []
+
+
+def test_classes_that_do_not_fit_the_labels_stop_before_any_work(squares: Project, made_data: MadeData) -> None:
+    made_data.write(squares.folder / "data/01_raw/squares").joinpath("train_labels-idx").rename(
+        squares.folder / "data/01_raw/squares/train-labels-idx1-ubyte"
+    )
+    two = {"datasets": {"squares": {"class_names": ["left", "right"]}}}
+    with pytest.raises(DataError, match=r"labels go up to 2, but class_names lists 2 classes"):
+        squares.run(two, pipeline_names=["training"], **SQUARES)
+    assert not (squares.folder / "data/05_model_input").exists()
     assert _statuses(squares) == []
 
 

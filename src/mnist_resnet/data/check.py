@@ -30,10 +30,15 @@ def check_part(dataset: Dataset, part: str, images: UInt8Array, labels: UInt8Arr
         )
     if labels.shape != images.shape[:1]:
         raise DataError(f"{dataset.title}: {len(images)} {part} images, but labels of shape {labels.shape}")
-    _check_labels(dataset, part, labels)
+    check_labels(dataset, part, labels)
 
 
-def _check_labels(dataset: Dataset, part: str, labels: UInt8Array) -> None:
+def check_labels(dataset: Dataset, part: str, labels: UInt8Array) -> None:
+    """Refuse labels that do not fit the configured classes; the arguments are those of ``check_part``.
+
+    Raises:
+        DataError: If a label has no class, or a class no training image.
+    """
     classes = len(dataset.class_names)
     if labels.size and labels.max() >= classes:
         raise DataError(

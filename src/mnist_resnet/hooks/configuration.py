@@ -1,10 +1,15 @@
 """The whole configuration is checked as soon as it has been read."""
 
+from typing import Any
+
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from mnist_resnet.config import ConfigurationError, Parameters, validate_parameters
+from mnist_resnet.artifacts import sha256_of_path
+from mnist_resnet.config import ConfigurationError, Dataset, Parameters, validate_parameters
+from mnist_resnet.data.check import check_labels
 from mnist_resnet.evaluation.session import usable_providers
 
 _BASE_ENVIRONMENTS = {None, "base", "local"}
@@ -23,13 +28,21 @@ class ConfigurationHooks:
         _check_outputs(context.env, context.config_loader["globals"])
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Check that a required GPU is there before the work that leads to its use."""
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Check, before the work that leads to their use, a required GPU and the labels already there."""
         assert self._parameters is not None
+        for namespace in {node.namespace for node in pipeline.nodes if node.namespace}:
+            _check_present_labels(self._parameters.datasets[namespace], catalog.get(f"{namespace}.published_labels"))
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace and "evaluate" in node.tags}:
             evaluation = self._parameters.namespaces[namespace].evaluation
             if evaluation.require_gpu:
                 usable_providers(evaluation.providers, require_gpu=True)
+
+
+def _check_present_labels(dataset: Dataset, published: Any) -> None:
+    """Refuse classes that the labels do not fit, where those have been fetched; else the fetch will."""
+    if published.exists() and sha256_of_path(published.path) == dataset.files.train_labels.sha256:
+        check_labels(dataset, "train", published.load())
 
 
 def _check_outputs(env: str | None, names: dict[str, str]) -> None:
