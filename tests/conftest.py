@@ -98,7 +98,7 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def data_parameters() -> DataParameters:
-    return DataParameters(seed=0, validation_fraction=0.2, training_images=None)
+    return DataParameters(seed=0, validation="stratified", validation_fraction=0.2, training_images=None)
 
 
 @pytest.fixture
@@ -109,7 +109,18 @@ def preprocessing() -> Preprocessing:
 @pytest.fixture
 def model_parameters() -> ModelParameters:
     return ModelParameters(
-        variant="resnet_tiny", batch_norm_momentum=0.9, batch_norm_epsilon=0.001, zero_last_gamma=False
+        variant="resnet_tiny",
+        preactivation=False,
+        stem="7x7",
+        stem_norm=True,
+        projection_norm=True,
+        convolution_bias=False,
+        kernel_initializer="he_normal",
+        head="average_pool",
+        hidden_units=None,
+        batch_norm_momentum=0.9,
+        batch_norm_epsilon=0.001,
+        zero_last_gamma=False,
     )
 
 
@@ -119,15 +130,21 @@ def training_parameters() -> TrainingParameters:
         seed=0,
         epochs=2,
         batch_size=16,
+        optimizer="sgd",
+        schedule="one_cycle",
         learning_rate=0.05,
         warmup_fraction=0.25,
         momentum=0.9,
         nesterov=True,
         weight_decay=0.005,
+        average_decay=None,
         label_smoothing=0.0,
         max_shift=1,
         unshifted_epochs=0,
         horizontal_flip=False,
+        erased_fraction=0.0,
+        patience=None,
+        keep_best_epoch=False,
         precision="auto",
         deterministic=True,
     )
@@ -138,6 +155,21 @@ def base_parameters() -> dict[str, Any]:
     texts = [(PROJECT / "conf" / "base" / f"{name}.yml").read_text() for name in ("parameters", "datasets")]
     merged = {key: value for text in texts for key, value in yaml.safe_load(text).items()}
     return {**merged, "recipe": "base"}
+
+
+def recipe_parameters(recipe: str) -> dict[str, Any]:
+    """The parameters of a recipe, the folder of conf/ by that name, as Kedro would merge them over the base."""
+    folder = PROJECT / "conf" / recipe
+    settings = yaml.safe_load((folder / "globals.yml").read_text())
+    above = {} if recipe == "base" else yaml.safe_load((folder / "parameters.yml").read_text())
+    return {**_soft_merged(base_parameters(), above), "recipe": settings["recipe"]}
+
+
+def _soft_merged(below: Any, above: Any) -> Any:
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    merged = {key: _soft_merged(below[key], value) if key in below else value for key, value in above.items()}
+    return {**below, **merged}
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 from dataclasses import FrozenInstanceError
-from pathlib import Path
+from operator import attrgetter
 
 import pytest
-import yaml
 
 from mnist_resnet.config import DebianSource, HttpsSource, NpmSource, validate_parameters
+from tests.conftest import PROJECT, recipe_parameters
 
-CONF = Path(__file__).parents[2] / "conf"
+CONF = PROJECT / "conf"
 
 WRONG_TYPES = [
     ("mnist.training.epochs", "three", "a valid integer"),
@@ -19,6 +19,17 @@ WRONG_TYPES = [
     ("mnist.training.learning_rate", True, "a valid number"),
     ("mnist.training.nesterov", 1, "a valid boolean"),
     ("mnist.training.nesterov", "true", "a valid boolean"),
+    ("mnist.training.keep_best_epoch", 1, "a valid boolean"),
+    ("mnist.training.average_decay", "0.99", "a valid number"),
+    ("mnist.training.patience", 2.0, "a valid integer"),
+    ("mnist.training.patience", True, "a valid integer"),
+    ("mnist.model.preactivation", "v2", "a valid boolean"),
+    ("mnist.model.stem_norm", 1, "a valid boolean"),
+    ("mnist.model.projection_norm", None, "a valid boolean"),
+    ("mnist.model.convolution_bias", 0, "a valid boolean"),
+    ("mnist.model.hidden_units", 1000.0, "a valid integer"),
+    ("mnist.model.hidden_units", False, "a valid integer"),
+    ("mnist.export.average_flips", "yes", "a valid boolean"),
     ("mnist.evaluation.require_gpu", 0, "a valid boolean"),
     ("mnist.preprocessing.size", 32, "a valid tuple"),
     ("mnist.preprocessing.size", [32, 32, 32], "at most 2 items"),
@@ -40,11 +51,27 @@ OUT_OF_RANGE = [
     ("mnist.training.momentum", float("nan"), "less than 1"),
     ("mnist.training.weight_decay", -0.1, "greater than or equal to 0"),
     ("mnist.training.max_shift", -1, "greater than or equal to 0"),
-    ("mnist.data.validation_fraction", 0.0, "greater than 0"),
+    ("mnist.training.optimizer", "adamw", "'sgd' or 'adam'"),
+    ("mnist.training.schedule", "step", "'one_cycle', 'cosine' or 'constant'"),
+    ("mnist.training.average_decay", 0.0, "greater than 0"),
+    ("mnist.training.average_decay", 1.0, "less than 1"),
+    ("mnist.training.erased_fraction", -0.1, "greater than or equal to 0"),
+    ("mnist.training.erased_fraction", 1.1, "less than or equal to 1"),
+    ("mnist.training.patience", 0, "greater than or equal to 1"),
+    ("mnist.data.validation", "first", "'stratified' or 'last'"),
+    ("mnist.data.validation_fraction", -0.1, "greater than or equal to 0"),
     ("mnist.data.validation_fraction", 1.0, "less than 1"),
     ("mnist.data.training_images", 0, "greater than or equal to 1"),
     ("mnist.model.batch_norm_epsilon", 1e-5, "greater than or equal to 0.00001001"),
-    ("mnist.model.variant", "resnet19", "'resnet18' or 'resnet_tiny'"),
+    (
+        "mnist.model.variant",
+        "resnet19",
+        "'resnet_tiny', 'resnet18', 'resnet34', 'resnet50', 'resnet101' or 'resnet152'",
+    ),
+    ("mnist.model.stem", "5x5", "'7x7' or '3x3'"),
+    ("mnist.model.kernel_initializer", "zeros", "'he_normal' or 'glorot_uniform'"),
+    ("mnist.model.head", "max_pool", "'average_pool' or 'flatten'"),
+    ("mnist.model.hidden_units", 0, "greater than or equal to 1"),
     ("mnist.preprocessing.method", "crop", "'pad' or 'resize'"),
     ("mnist.preprocessing.scaling", "none", "'standardize' or 'unit'"),
     ("mnist.training.precision", "float64", "'auto', 'float32', 'mixed_float16' or 'mixed_bfloat16'"),
@@ -79,18 +106,20 @@ ALLOWED = [
     {"mnist.training.learning_rate": 1},
     {"mnist.training.momentum": 0},
     {"mnist.training.max_shift": 0},
+    {"mnist.training.erased_fraction": 1},
+    {"mnist.training.average_decay": 0.999},
+    {"mnist.training.patience": 1},
+    {"mnist.data.validation_fraction": 0},
+    {"mnist.data.validation": "last"},
+    {"mnist.model.hidden_units": 1},
+    {"mnist.model.preactivation": True},
+    {"mnist.export.average_flips": True},
     {"mnist.training.seed": 2**32 - 1},
     {"mnist.preprocessing.scaling": "unit"},
     {"mnist.evaluation.latency.throughput_batch_sizes": []},
     {"datasets.mnist.sources": []},
     {"datasets.mnist.sources": ...},
 ]
-
-
-def soft_merged(below, above):
-    if not (isinstance(below, dict) and isinstance(above, dict)):
-        return above
-    return {**below, **{key: soft_merged(below[key], value) if key in below else value for key, value in above.items()}}
 
 
 @pytest.mark.parametrize(("key", "value", "remedy"), WRONG_TYPES + OUT_OF_RANGE)
@@ -129,15 +158,107 @@ def test_typed_parameters_cannot_be_changed(raw_parameters):
         training.epochs = 100
 
 
-@pytest.mark.parametrize("recipe", ["base", "smoke"])
-def test_the_recipes_of_this_project_are_valid(recipe):
-    folders = ["base"] if recipe == "base" else ["base", recipe]
-    merged = {}
-    for path in [path for folder in folders for path in sorted((CONF / folder).glob("*.yml"))]:
-        if path.stem in {"parameters", "datasets"}:
-            merged = soft_merged(merged, yaml.safe_load(path.read_text()))
-    settings = yaml.safe_load((CONF / recipe / "globals.yml").read_text())
-    parameters = validate_parameters({**merged, "recipe": settings["recipe"]})
+# What each recipe is there for: values of its own, in the data sets it is run with.
+RECIPES = {
+    ("base", "mnist"): {"model.variant": "resnet18", "training.epochs": 3, "training.horizontal_flip": False},
+    ("base", "fashion_mnist"): {"model.variant": "resnet18", "training.epochs": 4, "training.horizontal_flip": True},
+    ("smoke", "mnist"): {"model.variant": "resnet_tiny", "training.epochs": 1, "training.warmup_fraction": 0.25},
+    ("smoke", "fashion_mnist"): {"model.variant": "resnet_tiny", "training.epochs": 1},
+}
+
+# What the tutorials have in common: ResNet-18 with Keras' defaults, and nothing that they do not speak of.
+_TUTORIAL = {
+    "model.variant": "resnet18",
+    "model.preactivation": False,
+    "model.stem": "7x7",
+    "model.convolution_bias": True,
+    "model.kernel_initializer": "glorot_uniform",
+    "model.batch_norm_momentum": 0.99,
+    "model.batch_norm_epsilon": 1e-3,
+    "model.zero_last_gamma": False,
+    "preprocessing.scaling": "unit",
+    "training.schedule": "constant",
+    "training.weight_decay": 0,
+    "training.average_decay": None,
+    "training.label_smoothing": 0,
+    "training.max_shift": 0,
+    "training.unshifted_epochs": 0,
+    "training.horizontal_flip": False,
+    "training.erased_fraction": 0,
+    "training.patience": None,
+    "training.keep_best_epoch": False,
+    "export.average_flips": False,
+}
+_ADAM = {
+    "training.optimizer": "adam",
+    "training.learning_rate": 0.001,
+    "training.batch_size": 64,
+    "training.precision": "float32",
+}
+_POOLED = {"model.stem_norm": True, "model.projection_norm": False, "model.head": "average_pool"}
+_LAST_FIFTH = {"data.validation": "last", "data.validation_fraction": 0.2, "data.training_images": None}
+RECIPES |= {
+    ("mnist_32", "mnist"): {
+        **_TUTORIAL,
+        **_ADAM,
+        **_LAST_FIFTH,
+        "preprocessing.method": "pad",
+        "preprocessing.size": (32, 32),
+        "model.stem_norm": False,
+        "model.projection_norm": True,
+        "model.head": "flatten",
+        "model.hidden_units": 1000,
+        "training.epochs": 5,
+    },
+    ("d2l_fashion_28", "fashion_mnist"): {
+        **_TUTORIAL,
+        **_ADAM,
+        **_LAST_FIFTH,
+        **_POOLED,
+        "preprocessing.size": (28, 28),
+        "model.hidden_units": None,
+        "training.epochs": 5,
+    },
+    ("d2l_fashion_96", "fashion_mnist"): {
+        **_TUTORIAL,
+        **_POOLED,
+        "data.validation_fraction": 0,
+        "data.training_images": None,
+        "preprocessing.method": "resize",
+        "preprocessing.size": (96, 96),
+        "model.hidden_units": None,
+        "training.optimizer": "sgd",
+        "training.learning_rate": 0.05,
+        "training.momentum": 0,
+        "training.nesterov": False,
+        "training.batch_size": 256,
+        "training.epochs": 10,
+    },
+    ("d2l_keras_224", "fashion_mnist"): {
+        **_TUTORIAL,
+        **_ADAM,
+        **_POOLED,
+        "preprocessing.method": "resize",
+        "preprocessing.size": (224, 224),
+        "model.hidden_units": None,
+        "training.epochs": 1,
+    },
+}
+
+
+def test_every_recipe_of_this_project_is_known_here():
+    assert {path.parent.name for path in CONF.glob("*/globals.yml")} == {recipe for recipe, _ in RECIPES}
+
+
+@pytest.mark.parametrize(("recipe", "namespace"), RECIPES)
+def test_the_recipes_of_this_project_say_what_they_are_there_for(recipe, namespace):
+    parameters = validate_parameters(recipe_parameters(recipe))
     assert parameters.recipe == recipe
-    assert parameters.namespaces["mnist"].training.epochs == {"base": 3, "smoke": 1}[recipe]
-    assert parameters.namespaces["mnist"].training.warmup_fraction == 0.25
+    expected = RECIPES[recipe, namespace]
+    assert {key: attrgetter(key)(parameters.namespaces[namespace]) for key in expected} == expected
+
+
+def test_the_224_recipe_takes_one_step():
+    parameters = validate_parameters(recipe_parameters("d2l_keras_224")).namespaces["fashion_mnist"]
+    share = 1 - parameters.data.validation_fraction
+    assert parameters.data.training_images * share == parameters.training.batch_size == 64

@@ -5,6 +5,12 @@ from mnist_resnet.errors import UserError
 
 UNKNOWN_KEYS = [
     ("mnist.training.epoch", 7, "did you mean 'epochs'?"),
+    ("mnist.training.optimiser", "sgd", "did you mean 'optimizer'?"),
+    ("mnist.training.keep_best", True, "did you mean 'keep_best_epoch'?"),
+    ("mnist.model.pre_activation", True, "did you mean 'preactivation'?"),
+    ("mnist.model.stem_normal", True, "did you mean 'stem_norm'?"),
+    ("mnist.data.validations", "last", "did you mean 'validation'?"),
+    ("mnist.export.average_flip", True, "did you mean 'average_flips'?"),
     ("mnist.evaluation.latency.warmup", 7, "did you mean 'warm_up'?"),
     ("tracking.enable", True, "did you mean 'enabled'?"),
     ("datasets.mnist.classnames", ["a"], "did you mean 'class_names'?"),
@@ -14,6 +20,8 @@ UNKNOWN_KEYS = [
 
 MISSING_KEYS = [
     ("mnist.training.epochs", "conf/base/parameters.yml"),
+    ("mnist.model.hidden_units", "conf/base/parameters.yml"),
+    ("mnist.data.validation", "conf/base/parameters.yml"),
     ("mnist.evaluation", "conf/base/parameters.yml"),
     ("tracking.experiment", "conf/base/parameters.yml"),
     ("recipe", "conf/base/parameters.yml"),
@@ -37,6 +45,19 @@ IMPOSSIBLE = [
         {"mnist.data.training_images": 199},
         ["mnist.data.training_images: received 199", "10 classes", "raise it, or validation_fraction"],
     ),
+    (
+        {"mnist.data.validation_fraction": 0, "mnist.training.patience": 2},
+        ["mnist.training.patience: received 2", "no validation images", "raise data.validation_fraction", "null"],
+    ),
+    (
+        {"mnist.data.validation_fraction": 0, "mnist.training.keep_best_epoch": True},
+        [
+            "mnist.training.keep_best_epoch: received True",
+            "no validation images",
+            "raise data.validation_fraction",
+            "false",
+        ],
+    ),
 ]
 
 POSSIBLE = [
@@ -44,6 +65,8 @@ POSSIBLE = [
     {"mnist.preprocessing.size": [20, 20], "mnist.preprocessing.method": "resize"},
     {"mnist.training.max_shift": 27},
     {"mnist.data.training_images": 200},
+    {"mnist.data.training_images": 1, "mnist.data.validation_fraction": 0},
+    {"mnist.training.patience": 1, "mnist.training.keep_best_epoch": True},
 ]
 
 
@@ -116,11 +139,16 @@ def test_all_impossible_combinations_are_listed_at_once(faults, raw_parameters):
             "mnist.training.max_shift": 99,
             "mnist.data.training_images": 1,
             "fashion_mnist.training.max_shift": 28,
+            "fashion_mnist.training.patience": 3,
+            "fashion_mnist.training.keep_best_epoch": True,
+            "fashion_mnist.data.validation_fraction": 0.0,
         }
     )
     assert [line.split(":")[0] for line in lines] == [
         "kmnist",
         "fashion_mnist.training.max_shift",
+        "fashion_mnist.training.patience",
+        "fashion_mnist.training.keep_best_epoch",
         "mnist.preprocessing.size",
         "mnist.training.max_shift",
         "mnist.data.training_images",

@@ -97,6 +97,56 @@ def test_a_part_with_fewer_images_than_classes_is_refused(published, data_parame
         split(*published, replace(data_parameters, validation_fraction=fraction))
 
 
+@pytest.mark.parametrize("fraction", [0.2, 0.25])
+def test_the_last_images_may_be_the_validation_part(published, data_parameters, fraction):
+    parts = split(*published, replace(data_parameters, validation="last", validation_fraction=fraction))
+    images, labels = published
+    size = round(fraction * len(labels))
+    np.testing.assert_array_equal(parts.train_images, images[:-size])
+    np.testing.assert_array_equal(parts.train_labels, labels[:-size])
+    np.testing.assert_array_equal(parts.validation_images, images[-size:])
+    np.testing.assert_array_equal(parts.validation_labels, labels[-size:])
+
+
+def test_the_last_images_are_the_same_for_every_seed(published, data_parameters):
+    parameters = replace(data_parameters, validation="last")
+    assert as_bytes(split(*published, parameters)) == as_bytes(split(*published, replace(parameters, seed=1)))
+
+
+def test_of_a_limited_choice_the_last_images_are_the_validation_part(published, data_parameters):
+    parts = split(*published, replace(data_parameters, validation="last", training_images=100))
+    train, validation = numbers(parts.train_images), numbers(parts.validation_images)
+    assert (len(train), len(validation)) == (80, 20)
+    assert train.max() < validation.min()
+    # The choice itself has its share of every class, wherever the images stand.
+    assert np.bincount(published[1][np.concatenate([train, validation])]).tolist() == [50, 33, 17]
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.005, 0.995, 0.999])
+def test_the_last_images_must_be_as_many_as_the_classes(published, data_parameters, fraction):
+    with pytest.raises(DataError, match="validation_fraction"):
+        split(*published, replace(data_parameters, validation="last", validation_fraction=fraction))
+
+
+@pytest.mark.parametrize("validation", ["stratified", "last"])
+def test_a_fraction_of_zero_leaves_every_image_for_training(published, data_parameters, validation):
+    parts = split(*published, replace(data_parameters, validation=validation, validation_fraction=0.0))
+    images, labels = published
+    np.testing.assert_array_equal(parts.train_images, images)
+    np.testing.assert_array_equal(parts.train_labels, labels)
+    # Empty, but of the shape and type that the following stages know.
+    assert (parts.validation_images.shape, parts.validation_labels.shape) == ((0, 1, 2), (0,))
+    assert [part.dtype for part in parts] == [np.uint8] * 4
+
+
+@pytest.mark.parametrize("validation", ["stratified", "last"])
+def test_a_fraction_of_zero_goes_with_a_limit(published, data_parameters, validation):
+    parameters = replace(data_parameters, validation=validation, validation_fraction=0.0, training_images=60)
+    parts = split(*published, parameters)
+    assert np.bincount(parts.train_labels).tolist() == [30, 20, 10]
+    assert len(parts.validation_labels) == 0
+
+
 def test_the_parts_of_the_made_data_are_uint8(made_data, data_parameters):
     parts = split(made_data.arrays["train_images"], made_data.arrays["train_labels"], data_parameters)
     assert [part.dtype for part in parts] == [np.uint8] * 4

@@ -14,7 +14,7 @@ from kedro_datasets._typing import ImagePreview, JSONPreview
 from matplotlib.figure import Figure
 from onnx import TensorProto, helper
 
-import mnist_resnet.models
+import mnist_resnet.models.resnet
 from mnist_resnet.datasets import (
     ArrayDataset,
     FigureDataset,
@@ -26,6 +26,7 @@ from mnist_resnet.datasets import (
     SavedModelDataset,
     TextDataset,
 )
+from mnist_resnet.models.convolution import Convolution
 from mnist_resnet.models.normalization import FusedBatchNormalization
 
 
@@ -58,8 +59,9 @@ def onnx_file(seed: int = 0) -> bytes:
 @cache
 def network(seed: int = 0) -> keras.Model:
     image = keras.Input((4, 4, 2))
+    convolution = Convolution(2, 3, padding="same", name="convolution")
     norm = FusedBatchNormalization(name="norm")
-    model = keras.Model(image, norm(image))
+    model = keras.Model(image, norm(convolution(image)))
     norm.gamma.assign([seed + 2, seed + 3])
     return model
 
@@ -79,8 +81,10 @@ def same(loaded, saved) -> bool:
 
 
 def same_network(loaded, saved) -> bool:
-    kind = type(loaded.get_layer("norm")) is FusedBatchNormalization
-    return kind and all(map(np.array_equal, loaded.get_weights(), saved.get_weights()))
+    kinds = [type(loaded.get_layer(name)) for name in ("convolution", "norm")]
+    return kinds == [Convolution, FusedBatchNormalization] and all(
+        map(np.array_equal, loaded.get_weights(), saved.get_weights())
+    )
 
 
 def png(loaded, _) -> bool:
@@ -271,6 +275,14 @@ def test_a_mapped_array_stays_readable_while_it_is_replaced(tmp_path):
     np.testing.assert_array_equal(dataset.load(), shares(1))
 
 
+def test_an_empty_array_comes_back(tmp_path):
+    dataset = ArrayDataset(filepath=str(tmp_path / "none.npy"))
+    none = np.zeros((0, 28, 28), np.uint8)  # the validation images of a recipe that has none
+    dataset.save(none)
+    loaded = dataset.load()
+    assert (loaded.shape, loaded.dtype) == (none.shape, none.dtype)
+
+
 def test_pickled_arrays_are_neither_loaded_nor_saved(tmp_path):
     path = tmp_path / "pickled.npy"
     pickled = np.array([{"any": "object"}], dtype=object)
@@ -344,12 +356,15 @@ def test_a_savedmodel_loses_the_files_of_the_one_before(tmp_path):
 def test_a_network_loads_where_nothing_has_imported_its_layers(tmp_path, monkeypatch):
     dataset = KerasModelDataset(filepath=str(tmp_path / "model.keras"))
     dataset.save(network())
-    # As in a fresh process: Keras knows the layer no longer, and its module has to be imported again.
-    monkeypatch.setattr(mnist_resnet.models, "normalization", mnist_resnet.models.normalization)
-    monkeypatch.delitem(sys.modules, "mnist_resnet.models.normalization")
-    monkeypatch.delitem(keras.saving.get_custom_objects(), "mnist_resnet>FusedBatchNormalization")
-    loaded = dataset.load().get_layer("norm")
-    assert type(loaded).__name__ == "FusedBatchNormalization"
+    # As in a fresh process: Keras knows the layers no longer, and their modules have to be imported again.
+    for name in ("blocks", "convolution", "normalization", "resnet"):
+        monkeypatch.setattr(mnist_resnet.models, name, getattr(mnist_resnet.models, name))
+        monkeypatch.delitem(sys.modules, f"mnist_resnet.models.{name}")
+    for name in ("Convolution", "FusedBatchNormalization"):
+        monkeypatch.delitem(keras.saving.get_custom_objects(), f"mnist_resnet>{name}")
+    loaded = dataset.load()
+    kinds = {name: type(loaded.get_layer(name)).__name__ for name in ("convolution", "norm")}
+    assert kinds == {"convolution": "Convolution", "norm": "FusedBatchNormalization"}
 
 
 def test_a_loaded_network_is_not_compiled(tmp_path):

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_resnet.models.blocks import Layers, basic_block
+from mnist_resnet.models.blocks import Layers, basic_block, bottleneck_block
+
+BLOCKS = {"basic": (basic_block, 2), "bottleneck": (bottleneck_block, 3)}  # and the convolutions of each
 
 
 @pytest.fixture
@@ -12,9 +14,19 @@ def layers(model_parameters) -> Layers:
     return Layers.from_parameters(model_parameters)
 
 
-def block(layers: Layers, filters: int, strides: int, size: int = 8, channels: int = 16) -> keras.Model:
-    inputs = keras.Input((size, size, channels))
-    return keras.Model(inputs, basic_block(inputs, layers, filters, strides, "block"))
+@pytest.fixture
+def bound(model_parameters):
+    return lambda **options: Layers.from_parameters(replace(model_parameters, **options))
+
+
+def block(layers: Layers, filters: int, strides: int, size: int = 8, channels: int = 16, kind=basic_block, **options):
+    inputs = keras.Input((size, size, channels), name="inputs")
+    project = options.get("project", strides > 1 or channels != filters)
+    return keras.Model(inputs, kind(inputs, layers, filters, strides, project, "block"))
+
+
+def images(size: int = 8, channels: int = 16) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(2, size, size, channels)).astype("float32")
 
 
 def initial_gammas(model: keras.Model) -> dict[str, set[float]]:
@@ -46,6 +58,47 @@ def test_shape_and_parameter_count(layers, filters, strides, size, shape, parame
     assert model.count_params() == parameters
 
 
+# From a to c channels, through n = c / 4: an + 9nn + nc weights, norms of n, n and c channels.
+#   16 -> 16:            16·4 + 9·4·4 + 4·16 + 4·(4 + 4 + 16)                    =   368
+#   16 -> 16, stride 2:  the same and a projection, 16·16 + 4·16                 =   688
+#   16 -> 32:            16·8 + 9·8·8 + 8·32 + 4·(8 + 8 + 32), and 16·32 + 4·32  = 1,792
+@pytest.mark.parametrize(
+    ("filters", "strides", "size", "shape", "parameters"),
+    [
+        (16, 1, 8, (8, 8, 16), 368),
+        (16, 2, 8, (4, 4, 16), 688),
+        (32, 1, 8, (8, 8, 32), 1_792),
+        (32, 2, 7, (4, 4, 32), 1_792),
+    ],
+)
+def test_shape_and_parameter_count_of_a_bottleneck(layers, filters, strides, size, shape, parameters):
+    model = block(layers, filters, strides, size, kind=bottleneck_block)
+    assert model.output_shape == (None, *shape)
+    assert model.count_params() == parameters
+
+
+def test_the_tutorials_block_has_its_parameters(bound):
+    layers = bound(convolution_bias=True, projection_norm=False)
+    model = block(layers, 64, 1, channels=64, project=True)
+    counts = {layer.name: layer.count_params() for layer in model.layers if layer.weights}
+    assert counts == {
+        "block_1_conv": 36_928,
+        "block_1_norm": 256,
+        "block_2_conv": 36_928,
+        "block_2_norm": 256,
+        "block_projection_conv": 4_160,
+    }
+    assert model.count_params() == 78_528
+
+
+@pytest.mark.parametrize("preactivation", [False, True])
+@pytest.mark.parametrize(("filters", "strides", "shape"), [(3, 1, (4, 6, 6, 3)), (6, 2, (4, 3, 3, 6))])
+def test_the_tutorials_block_has_its_shapes(bound, preactivation, filters, strides, shape):
+    layers = bound(convolution_bias=True, projection_norm=False, preactivation=preactivation)
+    model = block(layers, filters, strides, size=6, channels=3)
+    assert model(np.random.default_rng(0).random((4, 6, 6, 3), dtype=np.float32)).shape == shape
+
+
 def test_the_shortcut_is_the_input_where_shapes_agree(layers):
     model = block(layers, 16, 1)
     assert projections(model) == []
@@ -55,24 +108,88 @@ def test_the_shortcut_is_the_input_where_shapes_agree(layers):
     np.testing.assert_array_equal(model(image), image)
 
 
+@pytest.mark.parametrize("kind", BLOCKS)
 @pytest.mark.parametrize(("filters", "strides"), [(16, 2), (32, 1), (32, 2)])
-def test_the_shortcut_is_a_1x1_projection_where_shapes_differ(layers, filters, strides):
-    model = block(layers, filters, strides)
+def test_the_shortcut_is_a_1x1_projection_where_shapes_differ(layers, kind, filters, strides):
+    model = block(layers, filters, strides, kind=BLOCKS[kind][0])
     assert projections(model) == ["block_projection_conv", "block_projection_norm"]
     convolution = model.get_layer("block_projection_conv")
     assert (convolution.kernel_size, convolution.strides) == ((1, 1), (strides, strides))
 
 
-def test_the_stride_is_in_the_first_convolution_only(layers):
-    model = block(layers, 32, 2)
-    strides = [model.get_layer(f"block_{number}_conv").strides for number in (1, 2)]
-    assert strides == [(2, 2), (1, 1)]
+@pytest.mark.parametrize("preactivation", [False, True])
+def test_the_projection_may_go_without_a_norm(bound, sources, preactivation):
+    model = block(bound(projection_norm=False, preactivation=preactivation), 32, 2)
+    assert projections(model) == ["block_projection_conv"]
+    assert sources(model)["block_add"][0] == "block_projection_conv"
+
+
+@pytest.mark.parametrize("preactivation", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "kernels", "strides"), [("basic", [3, 3], [2, 1]), ("bottleneck", [1, 3, 1], [1, 2, 1])]
+)
+def test_the_stride_is_in_the_first_3x3_convolution_only(bound, preactivation, kind, kernels, strides):
+    build, count = BLOCKS[kind]
+    model = block(bound(preactivation=preactivation), 32, 2, kind=build)
+    convolutions = [model.get_layer(f"block_{number}_conv") for number in range(1, count + 1)]
+    assert [layer.kernel_size for layer in convolutions] == [(kernel, kernel) for kernel in kernels]
+    assert [layer.strides for layer in convolutions] == [(stride, stride) for stride in strides]
+
+
+def test_a_bottleneck_is_a_quarter_as_wide_within(layers):
+    model = block(layers, 32, 1, kind=bottleneck_block)
+    assert [model.get_layer(f"block_{number}_conv").filters for number in (1, 2, 3)] == [8, 8, 32]
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_norm_and_relu_follow_each_convolution_and_relu_the_sum(layers, sources, kind):
+    build, count = BLOCKS[kind]
+    model = block(layers, 32, 2, kind=build)
+    expected, before = {}, "inputs"
+    for number in range(1, count + 1):
+        expected[f"block_{number}_conv"] = [before]
+        expected[f"block_{number}_norm"] = [f"block_{number}_conv"]
+        before = f"block_{number}_relu"
+        if number < count:
+            expected[before] = [f"block_{number}_norm"]
+    expected |= {"block_projection_conv": ["inputs"], "block_projection_norm": ["block_projection_conv"]}
+    expected |= {"block_add": ["block_projection_norm", f"block_{count}_norm"], "block_relu": ["block_add"]}
+    assert sources(model) == expected
+    assert model.layers[-1].name == "block_relu"
+
+
+# He et al. 2016b, figure 1b. Where shapes differ, the projection too starts from the activated input.
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_with_preactivation_norm_and_relu_precede_each_convolution_and_nothing_follows_the_sum(bound, sources, kind):
+    build, count = BLOCKS[kind]
+    model = block(bound(preactivation=True), 32, 2, kind=build)
+    expected, before = {}, "inputs"
+    for number in range(1, count + 1):
+        expected[f"block_{number}_norm"] = [before]
+        expected[f"block_{number}_relu"] = [f"block_{number}_norm"]
+        expected[f"block_{number}_conv"] = [f"block_{number}_relu"]
+        before = f"block_{number}_conv"
+    expected |= {"block_projection_conv": ["block_1_relu"], "block_projection_norm": ["block_projection_conv"]}
+    expected |= {"block_add": ["block_projection_norm", before]}
+    assert sources(model) == expected
+    assert model.layers[-1].name == "block_add"
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_with_preactivation_the_shortcut_is_the_untouched_input(bound, sources, kind):
+    build, count = BLOCKS[kind]
+    model = block(bound(preactivation=True), 16, 1, kind=build)
+    assert projections(model) == []
+    assert sources(model)["block_add"] == ["inputs", f"block_{count}_conv"]
+    # Negative values pass, since nothing rectifies the sum.
+    model.get_layer(f"block_{count}_conv").kernel.assign(model.get_layer(f"block_{count}_conv").kernel * 0)
+    np.testing.assert_array_equal(model(images()), images())
 
 
 def test_the_sum_is_rectified_and_not_the_residual_alone(layers):
     model = block(layers, 16, 1)
     model.get_layer("block_2_norm").gamma.assign(np.ones(16))
-    image = np.random.default_rng(0).normal(size=(2, 8, 8, 16)).astype("float32")
+    image = images()
     residual, total = keras.Model(model.input, [model.get_layer("block_2_norm").output, model.output])(image)
     assert np.min(residual) < 0
     np.testing.assert_array_equal(total, np.maximum(image + np.asarray(residual), 0))
@@ -88,14 +205,45 @@ def test_convolutions_have_no_bias_and_norms_the_configured_constants(layers, mo
     assert {(layer.momentum, layer.epsilon) for layer in norms} == {expected}
 
 
+@pytest.mark.parametrize("kind", BLOCKS)
+@pytest.mark.parametrize("preactivation", [False, True])
+def test_all_convolutions_have_a_bias_where_that_is_asked_for(bound, kind, preactivation):
+    model = block(bound(convolution_bias=True, preactivation=preactivation), 32, 2, kind=BLOCKS[kind][0])
+    convolutions = [layer for layer in model.layers if layer.name.endswith("_conv")]
+    assert len(convolutions) == BLOCKS[kind][1] + 1
+    assert [layer.bias.shape for layer in convolutions] == [(layer.filters,) for layer in convolutions]
+
+
+@pytest.mark.parametrize(
+    ("initializer", "kind"),
+    [("he_normal", keras.initializers.HeNormal), ("glorot_uniform", keras.initializers.GlorotUniform)],
+)
+def test_kernels_are_initialized_as_asked_for(bound, initializer, kind):
+    model = block(bound(kernel_initializer=initializer), 32, 2)
+    convolutions = [layer for layer in model.layers if layer.name.endswith("_conv")]
+    assert {type(layer.kernel_initializer) for layer in convolutions} == {kind}
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+@pytest.mark.parametrize("preactivation", [False, True])
 @pytest.mark.parametrize(("zero", "last"), [(False, 1.0), (True, 0.0)])
-def test_only_the_last_norm_of_the_residual_branch_may_start_at_zero(model_parameters, zero, last):
-    layers = Layers.from_parameters(replace(model_parameters, zero_last_gamma=zero))
-    expected = {"block_1_norm": {1.0}, "block_2_norm": {last}, "block_projection_norm": {1.0}}
-    assert initial_gammas(block(layers, 32, 2)) == expected
+def test_only_the_last_norm_of_the_residual_branch_may_start_at_zero(bound, kind, preactivation, zero, last):
+    build, count = BLOCKS[kind]
+    model = block(bound(zero_last_gamma=zero, preactivation=preactivation), 32, 2, kind=build)
+    expected = {f"block_{number}_norm": {1.0} for number in range(1, count)}
+    assert initial_gammas(model) == {**expected, f"block_{count}_norm": {last}, "block_projection_norm": {1.0}}
 
 
-def test_a_block_whose_last_norm_starts_at_zero_starts_as_its_shortcut(model_parameters):
-    layers = Layers.from_parameters(replace(model_parameters, zero_last_gamma=True))
+@pytest.mark.parametrize("kind", BLOCKS)
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_block_whose_last_norm_starts_at_zero_starts_as_its_shortcut(bound, kind, bias):
+    layers = bound(zero_last_gamma=True, convolution_bias=bias)
     image = np.random.default_rng(0).random((2, 8, 8, 16), dtype=np.float32)
-    np.testing.assert_array_equal(block(layers, 16, 1)(image, training=True), image)
+    np.testing.assert_array_equal(block(layers, 16, 1, kind=BLOCKS[kind][0])(image, training=True), image)
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+@pytest.mark.parametrize("bias", [False, True])
+def test_with_preactivation_too_it_starts_as_its_shortcut(bound, kind, bias):
+    layers = bound(zero_last_gamma=True, convolution_bias=bias, preactivation=True)
+    np.testing.assert_array_equal(block(layers, 16, 1, kind=BLOCKS[kind][0])(images(), training=True), images())

@@ -7,23 +7,68 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_resnet.config import ModelParameters
-from mnist_resnet.models.resnet import VARIANTS, build_network
-from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.config import ModelParameters, validate_parameters
+from mnist_resnet.models.resnet import VARIANTS, build_network, residual_network
+from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing
+from tests.conftest import recipe_parameters
 
 # Weights of a convolution from a to b channels with a kxk kernel: k²ab; of a norm of c channels: 4c.
+# A stage of n blocks starts from a channels and goes on with c. In a bottleneck, m = c / 4.
+#   basic       9ac + 9cc + 8c, projection ac + 4c if a != c, then n - 1 times 18cc + 8c
+#   bottleneck  am + 9mm + mc + 4·(m + m + c), projection ac + 4c, then n - 1 times the same with a = c
 #
-# resnet18
-#   stem     7²·1·64 + 4·64                                                    =      3,392
-#   stage 1  4 x (9·64·64 + 4·64)                                              =    148,480
-#   stage 2  9·64·128 + 3 x 9·128·128 + projection 64·128 + 5 norms x 4·128    =    526,848
-#   stage 3  9·128·256 + 3 x 9·256·256 + projection 128·256 + 5 x 4·256        =  2,102,272
-#   stage 4  9·256·512 + 3 x 9·512·512 + projection 256·512 + 5 x 4·512        =  8,398,848
-#   logits   512·10 + 10                                                       =      5,130
+#              tiny   resnet18   resnet34   resnet50  resnet101  resnet152
+#   stem        848      3,392      3,392      3,392      3,392      3,392   7²·1·64 + 4·64, tiny 16 of each
+#   stage 1   4,736    148,480    222,720    218,624    218,624    218,624
+#   stage 2            526,848  1,118,720  1,226,752  1,226,752  2,353,152
+#   stage 3          2,102,272  6,829,056  7,118,848 26,163,200 40,726,528
+#   stage 4          8,398,848 13,121,536 14,987,264 14,987,264 14,987,264
+#   logits      170      5,130      5,130     20,490     20,490     20,490   (512 or 2,048)·10 + 10, tiny 16·10 + 10
 #
-# resnet_tiny
-#   stem 7²·1·16 + 4·16 = 848; stage 1 2 x (9·16·16 + 4·16) = 4,736; logits 16·10 + 10 = 170
-PARAMETER_COUNTS = {"resnet18": 11_184_970, "resnet_tiny": 5_754}
+# With preactivation each block's last norm gives way to one of its input, and one is added after the last block:
+# together one norm more, as wide as the stem.
+PARAMETER_COUNTS = {
+    ("resnet_tiny", False): 5_754,
+    ("resnet_tiny", True): 5_754 + 4 * 16,
+    ("resnet18", False): 11_184_970,
+    ("resnet18", True): 11_184_970 + 4 * 64,
+    ("resnet34", False): 21_300_554,
+    ("resnet34", True): 21_300_554 + 4 * 64,
+    ("resnet50", False): 23_575_370,
+    ("resnet50", True): 23_575_370 + 4 * 64,
+    ("resnet101", False): 42_619_722,
+    ("resnet101", True): 42_619_722 + 4 * 64,
+    ("resnet152", False): 58_309_450,
+    ("resnet152", True): 58_309_450 + 4 * 64,
+}
+GRID = [(variant, preactivation) for variant in VARIANTS for preactivation in (False, True)]
+
+# What others count for 224x224x3 images and 1,000 classes.
+# torchvision has no biases, and counts what is trained.
+TORCHVISION = {
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+}
+# keras.applications.ResNet50, ResNet101 and ResNet152 have biases, and count the moving statistics too.
+KERAS_APPLICATIONS = {"resnet50": 25_636_712, "resnet101": 44_707_176, "resnet152": 60_419_944}
+
+# A tutorial's network and its trainable part.
+RECIPES = {
+    ("mnist_32", "mnist"): (11_707_394, 11_697_922),
+    ("d2l_fashion_28", "fashion_mnist"): (11_186_186, 11_178_378),
+    ("d2l_fashion_96", "fashion_mnist"): (11_186_186, 11_178_378),
+    ("d2l_keras_224", "fashion_mnist"): (11_186_186, 11_178_378),
+}
+# The extents after the first convolution and after each stage.
+EXTENTS = {
+    ("d2l_keras_224", "fashion_mnist"): (112, 56, 28, 14, 7),
+    ("d2l_fashion_96", "fashion_mnist"): (48, 24, 12, 6, 3),
+    ("mnist_32", "mnist"): (16, 8, 4, 2, 1),
+    ("d2l_fashion_28", "fashion_mnist"): (14, 7, 4, 2, 1),
+}
 
 # Rows of ten float32 shares, each rounded to 24 bits, sum to one within about ten roundings.
 SUM_TOLERANCE = 1e-6
@@ -31,14 +76,57 @@ SUM_TOLERANCE = 1e-6
 
 @cache
 def built(parameters: ModelParameters) -> keras.Model:
-    """A network as for MNIST: 28×28 images padded to 32×32, ten classes."""
+    """A network as for MNIST: 28x28 images padded to 32x32, ten classes."""
     return build_network(parameters, Preprocessing("pad", (32, 32), 33.3, 0.0127), (28, 28), 10)
+
+
+@cache
+def built_by_recipe(recipe: str, namespace: str) -> keras.Model:
+    parameters = validate_parameters(recipe_parameters(recipe))
+    chosen, dataset = parameters.namespaces[namespace], parameters.datasets[namespace]
+    preprocessing = fit_preprocessing(np.zeros((1, *dataset.image_size), np.uint8), chosen.preprocessing)
+    return build_network(chosen.model, preprocessing, dataset.image_size, len(dataset.class_names))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_kept_in_memory():
+    yield
+    built.cache_clear()
+    built_by_recipe.cache_clear()
 
 
 @pytest.fixture
 def network(model_parameters):
     """A network of each variant, built once."""
-    return lambda variant: built(replace(model_parameters, variant=variant))
+    return lambda variant, preactivation=False: built(
+        replace(model_parameters, variant=variant, preactivation=preactivation)
+    )
+
+
+@pytest.fixture
+def small(model_parameters, preprocessing):
+    """The smallest network, with other options."""
+    return lambda **options: build_network(replace(model_parameters, **options), preprocessing, (8, 8), 3)
+
+
+@pytest.fixture
+def for_imagenet(model_parameters):
+    """How many parameters a network for ImageNet has, and how many of them are trained."""
+
+    def counts(variant: str, **options) -> tuple[int, int]:
+        image = keras.Input((224, 224, 3))
+        parameters = replace(model_parameters, variant=variant, **options)
+        return counted(keras.Model(image, residual_network(image, parameters, 1000)))
+
+    return counts
+
+
+def counted(model: keras.Model) -> tuple[int, int]:
+    return model.count_params(), sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
+
+
+def names(model: keras.Model) -> list[str]:
+    return [layer.name for layer in model.layers]
 
 
 @pytest.fixture
@@ -52,15 +140,75 @@ def test_the_variants_are_those_that_can_be_configured():
     assert set(VARIANTS) == set(get_args(ModelParameters.__annotations__["variant"]))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_has_its_golden_parameter_count(network, variant):
-    assert variant in PARAMETER_COUNTS, "count the new variant's parameters by hand and add them above"
-    assert network(variant).count_params() == PARAMETER_COUNTS[variant]
+@pytest.mark.parametrize(("variant", "preactivation"), GRID)
+def test_every_variant_has_its_golden_parameter_count(network, variant, preactivation):
+    counted_by_hand = (variant, preactivation) in PARAMETER_COUNTS
+    assert counted_by_hand, "count the new variant's parameters by hand and add them above"
+    assert network(variant, preactivation).count_params() == PARAMETER_COUNTS[variant, preactivation]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_input_and_output_are_named_and_typed(network, variant):
+@pytest.mark.parametrize("variant", TORCHVISION)
+def test_as_many_weights_are_trained_as_in_torchvision(network, variant):
     model = network(variant)
+    features = model.get_layer("pool").output.shape[-1]
+    # For ImageNet the stem has three channels instead of one, and the logits 990 classes more.
+    assert counted(model)[1] + 7 * 7 * 2 * 64 + 990 * (features + 1) == TORCHVISION[variant]
+
+
+@pytest.mark.parametrize("variant", ["resnet18", "resnet50"])
+def test_a_network_for_imagenet_has_as_many(for_imagenet, variant):
+    assert for_imagenet(variant)[1] == TORCHVISION[variant]
+
+
+@pytest.mark.parametrize("variant", KERAS_APPLICATIONS)
+def test_with_biases_there_are_as_many_parameters_as_in_keras_applications(for_imagenet, variant):
+    assert for_imagenet(variant, convolution_bias=True)[0] == KERAS_APPLICATIONS[variant]
+
+
+def test_keras_applications_still_counts_the_same():
+    assert keras.applications.ResNet50(weights=None).count_params() == KERAS_APPLICATIONS["resnet50"]
+
+
+def test_with_preactivation_there_are_as_many_parameters_as_in_keras_applications(for_imagenet):
+    counts = for_imagenet("resnet50", preactivation=True, stem_norm=False, projection_norm=False)
+    # ResNet50V2 has biases in the stem, in the projections and in the last convolution of each block.
+    widths, blocks = (256, 512, 1024, 2048), (3, 4, 6, 3)
+    biases = 64 + sum(widths) + sum(width * count for width, count in zip(widths, blocks, strict=True))
+    assert counts[0] + biases == 25_613_800
+
+
+@pytest.mark.parametrize(("recipe", "namespace"), RECIPES)
+def test_the_tutorials_networks_have_their_parameter_counts(recipe, namespace):
+    assert counted(built_by_recipe(recipe, namespace)) == RECIPES[recipe, namespace]
+
+
+@pytest.mark.parametrize(("recipe", "namespace"), EXTENTS)
+def test_the_tutorials_networks_have_their_shapes(recipe, namespace):
+    model = built_by_recipe(recipe, namespace)
+    stem, *stages = EXTENTS[recipe, namespace]
+    expected = {"stem_conv": (stem, 64), "stem_pool": (stages[0], 64)}
+    channels = zip(stages, (64, 128, 256, 512), strict=True)
+    expected |= {f"stage{number}_block2_relu": each for number, each in enumerate(channels, start=1)}
+    shapes = {name: model.get_layer(name).output.shape[1:] for name in expected}
+    assert shapes == {name: (extent, extent, width) for name, (extent, width) in expected.items()}
+    assert [model.get_layer(name).output.shape[1:] for name in names(model)[-3:]] == (
+        [(1000,), (10,), (10,)] if recipe == "mnist_32" else [(512,), (10,), (10,)]
+    )
+
+
+def test_the_tutorials_networks_differ_in_their_norms_and_heads():
+    flat, pooled = built_by_recipe("mnist_32", "mnist"), built_by_recipe("d2l_fashion_28", "fashion_mnist")
+    assert "stem_norm" not in names(flat)
+    assert "stage2_block1_projection_norm" in names(flat)
+    assert names(flat)[-4:] == ["flatten", "hidden", "logits", "probabilities"]
+    assert "stem_norm" in names(pooled)
+    assert "stage2_block1_projection_norm" not in names(pooled)
+    assert names(pooled)[-3:] == ["pool", "logits", "probabilities"]
+
+
+@pytest.mark.parametrize(("variant", "preactivation"), GRID)
+def test_input_and_output_are_named_and_typed(network, variant, preactivation):
+    model = network(variant, preactivation)
     (image,), (probabilities,) = model.inputs, model.outputs
     assert (image.name, image.dtype, image.shape) == ("image", "uint8", (None, 28, 28))
     assert model.output_names == ["probabilities"]
@@ -86,23 +234,133 @@ def test_resnet18_has_the_papers_shapes(network, layer, shape):
     assert network("resnet18").get_layer(layer).output.shape == (None, *shape)
 
 
-def test_resnet18_has_two_blocks_in_each_of_four_stages(network):
-    sums = [layer.name for layer in network("resnet18").layers if layer.name.endswith("_add")]
-    assert sums == [f"stage{stage}_block{block}_add" for stage in (1, 2, 3, 4) for block in (1, 2)]
+# He et al. 2016, table 1.
+@pytest.mark.parametrize(
+    ("variant", "blocks", "convolutions"),
+    [
+        ("resnet18", (2, 2, 2, 2), 2),
+        ("resnet34", (3, 4, 6, 3), 2),
+        ("resnet50", (3, 4, 6, 3), 3),
+        ("resnet101", (3, 4, 23, 3), 3),
+        ("resnet152", (3, 8, 36, 3), 3),
+    ],
+)
+def test_a_variant_has_as_many_layers_as_its_name_says(network, variant, blocks, convolutions):
+    expected = [
+        f"stage{stage}_block{block}_add" for stage, count in enumerate(blocks, start=1) for block in range(1, count + 1)
+    ]
+    assert [name for name in names(network(variant)) if name.endswith("_add")] == expected
+    # With the first convolution and the logits.
+    assert sum(blocks) * convolutions + 2 == int(variant.removeprefix("resnet"))
+    deep = [name for name in names(network(variant)) if re.fullmatch(r"stage\d_block\d+_\d_conv", name)]
+    assert len(deep) == sum(blocks) * convolutions
 
 
-def test_only_the_first_block_of_a_later_stage_projects(network):
-    names = [layer.name for layer in network("resnet18").layers if layer.name.endswith("_projection_conv")]
-    assert names == [f"stage{stage}_block1_projection_conv" for stage in (2, 3, 4)]
+# A bottleneck widens the 64 channels of the stem, so that its first stage too has to project.
+@pytest.mark.parametrize(("variant", "stages"), [("resnet18", (2, 3, 4)), ("resnet50", (1, 2, 3, 4))])
+@pytest.mark.parametrize("preactivation", [False, True])
+def test_only_the_first_block_of_a_stage_projects(network, variant, stages, preactivation):
+    model = network(variant, preactivation)
+    projections = [name for name in names(model) if name.endswith("_projection_conv")]
+    assert projections == [f"stage{stage}_block1_projection_conv" for stage in stages]
+    strides = [model.get_layer(name).strides for name in projections]
+    assert strides == [(1, 1) if stage == 1 else (2, 2) for stage in stages]
+
+
+@pytest.mark.parametrize(("variant", "preactivation"), GRID)
+def test_layer_names_are_unique_and_say_the_place(network, variant, preactivation):
+    found = names(network(variant, preactivation))
+    assert len(set(found)) == len(found)
+    ends = {"image", "channel", "pad", "standardize", "pool", "logits", "probabilities"}
+    if preactivation:
+        ends |= {"last_norm", "last_relu"}
+    place = re.compile(r"(stem|stage\d_block\d+(_\d|_projection)?)_(conv|norm|relu|pool|add)")
+    assert [name for name in found if name not in ends and not place.fullmatch(name)] == []
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_layer_names_are_unique_and_say_the_place(network, variant):
-    names = [layer.name for layer in network(variant).layers]
-    assert len(set(names)) == len(names)
-    ends = {"image", "channel", "pad", "standardize", "pool", "logits", "probabilities"}
-    place = re.compile(r"(stem|stage\d_block\d(_\d|_projection)?)_(conv|norm|relu|pool|add)")
-    assert [name for name in names if name not in ends and not place.fullmatch(name)] == []
+def test_a_norm_follows_every_convolution(network, sources, variant):
+    before = sources(network(variant))
+    convolutions = [name for name in before if name.endswith("_conv")]
+    norms = {name: taken for name, taken in before.items() if name.endswith("_norm")}
+    assert norms == {name.replace("_conv", "_norm"): [name] for name in convolutions}
+    assert before["pool"][0].endswith("_relu")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_with_preactivation_norm_and_relu_precede_every_convolution_and_the_head(network, sources, variant):
+    before = sources(network(variant, preactivation=True))
+    convolutions = [name for name in before if name.endswith("_conv") and name != "stem_conv"]
+    for name in convolutions:
+        first = name.replace("_projection_conv", "_1_conv")
+        assert before[name] == [first.replace("_conv", "_relu")]
+        assert before[before[name][0]] == [first.replace("_conv", "_norm")]
+    (last,) = before["last_norm"]
+    assert last.endswith("_add")
+    assert (before["last_relu"], before["pool"]) == (["last_norm"], ["last_relu"])
+
+
+@pytest.mark.parametrize(
+    ("options", "stem"),
+    [
+        ({}, ["stem_conv", "stem_norm", "stem_relu", "stem_pool"]),
+        ({"stem": "3x3"}, ["stem_conv", "stem_norm", "stem_relu"]),
+        ({"stem_norm": False}, ["stem_conv", "stem_relu", "stem_pool"]),
+        ({"stem_norm": False, "stem": "3x3"}, ["stem_conv", "stem_relu"]),
+        ({"preactivation": True}, ["stem_conv", "stem_norm", "stem_relu", "stem_pool"]),
+        # The first block's own norm and ReLU follow.
+        ({"preactivation": True, "stem_norm": False}, ["stem_conv", "stem_pool"]),
+        ({"preactivation": True, "stem_norm": False, "stem": "3x3"}, ["stem_conv"]),
+    ],
+    ids=str,
+)
+def test_the_stem_is_the_one_asked_for(small, sources, options, stem):
+    model = small(**options)
+    assert [name for name in names(model) if name.startswith("stem_")] == stem
+    before = sources(model)
+    assert [before[name] for name in stem] == [[name] for name in ["standardize", *stem[:-1]]]
+    first = "stage1_block1_1_norm" if options.get("preactivation") else "stage1_block1_1_conv"
+    assert before[first] == [stem[-1]]
+
+
+@pytest.mark.parametrize(
+    ("stem", "kernel", "strides", "extent"), [("7x7", (7, 7), (2, 2), 3), ("3x3", (3, 3), (1, 1), 10)]
+)
+def test_a_stem_for_small_images_keeps_their_size(small, stem, kernel, strides, extent):
+    model = small(stem=stem)
+    convolution = model.get_layer("stem_conv")
+    assert (convolution.kernel_size, convolution.strides) == (kernel, strides)
+    assert model.get_layer("stage1_block1_relu").output.shape == (None, extent, extent, 16)
+
+
+@pytest.mark.parametrize("preactivation", [False, True])
+def test_every_convolution_has_a_bias_where_that_is_asked_for(network, small, preactivation):
+    biased = small(variant="resnet18", convolution_bias=True, preactivation=preactivation)
+    for model, bias in ((network("resnet18", preactivation), False), (biased, True)):
+        convolutions = [layer for layer in model.layers if layer.name.endswith("_conv")]
+        assert len(convolutions) == 1 + 16 + 3
+        assert {layer.use_bias for layer in convolutions} == {bias}
+
+
+@pytest.mark.parametrize(
+    ("options", "head"),
+    [
+        ({}, {"pool": (16,), "logits": (3,)}),
+        ({"hidden_units": 7}, {"pool": (16,), "hidden": (7,), "logits": (3,)}),
+        ({"head": "flatten"}, {"flatten": (144,), "logits": (3,)}),
+        ({"head": "flatten", "hidden_units": 7}, {"flatten": (144,), "hidden": (7,), "logits": (3,)}),
+    ],
+    ids=str,
+)
+def test_the_head_is_the_one_asked_for(small, options, head):
+    model = small(**options)
+    found = names(model)
+    after = found[found.index("stage1_block1_relu") + 1 :]
+    assert after == [*head, "probabilities"]
+    assert {name: model.get_layer(name).output.shape[1:] for name in head} == head
+    if "hidden" in head:
+        assert model.get_layer("hidden").activation is keras.activations.relu
+    assert model.get_layer("logits").activation is keras.activations.linear
 
 
 def test_building_again_gives_the_same_names(model_parameters, preprocessing):
@@ -126,10 +384,10 @@ def test_mixed_precision_computes_the_body_in_half_and_the_head_in_float32(
     precision, policy, model_parameters, preprocessing
 ):
     policy(precision)
-    model = build_network(model_parameters, preprocessing, (8, 8), 3)
-    computed = {name: model.get_layer(name).compute_dtype for name in ("stem_conv", "stem_norm", "logits")}
+    model = build_network(replace(model_parameters, hidden_units=7), preprocessing, (8, 8), 3)
+    computed = {name: model.get_layer(name).compute_dtype for name in ("stem_conv", "stem_norm", "hidden", "logits")}
     half = precision.removeprefix("mixed_")
-    assert computed == {"stem_conv": half, "stem_norm": half, "logits": "float32"}
+    assert computed == {"stem_conv": half, "stem_norm": half, "hidden": half, "logits": "float32"}
 
 
 def test_probabilities_are_the_softmax_of_the_logits(model_parameters, preprocessing, made_data):

@@ -100,10 +100,15 @@ class Dataset:
 
 @dataclass(frozen=True, kw_only=True, config=_CLOSED)
 class DataParameters:
-    """How the published training images are split; ``training_images`` limits a quick recipe."""
+    """How the published training images are split; ``training_images`` limits a quick recipe.
+
+    The validation part is drawn at random, with each class's share (``stratified``), or is what the
+    files end with (``last``); it may be empty.
+    """
 
     seed: Seed
-    validation_fraction: Fraction
+    validation: Literal["stratified", "last"]
+    validation_fraction: FractionOrNone
     training_images: Count | None
 
 
@@ -120,10 +125,21 @@ class PreprocessingParameters:
 class ModelParameters:
     """Which network is built; ``models/resnet.py`` says what each variant consists of.
 
-    With ``zero_last_gamma`` each residual block starts as its shortcut alone (Goyal et al. 2017).
+    ``preactivation`` puts norm and ReLU before each convolution (He et al. 2016b). ``stem`` is the
+    7×7/2 convolution with pooling of the paper, or a 3×3 convolution without, for small images.
+    ``hidden_units`` adds a dense layer with ReLU to the head. With ``zero_last_gamma`` each residual
+    block starts as its shortcut alone (Goyal et al. 2017).
     """
 
-    variant: Literal["resnet18", "resnet_tiny"]
+    variant: Literal["resnet_tiny", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+    preactivation: Switch
+    stem: Literal["7x7", "3x3"]
+    stem_norm: Switch
+    projection_norm: Switch
+    convolution_bias: Switch
+    kernel_initializer: Literal["he_normal", "glorot_uniform"]
+    head: Literal["average_pool", "flatten"]
+    hidden_units: Count | None
     batch_norm_momentum: Fraction
     batch_norm_epsilon: Annotated[float, Field(strict=True, ge=1.001e-5, lt=1)]
     zero_last_gamma: Switch
@@ -133,30 +149,49 @@ class ModelParameters:
 class TrainingParameters:
     """How the network is trained.
 
-    ``learning_rate`` is the peak of the one-cycle schedule, reached after ``warmup_fraction`` of
-    all steps. ``max_shift`` is in pixels of the raw image, each way; the last ``unshifted_epochs``
-    show the images where they are, as the test images will be.
+    ``learning_rate`` is the peak of the schedule; ``one_cycle`` and ``cosine`` reach it after
+    ``warmup_fraction`` of all steps. ``momentum`` and ``nesterov`` are those of SGD; Adam has its
+    published constants. ``average_decay`` is that of an exponential moving average of the weights,
+    which then is what is validated and kept.
+
+    ``max_shift`` is in pixels of the raw image, each way; the last ``unshifted_epochs`` show the
+    images where they are, as the test images will be. ``erased_fraction`` of the images have a
+    random rectangle blackened (Zhong et al. 2017).
+
+    ``patience`` is how many epochs without a lower validation loss end the training; with
+    ``keep_best_epoch`` the weights of the epoch with the lowest one are kept, not the last.
     """
 
     seed: Seed
     epochs: Count
     batch_size: Count
+    optimizer: Literal["sgd", "adam"]
+    schedule: Literal["one_cycle", "cosine", "constant"]
     learning_rate: Positive
     warmup_fraction: Fraction
     momentum: FractionOrNone
     nesterov: Switch
     weight_decay: NotNegative
+    average_decay: Fraction | None
     label_smoothing: FractionOrNone
     max_shift: Annotated[int, Field(strict=True, ge=0)]
     unshifted_epochs: Annotated[int, Field(strict=True, ge=0)]
     horizontal_flip: Switch
+    erased_fraction: Annotated[float, Field(strict=True, ge=0, le=1)]
+    patience: Count | None
+    keep_best_epoch: Switch
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
     deterministic: Switch
 
 
 @dataclass(frozen=True, kw_only=True, config=_CLOSED)
 class ExportParameters:
-    """What is exported and how closely its probabilities must agree with the trained model's."""
+    """What is exported and how closely its probabilities must agree with the trained model's.
+
+    With ``average_flips`` the exported graph answers the mean of each image and its mirror image.
+    """
+
+    average_flips: Switch
 
     opset: Annotated[int, Field(strict=True, ge=13, le=18)]
     parity_tolerance: Positive

@@ -86,8 +86,18 @@ def _unfitting(namespace: str, dataset: Dataset, parameters: NamespaceParameters
             f"{namespace}.training.max_shift: received {parameters.training.max_shift}, which moves images of "
             f"{list(image)} pixels out of sight; choose less than {min(image)}."
         )
+    fraction = parameters.data.validation_fraction
+    faults += [
+        f"{namespace}.training.{key}: received {value}, but there are no validation images to choose by; "
+        f"raise data.validation_fraction, or switch it off (null, false)."
+        for key, value in (
+            ("patience", parameters.training.patience),
+            ("keep_best_epoch", parameters.training.keep_best_epoch),
+        )
+        if value and fraction == 0
+    ]
     limit, classes = parameters.data.training_images, len(dataset.class_names)
-    if limit is not None and int(limit * parameters.data.validation_fraction) < classes:
+    if limit is not None and fraction and int(limit * fraction) < classes:
         faults.append(
             f"{namespace}.data.training_images: received {limit}, which leaves fewer validation images than "
             f"the {classes} classes; raise it, or validation_fraction."

@@ -1,4 +1,4 @@
-"""The seeded, stratified split of the training images into training and validation."""
+"""The split of the training images into training and validation."""
 
 from typing import NamedTuple
 
@@ -20,22 +20,27 @@ class Split(NamedTuple):
 
 
 def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) -> Split:
-    """Set aside a validation part in which every class has its share.
+    """Set aside a validation part: the last images, or drawn so that every class has its share.
 
     Each part keeps the published order, so that equal parameters give equal bytes.
 
     Args:
         images: uint8 (images, height, width).
         labels: uint8 (images,).
-        parameters: The seed, the validation fraction and an optional limit on the images used.
+        parameters: The seed, how the validation part is chosen, its fraction and an optional limit
+            on the images used. A fraction of 0 leaves the validation part empty.
 
     Raises:
         DataError: If the limit exceeds the number of images, or a part would be too small for all classes.
     """
     chosen = _limited(labels, parameters)
     size = round(parameters.validation_fraction * len(chosen))
-    _check_sizes("data.validation_fraction", parameters.validation_fraction, labels, size, len(chosen) - size)
-    train, validation = _stratified(chosen, labels, size, parameters.seed)
+    if parameters.validation_fraction:
+        _check_sizes("data.validation_fraction", parameters.validation_fraction, labels, size, len(chosen) - size)
+    if size == 0 or parameters.validation == "last":
+        train, validation = np.split(chosen, [len(chosen) - size])
+    else:
+        train, validation = _stratified(chosen, labels, size, parameters.seed)
     return Split(images[train], labels[train], images[validation], labels[validation])
 
 

@@ -13,7 +13,7 @@ class KerasModelDataset(ArtifactDataset[Any]):
     """A Keras model as ``.keras``, loaded in safe mode."""
 
     def _read(self, path: Path) -> Any:
-        import mnist_resnet.models.normalization  # noqa: F401  # registers the layer that the file names
+        import mnist_resnet.models.resnet  # noqa: F401  # registers the layers that the file names
         from mnist_resnet.backend import keras
 
         return keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -1,12 +1,13 @@
 """The network: stem, stages of residual blocks, head; one graph from raw pixels to probabilities."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from mnist_resnet.config import ModelParameters
-from mnist_resnet.models.blocks import Layers, basic_block, convolve
+from mnist_resnet.models.blocks import Layers, Step, basic_block, bottleneck_block, convolve, normalize
 from mnist_resnet.preprocessing import Preprocessing, preprocessing_layers
 
 INPUT_NAME, LOGITS_NAME, OUTPUT_NAME = "image", "logits", "probabilities"
@@ -17,29 +18,38 @@ class Variant:
     """The sizes that make one member of the family.
 
     Attributes:
-        stem_filters: Channels of the 7×7/2 convolution.
-        stage_filters: Channels of each stage; each after the first halves the resolution.
+        block: What the stages are made of.
+        stem_filters: Channels of the first convolution.
+        stage_filters: Output channels of each stage; each after the first halves the resolution.
         stage_blocks: Residual blocks of each stage.
     """
 
+    block: Callable[..., Any]
     stem_filters: int
     stage_filters: tuple[int, ...]
     stage_blocks: tuple[int, ...]
 
 
+_BASIC, _BOTTLENECK = (64, 128, 256, 512), (256, 512, 1024, 2048)
+
+# He et al. 2016, table 1; the tiny one is for tests and the smoke recipe.
 VARIANTS = {
-    "resnet18": Variant(64, (64, 128, 256, 512), (2, 2, 2, 2)),
-    "resnet_tiny": Variant(16, (16,), (1,)),
+    "resnet_tiny": Variant(basic_block, 16, (16,), (1,)),
+    "resnet18": Variant(basic_block, 64, _BASIC, (2, 2, 2, 2)),
+    "resnet34": Variant(basic_block, 64, _BASIC, (3, 4, 6, 3)),
+    "resnet50": Variant(bottleneck_block, 64, _BOTTLENECK, (3, 4, 6, 3)),
+    "resnet101": Variant(bottleneck_block, 64, _BOTTLENECK, (3, 4, 23, 3)),
+    "resnet152": Variant(bottleneck_block, 64, _BOTTLENECK, (3, 8, 36, 3)),
 }
 
 
 def build_network(
     parameters: ModelParameters, preprocessing: Preprocessing, image_size: tuple[int, int], classes: int
 ) -> keras.Model:
-    """Build a ResNet (He et al. 2016, table 1) with its preprocessing in front.
+    """Build a ResNet with its preprocessing in front.
 
     Args:
-        parameters: The variant and the batch norm's settings.
+        parameters: The variant and its options.
         preprocessing: Fixed on the training images.
         image_size: (height, width) of the raw images in pixels.
         classes: Number of classes.
@@ -48,31 +58,58 @@ def build_network(
         A model from uint8 ``image`` (batch, height, width), as read from the IDX file, to float32
         ``probabilities`` (batch, classes). Its layer ``logits`` holds what comes before the softmax.
     """
-    variant, layers = VARIANTS[parameters.variant], Layers.from_parameters(parameters)
     image = keras.Input(image_size, dtype="uint8", name=INPUT_NAME)
-    features: Any = image
+    prepared: Any = image
     for layer in preprocessing_layers(preprocessing, image_size):
-        features = layer(features)
-    features = _stages(_stem(features, layers, variant), layers, variant)
-    return keras.Model(image, _head(features, classes), name=parameters.variant)
+        prepared = layer(prepared)
+    logits = residual_network(prepared, parameters, classes)
+    # The softmax stays in float32 under mixed precision, which small differences need.
+    probabilities = keras.layers.Softmax(name=OUTPUT_NAME, dtype="float32")(logits)
+    return keras.Model(image, probabilities, name=parameters.variant)
 
 
-def _stem(inputs: Any, layers: Layers, variant: Variant) -> Any:
-    outputs = convolve(inputs, layers, variant.stem_filters, 7, 2, "stem")
-    outputs = keras.layers.ReLU(name="stem_relu")(outputs)
-    return keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(outputs)
+def residual_network(inputs: Any, parameters: ModelParameters, classes: int) -> Any:
+    """A ResNet (He et al. 2016, table 1; He et al. 2016b with ``preactivation``) on prepared images.
+
+    Args:
+        inputs: (batch, height, width, channels).
+        parameters: The variant and its options.
+        classes: Number of classes.
+
+    Returns:
+        float32 ``logits``, (batch, classes).
+    """
+    variant, layers = VARIANTS[parameters.variant], Layers.from_parameters(parameters)
+    features = _stages(_stem(inputs, layers, variant, parameters), layers, variant)
+    if layers.preactivation:
+        features = normalize(features, layers, "last")
+    return _head(features, parameters, classes)
+
+
+def _stem(inputs: Any, layers: Layers, variant: Variant, parameters: ModelParameters) -> Any:
+    small = parameters.stem == "3x3"
+    outputs = convolve(inputs, layers, Step(3 if small else 7, variant.stem_filters, 1 if small else 2), "stem")
+    if parameters.stem_norm:
+        outputs = normalize(outputs, layers, "stem")
+    elif not layers.preactivation:
+        outputs = keras.layers.ReLU(name="stem_relu")(outputs)
+    return outputs if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(outputs)
 
 
 def _stages(features: Any, layers: Layers, variant: Variant) -> Any:
     for stage, (filters, blocks) in enumerate(zip(variant.stage_filters, variant.stage_blocks, strict=True), start=1):
         for block in range(1, blocks + 1):
             strides = 2 if stage > 1 and block == 1 else 1
-            features = basic_block(features, layers, filters, strides, f"stage{stage}_block{block}")
+            project = strides > 1 or features.shape[-1] != filters
+            features = variant.block(features, layers, filters, strides, project, f"stage{stage}_block{block}")
     return features
 
 
-def _head(features: Any, classes: int) -> Any:
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    # The logits and the softmax stay in float32 under mixed precision, which small differences need.
-    logits = keras.layers.Dense(classes, name=LOGITS_NAME, dtype="float32")(pooled)
-    return keras.layers.Softmax(name=OUTPUT_NAME, dtype="float32")(logits)
+def _head(features: Any, parameters: ModelParameters, classes: int) -> Any:
+    if parameters.head == "average_pool":
+        features = keras.layers.GlobalAveragePooling2D(name="pool")(features)
+    else:
+        features = keras.layers.Flatten(name="flatten")(features)
+    if parameters.hidden_units is not None:
+        features = keras.layers.Dense(parameters.hidden_units, activation="relu", name="hidden")(features)
+    return keras.layers.Dense(classes, name=LOGITS_NAME, dtype="float32")(features)

@@ -1,0 +1,35 @@
+"""What a network consists of, layer by layer."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One layer: its name, its kind, the shape of one image's output, and its parameters."""
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    trainable_parameters: int
+
+
+def layer_table(network: keras.Model) -> list[LayerRow]:
+    """All layers of a network in the order in which data pass them.
+
+    Args:
+        network: Built.
+    """
+    return [
+        LayerRow(
+            name=layer.name,
+            kind=type(layer).__name__,
+            output_shape=tuple(layer.output.shape[1:]),
+            parameters=layer.count_params(),
+            trainable_parameters=sum(math.prod(weight.shape) for weight in layer.trainable_weights),
+        )
+        for layer in network.layers
+    ]

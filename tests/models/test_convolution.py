@@ -1,0 +1,192 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnist_resnet.models.convolution import Convolution
+
+BATCH, CHANNELS, FILTERS = 4, 5, 6
+# All values are standard normal. Sums of up to 9·5 products of them reach about 30, where float32's neighbours are
+# 2**-19 apart; each order of summing rounds some ten times.
+TOLERANCE = 2e-5
+# bfloat16 has 8 significant bits; sums of up to 9·5 products reach about 25, where its neighbours are 2**-3 apart.
+BFLOAT16_TOLERANCE = 2**-2
+
+SIZES = [(1, 1), (2, 2), (3, 3), (1, 2), (2, 1), (3, 1), (2, 3), (1, 3)]
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def pair(size: tuple[int, int], kernel_size: int = 3, strides: int = 1, **options) -> tuple[keras.Layer, keras.Layer]:
+    """Ours and Keras' own convolution, with the same weights."""
+    both = [
+        kind(FILTERS, kernel_size, strides=strides, **{"padding": "same", **options})
+        for kind in (Convolution, keras.layers.Conv2D)
+    ]
+    for layer in both:
+        layer.build((None, *size, CHANNELS))
+        layer.set_weights([normal(*weight.shape, seed=1) for weight in layer.get_weights()])
+    return both[0], both[1]
+
+
+def single(size: tuple[int, int], strides: int) -> bool:
+    return max(size) <= strides
+
+
+def operations(layer: keras.Layer, size: tuple[int | None, int | None], training: bool) -> set[str]:
+    """The kinds of operation in the graph."""
+    function = tf.function(lambda image: layer(image, training=training))
+    graph = function.get_concrete_function(tf.TensorSpec((None, *size, CHANNELS), tf.float32)).graph
+    return {operation.type for operation in graph.get_operations()}
+
+
+def learned(layer: keras.Layer, image: np.ndarray) -> list[np.ndarray]:
+    """Outputs in training, and the gradients of input, kernel and bias."""
+    inputs = tf.constant(image)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = layer(inputs, training=True)
+        # Weighted, so that each output counts differently.
+        total = tf.reduce_sum(outputs * normal(*outputs.shape, seed=2))
+    weights = [weight.value for weight in layer.trainable_weights]
+    return [np.asarray(each) for each in (outputs, *tape.gradient(total, [inputs, *weights]))]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+def test_training_equals_keras_in_outputs_and_gradients(kernel_size, strides, size):
+    image = normal(BATCH, *size, CHANNELS)
+    ours, theirs = (learned(layer, image) for layer in pair(size, kernel_size, strides))
+    assert len(ours) == 4
+    for our, their in zip(ours, theirs, strict=True):
+        assert our.shape == their.shape
+        assert np.abs(their).max() > 0.1
+        np.testing.assert_allclose(our, their, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("strides", [1, 2])
+def test_the_product_takes_the_place_of_the_convolution_where_the_output_is_one_place(size, strides):
+    kinds = operations(pair(size, strides=strides)[0], size, training=True)
+    assert ("Conv2D" in kinds) != single(size, strides)
+    assert ("MatMul" in kinds) == single(size, strides)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3)], ids=str)
+def test_inference_is_the_plain_convolution(size):
+    ours, theirs = pair(size, strides=2)
+    kinds = operations(ours, size, training=False)
+    assert "Conv2D" in kinds
+    assert "MatMul" not in kinds
+    image = normal(BATCH, *size, CHANNELS)
+    np.testing.assert_array_equal(ours(image, training=False), theirs(image))
+    np.testing.assert_array_equal(ours(image), theirs(image))
+
+
+# Of a kernel of 7, `same` padding of 3 puts tap 3 over the first pixel; of one of 3, tap 1. With stride 2 and two
+# pixels the padding is 5 and 1, of which the smaller half comes first: taps 2 and 3, and 0 and 1.
+@pytest.mark.parametrize(
+    ("kernel_size", "size", "strides", "rows", "columns"),
+    [
+        (3, (1, 1), 1, [1], [1]),
+        (3, (1, 1), 2, [1], [1]),
+        (3, (2, 2), 2, [0, 1], [0, 1]),
+        (3, (1, 2), 2, [1], [0, 1]),
+        (7, (1, 1), 1, [3], [3]),
+        (7, (2, 2), 2, [2, 3], [2, 3]),
+        (7, (2, 1), 2, [2, 3], [3]),
+    ],
+)
+def test_weights_that_meet_only_padding_have_gradient_zero(kernel_size, size, strides, rows, columns):
+    ours, theirs = (learned(layer, normal(BATCH, *size, CHANNELS))[2] for layer in pair(size, kernel_size, strides))
+    meeting = np.zeros((kernel_size, kernel_size), bool)
+    meeting[np.ix_(rows, columns)] = True
+    for gradient in (ours, theirs):
+        assert np.all(gradient[~meeting] == 0)
+        assert np.all(gradient[meeting] != 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "options"),
+    [
+        ((None, None), {}),
+        ((1, None), {}),
+        ((1, 1), {"padding": "valid", "kernel_size": 1}),
+        ((1, 1), {"dilation_rate": 2}),
+    ],
+    ids=["unknown size", "unknown width", "no padding", "dilated"],
+)
+def test_what_the_product_cannot_do_is_the_plain_convolution(size, options):
+    assert "Conv2D" in operations(pair(size, **options)[0], size, training=True)
+
+
+def test_groups_are_left_to_keras():
+    both = [kind(4, 3, padding="same", groups=2) for kind in (Convolution, keras.layers.Conv2D)]
+    image = normal(BATCH, 1, 1, 4)
+    for layer in both:
+        layer.build(image.shape)
+        layer.set_weights([normal(*weight.shape, seed=1) for weight in layer.get_weights()])
+    ours, theirs = (layer(image, training=True) for layer in both)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("size", [(1, 1), (3, 3)], ids=str)
+@pytest.mark.parametrize("options", [{"activation": "relu"}, {"use_bias": False}], ids=["activation", "no bias"])
+def test_activation_and_bias_are_as_asked_for(training, size, options):
+    ours, theirs = pair(size, **options)
+    assert len(ours.weights) == len(theirs.weights) == (1 if "use_bias" in options else 2)
+    image = normal(BATCH, *size, CHANNELS)
+    outputs = np.asarray(ours(image, training=training))
+    assert (outputs.min() == 0) == ("activation" in options)
+    np.testing.assert_allclose(outputs, theirs(image), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3)], ids=str)
+def test_mixed_precision_computes_in_half_and_keeps_the_weights_in_float32(training, size):
+    ours, theirs = pair(size, strides=2, dtype="mixed_bfloat16")
+    image = normal(BATCH, *size, CHANNELS)
+    outputs = ours(image, training=training)
+    assert outputs.dtype == tf.bfloat16
+    assert {weight.dtype for weight in ours.weights} == {"float32"}
+    np.testing.assert_allclose(np.float32(outputs), np.float32(theirs(image)), rtol=0, atol=BFLOAT16_TOLERANCE)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 3)], ids=str)
+def test_in_mixed_precision_the_gradients_of_the_weights_are_float32(size):
+    layer, _ = pair(size, dtype="mixed_bfloat16")
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(layer(normal(BATCH, *size, CHANNELS), training=True))
+    gradients = tape.gradient(total, [weight.value for weight in layer.trainable_weights])
+    assert [gradient.dtype for gradient in gradients] == [tf.float32, tf.float32]
+
+
+def test_only_the_part_of_the_kernel_in_use_is_converted():
+    layer, _ = pair((1, 1), dtype="mixed_bfloat16")
+    function = tf.function(lambda image: layer(image, training=True))
+    graph = function.get_concrete_function(tf.TensorSpec((None, 1, 1, CHANNELS), tf.float32)).graph
+    converted = {tuple(each.outputs[0].shape) for each in graph.get_operations() if each.type == "Cast"}
+    assert (1, 1, CHANNELS, FILTERS) in converted
+    assert (3, 3, CHANNELS, FILTERS) not in converted
+
+
+def test_a_saved_model_loads_in_safe_mode_with_the_same_layer(tmp_path):
+    image = keras.Input((1, 1, CHANNELS))
+    options = {"strides": 2, "padding": "same", "use_bias": False, "activation": "relu"}
+    model = keras.Model(image, Convolution(FILTERS, 3, name="conv", **options)(image))
+    model.save(tmp_path / "model.keras")
+
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+
+    layer = loaded.get_layer("conv")
+    assert type(layer) is Convolution
+    assert (layer.filters, layer.kernel_size, layer.strides, layer.padding) == (FILTERS, (3, 3), (2, 2), "same")
+    assert (layer.use_bias, layer.activation) == (False, keras.activations.relu)
+    np.testing.assert_array_equal(model.get_weights(), loaded.get_weights())
+    for training in (True, False):
+        values = normal(BATCH, 1, 1, CHANNELS)
+        np.testing.assert_array_equal(model(values, training=training), loaded(values, training=training))
