@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from mnist_resnet.training.events import EpochResult, announce, listening
@@ -60,3 +62,14 @@ def test_the_same_listener_twice_hears_twice_and_leaves_one_at_a_time():
             announce(result(1))
         announce(result(2))
     assert [each.epoch for each in heard] == [1, 1, 2]
+
+
+def test_a_result_is_put_in_one_line():
+    assert result(1).in_words() == (
+        "loss 0.5000, accuracy 0.8000; validation loss 0.6000, accuracy 0.7000; 100 images/s"
+    )
+
+
+def test_a_result_without_validation_says_nothing_of_it():
+    unvalidated = replace(result(1), validation_loss=None, validation_accuracy=None)
+    assert unvalidated.in_words() == "loss 0.5000, accuracy 0.8000; 100 images/s"

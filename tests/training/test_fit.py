@@ -1,5 +1,8 @@
+import logging
 import math
+import re
 from dataclasses import asdict, fields, replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -8,8 +11,9 @@ import pytest
 from mnist_resnet.errors import UserError
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training.events import EpochResult, listening
-from mnist_resnet.training.fit import TrainingError, train
+from mnist_resnet.training.fit import TrainingError, _best_epoch, train
 from mnist_resnet.training.runtime import runtime
+from mnist_resnet.training.watch import StepWatch
 
 TITLE = "Made squares"
 
@@ -36,10 +40,10 @@ def build(model_parameters, preprocessing, made_data):
 def trained(build, made_split):
     """A network and its history; ``parameters`` are the recipe."""
 
-    def trained(parameters) -> tuple[keras.Model, list[EpochResult]]:
+    def trained(parameters, checkpoint=None, split=made_split) -> tuple[keras.Model, list[EpochResult]]:
         with runtime(parameters):
             network = build(parameters)
-            return network, train(network, made_split, parameters, TITLE)
+            return network, train(network, split, parameters, TITLE, checkpoint)
 
     return trained
 
@@ -58,6 +62,16 @@ def training(kept, trained, recipe):
             network, history = trained(recipe)
         kept.update(network=network, history=history, heard=heard)
     return kept
+
+
+def assert_same_weights(one: keras.Model, other: keras.Model) -> None:
+    for left, right in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def timeless(history: list[EpochResult]) -> list[EpochResult]:
+    """All of a history that does not depend on how fast the machine was."""
+    return [replace(entry, seconds=0.0, images_per_second=0.0) for entry in history]
 
 
 def test_the_network_learns(training):
@@ -121,10 +135,8 @@ def test_the_learning_rate_follows_the_schedule(training, recipe):
 
 def test_the_same_seed_gives_bitwise_the_same_weights(training, trained, recipe):
     again, history = trained(recipe)
-    for one, other in zip(training["network"].get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-    timeless = [{**asdict(entry), "seconds": 0, "images_per_second": 0} for entry in history]
-    assert timeless == [{**asdict(entry), "seconds": 0, "images_per_second": 0} for entry in training["history"]]
+    assert_same_weights(again, training["network"])
+    assert timeless(history) == timeless(training["history"])
 
 
 def test_another_seed_gives_other_weights_even_from_the_same_start(training, build, made_split, recipe):
@@ -144,14 +156,28 @@ def test_a_batch_larger_than_the_data_is_refused(build, made_split, recipe):
         np.testing.assert_array_equal(then, now)
 
 
-def test_a_loss_that_is_not_finite_ends_the_training(trained, recipe):
+def test_a_loss_that_is_not_finite_ends_the_training_at_once(trained, recipe):
     heard = []
     with listening(heard.append), pytest.raises(TrainingError, match=r"training\.learning_rate") as refused:
         trained(replace(recipe, learning_rate=1e30))
-    assert TITLE in str(refused.value)
-    assert "after epoch 1 " in str(refused.value)
-    assert len(heard) == 1
-    assert not math.isfinite(heard[0].train_loss)
+    said = re.fullmatch(
+        rf"{TITLE}: the loss is (nan|inf) at step (\d+), the learning rate (\S+)\. .*", str(refused.value)
+    )
+    # The first step still sees the initial weights; all later ones those that the absurd rate has left.
+    assert 2 <= int(said[2]) <= 12
+    assert 1e28 < float(said[3]) <= 1e30
+    assert heard == []
+
+
+def test_the_step_of_a_loss_that_is_not_finite_is_counted_over_the_whole_training(build, made_split, recipe):
+    network = build(recipe)
+
+    def spoil(result):
+        if result.epoch == 2:
+            network.get_layer("logits").bias.assign([np.inf, 0, 0])
+
+    with listening(spoil), pytest.raises(TrainingError, match="the loss is nan at step 25, the learning rate"):
+        train(network, made_split, recipe, TITLE)
 
 
 def one_step(build, split, recipe) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -195,3 +221,191 @@ def test_mixed_precision_learns_and_keeps_its_weights_in_float32(trained, recipe
     assert history[-1].validation_accuracy > 0.8
     assert {weight.dtype for weight in network.weights} == {"float32"}
     assert network.get_layer("stem_conv").compute_dtype == precision.removeprefix("mixed_")
+
+
+class PowerCutError(Exception):
+    """Ends a training from within."""
+
+
+@pytest.fixture
+def steps(monkeypatch):
+    """The steps that a training takes, counted; at ``cut`` it ends."""
+    counted = SimpleNamespace(count=0, cut=None, network=None, weights=[])
+    on_train_batch_end = StepWatch.on_train_batch_end
+
+    def count(self, batch, logs=None):
+        counted.count += 1
+        if counted.count == counted.cut:
+            raise PowerCutError
+        if counted.network is not None:
+            counted.weights.append(counted.network.get_weights())
+        on_train_batch_end(self, batch, logs)
+
+    monkeypatch.setattr(StepWatch, "on_train_batch_end", count)
+    return counted
+
+
+@pytest.fixture
+def misleading(made_split):
+    """Validation labels of the wrong class: the better a network has learned, the worse it looks."""
+    return made_split._replace(validation_labels=(made_split.validation_labels + 1) % 3)
+
+
+RESUMED = {
+    "sgd": {},
+    "adam": {"optimizer": "adam", "learning_rate": 0.01, "schedule": "constant", "horizontal_flip": True},
+    "average_and_best": {"average_decay": 0.8, "keep_best_epoch": True, "erased_fraction": 0.5},
+}
+
+
+@pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
+def test_an_interrupted_training_goes_on_to_the_same_weights(
+    trained, recipe, steps, misleading, tmp_path, caplog, changes
+):
+    recipe, folder = replace(recipe, epochs=4, **changes), tmp_path / "checkpoint"
+    undisturbed, history = trained(recipe, split=misleading)
+
+    steps.count, steps.cut = 0, 2 * 12 + 5
+    before = []
+    with pytest.raises(PowerCutError), listening(before.append):
+        trained(recipe, folder, misleading)
+    assert [entry.epoch for entry in before] == [1, 2]
+
+    caplog.set_level(logging.INFO, "mnist_resnet.training")
+    steps.count, steps.cut = 0, None
+    heard = []
+    with listening(heard.append):
+        network, resumed = trained(recipe, folder, misleading)
+    assert steps.count == 2 * 12
+    assert f"{TITLE}: going on after epoch 2, from its checkpoint" in caplog.messages
+    assert heard == resumed
+    # The epochs before the interruption are those that were, down to how long they took.
+    assert resumed[:2] == before
+    assert timeless(resumed) == timeless(history)
+    assert_same_weights(network, undisturbed)
+
+    # Once more: nothing is left to do, and the outcome is the same.
+    steps.count = 0
+    with listening(heard.append):
+        network, again = trained(recipe, folder, misleading)
+    assert steps.count == 0
+    assert again == resumed
+    assert heard == [*resumed, *resumed]
+    assert_same_weights(network, undisturbed)
+
+
+def test_an_error_of_a_listener_costs_its_epoch_only(training, trained, recipe, steps, tmp_path):
+    def refuse(result):
+        if result.epoch == 2:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError), listening(refuse):
+        trained(recipe, tmp_path / "checkpoint")
+    steps.count = 0
+    network, history = trained(recipe, tmp_path / "checkpoint")
+    assert steps.count == 2 * 12
+    assert timeless(history) == timeless(training["history"])
+    assert_same_weights(network, training["network"])
+
+
+def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(training, trained, recipe, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "mnist_resnet.training")
+    trained(replace(recipe, epochs=1), tmp_path / "checkpoint")
+    network, history = trained(recipe, tmp_path / "checkpoint")
+    assert any("is of another training; starting anew" in message for message in caplog.messages)
+    assert timeless(history) == timeless(training["history"])
+    assert_same_weights(network, training["network"])
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_patience_ends_a_training_that_gets_no_better_and_the_best_epoch_is_kept(
+    trained, recipe, misleading, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO, "mnist_resnet.training")
+    patient = replace(recipe, epochs=20, patience=2, keep_best_epoch=True, schedule="constant", warmup_fraction=0.5)
+    network, history = trained(patient, tmp_path / "checkpoint", misleading)
+    losses = [entry.validation_loss for entry in history]
+    best = losses.index(min(losses)) + 1
+    assert len(history) == best + 2 < 20
+    assert f"{TITLE}: no lower validation loss in 2 epochs; stopping early" in caplog.messages
+    assert f"{TITLE}: keeping the weights of epoch {best}" in caplog.messages
+
+    # The same batches in the same graph: what is kept is what was validated, to the last bit.
+    kept = network.evaluate(misleading.validation_images, misleading.validation_labels, batch_size=500, verbose=0)
+    assert kept == pytest.approx([min(losses), history[best - 1].validation_accuracy], rel=1e-6)
+
+    # A training that has stopped early is at its end.
+    again, same = trained(patient, tmp_path / "checkpoint", misleading)
+    assert same == history
+    assert_same_weights(again, network)
+
+
+def test_without_keeping_the_best_epoch_the_last_is_kept(trained, recipe, misleading):
+    network, history = trained(recipe, split=misleading)
+    losses = [entry.validation_loss for entry in history]
+    assert min(losses) < losses[-1]
+    loss, _ = network.evaluate(misleading.validation_images, misleading.validation_labels, verbose=0)
+    assert loss == pytest.approx(losses[-1], rel=1e-4)
+
+
+@pytest.mark.parametrize("first", [math.nan, None])
+def test_the_best_epoch_is_one_whose_validation_loss_is_a_number(training, first):
+    entry = training["history"][0]
+    losses = [first, 0.5, 0.25, 0.25, math.nan, math.inf]
+    history = [replace(entry, epoch=epoch, validation_loss=loss) for epoch, loss in enumerate(losses, start=1)]
+    assert _best_epoch(history) == 3
+
+
+def test_an_average_of_the_weights_is_validated_and_kept_while_training_goes_on_without_it(
+    training, trained, build, made_split, recipe, steps, tmp_path
+):
+    decay = 0.8
+    plain = steps.network = build(recipe)
+    train(plain, made_split, recipe, TITLE)
+    steps.network = None
+    network, history = trained(replace(recipe, average_decay=decay), tmp_path / "checkpoint")
+
+    # The steps are those of a plain training.
+    assert [entry.train_loss for entry in history] == [entry.train_loss for entry in training["history"]]
+    with np.load(next((tmp_path / "checkpoint").glob("*.npz"))) as stored:
+        for place, weight in enumerate(plain.get_weights()):
+            np.testing.assert_array_equal(stored[f"weights/{place}"], weight)
+
+    # What is kept is the average of their weights, from the first on; norms' statistics are averages already.
+    trainable = {id(weight) for weight in plain.trainable_weights}
+    averaged = steps.weights[0]
+    for weights in steps.weights[1:]:
+        averaged = [decay * before + (1 - decay) * now for before, now in zip(averaged, weights, strict=True)]
+    for variable, weight, average, last in zip(
+        plain.weights, network.get_weights(), averaged, plain.get_weights(), strict=True
+    ):
+        if id(variable) in trainable:
+            # float32 rounds three operations of each of 36 steps by 6e-8 of weights up to about one.
+            np.testing.assert_allclose(weight, average, rtol=0, atol=1e-5)
+        else:
+            np.testing.assert_array_equal(weight, last)
+
+    # It is what was validated, too.
+    assert [entry.validation_loss for entry in history] != [entry.validation_loss for entry in training["history"]]
+    loss, accuracy = network.evaluate(made_split.validation_images, made_split.validation_labels, verbose=0)
+    assert loss == pytest.approx(history[-1].validation_loss, rel=1e-4)
+    assert accuracy == pytest.approx(history[-1].validation_accuracy)
+
+
+def test_without_validation_images_there_are_no_such_figures(training, trained, made_split, recipe, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "mnist_resnet.training")
+    images, labels = made_split.validation_images[:0], made_split.validation_labels[:0]
+    empty = made_split._replace(validation_images=images, validation_labels=labels)
+    network, history = trained(recipe, tmp_path / "checkpoint", empty)
+    assert [(entry.validation_loss, entry.validation_accuracy) for entry in history] == [(None, None)] * 3
+    assert [entry.train_loss for entry in history] == [entry.train_loss for entry in training["history"]]
+    assert not any("validation" in message for message in caplog.messages)
+    assert_same_weights(network, training["network"])
+    _, again = trained(recipe, tmp_path / "checkpoint", empty)
+    assert again == history
+
+
+@pytest.mark.parametrize("changes", [{"optimizer": "adam", "learning_rate": 0.01}, {"schedule": "cosine"}])
+def test_other_optimizers_and_schedules_learn(trained, recipe, changes):
+    _, history = trained(replace(recipe, **changes))
+    assert history[-1].train_loss < history[0].train_loss / 2

@@ -23,21 +23,29 @@ def labels() -> np.ndarray:
 
 @pytest.fixture
 def draws(training_parameters):
-    return draw_epoch(10, 0, replace(training_parameters, max_shift=3, horizontal_flip=True))
+    return draw_epoch(
+        10, (8, 8), 0, replace(training_parameters, max_shift=3, horizontal_flip=True, erased_fraction=0.5)
+    )
 
 
 def test_training_batches_follow_the_order_with_each_images_own_draw(images, labels, draws):
     batches = list(training_batches(images, labels, draws, 5))
-    inputs = {key: np.concatenate([batch[key] for batch, _ in batches]) for key in ("image", "shift", "flip")}
+    inputs = {key: np.concatenate([batch[key] for batch, _ in batches]) for key in batches[0][0]}
     np.testing.assert_array_equal(inputs["image"][:, 0, 0], draws.order)
     np.testing.assert_array_equal(inputs["shift"], draws.shifts[draws.order])
     np.testing.assert_array_equal(inputs["flip"], draws.flips[draws.order])
+    np.testing.assert_array_equal(inputs["erased"], draws.erased[draws.order])
     np.testing.assert_array_equal(np.concatenate([label for _, label in batches]), draws.order + 100)
 
 
 def test_training_batches_have_the_types_that_the_network_takes(images, labels, draws):
-    inputs, targets = next(training_batches(images, labels, draws, 5))
-    assert {key: array.dtype for key, array in inputs.items()} == {"image": "uint8", "shift": "int32", "flip": "bool"}
+    inputs, targets = training_batches(images, labels, draws, 5)[0]
+    assert {key: array.dtype for key, array in inputs.items()} == {
+        "image": "uint8",
+        "shift": "int32",
+        "flip": "bool",
+        "erased": "int32",
+    }
     assert targets.dtype == np.int32
 
 
@@ -58,14 +66,14 @@ def test_validation_covers_everything_in_order(images, labels, size):
 def test_memory_mapped_images_are_read_batch_by_batch(images, labels, draws, tmp_path):
     np.save(tmp_path / "images.npy", images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    (expected, _), (read, _) = (next(training_batches(source, labels, draws, 4)) for source in (images, mapped))
+    (expected, _), (read, _) = (training_batches(source, labels, draws, 4)[0] for source in (images, mapped))
     np.testing.assert_array_equal(read["image"], expected["image"])
-    np.testing.assert_array_equal(next(validation_batches(mapped, labels, 4))[0], images[:4])
+    np.testing.assert_array_equal(validation_batches(mapped, labels, 4)[0][0], images[:4])
 
 
 def test_feed_gives_the_same_batches_through_tf_data(images, labels, draws):
-    expected = list(training_batches(images, labels, draws, 3))
-    dataset = feed(iter(expected), 3)
+    expected = training_batches(images, labels, draws, 3)
+    dataset = feed(expected)
     assert isinstance(dataset, tf.data.Dataset)
     fed = list(dataset.as_numpy_iterator())
     assert len(fed) == 3
@@ -77,18 +85,40 @@ def test_feed_gives_the_same_batches_through_tf_data(images, labels, draws):
 
 
 def test_feed_knows_its_length_and_leaves_autotune_off(images, labels):
-    dataset = feed(validation_batches(images, labels, 4), 3)
+    dataset = feed(validation_batches(images, labels, 4))
     assert dataset.cardinality() == 3
     assert dataset.options().autotune.enabled is False
 
 
 def test_feed_takes_a_smaller_last_batch(images, labels):
-    dataset = feed(validation_batches(images, labels, 4), 3)
+    dataset = feed(validation_batches(images, labels, 4))
     assert dataset.element_spec[0] == tf.TensorSpec((None, 8, 8), tf.uint8)
     assert [len(targets) for _, targets in dataset] == [4, 4, 2]
 
 
-def test_feed_leaves_batches_alone_on_another_backend(images, labels, monkeypatch):
-    monkeypatch.setattr(keras, "backend", SimpleNamespace(backend=lambda: "jax"))
+def test_a_dataset_can_be_gone_through_again(images, labels, draws):
+    dataset = feed(training_batches(images, labels, draws, 3))
+    first, second = ([targets.tolist() for _, targets in dataset.as_numpy_iterator()] for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("number", [-1, 3])
+def test_a_batch_that_is_not_there_is_refused(images, labels, number):
     batches = validation_batches(images, labels, 4)
-    assert feed(batches, 3) is batches
+    assert len(batches) == 3
+    with pytest.raises(IndexError, match=f"batch {number} of 3"):
+        batches[number]
+
+
+def test_feed_gives_another_backend_the_same_batches_by_number(images, labels, draws, monkeypatch):
+    monkeypatch.setattr(keras, "backend", SimpleNamespace(backend=lambda: "jax"))
+    batches = training_batches(images, labels, draws, 4)
+    fed = feed(batches)
+    assert isinstance(fed, keras.utils.PyDataset)
+    assert len(fed) == fed.num_batches == 2
+    for number, (inputs, targets) in enumerate(batches):
+        fed_inputs, fed_targets = fed[number]
+        assert fed_inputs.keys() == inputs.keys()
+        for key, array in inputs.items():
+            np.testing.assert_array_equal(fed_inputs[key], array)
+        np.testing.assert_array_equal(fed_targets, targets)

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
-from mnist_resnet.training.schedule import OneCycle
+from mnist_resnet.training.schedule import OneCycle, learning_rate
 
 PEAK, STEPS, WARMUP = 0.1, 200, 50
 
@@ -67,3 +69,46 @@ def test_an_optimizer_takes_the_schedule(schedule):
     optimizer.build([])
     optimizer.iterations.assign(WARMUP)
     assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(PEAK)
+
+
+def test_a_constant_rate_is_a_number(training_parameters):
+    assert learning_rate(STEPS, replace(training_parameters, schedule="constant", learning_rate=PEAK)) == PEAK
+
+
+def test_one_cycle_has_the_recipes_peak_and_warmup(training_parameters):
+    parameters = replace(training_parameters, schedule="one_cycle", learning_rate=PEAK, warmup_fraction=WARMUP / STEPS)
+    schedule = learning_rate(STEPS, parameters)
+    assert type(schedule) is OneCycle
+    assert schedule.get_config() == {"peak": PEAK, "steps": STEPS, "warmup_fraction": WARMUP / STEPS}
+
+
+@pytest.fixture
+def cosine(training_parameters):
+    """A cosine schedule with some warm-up."""
+
+    def cosine(fraction, steps=STEPS):
+        return learning_rate(
+            steps, replace(training_parameters, schedule="cosine", learning_rate=PEAK, warmup_fraction=fraction)
+        )
+
+    return cosine
+
+
+def test_a_cosine_rises_evenly_from_zero_then_falls_to_zero(cosine):
+    schedule = cosine(WARMUP / STEPS)
+    # float32 arithmetic: a few units in the 24th bit of the peak.
+    rise = PEAK * np.arange(WARMUP + 1) / WARMUP
+    np.testing.assert_allclose(rates(schedule, range(WARMUP + 1)), rise, rtol=0, atol=1e-6 * PEAK)
+    steps = np.arange(WARMUP, STEPS + 1)
+    fall = PEAK * (1 + np.cos(np.pi * (steps - WARMUP) / (STEPS - WARMUP))) / 2
+    np.testing.assert_allclose(rates(schedule, steps), fall, rtol=0, atol=1e-6 * PEAK)
+    assert float(schedule(10 * STEPS)) == pytest.approx(0, abs=1e-6 * PEAK)
+
+
+@pytest.mark.parametrize(("fraction", "steps"), [(0.001, STEPS), (0.999, STEPS), (0.4, 1), (0.6, 1)])
+def test_a_cosine_takes_any_warmup(cosine, fraction, steps):
+    values = rates(cosine(fraction, steps), range(steps + 1))
+    assert np.isfinite(values).all()
+    assert values.min() >= 0
+    # Less than half a step of warm-up is none; a training that is all warm-up ends at the peak.
+    assert values.max() == pytest.approx(PEAK)

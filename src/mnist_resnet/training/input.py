@@ -1,7 +1,8 @@
 """Batches for training and validation, fed as raw uint8 images."""
 
-from collections.abc import Iterator
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import keras
 import numpy as np
@@ -14,9 +15,29 @@ _PREFETCHED_BATCHES = 2
 Batch = tuple[Any, npt.NDArray[np.int32]]
 
 
+class Batches(Sequence[Batch]):
+    """Batches by number, each made when it is asked for.
+
+    Args:
+        count: How many there are.
+        make: Makes the batch of a number, counted from 0.
+    """
+
+    def __init__(self, count: int, make: Callable[[int], Batch]) -> None:
+        self._count, self._make = count, make
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: Any) -> Any:
+        if not 0 <= number < self._count:
+            raise IndexError(f"batch {number} of {self._count}")
+        return self._make(number)
+
+
 def training_batches(
     images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], draws: EpochDraws, batch_size: int
-) -> Iterator[Batch]:
+) -> Batches:
     """The batches of one epoch: images with their draws, and labels; an incomplete last one is left out.
 
     Args:
@@ -25,44 +46,55 @@ def training_batches(
         draws: Order and augmentation of the epoch.
         batch_size: Images in a batch.
     """
-    for start in range(0, len(labels) - batch_size + 1, batch_size):
-        chosen = draws.order[start : start + batch_size]
-        inputs = {"image": images[chosen], "shift": draws.shifts[chosen], "flip": draws.flips[chosen]}
-        yield inputs, labels[chosen].astype(np.int32)
+
+    def make(number: int) -> Batch:
+        chosen = draws.order[number * batch_size : (number + 1) * batch_size]
+        drawn = {"shift": draws.shifts[chosen], "flip": draws.flips[chosen], "erased": draws.erased[chosen]}
+        return {"image": images[chosen], **drawn}, labels[chosen].astype(np.int32)
+
+    return Batches(len(labels) // batch_size, make)
 
 
-def validation_batches(
-    images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], batch_size: int
-) -> Iterator[Batch]:
+def validation_batches(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], batch_size: int) -> Batches:
     """All images and labels, in order, as they are."""
-    for start in range(0, len(labels), batch_size):
-        part = slice(start, start + batch_size)
-        yield np.asarray(images[part]), labels[part].astype(np.int32)
+
+    def make(number: int) -> Batch:
+        part = slice(number * batch_size, (number + 1) * batch_size)
+        return np.asarray(images[part]), labels[part].astype(np.int32)
+
+    return Batches(math.ceil(len(labels) / batch_size), make)
 
 
-def feed(batches: Iterator[Batch], count: int) -> Any:
+def feed(batches: Batches) -> Any:
     """Turn batches into what ``fit`` and ``evaluate`` take best on the current backend.
 
     On TensorFlow that is a ``tf.data`` pipeline, with its autotune thread off: at the end of every
     epoch that thread can hold the process up for seconds.
 
     Args:
-        batches: One or more batches; they can be gone through once.
-        count: How many there are.
+        batches: At least one.
     """
     if keras.backend.backend() != "tensorflow":
-        return batches
+        return _NumberedBatches(batches)
     import tensorflow as tf
 
-    first = next(batches)
-
-    def all_batches() -> Iterator[Batch]:
-        yield first
-        yield from batches
-
-    signature = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), first)
+    signature = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), batches[0])
     options = tf.data.Options()
     options.autotune.enabled = False
-    dataset = tf.data.Dataset.from_generator(all_batches, output_signature=signature)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(count))
+    dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
+
+
+class _NumberedBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
+    """The same as other backends take it."""
+
+    def __init__(self, batches: Batches) -> None:
+        super().__init__()
+        self._batches = batches
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Batch:
+        return cast(Batch, self._batches[number])

@@ -1,4 +1,4 @@
-"""Where and how exactly TensorFlow computes: devices, precision, determinism."""
+"""Where and how exactly the backend computes: devices, precision, determinism."""
 
 import logging
 import os
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from mnist_resnet.backend import keras
@@ -30,19 +31,19 @@ def runtime(parameters: TrainingParameters) -> Iterator[Runtime]:
 
     Args:
         parameters: ``seed``, ``deterministic`` and ``precision``; ``auto`` is mixed precision where
-            a GPU has the units for it, else float32.
+            the device has the units for it, else float32.
     """
     before = keras.config.dtype_policy()
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
-    if parameters.deterministic:
+    if parameters.deterministic and keras.backend.backend() == "tensorflow":
         _make_deterministic()
-    capability, device = _device()
-    precision = _automatic_precision(capability) if parameters.precision == "auto" else parameters.precision
-    _announce(device, precision)
+    device = _device()
+    precision = device.precision if parameters.precision == "auto" else parameters.precision
+    _announce(device.name, precision)
     keras.config.set_dtype_policy(precision)
     try:
-        yield Runtime(device, precision)
+        yield Runtime(device.name, precision)
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -53,22 +54,47 @@ def _make_deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
+@dataclass(frozen=True)
+class _Device:
+    """A device in words, and the compact precision that it has units for, if any."""
+
+    name: str
+    precision: str
+
+
 @cache
-def _device() -> tuple[tuple[int, int] | None, str]:
-    """The compute capability (None for a CPU) and the name of the device in use."""
+def _device() -> _Device:
+    if keras.backend.backend() == "jax":
+        return _jax_device()
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return None, f"the CPU ({os.cpu_count()} cores)"
+        return _Device(f"the CPU ({os.cpu_count()} cores)", _precision_of_cpu())
     details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
-    return details.get("compute_capability", (0, 0)), details.get("device_name", "a GPU")
+    return _Device(details.get("device_name", "a GPU"), _precision_of_gpu(details.get("compute_capability", (0, 0))))
 
 
-def _automatic_precision(capability: tuple[int, int] | None) -> str:
-    if capability is None or capability < (7, 0):
+def _jax_device() -> _Device:
+    import jax
+
+    device = jax.devices()[0]
+    if device.platform != "gpu":
+        return _Device(f"the {device.platform.upper()} ({os.cpu_count()} cores), by JAX", "float32")
+    major, minor = device.compute_capability.split(".")
+    return _Device(f"{device.device_kind}, by JAX", _precision_of_gpu((int(major), int(minor))))
+
+
+def _precision_of_gpu(capability: tuple[int, int]) -> str:
+    if capability < (7, 0):
         return "float32"
     return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
+
+
+def _precision_of_cpu(information: Path = Path("/proc/cpuinfo")) -> str:
+    """bfloat16 pays where the processor multiplies matrices of it; elsewhere it costs as much as float32."""
+    known = information.read_text() if information.exists() else ""
+    return "mixed_bfloat16" if "amx_bf16" in known.split() else "float32"
 
 
 @cache

@@ -5,7 +5,29 @@ from typing import Any
 
 import keras
 
+from mnist_resnet.config import TrainingParameters
+
 _START, _END = 1 / 25, 1 / 1000
+
+
+def learning_rate(steps: int, parameters: TrainingParameters) -> Any:
+    """The learning rate as Keras optimizers take it: a number, or a schedule.
+
+    Args:
+        steps: All steps of the training.
+        parameters: Kind of schedule, peak and warm-up.
+    """
+    peak, warmup = parameters.learning_rate, parameters.warmup_fraction
+    match parameters.schedule:
+        case "constant":
+            return peak
+        case "cosine":
+            rise = round(warmup * steps)
+            return keras.optimizers.schedules.CosineDecay(
+                0.0, max(steps - rise, 1), warmup_target=peak, warmup_steps=rise
+            )
+        case "one_cycle":
+            return OneCycle(peak, steps, warmup)
 
 
 @keras.saving.register_keras_serializable(package="mnist_resnet")

@@ -1,0 +1,121 @@
+"""What a training needs to go on after it was killed: written after each epoch, whole or not at all."""
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from mnist_resnet.artifacts import replacing, sha256_of_bytes, sha256_of_path
+from mnist_resnet.config import TrainingParameters
+from mnist_resnet.data.split import Split
+from mnist_resnet.training.events import EpochResult
+
+logger = logging.getLogger(__name__)
+
+_RECORD, _ARRAYS = "training.json", "arrays_{epochs}.npz"
+
+Arrays = list[npt.NDArray[Any]]
+
+
+@dataclass
+class TrainingState:
+    """How far a training is: one result for each epoch that ended, and the best weights so far.
+
+    Data order and augmentation are pure functions of seed and epoch, so no random state belongs here.
+    """
+
+    history: list[EpochResult] = field(default_factory=list)
+    best: Arrays | None = None
+
+
+def identity(network: keras.Model, split: Split, parameters: TrainingParameters) -> str:
+    """A digest of all that decides a training: network, precision, parameters and data."""
+    arrays = {name: sha256_of_bytes(np.ascontiguousarray(array).data) for name, array in split._asdict().items()}
+    decisive = {"network": network.to_json(), "parameters": asdict(parameters), "arrays": arrays}
+    return sha256_of_bytes(json.dumps(decisive, sort_keys=True).encode())
+
+
+class Checkpoints:
+    """The last checkpoint of one training, in a folder of its own.
+
+    Args:
+        folder: Where it is kept.
+        identity: Of the training; a checkpoint of another one is never used.
+    """
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self._folder, self._identity = folder, identity
+
+    def save(self, trainee: keras.Model, state: TrainingState) -> None:
+        """Write weights, optimizer and state in place of the checkpoint before.
+
+        Args:
+            trainee: Compiled and built.
+            state: How far it is.
+        """
+        groups = {"weights": trainee.get_weights(), "optimizer": _values(trainee.optimizer), "best": state.best or []}
+        arrays = {f"{group}/{place}": array for group, members in groups.items() for place, array in enumerate(members)}
+        # Whenever the process is killed, the record names arrays that are there, whole.
+        name = _ARRAYS.format(epochs=len(state.history))
+        with replacing(self._folder / name) as temporary:
+            np.savez(temporary, **arrays)
+            digest = sha256_of_path(temporary)
+        history = [asdict(result) for result in state.history]
+        record = {"identity": self._identity, "arrays": name, "arrays_sha256": digest, "history": history}
+        with replacing(self._folder / _RECORD) as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n")
+        for earlier in self._folder.glob(_ARRAYS.format(epochs="*")):
+            if earlier.name != name:
+                earlier.unlink()
+
+    def restore(self, trainee: keras.Model) -> TrainingState:
+        """Bring a training to where its checkpoint was written.
+
+        Args:
+            trainee: Compiled; its weights and its optimizer's are overwritten.
+
+        Returns:
+            The stored state; an empty one if there is no checkpoint of this training, whole and undamaged.
+        """
+        stored = self._stored()
+        if stored is None:
+            return TrainingState()
+        history, path = stored
+        with np.load(path, allow_pickle=False) as arrays:
+            trainee.set_weights(_group(arrays, "weights"))
+            trainee.optimizer.build(trainee.trainable_variables)
+            for variable, value in zip(trainee.optimizer.variables, _group(arrays, "optimizer"), strict=True):
+                variable.assign(value)
+            return TrainingState(history, _group(arrays, "best") or None)
+
+    def _stored(self) -> tuple[list[EpochResult], Path] | None:
+        """The history and the path of the arrays."""
+        if not (self._folder / _RECORD).exists():
+            return None
+        try:
+            record = json.loads((self._folder / _RECORD).read_text())
+            if record["identity"] != self._identity:
+                logger.info("The checkpoint in %s is of another training; starting anew", self._folder)
+                return None
+            path = self._folder / record["arrays"]
+            if record["arrays_sha256"] != sha256_of_path(path):
+                raise ValueError(f"{path.name} does not have the digest that was written down")
+            return [EpochResult(**result) for result in record["history"]], path
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning("The checkpoint in %s is damaged (%s); starting anew", self._folder, error)
+            return None
+
+
+def _values(optimizer: keras.optimizers.Optimizer) -> Arrays:
+    return [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in optimizer.variables]
+
+
+def _group(stored: Any, name: str) -> Arrays:
+    members: Sequence[str] = [key for key in stored.files if key.startswith(f"{name}/")]
+    return [stored[f"{name}/{place}"] for place in range(len(members))]
