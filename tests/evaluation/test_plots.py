@@ -77,6 +77,19 @@ def test_learning_curves_show_both_parts_of_both_quantities(epochs):
         assert any(f"{values[-1]:.4f}" in text for text in read)
 
 
+def test_learning_curves_without_validation_images_show_the_training_alone():
+    entries = [entry | {"validation_loss": None, "validation_accuracy": None} for entry in history(3)]
+    figure = learning_curves(entries, "Learning")
+    read = texts(figure)
+    assert {"loss", "accuracy", "train"} <= set(read)
+    assert not any("validation" in text or "None" in text for text in read)
+    assert {f"in the end {entries[-1][key]:.4f}" for key in ("train_loss", "train_accuracy")} <= set(read)
+    assert [(axes.get_ylabel(), line.get_label()) for axes in figure.axes for line in axes.lines] == [
+        ("loss", "train"),
+        ("accuracy", "train"),
+    ]
+
+
 @pytest.mark.parametrize("names", [NAMES, MANY_NAMES], ids=["three classes", "twelve classes"])
 def test_a_confusion_matrix_has_names_on_both_sides_and_counts_within(names):
     counts = np.diag(np.arange(1000, 1000 + len(names)))

@@ -26,6 +26,18 @@ HISTORY = [
     for epoch in (1, 2)
 ]
 PREPROCESSING = {"method": "pad", "size": [10, 12], "mean": 33.3184, "scale": 0.0127}
+ARCHITECTURE = [
+    {"name": "image", "kind": "InputLayer", "output_shape": [10, 12], "parameters": 0, "trainable_parameters": 0},
+    {
+        "name": "conv",
+        "kind": "Convolution",
+        "output_shape": [5, 6, 64],
+        "parameters": 3136,
+        "trainable_parameters": 3136,
+    },
+    {"name": "norm", "kind": "Norm", "output_shape": [5, 6, 64], "parameters": 256, "trainable_parameters": 128},
+    {"name": "logits", "kind": "Dense", "output_shape": [3], "parameters": 195, "trainable_parameters": 195},
+]
 
 
 @pytest.fixture
@@ -44,7 +56,7 @@ def evaluation(made_data, fp32) -> dict:
 
 @pytest.fixture
 def text(evaluation, made_data) -> str:
-    return report(evaluation, made_data.dataset, HISTORY, PREPROCESSING)
+    return report(evaluation, made_data.dataset, HISTORY, PREPROCESSING, ARCHITECTURE)
 
 
 def test_the_whole_evaluation_has_its_keys(evaluation):
@@ -112,6 +124,28 @@ def test_the_report_has_a_row_for_each_epoch(text):
     assert "| 2 | 0.5555 | 0.7777 | 0.6111 | 0.8888 | 12 s |" in text
 
 
+def test_without_validation_images_there_are_dashes_for_their_figures(evaluation, made_data):
+    history = [entry | {"validation_loss": None, "validation_accuracy": None} for entry in HISTORY]
+    text = report(evaluation, made_data.dataset, history, PREPROCESSING, ARCHITECTURE)
+    assert "| 1 | 1.1111 | 0.7777 | – | – | 12 s |" in text
+    assert "| 2 | 0.5555 | 0.7777 | – | – | 12 s |" in text
+    assert "None" not in text
+
+
+def test_the_report_has_a_row_for_each_layer_and_their_sum(text):
+    _, section = text.split("## Network\n\n")
+    sentence, table, *_ = section.split("\n\n")
+    assert sentence == "3,587 parameters, 3,459 of them trainable; shapes are those of one image."
+    assert table.splitlines() == [
+        "| layer | kind | output | parameters |",
+        "| --- | --- | --- | --- |",
+        "| `image` | InputLayer | 10×12 | 0 |",
+        "| `conv` | Convolution | 5×6×64 | 3,136 |",
+        "| `norm` | Norm | 5×6×64 | 256 |",
+        "| `logits` | Dense | 3 | 195 |",
+    ]
+
+
 def test_the_report_has_the_digests_of_model_and_data(text, made_data):
     assert f"`{DIGEST}`" in text
     for role in ("train_images", "train_labels", "test_images", "test_labels"):
@@ -135,7 +169,7 @@ def test_the_report_has_the_speed(text):
 
 @pytest.mark.parametrize(("method", "words"), [("pad", "padded with zeros"), ("resize", "resized bilinearly")])
 def test_the_report_says_how_images_are_prepared(evaluation, made_data, method, words):
-    text = report(evaluation, made_data.dataset, HISTORY, PREPROCESSING | {"method": method})
+    text = report(evaluation, made_data.dataset, HISTORY, PREPROCESSING | {"method": method}, ARCHITECTURE)
     assert f"{words} to 10×12 pixels; then (value − 33.3184) × 0.012700" in text
 
 
@@ -146,7 +180,7 @@ def test_the_report_shows_the_figures_beside_it(text):
 
 def test_tables_are_whole(text):
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 5
+    assert len(tables) == 6
     for header, rule, *rows in tables:
         columns = header.count("|")
         assert set(rule) == set("| -")

@@ -2,10 +2,17 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import onnx
 import pytest
+import tensorflow as tf
 
+from mnist_resnet.artifacts import write_files
+from mnist_resnet.config import ExportParameters
 from mnist_resnet.export import rebuild as module
+from mnist_resnet.export.check import check_exports
+from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.export.rebuild import rebuild
+from mnist_resnet.export.savedmodel import to_savedmodel
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training.fit import train
 from mnist_resnet.training.runtime import runtime
@@ -92,3 +99,57 @@ def test_weights_of_another_network_are_refused(trained, model_parameters, prepr
     more_classes = replace(made_data.dataset, class_names=("left", "right", "below", "above"))
     with pytest.raises(ValueError, match="shape"):
         rebuild(trained, model_parameters, preprocessing, more_classes)
+
+
+@pytest.fixture
+def averaging(trained, model_parameters, preprocessing, made_data) -> keras.Model:
+    return rebuild(trained, model_parameters, preprocessing, made_data.dataset, average_flips=True)
+
+
+def test_with_both_views_the_answer_is_their_mean(trained, averaging, model_parameters, preprocessing, made_data):
+    plain = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+    images = made_data.arrays["test_images"]
+    views = [np.asarray(plain(each, training=False)) for each in (images, images[:, :, ::-1])]
+    assert np.abs(views[0] - views[1]).max() > 0.01
+    # A sum and a half of two shares: one rounding.
+    np.testing.assert_allclose(averaging(images, training=False), (views[0] + views[1]) / 2, rtol=0, atol=1e-6)
+
+
+def test_with_both_views_a_mirror_image_has_the_same_answer(averaging, made_data):
+    images = made_data.arrays["test_images"]
+    answers = [np.asarray(averaging(each, training=False)) for each in (images, images[:, :, ::-1])]
+    np.testing.assert_allclose(*answers, rtol=0, atol=1e-6)
+
+
+def test_with_both_views_input_output_and_weights_are_still_those_of_one(trained, averaging):
+    (image,), (probabilities,) = averaging.inputs, averaging.outputs
+    assert (image.name, image.dtype, image.shape) == ("image", "uint8", (None, 8, 8))
+    assert averaging.output_names == ["probabilities"]
+    assert (probabilities.dtype, probabilities.shape) == ("float32", (None, 3))
+    assert averaging.name == "resnet_tiny"
+    assert averaging.count_params() == trained.count_params()
+    assert averaging.trainable_weights == []
+
+
+def test_with_both_views_nothing_is_computed_in_half_precision(trained, model_parameters, preprocessing, made_data):
+    keras.config.set_dtype_policy("mixed_float16")
+    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset, average_flips=True)
+    assert keras.config.dtype_policy().name == "mixed_float16"
+    assert {layer.compute_dtype for layer in network.layers} <= {"float32", "uint8"}
+    assert network.outputs[0].dtype == "float32"
+
+
+def test_with_both_views_the_exports_agree_and_have_no_other_names(averaging, made_data, tmp_path):
+    savedmodel, onnx_model = to_savedmodel(averaging), to_onnx(averaging, 17, {})
+    parameters = ExportParameters(opset=17, average_flips=True, parity_tolerance=1e-5, parity_batch_sizes=(1, 7, 60))
+    parity = check_exports(averaging, savedmodel, onnx_model, made_data.arrays["test_images"], parameters)
+    assert max(parity.savedmodel_max_abs_diff, parity.onnx_max_abs_diff) <= 1e-5
+    assert parity.argmax_agreement == 1
+
+    graph = onnx.load_from_string(onnx_model).graph
+    assert [value.name for value in graph.input] == ["image"]
+    assert [value.name for value in graph.output] == ["probabilities"]
+    write_files(tmp_path, savedmodel)
+    answer = tf.saved_model.load(tmp_path).signatures["serving_default"]
+    assert list(answer.structured_input_signature[1]) == ["image"]
+    assert list(answer.structured_outputs) == ["probabilities"]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 
 import mlflow
 import pytest
@@ -12,6 +13,7 @@ from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.evaluation.parity import ParityError
 from mnist_resnet.evaluation.session import ProviderError
 from mnist_resnet.tracking.run import tracking_uri
+from mnist_resnet.training.events import EpochResult, listening
 from tests.conftest import MadeData
 from tests.integration.conftest import Project, names_of
 
@@ -29,9 +31,28 @@ def test_exports_that_disagree_are_not_published(squares: Project) -> None:
     impossible = {"squares": {"export": {"parity_tolerance": 1e-12}}}
     with pytest.raises(ParityError, match=r"export\.parity_tolerance .* nothing was published"):
         squares.run(impossible, pipeline_names=["training"], **SQUARES)
-    assert names_of(squares.folder / "data/06_models/squares") == ["history.json", "model.keras"]
+    assert names_of(squares.folder / "data/06_models/squares") == ["architecture.json", "history.json", "model.keras"]
     assert not (squares.folder / "data/08_reporting/squares/evaluation.json").exists()
     assert _statuses(squares) == ["FAILED"]
+
+
+def test_an_interrupted_training_goes_on_from_its_checkpoint(
+    squares: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(result: EpochResult) -> None:
+        if result.epoch == 2:
+            raise OSError("power cut")
+
+    models = squares.folder / "data/06_models/squares"
+    with pytest.raises(OSError, match="power cut"), listening(refuse):
+        squares.run(pipeline_names=["training"], **SQUARES)
+    assert [path.name for path in models.iterdir()] == ["checkpoint"]
+    heard: list[EpochResult] = []
+    with listening(heard.append):
+        squares.run(pipeline_names=["training"], **SQUARES)
+    assert any("going on after epoch 1, from its checkpoint" in message for message in caplog.messages)
+    assert [asdict(result) for result in heard] == json.loads((models / "history.json").read_text())
+    assert not (models / "checkpoint").exists()
 
 
 def test_an_impossible_parameter_stops_before_any_work(squares: Project) -> None:

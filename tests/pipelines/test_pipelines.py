@@ -1,5 +1,6 @@
 """Each pipeline alone, on a catalog built by hand; no configuration, no hooks."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,17 @@ def inputs(
 ) -> dict[str, Any]:
     return {
         "name": "squares",
-        "raw_folder": made_data.write(tmp_path),
+        "raw_folder": made_data.write(tmp_path / "raw"),
+        "checkpoint_folder": tmp_path / "checkpoint",
         "params:recipe": "by hand",
         "params:dataset": made_data.dataset,
         "params:data": data_parameters,
         "params:preprocessing": PreprocessingParameters(method="pad", size=(12, 12), scaling="standardize"),
         "params:model": model_parameters,
         "params:training": training_parameters,
-        "params:export": ExportParameters(opset=17, parity_tolerance=1e-5, parity_batch_sizes=(1, 7)),
+        "params:export": ExportParameters(
+            opset=17, average_flips=False, parity_tolerance=1e-5, parity_batch_sizes=(1, 7)
+        ),
         "params:evaluation": EvaluationParameters(
             providers=("CPUExecutionProvider",),
             require_gpu=False,
@@ -65,6 +69,13 @@ def _run(pipeline: Pipeline, inputs: dict[str, Any]) -> dict[str, Any]:
     return {**inputs, **{name: catalog.load(name) for name in pipeline.all_outputs()}}
 
 
+def _run_all(inputs: dict[str, Any]) -> dict[str, Any]:
+    values = inputs
+    for stage in (data, train, export, evaluate):
+        values = _run(stage.create_pipeline(), values)
+    return values
+
+
 def test_the_data_pipeline_splits_and_fixes_the_preprocessing(inputs: dict[str, Any]) -> None:
     outputs = _run(data.create_pipeline(), inputs)
     assert outputs["train_images"].shape == (192, 8, 8)
@@ -74,11 +85,31 @@ def test_the_data_pipeline_splits_and_fixes_the_preprocessing(inputs: dict[str, 
 
 
 def test_the_pipelines_follow_each_other_through_names_alone(inputs: dict[str, Any]) -> None:
-    values = inputs
-    for stage in (data, train, export, evaluate):
-        values = _run(stage.create_pipeline(), values)
+    values = _run_all(inputs)
     assert [entry["epoch"] for entry in values["history"]] == [1, 2]
     assert values["evaluation"]["dataset"] == "squares"
     assert values["evaluation"]["variants"]["fp32"]["accuracy"] == values["metrics"]["test_accuracy"]
     assert np.asarray(values["test_probabilities"]).sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5)
     assert values["report"].startswith("# Made squares, recipe `by hand`")
+    sizes = [row["parameters"] for row in values["architecture"]]
+    assert sum(sizes) == values["model"].count_params()
+    assert f"{sum(sizes):,} parameters" in values["report"]
+    assert not values["checkpoint_folder"].exists()
+
+
+def test_the_pipelines_need_no_validation_images(inputs: dict[str, Any]) -> None:
+    changes = {
+        "params:data": replace(inputs["params:data"], validation_fraction=0.0),
+        "params:training": replace(inputs["params:training"], epochs=1),
+        "params:export": replace(inputs["params:export"], average_flips=True),
+    }
+    values = _run_all(inputs | changes)
+    assert values["train_images"].shape == (240, 8, 8)
+    assert values["validation_images"].shape == (0, 8, 8)
+    (entry,) = values["history"]
+    assert (entry["validation_loss"], entry["validation_accuracy"]) == (None, None)
+    assert "| – | – |" in values["report"]
+    # A mirror image has the same answer once both views are averaged.
+    network, images = values["float32_network"], values["test_images"][:8]
+    answers = [np.asarray(network(each, training=False)) for each in (images, images[:, :, ::-1])]
+    assert answers[0] == pytest.approx(answers[1], abs=1e-6)

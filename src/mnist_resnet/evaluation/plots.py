@@ -50,6 +50,8 @@ def learning_curves(history: Sequence[dict[str, Any]], title: str) -> "Figure":
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, colour, marker in (("train", _TRAINING_COLOUR, "o"), ("validation", _VALIDATION_COLOUR, "s")):
             values = [entry[f"{part}_{quantity}"] for entry in history]
+            if None in values:  # no validation images
+                continue
             axes.plot(epochs, values, marker=marker, color=colour, label=part)
         axes.set(xlabel="epoch", ylabel=quantity, xticks=epochs)
         axes.set_title(_last_values(history[-1], quantity), fontsize=9)
@@ -60,7 +62,8 @@ def learning_curves(history: Sequence[dict[str, Any]], title: str) -> "Figure":
 
 
 def _last_values(entry: dict[str, Any], quantity: str) -> str:
-    return f"in the end {entry[f'train_{quantity}']:.4f}, on validation {entry[f'validation_{quantity}']:.4f}"
+    train, validation = entry[f"train_{quantity}"], entry[f"validation_{quantity}"]
+    return f"in the end {train:.4f}" + ("" if validation is None else f", on validation {validation:.4f}")
 
 
 def confusion_matrix(counts: npt.NDArray[np.int64], class_names: Sequence[str], title: str) -> "Figure":

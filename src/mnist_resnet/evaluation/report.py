@@ -55,7 +55,11 @@ def evaluation_results(
 
 
 def report(
-    evaluation: dict[str, Any], dataset: Dataset, history: Sequence[dict[str, Any]], preprocessing: dict[str, Any]
+    evaluation: dict[str, Any],
+    dataset: Dataset,
+    history: Sequence[dict[str, Any]],
+    preprocessing: dict[str, Any],
+    architecture: Sequence[dict[str, Any]],
 ) -> str:
     """A Markdown report that says what was trained, what was exported, and how good it is.
 
@@ -64,6 +68,7 @@ def report(
         dataset: The data set's title and digests.
         history: One mapping for each epoch.
         preprocessing: Method, size, mean and scale.
+        architecture: One mapping for each layer, with the fields of ``LayerRow``.
     """
     fp32 = evaluation["variants"]["fp32"]
     sections = [
@@ -80,6 +85,9 @@ def report(
         "## Input",
         _preprocessing_sentence(preprocessing),
         "![Prepared images](prepared_images.png)",
+        "## Network",
+        _parameters_sentence(architecture),
+        _layer_table(architecture),
         "## What was shipped",
         _shipped_table(fp32),
         "## Speed",
@@ -107,9 +115,26 @@ def _class_table(evaluation: dict[str, Any]) -> str:
 def _epoch_table(history: Sequence[dict[str, Any]]) -> str:
     keys = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     rows = [
-        [str(entry["epoch"]), *(f"{entry[key]:.4f}" for key in keys), f"{entry['seconds']:.0f} s"] for entry in history
+        [str(entry["epoch"]), *(_or_dash(entry[key]) for key in keys), f"{entry['seconds']:.0f} s"] for entry in history
     ]
     return _table(["epoch", *(key.replace("_", " ") for key in keys), "time"], rows)
+
+
+def _or_dash(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _parameters_sentence(architecture: Sequence[dict[str, Any]]) -> str:
+    total, trainable = (sum(row[key] for row in architecture) for key in ("parameters", "trainable_parameters"))
+    return f"{total:,} parameters, {trainable:,} of them trainable; shapes are those of one image."
+
+
+def _layer_table(architecture: Sequence[dict[str, Any]]) -> str:
+    rows = [
+        [f"`{row['name']}`", row["kind"], "×".join(map(str, row["output_shape"])), f"{row['parameters']:,}"]
+        for row in architecture
+    ]
+    return _table(["layer", "kind", "output", "parameters"], rows)
 
 
 def _preprocessing_sentence(preprocessing: dict[str, Any]) -> str:

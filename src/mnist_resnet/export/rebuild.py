@@ -3,12 +3,16 @@
 import keras
 
 from mnist_resnet.config import Dataset, ModelParameters
-from mnist_resnet.models.resnet import build_network
+from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME, build_network
 from mnist_resnet.preprocessing import Preprocessing
 
 
 def rebuild(
-    trained: keras.Model, parameters: ModelParameters, preprocessing: Preprocessing, dataset: Dataset
+    trained: keras.Model,
+    parameters: ModelParameters,
+    preprocessing: Preprocessing,
+    dataset: Dataset,
+    average_flips: bool = False,
 ) -> keras.Model:
     """Build the network under float32 and copy the weights of a trained one.
 
@@ -19,13 +23,23 @@ def rebuild(
         parameters: The network's.
         preprocessing: Fixed on the training images.
         dataset: For the raw image size and the number of classes.
+        average_flips: Whether to answer the mean of each image and its mirror image.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
         network = build_network(parameters, preprocessing, dataset.image_size, len(dataset.class_names))
+        if average_flips:
+            network = _averaging_flips(network)
     finally:
         keras.config.set_dtype_policy(before)
     network.set_weights(trained.get_weights())
     network.trainable = False
     return network
+
+
+def _averaging_flips(network: keras.Model) -> keras.Model:
+    image = keras.Input(network.input_shape[1:], dtype="uint8", name=INPUT_NAME)
+    mirrored = keras.ops.flip(image, axis=-1)
+    probabilities = keras.layers.Average(name=OUTPUT_NAME)([network(image), network(mirrored)])
+    return keras.Model(image, probabilities, name=network.name)

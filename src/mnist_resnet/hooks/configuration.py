@@ -1,5 +1,6 @@
 """The whole configuration is checked as soon as it has been read."""
 
+import os
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -29,14 +30,24 @@ class ConfigurationHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check, before the work that leads to their use, a required GPU and the labels already there."""
+        """Check, before the work that leads to their use, backend, required GPU and labels already there."""
         assert self._parameters is not None
+        _check_backend(pipeline)
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace}:
             _check_present_labels(self._parameters.datasets[namespace], catalog.get(f"{namespace}.published_labels"))
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace and "evaluate" in node.tags}:
             evaluation = self._parameters.namespaces[namespace].evaluation
             if evaluation.require_gpu:
                 usable_providers(evaluation.providers, require_gpu=True)
+
+
+def _check_backend(pipeline: Pipeline) -> None:
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow" and any("export" in node.tags for node in pipeline.nodes):
+        raise ConfigurationError(
+            f"KERAS_BACKEND: received '{backend}', but exporting needs tensorflow. Run `kedro run --pipelines "
+            f"data,train` with it, then `kedro run --pipelines export,evaluate` without"
+        )
 
 
 def _check_present_labels(dataset: Dataset, published: Any) -> None:

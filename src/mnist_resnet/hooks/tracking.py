@@ -106,7 +106,8 @@ class TrackingHooks:
         assert self._run is not None
         values = asdict(result)
         step = values.pop("epoch")
-        self._run.log_metrics({f"{self._namespace}.{key}": value for key, value in values.items()}, step=step)
+        measured = {f"{self._namespace}.{key}": value for key, value in values.items() if value is not None}
+        self._run.log_metrics(measured, step=step)
 
     def _model(self, content: bytes, settings: dict[str, Any]) -> LoggedModel:
         assert self._parameters is not None

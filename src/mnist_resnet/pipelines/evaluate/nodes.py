@@ -60,7 +60,11 @@ def plot_mistakes(
 
 
 def write_report(
-    evaluation: dict[str, Any], dataset: Dataset, history: list[dict[str, Any]], preprocessing: dict[str, Any]
+    evaluation: dict[str, Any],
+    dataset: Dataset,
+    history: list[dict[str, Any]],
+    preprocessing: dict[str, Any],
+    architecture: list[dict[str, Any]],
 ) -> str:
     """The report for people."""
-    return report.report(evaluation, dataset, history, preprocessing)
+    return report.report(evaluation, dataset, history, preprocessing, architecture)

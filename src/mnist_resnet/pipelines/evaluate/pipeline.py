@@ -41,7 +41,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 write_report,
-                ["evaluation", "params:dataset", "history", "preprocessing"],
+                ["evaluation", "params:dataset", "history", "preprocessing", "architecture"],
                 "report",
                 name="write_report",
             ),

@@ -11,11 +11,13 @@ from mnist_resnet.preprocessing import Preprocessing
 _CHECKED_IMAGES = 256
 
 
-def rebuild(trained: Network, preprocessing: dict[str, Any], dataset: Dataset, model: ModelParameters) -> Network:
+def rebuild(
+    trained: Network, preprocessing: dict[str, Any], dataset: Dataset, model: ModelParameters, export: ExportParameters
+) -> Network:
     """The trained network in float32."""
     from mnist_resnet.export.rebuild import rebuild
 
-    return rebuild(trained, model, Preprocessing(**preprocessing), dataset)
+    return rebuild(trained, model, Preprocessing(**preprocessing), dataset, export.average_flips)
 
 
 def export_savedmodel(network: Network) -> dict[str, bytes]:
@@ -37,11 +39,11 @@ def check_exports(
     network: Network,
     savedmodel: dict[str, bytes],
     onnx_model: bytes,
-    validation_images: UInt8Array,
+    train_images: UInt8Array,
     export: ExportParameters,
 ) -> tuple[dict[str, bytes], bytes, dict[str, float]]:
     """The same SavedModel and ONNX file, once they agree with the network, and how closely they do."""
     from mnist_resnet.export.check import check_exports
 
-    parity = check_exports(network, savedmodel, onnx_model, validation_images[:_CHECKED_IMAGES], export)
+    parity = check_exports(network, savedmodel, onnx_model, train_images[:_CHECKED_IMAGES], export)
     return savedmodel, onnx_model, asdict(parity)

@@ -16,7 +16,10 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                rebuild, ["model", "preprocessing", "params:dataset", "params:model"], "float32_network", name="rebuild"
+                rebuild,
+                ["model", "preprocessing", "params:dataset", "params:model", "params:export"],
+                "float32_network",
+                name="rebuild",
             ),
             Node(export_savedmodel, "float32_network", "saved_model_candidate", name="export_savedmodel"),
             Node(
@@ -27,7 +30,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 check_exports,
-                ["float32_network", *candidates, "validation_images", "params:export"],
+                ["float32_network", *candidates, "train_images", "params:export"],
                 ["saved_model", "onnx", "parity"],
                 name="check_exports",
             ),

@@ -1,8 +1,10 @@
 """The steps from split arrays to a trained model."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from mnist_resnet.artifacts import remove
 from mnist_resnet.config import Dataset, ModelParameters, TrainingParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.split import Split
@@ -19,17 +21,24 @@ def train(
     dataset: Dataset,
     model: ModelParameters,
     training: TrainingParameters,
-) -> tuple[Network, list[dict[str, Any]]]:
-    """The trained network and one history entry for each epoch."""
+    checkpoint_folder: Path,
+) -> tuple[Network, list[dict[str, Any]], list[dict[str, Any]]]:
+    """The trained network, its layers, and one history entry for each epoch."""
     from mnist_resnet.models.resnet import build_network
+    from mnist_resnet.models.table import layer_table
     from mnist_resnet.training import fit
     from mnist_resnet.training.runtime import runtime
 
     split = Split(train_images, train_labels, validation_images, validation_labels)
     with runtime(training):
         network = build_network(model, Preprocessing(**preprocessing), dataset.image_size, len(dataset.class_names))
-        history = fit.train(network, split, training, dataset.title)
-    return network, [asdict(result) for result in history]
+        history = fit.train(network, split, training, dataset.title, checkpoint_folder)
+    return network, [asdict(row) for row in layer_table(network)], [asdict(result) for result in history]
+
+
+def discard_checkpoint(history: list[dict[str, Any]], checkpoint_folder: Path) -> None:
+    """Once model and history have been saved, there is nothing to go on from."""
+    remove(checkpoint_folder)
 
 
 def plot_learning_curves(history: list[dict[str, Any]], dataset: Dataset, recipe: str) -> Figure:

@@ -2,20 +2,21 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from mnist_resnet.pipelines.train.nodes import plot_learning_curves, train
+from mnist_resnet.pipelines.train.nodes import discard_checkpoint, plot_learning_curves, train
 
 
 def create_pipeline() -> Pipeline:
-    """From split arrays to ``model`` and ``history``."""
+    """From split arrays to ``model``, ``architecture`` and ``history``."""
     arrays = ["train_images", "train_labels", "validation_images", "validation_labels"]
     return Pipeline(
         [
             Node(
                 train,
-                [*arrays, "preprocessing", "params:dataset", "params:model", "params:training"],
-                ["model", "history"],
+                [*arrays, "preprocessing", "params:dataset", "params:model", "params:training", "checkpoint_folder"],
+                ["model", "architecture", "history"],
                 name="train",
             ),
+            Node(discard_checkpoint, ["history", "checkpoint_folder"], None, name="discard_checkpoint"),
             Node(
                 plot_learning_curves,
                 ["history", "params:dataset", "params:recipe"],
