@@ -1,0 +1,67 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2", "torch~=2.14", "torchvision~=0.29"]
+# ///
+"""Train torchvision's ResNet-18 on one channel, with fused Adam, for two epochs; a contestant of `training.py`.
+
+    .venv/bin/uv run --script benchmarks/training_pytorch.py --precision bfloat16 --layout channels_last
+
+The libraries it needs are named above and are not part of this project's environment.
+"""
+
+import json
+import sys
+
+import torch
+import torchvision
+from torch.nn import functional
+from training_contestant import CLASSES, EPOCHS, EpochEnds, answer, parser, prepared_images
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+LAYOUTS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
+
+
+def resnet18(layout: torch.memory_format) -> torch.nn.Module:
+    """From prepared images (batch, 1, 32, 32) to logits."""
+    network = torchvision.models.resnet18(num_classes=CLASSES)
+    network.conv1 = torch.nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    return network.to(DEVICE, memory_format=layout).train()
+
+
+def train(
+    images: torch.Tensor, labels: torch.Tensor, batch_size: int, precision: str, layout: torch.memory_format
+) -> EpochEnds:
+    """When each epoch ended."""
+    network, ends = resnet18(layout), EpochEnds()
+    optimizer = torch.optim.Adam(network.parameters(), fused=True)
+    autocast = torch.autocast(DEVICE.type, torch.bfloat16, enabled=precision == "bfloat16")
+    for _ in range(EPOCHS):
+        for chosen in torch.randperm(len(labels)).to(DEVICE).split(batch_size):
+            optimizer.zero_grad()
+            with autocast:
+                logits = network(images[chosen].to(memory_format=layout))
+                loss = functional.cross_entropy(logits, labels[chosen])
+            loss.backward()
+            optimizer.step()
+        ends(loss.item())  # reading the loss waits for the device
+    return ends
+
+
+def main() -> None:
+    """Answer with one line of JSON."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="default: float32")
+    arguments.add_argument("--layout", choices=LAYOUTS, default="default", help="of images and kernels in memory")
+    arguments.add_argument("--describe", action="store_true", help="print interpreter and versions, train nothing")
+    asked = arguments.parse_args()
+    if asked.describe:
+        versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
+        print(json.dumps({"python": sys.executable, "versions": versions}))
+        return
+    images, labels = (torch.from_numpy(array) for array in prepared_images(asked.images))
+    images, labels = images[:, None].to(DEVICE), labels.long().to(DEVICE)
+    answer(train(images, labels, asked.batch_size, asked.precision, LAYOUTS[asked.layout]), asked.precision)
+
+
+if __name__ == "__main__":
+    main()
