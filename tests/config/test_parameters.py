@@ -66,7 +66,7 @@ OUT_OF_RANGE = [
     (
         "mnist.model.variant",
         "resnet19",
-        "'resnet_tiny', 'resnet18', 'resnet34', 'resnet50', 'resnet101' or 'resnet152'",
+        "'resnet_tiny', 'resnet10', 'resnet18', 'resnet34', 'resnet50', 'resnet101' or 'resnet152'",
     ),
     ("mnist.model.stem", "5x5", "'7x7' or '3x3'"),
     ("mnist.model.kernel_initializer", "zeros", "'he_normal' or 'glorot_uniform'"),

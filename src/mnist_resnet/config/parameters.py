@@ -131,7 +131,7 @@ class ModelParameters:
     block starts as its shortcut alone (Goyal et al. 2017).
     """
 
-    variant: Literal["resnet_tiny", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+    variant: Literal["resnet_tiny", "resnet10", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
     preactivation: Switch
     stem: Literal["7x7", "3x3"]
     stem_norm: Switch
