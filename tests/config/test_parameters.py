@@ -179,7 +179,6 @@ _TUTORIAL = {
     "preprocessing.scaling": "unit",
     "training.schedule": "constant",
     "training.weight_decay": 0,
-    "training.average_decay": None,
     "training.label_smoothing": 0,
     "training.max_shift": 0,
     "training.unshifted_epochs": 0,
@@ -196,12 +195,15 @@ _ADAM = {
     "training.precision": "float32",
 }
 _POOLED = {"model.stem_norm": True, "model.projection_norm": False, "model.head": "average_pool"}
+# Beyond what was published: the weights that are kept are averaged.
+_AVERAGED = {"training.average_decay": 0.995}
 _LAST_FIFTH = {"data.validation": "last", "data.validation_fraction": 0.2, "data.training_images": None}
 RECIPES |= {
     ("mnist_32", "mnist"): {
         **_TUTORIAL,
         **_ADAM,
         **_LAST_FIFTH,
+        **_AVERAGED,
         "preprocessing.method": "pad",
         "preprocessing.size": (32, 32),
         "model.stem_norm": False,
@@ -214,6 +216,7 @@ RECIPES |= {
         **_TUTORIAL,
         **_ADAM,
         **_LAST_FIFTH,
+        **_AVERAGED,
         **_POOLED,
         "preprocessing.size": (28, 28),
         "model.hidden_units": None,
@@ -232,6 +235,7 @@ RECIPES |= {
         "training.momentum": 0,
         "training.nesterov": False,
         "training.batch_size": 256,
+        "training.average_decay": None,
         "training.epochs": 10,
     },
     ("d2l_keras_224", "fashion_mnist"): {
@@ -241,7 +245,20 @@ RECIPES |= {
         "preprocessing.method": "resize",
         "preprocessing.size": (224, 224),
         "model.hidden_units": None,
+        "training.average_decay": None,
         "training.epochs": 1,
+    },
+}
+
+
+RECIPES |= {
+    ("fast", "mnist"): {"model.variant": "resnet10", "training.epochs": 1},
+    ("fast", "fashion_mnist"): {"model.variant": "resnet10", "training.horizontal_flip": True},
+    ("accurate", "mnist"): {"model.stem": "3x3", "training.horizontal_flip": False, "export.average_flips": False},
+    ("accurate", "fashion_mnist"): {
+        "model.stem": "3x3",
+        "training.horizontal_flip": True,
+        "export.average_flips": True,
     },
 }
 
