@@ -43,7 +43,7 @@ def test_all_artifacts_are_written(smoke: SmokeRun, namespace: str) -> None:
     arrays = [f"{part}_{kind}.npy" for part in parts for kind in ("images", "labels")]
     assert names_of(smoke.outputs / "05_model_input" / namespace) == sorted([*arrays, "preprocessing.json"])
     models = {name.split("/")[0] for name in names_of(smoke.outputs / "06_models" / namespace)}
-    assert models == {"history.json", "model.keras", "model.onnx", "parity.json", "saved_model"}
+    assert models == {"architecture.json", "history.json", "model.keras", "model.onnx", "parity.json", "saved_model"}
     pictures = [f"{name}.png" for name in ("confusion_matrix", "learning_curves", "mistakes", "prepared_images")]
     expected = sorted([*pictures, "evaluation.json", "report.md"])
     assert names_of(smoke.outputs / "08_reporting" / namespace) == expected

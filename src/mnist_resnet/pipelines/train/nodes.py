@@ -36,9 +36,10 @@ def train(
     return network, [asdict(row) for row in layer_table(network)], [asdict(result) for result in history]
 
 
-def discard_checkpoint(history: list[dict[str, Any]], checkpoint_folder: Path) -> None:
-    """Once model and history have been saved, there is nothing to go on from."""
+def record_history(epochs: list[dict[str, Any]], checkpoint_folder: Path) -> list[dict[str, Any]]:
+    """The history; the model has been saved by now, so that nobody needs to go on from the checkpoint."""
     remove(checkpoint_folder)
+    return epochs
 
 
 def plot_learning_curves(history: list[dict[str, Any]], dataset: Dataset, recipe: str) -> Figure:

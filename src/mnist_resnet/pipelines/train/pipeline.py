@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from mnist_resnet.pipelines.train.nodes import discard_checkpoint, plot_learning_curves, train
+from mnist_resnet.pipelines.train.nodes import plot_learning_curves, record_history, train
 
 
 def create_pipeline() -> Pipeline:
@@ -13,10 +13,10 @@ def create_pipeline() -> Pipeline:
             Node(
                 train,
                 [*arrays, "preprocessing", "params:dataset", "params:model", "params:training", "checkpoint_folder"],
-                ["model", "architecture", "history"],
+                ["model", "architecture", "epochs"],
                 name="train",
             ),
-            Node(discard_checkpoint, ["history", "checkpoint_folder"], None, name="discard_checkpoint"),
+            Node(record_history, ["epochs", "checkpoint_folder"], "history", name="record_history"),
             Node(
                 plot_learning_curves,
                 ["history", "params:dataset", "params:recipe"],
