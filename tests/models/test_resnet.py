@@ -18,12 +18,12 @@ from tests.conftest import recipe_parameters
 #   bottleneck  am + 9mm + mc + 4·(m + m + c), projection ac + 4c, then n - 1 times the same with a = c
 #
 #              tiny  resnet10   resnet18   resnet34   resnet50  resnet101  resnet152
-#   stem        848     3,392      3,392      3,392      3,392      3,392      3,392   7²·1·64 + 4·64, tiny 16 of each
+#   stem        848     3,392      3,392      3,392      3,392      3,392      3,392   7²·64 + 4·64, tiny 16 of each
 #   stage 1   4,736    74,240    148,480    222,720    218,624    218,624    218,624
 #   stage 2           230,912    526,848  1,118,720  1,226,752  1,226,752  2,353,152
 #   stage 3           920,576  2,102,272  6,829,056  7,118,848 26,163,200 40,726,528
 #   stage 4         3,676,160  8,398,848 13,121,536 14,987,264 14,987,264 14,987,264
-#   logits      170     5,130      5,130      5,130     20,490     20,490     20,490   (512 or 2,048)·10 + 10, tiny 16·10 + 10
+#   logits      170     5,130      5,130      5,130     20,490     20,490     20,490   (512 or 2,048, tiny 16)·10 + 10
 #
 # With preactivation each block's last norm gives way to one of its input, and one is added after the last block:
 # together one norm more, as wide as the stem.
