@@ -162,17 +162,17 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(command: Sequence[str], folder: Path, address: str, **environment: str) -> Iterator[None]:
-    """Run a server until the block ends; the block starts once ``address`` answers."""
+def serving(command: Sequence[str], folder: Path, address: str, **environment: str) -> Iterator[Callable[[], str]]:
+    """Run a server until the block ends; the block starts once ``address`` answers, and gets what is printed so far."""
     with (
-        tempfile.TemporaryFile() as output,
+        tempfile.NamedTemporaryFile() as output,
         subprocess.Popen(
             command, cwd=folder, env=clean_environment() | environment, stdout=output, stderr=subprocess.STDOUT
         ) as server,
     ):
         try:
             _wait_for(server, address, output)
-            yield
+            yield lambda: Path(output.name).read_text(errors="replace")
         finally:
             server.terminate()
             server.wait(30)

@@ -128,13 +128,16 @@ def test_the_published_model_is_recorded_with_its_signature(
     assert model.source_run_id == recorded.info.run_id
     folder = Path(model.artifact_location.removeprefix("file://"))
     assert folder.is_relative_to(smoke.project.folder / "mlartifacts")
-    assert sha256_of_path(folder / "model.onnx") == sha256_of_path(
-        smoke.outputs / "06_models" / namespace / "model.onnx"
-    )
+    digest = sha256_of_path(smoke.outputs / "06_models" / namespace / "model.onnx")
+    (file,) = folder.rglob("*.onnx")
+    assert sha256_of_path(file) == digest
     described = yaml.safe_load((folder / "MLmodel").read_text())
     (image,) = json.loads(described["signature"]["inputs"])
+    (probabilities,) = json.loads(described["signature"]["outputs"])
     assert image["name"] == "image"
-    assert image["tensor-spec"] == {"dtype": "uint8", "shape": [-1, 28, 28]}
+    assert probabilities["tensor-spec"] == {"dtype": "float32", "shape": [-1, 10]}
+    assert described["metadata"]["image_size"] == [28, 28]
+    assert described["metadata"]["onnx_sha256"] == digest
     assert (folder / "input_example.json").exists()
 
 

@@ -116,7 +116,7 @@ class TrackingHooks:
             name=self._namespace,
             content=content,
             input_example=self._catalog.load(settings["input_example"])[:_EXAMPLE_IMAGES],
-            classes=len(self._parameters.datasets[self._namespace].class_names),
+            class_names=self._parameters.datasets[self._namespace].class_names,
             providers=tuple(settings["providers"]),
         )
 

@@ -1,0 +1,122 @@
+"""What MLflow serves: an ONNX classifier that answers raw images and refuses everything else.
+
+MLflow stores this file with the model and runs it wherever the model is loaded ("models from code").
+It therefore imports nothing of this package, and nothing of this package imports it.
+"""
+
+import ctypes
+import reprlib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import mlflow
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from mlflow.exceptions import MlflowException
+
+# A published test set in one request, some 25 MB of JSON, is answered within MLflow's limit of a minute.
+MAX_IMAGES = 10_000
+
+# Bounds what the activations of a request take; more images in a call are hardly faster.
+_BATCH_SIZE = 256
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+_ERRORS_ONLY = 3
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is untyped
+    """An ONNX classifier of raw images, loaded by MLflow."""
+
+    def load_context(self, context: Any) -> None:
+        """Open the ONNX file.
+
+        Args:
+            context: Holds the path of the artifact ``onnx`` and, in ``model_config["providers"]``, the
+                onnxruntime providers to ask for, in order of preference.
+        """
+        providers = _usable(context.model_config["providers"])
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _ERRORS_ONLY
+        self._session = onnxruntime.InferenceSession(context.artifacts["onnx"], options, providers=providers)
+
+    # What MLflow passes is a dictionary of arrays; it warns of any type hint that says so, and of none at all.
+    def predict(self, context: Any, model_input: np.ndarray) -> dict[str, npt.NDArray[np.float32]]:
+        """Classify images.
+
+        Args:
+            context: Unused.
+            model_input: Under the name of the network's input, the images (images, height, width):
+                whole numbers from 0 to 255, as an array of numbers or of Python's int and float.
+
+        Returns:
+            Under the name of the network's output, float32 (images, classes).
+
+        Raises:
+            MlflowException: If these are not such images, none, or more than ``MAX_IMAGES``. Its
+                code is INVALID_PARAMETER_VALUE, which MLflow's server answers with status 400.
+        """
+        (entry,), (answer,) = self._session.get_inputs(), self._session.get_outputs()
+        images = _raw_images(model_input[entry.name], entry.name, tuple(entry.shape[1:]))
+        starts = range(0, len(images), _BATCH_SIZE)
+        batches = [self._session.run(None, {entry.name: images[start : start + _BATCH_SIZE]}) for start in starts]
+        return {answer.name: np.concatenate([batch[0] for batch in batches])}
+
+
+def _usable(providers: Sequence[str]) -> list[str]:
+    """Leave CUDA out where there is no driver: asking for it there prints alarming lines, to the same effect."""
+    if _CUDA not in providers:
+        return list(providers)
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return [name for name in providers if name != _CUDA] or [_CPU]
+    onnxruntime.preload_dlls()
+    return list(providers)
+
+
+def _raw_images(values: npt.NDArray[Any], name: str, image_size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    height, width = image_size
+    expected = f"'{name}' must be images, each {height} rows of {width} whole numbers from 0 to 255"
+    _check_shape(values, image_size, expected)
+    if values.dtype == np.uint8:
+        return values
+    numbers = _numbers(values, expected)
+    wrong = ~((numbers >= 0) & (numbers <= 255) & (numbers == np.floor(numbers)))
+    if wrong.any():
+        image, row, column = np.argwhere(wrong)[0]
+        _refuse(f"{expected}; received {numbers[wrong][0]:g} in image {image}, row {row}, column {column}")
+    return numbers.astype(np.uint8)
+
+
+def _check_shape(values: npt.NDArray[Any], image_size: tuple[int, int], expected: str) -> None:
+    if values.ndim == 0:
+        _refuse(f"{expected}; received {reprlib.repr(values.item())}")
+    if values.size == 0:
+        _refuse(f"{expected}; received no pixels (shape {values.shape})")
+    if values.shape[1:] != image_size:
+        ragged = ", with lists of different lengths" if isinstance(values.flat[0], list) else ""
+        _refuse(f"{expected}; received an array of shape {values.shape}{ragged}")
+    if len(values) > MAX_IMAGES:
+        _refuse(f"at most {MAX_IMAGES} images are answered in one request; received {len(values)}; send several")
+
+
+def _numbers(values: npt.NDArray[Any], expected: str) -> npt.NDArray[Any]:
+    if values.dtype == object:
+        # bool is a subclass of int, so the very types are compared.
+        others = [value for value in values.flat if type(value) not in (int, float)]
+        if others:
+            _refuse(f"{expected}; received {reprlib.repr(others[0])}")
+        try:
+            return values.astype(np.float64)
+        except OverflowError:
+            _refuse(f"{expected}; received a number too large for any type")
+    if values.dtype.kind not in "uif":
+        _refuse(f"{expected}; received {values.dtype}")
+    return values
+
+
+def _refuse(message: str) -> NoReturn:
+    raise MlflowException.invalid_parameter_value(message)
+
+
+mlflow.models.set_model(ServedModel())
