@@ -4,8 +4,10 @@ The steps are layers of the model itself, so that training, export and serving c
 pad or resize to the target size, then ``(value - mean) * scale`` in float32.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +67,7 @@ def _mean_and_deviation(images: npt.NDArray[np.uint8]) -> tuple[float, float]:
     return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
 
 
-def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "list[keras.layers.Layer]":
+def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "list[Callable[[Any], Any]]":
     """The layers that turn uint8 (batch, height, width) into float32 (batch, *size, 1).
 
     Args:
@@ -81,7 +83,8 @@ def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, in
     fit_to_size = _fit_to_size(preprocessing, image_size)
     if preprocessing.method == "resize":  # of uint8 images, Keras' resizing would round; both steps are linear
         return [channel, standardize, fit_to_size]
-    return [channel, fit_to_size, standardize]
+    # ONNX converters would pad uint8 by way of float and back.
+    return [channel, partial(keras.ops.cast, dtype="float32"), fit_to_size, standardize]
 
 
 def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "keras.layers.Layer":
@@ -91,7 +94,7 @@ def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "
         return keras.layers.Resizing(*preprocessing.size, interpolation="bilinear", name="resize", dtype="float32")
     missing = [target - size for target, size in zip(preprocessing.size, image_size, strict=True)]
     margins = tuple((total // 2, total - total // 2) for total in missing)
-    return keras.layers.ZeroPadding2D(margins, name="pad", dtype="uint8")
+    return keras.layers.ZeroPadding2D(margins, name="pad", dtype="float32")
 
 
 def prepare(images: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> npt.NDArray[np.float32]:

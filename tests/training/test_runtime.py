@@ -90,13 +90,12 @@ def test_without_a_gpu_the_processor_decides(gpus, monkeypatch):
     ("flags", "precision"),
     [
         ("fpu avx512f amx_bf16 avx512_fp16 amx_tile amx_int8", "mixed_bfloat16"),
-        # It has bfloat16, but no units that multiply matrices of it.
-        ("fpu avx512f avx512_bf16", "float32"),
+        ("fpu avx512f avx512_bf16", "mixed_bfloat16"),
         ("fpu avx2 not_amx_bf16 amx_bf16x", "float32"),
         ("", "float32"),
     ],
 )
-def test_a_processor_that_multiplies_matrices_of_bfloat16_uses_it(tmp_path, flags, precision):
+def test_a_processor_that_multiplies_bfloat16_uses_it(tmp_path, flags, precision):
     information = tmp_path / "cpuinfo"
     information.write_text(f"processor\t: 0\nmodel name\t: Made up\nflags\t\t: {flags}\nbugs\t\t:\n\n" * 2)
     assert module._precision_of_cpu(information) == precision

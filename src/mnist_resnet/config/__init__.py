@@ -1,21 +1,16 @@
 """Typed, validated parameters; imports nothing else of this package."""
 
+from mnist_resnet.config.datasets import Dataset, DebianSource, HttpsSource, IdxFile, IdxFiles, NpmSource, Source
 from mnist_resnet.config.parameters import (
     DataParameters,
-    Dataset,
-    DebianSource,
     EvaluationParameters,
     ExportParameters,
-    HttpsSource,
-    IdxFile,
-    IdxFiles,
     LatencyParameters,
     ModelParameters,
     NamespaceParameters,
-    NpmSource,
     Parameters,
     PreprocessingParameters,
-    Source,
+    ReleaseParameters,
     TrackingParameters,
     TrainingParameters,
 )
@@ -37,6 +32,7 @@ __all__ = [
     "NpmSource",
     "Parameters",
     "PreprocessingParameters",
+    "ReleaseParameters",
     "Source",
     "TrackingParameters",
     "TrainingParameters",

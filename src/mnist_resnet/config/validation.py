@@ -6,8 +6,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mnist_resnet.config import parameters as types
-from mnist_resnet.config.parameters import Dataset, NamespaceParameters, Parameters
+from mnist_resnet.config import datasets, parameters as types
+from mnist_resnet.config.datasets import Dataset
+from mnist_resnet.config.parameters import NamespaceParameters, Parameters
 from mnist_resnet.errors import UserError
 
 _SHARED = {"recipe", "datasets", "tracking"}
@@ -60,7 +61,7 @@ def _describe(fault: Any) -> str:
 
 
 def _known_keys() -> list[str]:
-    described = [kind for kind in vars(types).values() if is_dataclass(kind)]
+    described = [kind for module in (datasets, types) for kind in vars(module).values() if is_dataclass(kind)]
     return sorted({field.name for kind in described for field in fields(kind)})
 
 
