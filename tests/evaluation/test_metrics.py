@@ -3,7 +3,13 @@ import math
 import numpy as np
 import pytest
 
-from mnist_resnet.evaluation.metrics import ClassMetrics, confusion, measure, most_confident_mistakes
+from mnist_resnet.evaluation.metrics import (
+    ClassMetrics,
+    accuracy_interval,
+    confusion,
+    measure,
+    most_confident_mistakes,
+)
 
 NAMES = ("cat", "dog", "cow", "yak")
 
@@ -45,9 +51,24 @@ def test_each_class_of_a_small_example():
         assert vars(measured.per_class[name]) == pytest.approx(vars(metrics)), name
 
 
+# Newcombe 1998, "Two-sided confidence intervals for the single proportion: comparison of seven methods",
+# table I, method 3 (Wilson's score without continuity correction), to four decimals.
+@pytest.mark.parametrize(
+    ("correct", "images", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_the_interval_is_the_published_one(correct, images, low, high):
+    assert accuracy_interval(correct, images) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_the_interval_is_that_of_the_accuracy():
+    assert measure(PROBABILITIES, LABELS, NAMES).accuracy_interval == accuracy_interval(4, 6)
+
+
 def test_figures_are_plain_numbers_that_json_takes():
     measured = measure(PROBABILITIES, LABELS, NAMES)
     assert (type(measured.accuracy), type(measured.loss), type(measured.images)) == (float, float, int)
+    assert [type(end) for end in measured.accuracy_interval] == [float, float]
     kinds = [[type(value) for value in vars(metrics).values()] for metrics in measured.per_class.values()]
     assert kinds == [[float, float, float, int]] * 4
 

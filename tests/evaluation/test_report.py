@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.evaluation.latency import Speed
-from mnist_resnet.evaluation.metrics import measure
+from mnist_resnet.evaluation.metrics import accuracy_interval, measure
 from mnist_resnet.evaluation.report import evaluation_results, report, variant_results
 from mnist_resnet.evaluation.session import Session
 
@@ -79,6 +79,7 @@ def test_an_exported_file_has_its_keys(fp32):
         "provider",
         "providers_asked",
         "accuracy",
+        "accuracy_interval",
         "loss",
         "per_class",
         "parity",
@@ -89,6 +90,7 @@ def test_an_exported_file_has_its_keys(fp32):
     assert fp32["provider"] == "CPUExecutionProvider"
     assert fp32["providers_asked"] == ["CUDAExecutionProvider", "CPUExecutionProvider"]
     assert fp32["accuracy"] == 0.75
+    assert fp32["accuracy_interval"] == list(accuracy_interval(3, 4))
     assert fp32["parity"] == PARITY
     assert fp32["latency_ms"] == {"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}}
     assert fp32["throughput_images_per_s"] == {"32": 12345.6, "256": 23456.7}

@@ -19,11 +19,16 @@ import requests
 import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from selenium import webdriver
 
 from mnist_resnet.tracking.run import tracking_uri
 from tests.conftest import PROJECT, MadeData
 
 KEDRO = Path(sys.executable).with_name("kedro")
+_CHROMIUM_OPTIONS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --window-size=1500,1000"
+)
 
 
 @dataclass(frozen=True)
@@ -192,3 +197,17 @@ def _wait_for(server: subprocess.Popen[bytes], address: str, output: IO[bytes]) 
 
 def names_of(folder: Path) -> Sequence[str]:
     return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not driver:
+        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for option in [*_CHROMIUM_OPTIONS.split(), f"--user-data-dir={tmp_path_factory.mktemp('browser')}"]:
+        options.add_argument(option)
+    opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
+    yield opened
+    opened.quit()

@@ -1,6 +1,5 @@
 """The built kedro-viz site, looked at in a browser."""
 
-import shutil
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,10 +15,6 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.integration.conftest import SmokeRun
 
 pytestmark = pytest.mark.integration
-_OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --window-size=1500,1000"
-)
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -36,20 +31,6 @@ def site(smoke: SmokeRun) -> Iterator[str]:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("chromium and chromedriver are not installed (Debian: chromium, chromium-driver)")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in [*_OPTIONS.split(), f"--user-data-dir={tmp_path_factory.mktemp('browser')}"]:
-        options.add_argument(option)
-    opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield opened
-    opened.quit()
 
 
 def test_the_two_data_sets_are_collapsible_modules(site: str, browser: webdriver.Chrome, tmp_path: Path) -> None:

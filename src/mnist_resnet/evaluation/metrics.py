@@ -19,10 +19,19 @@ class ClassMetrics:
 
 @dataclass(frozen=True)
 class Metrics:
-    """All classes: accuracy in 0 to 1, cross-entropy loss in nats, and each class by its name."""
+    """All classes together and each by itself.
+
+    Attributes:
+        images: How many were classified.
+        accuracy: Share of them that were right, in 0 to 1.
+        accuracy_interval: The 95 % confidence interval of ``accuracy``; see ``accuracy_interval``.
+        loss: Cross-entropy in nats.
+        per_class: Each class by its name.
+    """
 
     images: int
     accuracy: float
+    accuracy_interval: tuple[float, float]
     loss: float
     per_class: dict[str, ClassMetrics]
 
@@ -49,12 +58,32 @@ def measure(
     return Metrics(
         images=len(labels),
         accuracy=float(accuracy_score(labels, predicted)),
+        accuracy_interval=accuracy_interval(int((predicted == labels).sum()), len(labels)),
         loss=float(log_loss(labels, normalized, labels=classes)),
         per_class={
             name: ClassMetrics(float(precision), float(recall), float(f1), int(support))
             for name, precision, recall, f1, support in zip(class_names, *per_class, strict=True)
         },
     )
+
+
+def accuracy_interval(correct: int, images: int) -> tuple[float, float]:
+    """The 95 % confidence interval of an accuracy, by Wilson's score method.
+
+    It says how far chance in the choice of the images alone may have moved the accuracy
+    (Wilson 1927, "Probable inference, the law of succession, and statistical inference").
+
+    Args:
+        correct: How many images were right.
+        images: How many were classified, at least one.
+
+    Returns:
+        The lower and the upper end, in 0 to 1.
+    """
+    from scipy.stats import binomtest
+
+    low, high = binomtest(correct, images).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(low), float(high)
 
 
 def confusion(

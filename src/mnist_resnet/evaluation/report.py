@@ -31,6 +31,7 @@ def variant_results(
         "provider": session.provider,
         "providers_asked": list(session.providers_asked),
         "accuracy": metrics.accuracy,
+        "accuracy_interval": list(metrics.accuracy_interval),
         "loss": metrics.loss,
         "per_class": {
             str(label): asdict(class_metrics) for label, class_metrics in enumerate(metrics.per_class.values())

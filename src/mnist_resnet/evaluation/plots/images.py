@@ -1,0 +1,67 @@
+"""Pictures of the images themselves."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_resnet.evaluation.plots.figure import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def image_grid(
+    images: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], class_names: Sequence[str], title: str
+) -> "Figure":
+    """A row of images for each class.
+
+    Args:
+        images: (images, height, width), of any range.
+        labels: (images,).
+        class_names: The classes in label order.
+        title: Above the picture.
+    """
+    columns = 8
+    figure = new_figure(1.0 * columns + 1.6, 1.0 * len(class_names) + 0.7, title)
+    grid = figure.subplots(len(class_names), columns, squeeze=False)
+    for row, name in enumerate(class_names):
+        chosen = np.flatnonzero(labels == row)[:columns]
+        for column in range(columns):
+            axes = grid[row, column]
+            axes.set_axis_off()
+            if column < len(chosen):
+                axes.imshow(images[chosen[column]], cmap="gray", interpolation="nearest")
+        grid[row, 0].text(-0.15, 0.5, name, transform=grid[row, 0].transAxes, ha="right", va="center", fontsize=9)
+    return figure
+
+
+def mistakes(
+    images: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.uint8],
+    probabilities: npt.NDArray[np.float32],
+    class_names: Sequence[str],
+    title: str,
+) -> "Figure":
+    """Wrongly classified images with their true and predicted classes.
+
+    Args:
+        images: uint8 (mistakes, height, width), the worst first.
+        labels: uint8 (mistakes,), the true classes.
+        probabilities: float32 (mistakes, classes).
+        class_names: The classes in label order.
+        title: Above the picture.
+    """
+    columns = 6
+    rows = max(1, -(-len(images) // columns))
+    figure = new_figure(1.7 * columns, 2.1 * rows + 0.6, title)
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.set_axis_off()
+    for axes, image, label, shares in zip(figure.axes, images, labels, probabilities, strict=False):
+        predicted = int(shares.argmax())
+        axes.imshow(image, cmap="gray", interpolation="nearest")
+        axes.set_title(
+            f"{class_names[label]}\ntaken for {class_names[predicted]} ({shares[predicted]:.0%})", fontsize=8
+        )
+    return figure

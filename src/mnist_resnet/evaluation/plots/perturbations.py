@@ -1,0 +1,65 @@
+"""Pictures of what perturbations do to images and to the accuracy."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.evaluation.perturbations import PERTURBATIONS, perturb
+from mnist_resnet.evaluation.plots.figure import BLUE, GREY, new_figure
+from mnist_resnet.evaluation.robustness import Robustness
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
+
+_PANELS_IN_A_ROW = 3
+
+
+def robustness(measured: Robustness, example: UInt8Array, seed: int, title: str) -> "Figure":
+    """For each perturbation the accuracy over the strength, and below it one image at each strength.
+
+    Args:
+        measured: The accuracies.
+        example: uint8 (height, width), the image to perturb for show.
+        seed: Where all chance comes from, not negative.
+        title: Above the picture.
+    """
+    columns = 1 + max(map(len, measured.perturbed.values()))
+    rows = -(-len(measured.perturbed) // _PANELS_IN_A_ROW)
+    figure = new_figure(3.8 * _PANELS_IN_A_ROW, 3.5 * rows + 0.5, title)
+    grid = figure.add_gridspec(2 * rows, columns * _PANELS_IN_A_ROW, height_ratios=(2.4, 1) * rows)
+    first: Axes | None = None
+    for number, (name, accuracies) in enumerate(measured.perturbed.items()):
+        row, panel = divmod(number, _PANELS_IN_A_ROW)
+        left = panel * columns
+        axes = figure.add_subplot(grid[2 * row, left : left + columns], sharey=first)
+        first = first or axes
+        _draw_accuracies(axes, name, accuracies, measured.untouched)
+        axes.set_ylabel("accuracy" if panel == 0 else "")
+        images = [example, *(perturb(example[np.newaxis], name, float(strength), seed)[0] for strength in accuracies)]
+        _draw_examples(figure, grid, 2 * row + 1, left, images)
+    return figure
+
+
+def _draw_accuracies(axes: "Axes", name: str, accuracies: dict[str, float], untouched: float) -> None:
+    values = [untouched, *accuracies.values()]
+    axes.axhline(untouched, linestyle="--", color=GREY, linewidth=1)
+    axes.plot(values, "o-", color=BLUE)
+    for place, value in enumerate(values):
+        # Below the point and to its left, where a falling line leaves room.
+        axes.annotate(f"{value:.3f}", (place, value), (-2, -12), textcoords="offset points", ha="right", fontsize=8)
+    axes.set_xticks(range(len(values)), ["untouched", *accuracies], fontsize=8)
+    axes.set_xlim(-0.5, len(values) - 0.5)
+    axes.margins(y=0.15)
+    axes.grid(alpha=0.3)
+    axes.set_title(name, fontsize=10)
+    axes.set_xlabel(PERTURBATIONS[name].unit, fontsize=8)
+
+
+def _draw_examples(figure: "Figure", grid: "GridSpec", row: int, left: int, images: list[UInt8Array]) -> None:
+    for place, image in enumerate(images):
+        axes = figure.add_subplot(grid[row, left + place])
+        axes.imshow(image, cmap="gray", interpolation="nearest", vmin=0, vmax=255)
+        axes.set_axis_off()
