@@ -25,17 +25,25 @@ def read_recorded_onnx(uri: str, project: Path) -> bytes:
         RecordedModelError: If there is no such model, or it is not kept as one ONNX file.
     """
     import mlflow
-    from mlflow.exceptions import MlflowException
 
     store = tracking_uri(project)
     _require_file(store)
     mlflow.set_tracking_uri(store)
+    return download_onnx(uri)
+
+
+def download_onnx(uri: str) -> bytes:
+    """As ``read_recorded_onnx``, from the store that MLflow uses at present."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
     with TemporaryDirectory() as folder:
         try:
             mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder)
         except (MlflowException, OSError) as error:
+            store = without_credentials(mlflow.get_tracking_uri())
             raise RecordedModelError(
-                f"model URI: received '{uri}', which cannot be had from {without_credentials(store)}; `mlflow ui` "
+                f"model URI: received '{uri}', which cannot be had from {store}; `mlflow ui` "
                 f"shows the models that there are. MLflow says: {error}"
             ) from error
         files = list(Path(folder).rglob("*.onnx"))
