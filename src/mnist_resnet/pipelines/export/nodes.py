@@ -1,5 +1,6 @@
 """The steps from a trained model to checked files."""
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -9,6 +10,8 @@ from mnist_resnet.config import Dataset, EvaluationParameters, ExportParameters,
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.pipelines.annotations import Network, Probabilities
 from mnist_resnet.preprocessing import Preprocessing
+
+logger = logging.getLogger(__name__)
 
 _CHECKED_IMAGES = 256
 
@@ -70,6 +73,7 @@ def make_variants(
     train_images: UInt8Array,
     validation_images: UInt8Array,
     validation_labels: UInt8Array,
+    dataset: Dataset,
     export: ExportParameters,
     evaluation: EvaluationParameters,
 ) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
@@ -79,6 +83,8 @@ def make_variants(
 
     validation = Validation(validation_images, validation_labels, evaluation)
     files, checks = make_variants(onnx_model, train_images, validation, export.variants)
+    for check in checks:
+        logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)
     return files, [asdict(check) for check in checks]
 
 

@@ -39,7 +39,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 make_variants,
-                ["onnx", "train_images", *validation, "params:export", "params:evaluation"],
+                ["onnx", "train_images", *validation, "params:dataset", "params:export", "params:evaluation"],
                 ["variants", "variant_checks"],
                 name="make_variants",
             ),
