@@ -110,7 +110,7 @@ def test_the_first_model_is_registered_as_candidate_and_champion(smoke: SmokeRun
     client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
     versions = [client.get_model_version_by_alias(namespace, alias) for alias in ("candidate", "champion")]
     assert [str(version.version) for version in versions] == ["1", "1"]
-    assert versions[0].model_id == smoke.logged_model(namespace).model_id
+    assert versions[0].source == smoke.logged_model(namespace).artifact_location
     release = json.loads((smoke.outputs / "08_reporting" / namespace / "release.json").read_text())
     assert (release["champion"], release["champion_before"]) == (True, None)
     assert float(versions[0].tags["validation_accuracy"]) == release["contest"]["candidate"]

@@ -48,6 +48,7 @@ def inputs(
         "params:training": training_parameters,
         "params:export": export_parameters,
         "params:evaluation": evaluation_parameters,
+        "params:evaluation.providers": list(evaluation_parameters.providers),
         "params:release": ReleaseParameters(register=True, margin=None, robustness_floor=0.0),
     }
 

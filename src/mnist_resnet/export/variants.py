@@ -73,7 +73,7 @@ def _int8(
 def _fp16(
     onnx_model: bytes, train_images: UInt8Array, validation: Validation, reference: float, parameters: VariantParameters
 ) -> tuple[bytes, VariantCheck]:
-    if usable_providers(validation.evaluation.providers)[0] != CUDA_PROVIDER:
+    if usable_providers(validation.providers)[0] != CUDA_PROVIDER:
         reason = "not evaluated: it is meant for a GPU, and there is none here"
         return b"", VariantCheck("fp16", published=False, reason=reason)
     content = to_fp16(onnx_model)

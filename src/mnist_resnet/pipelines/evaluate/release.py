@@ -32,7 +32,7 @@ def release(
     """Register the model as candidate, and as champion if it beats the present one; what became of it."""
     if not (parameters.register and registry.is_recording()):
         return {"model": name, "version": None, "champion": False, "reason": "nothing is registered in this run"}
-    validation = Validation(validation_images, validation_labels, evaluation)
+    validation = Validation(validation_images, validation_labels, evaluation.providers)
     accuracy = validation.accuracy(onnx_model) if len(validation_images) else None
     tags = {
         "test_accuracy": metrics["test_accuracy"],

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_resnet.config import Dataset, EvaluationParameters, ExportParameters, ModelParameters
+from mnist_resnet.config import Dataset, ExportParameters, ModelParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.pipelines.annotations import Network, Probabilities
 from mnist_resnet.preprocessing import Preprocessing
@@ -75,13 +75,13 @@ def make_variants(
     validation_labels: UInt8Array,
     dataset: Dataset,
     export: ExportParameters,
-    evaluation: EvaluationParameters,
+    providers: list[str],
 ) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
     """The smaller files that are good enough, and what became of each variant."""
     from mnist_resnet.evaluation.validation import Validation
     from mnist_resnet.export.variants import make_variants
 
-    validation = Validation(validation_images, validation_labels, evaluation)
+    validation = Validation(validation_images, validation_labels, providers)
     files, checks = make_variants(onnx_model, train_images, validation, export.variants)
     for check in checks:
         logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)
@@ -89,13 +89,13 @@ def make_variants(
 
 
 def classify_test_images(
-    network: Network, savedmodel: dict[str, bytes], test_images: UInt8Array, evaluation: EvaluationParameters
+    network: Network, savedmodel: dict[str, bytes], test_images: UInt8Array, export: ExportParameters
 ) -> Probabilities:
     """What Keras and the SavedModel say of the test images: (2, images, classes)."""
     from mnist_resnet.export.check import keras_probabilities
     from mnist_resnet.export.savedmodel import savedmodel_probabilities
 
-    size = evaluation.batch_size
+    size = max(export.parity_batch_sizes)
     return np.stack(
         [keras_probabilities(network, test_images, size), savedmodel_probabilities(savedmodel, test_images, size)]
     )

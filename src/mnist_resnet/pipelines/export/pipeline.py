@@ -39,13 +39,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 make_variants,
-                ["onnx", "train_images", *validation, "params:dataset", "params:export", "params:evaluation"],
+                ["onnx", "train_images", *validation, "params:dataset", "params:export", "params:evaluation.providers"],
                 ["variants", "variant_checks"],
                 name="make_variants",
             ),
             Node(
                 classify_test_images,
-                ["float32_network", "saved_model", "test_images", "params:evaluation"],
+                ["float32_network", "saved_model", "test_images", "params:export"],
                 "reference_probabilities",
                 name="classify_test_images",
             ),
