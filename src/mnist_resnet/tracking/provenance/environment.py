@@ -15,8 +15,8 @@ _TIMEOUT_SECONDS = 15
 # What these decide is how numbers are computed; nothing else of the environment is recorded, since it may be secret.
 _VARIABLES = frozenset({"KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "PYTHONHASHSEED", "NVIDIA_TF32_OVERRIDE"})
 _PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "OMP_", "MKL_", "OPENBLAS_", "CUDNN_", "CUBLAS_", "JAX_")
-# Terraform's variables begin as TensorFlow's do.
-_NOT_TENSORFLOW = ("TF_VAR_", "TF_CLI_", "TF_PLUGIN_")
+# What TensorFlow prints, and Terraform's variables, which begin as TensorFlow's do.
+_WITHOUT_INFLUENCE = ("TF_CPP_", "TF_VAR_", "TF_CLI_", "TF_PLUGIN_")
 _SECRET_SIGNS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
 
 
@@ -107,5 +107,5 @@ def _packages() -> dict[str, str]:
 
 
 def _is_decisive(name: str) -> bool:
-    decisive = name in _VARIABLES or (name.startswith(_PREFIXES) and not name.startswith(_NOT_TENSORFLOW))
+    decisive = name in _VARIABLES or (name.startswith(_PREFIXES) and not name.startswith(_WITHOUT_INFLUENCE))
     return decisive and not any(sign in name.upper() for sign in _SECRET_SIGNS)

@@ -49,7 +49,6 @@ class RunArguments:
     from_inputs: Sequence[str]
     to_outputs: Sequence[str]
     only_missing_outputs: bool
-    runner: str | None
 
     @classmethod
     def of(cls, run_params: Mapping[str, Any], command: Sequence[str]) -> "RunArguments":
@@ -64,7 +63,6 @@ class RunArguments:
             env=run_params.get("env"),
             runtime_params=dict(run_params.get("runtime_params") or {}),
             only_missing_outputs=bool(run_params.get("only_missing_outputs")),
-            runner=run_params.get("runner"),
             **{name: list(run_params.get(name) or []) for name in _SEVERAL},
         )
 
@@ -93,10 +91,6 @@ class Provenance:
     def add(self, namespace: str, stage: str, values: Mapping[str, Any]) -> None:
         """Record values of a stage, over those that it has by the same names."""
         self.namespaces.setdefault(namespace, {}).setdefault(stage, {}).update(values)
-
-    def replace(self, namespace: str, stage: str, values: Mapping[str, Any]) -> None:
-        """Record all values of a stage."""
-        self.namespaces.setdefault(namespace, {})[stage] = dict(values)
 
     def as_json(self, status: Status) -> str:
         """The text of ``provenance.json``.

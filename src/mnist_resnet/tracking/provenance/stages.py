@@ -69,3 +69,6 @@ _RECORDED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "test_probabilities": ("probabilities", _probabilities),
     "metrics": ("metrics", dict),
 }
+
+# Loading a model would import the backend, for which a run that has nothing to do should not wait.
+QUICKLY_LOADED = frozenset(_RECORDED) - {"model"}
