@@ -15,10 +15,15 @@ import yaml
 from mnist_resnet.config import (
     DataParameters,
     Dataset,
+    EvaluationParameters,
+    ExportParameters,
     IdxFile,
     IdxFiles,
+    LatencyParameters,
     ModelParameters,
+    RobustnessParameters,
     TrainingParameters,
+    VariantParameters,
     validate_parameters,
 )
 from mnist_resnet.data.idx import encode
@@ -147,6 +152,35 @@ def training_parameters() -> TrainingParameters:
         keep_best_epoch=False,
         precision="auto",
         deterministic=True,
+    )
+
+
+@pytest.fixture
+def variant_parameters() -> VariantParameters:
+    return VariantParameters(
+        names=("int8", "fp16"), tolerance=0.05, calibration_images=64, calibration_methods=("minmax", "percentile")
+    )
+
+
+@pytest.fixture
+def export_parameters(variant_parameters: VariantParameters) -> ExportParameters:
+    return ExportParameters(
+        opset=17,
+        average_flips=False,
+        parity_tolerance=1e-5,
+        parity_batch_sizes=(1, 7, 256),
+        variants=variant_parameters,
+    )
+
+
+@pytest.fixture
+def evaluation_parameters() -> EvaluationParameters:
+    return EvaluationParameters(
+        providers=("CPUExecutionProvider",),
+        require_gpu=False,
+        batch_size=32,
+        latency=LatencyParameters(warm_up=1, calls=2, latency_batch_sizes=(1,), throughput_batch_sizes=(8,)),
+        robustness=RobustnessParameters(images=20, seed=0),
     )
 
 

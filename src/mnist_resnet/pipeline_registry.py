@@ -33,11 +33,12 @@ def _namespaces() -> list[str]:
 
 
 def _for_each(namespaces: list[str], stage: Pipeline) -> Pipeline:
+    shared = {"params:recipe"} & stage.inputs()
     copies = [
         Pipeline(
             stage,
             namespace=namespace,
-            parameters={"params:dataset": f"params:datasets.{namespace}", "params:recipe": "params:recipe"},
+            parameters={"params:dataset": f"params:datasets.{namespace}", **{name: name for name in shared}},
         )
         for namespace in namespaces
     ]

@@ -18,12 +18,12 @@ import mnist_resnet.models.resnet
 from mnist_resnet.datasets import (
     ArrayDataset,
     FigureDataset,
+    FilesDataset,
     FolderDataset,
     IdxDataset,
     JsonDataset,
     KerasModelDataset,
     OnnxDataset,
-    SavedModelDataset,
     TextDataset,
 )
 from mnist_resnet.models.convolution import Convolution
@@ -97,7 +97,7 @@ KINDS = {
     "array": (ArrayDataset, shares, same_array, b"\x93NUMPY cut off"),
     "json": (JsonDataset, values, same, b'{"accuracy": '),
     "text": (TextDataset, text, same, b"\xff\xfe\xfd"),
-    "savedmodel": (SavedModelDataset, files, same, None),
+    "savedmodel": (FilesDataset, files, same, None),
     "onnx": (OnnxDataset, onnx_file, same, None),
     "keras": (KerasModelDataset, network, same_network, b"PK cut off"),
     "figure": (FigureDataset, figure, png, b"GIF89a"),
@@ -347,7 +347,7 @@ def test_a_figure_has_the_resolution_asked_for(tmp_path):
 
 
 def test_a_savedmodel_loses_the_files_of_the_one_before(tmp_path):
-    dataset = SavedModelDataset(filepath=str(tmp_path / "saved_model"))
+    dataset = FilesDataset(filepath=str(tmp_path / "saved_model"))
     dataset.save({**files(), "assets/vocabulary": b"old"})
     dataset.save(files())
     assert dataset.load() == files()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -55,11 +57,15 @@ def images(made_data) -> np.ndarray:
     return np.concatenate([made_data.arrays["train_images"], made_data.arrays["test_images"]])
 
 
-def parameters(tolerance: float = 1e-5, batch_sizes: tuple[int, ...] = (1, 7, 256)) -> ExportParameters:
-    return ExportParameters(opset=17, average_flips=False, parity_tolerance=tolerance, parity_batch_sizes=batch_sizes)
+@pytest.fixture
+def parameters(export_parameters):
+    def parameters(tolerance: float = 1e-5, batch_sizes: tuple[int, ...] = (1, 7, 256)) -> ExportParameters:
+        return replace(export_parameters, parity_tolerance=tolerance, parity_batch_sizes=batch_sizes)
+
+    return parameters
 
 
-def test_exports_of_the_network_agree_at_every_batch_size(network, savedmodel, onnx_model, images):
+def test_exports_of_the_network_agree_at_every_batch_size(network, savedmodel, onnx_model, images, parameters):
     parity = check_exports(network(), savedmodel(), onnx_model(), images, parameters())
     # 1e-5 is the tolerance that the project ships with.
     assert 0 <= parity.savedmodel_max_abs_diff <= 1e-5
@@ -68,13 +74,13 @@ def test_exports_of_the_network_agree_at_every_batch_size(network, savedmodel, o
 
 
 @pytest.mark.parametrize("size", [1, 7, 256])
-def test_another_networks_onnx_file_is_refused(network, savedmodel, onnx_model, images, size):
+def test_another_networks_onnx_file_is_refused(network, savedmodel, onnx_model, images, parameters, size):
     with pytest.raises(ParityError, match=rf"^The ONNX file, at batch size {size}, does not agree"):
         check_exports(network(), savedmodel(), onnx_model(seed=1), images, parameters(batch_sizes=(size,)))
 
 
 @pytest.mark.parametrize("size", [1, 7, 256])
-def test_another_networks_savedmodel_is_refused(network, savedmodel, onnx_model, images, size):
+def test_another_networks_savedmodel_is_refused(network, savedmodel, onnx_model, images, parameters, size):
     with pytest.raises(ParityError, match=rf"^The SavedModel, at batch size {size}, does not agree"):
         check_exports(network(), savedmodel(seed=1), onnx_model(), images, parameters(batch_sizes=(size,)))
 
@@ -92,7 +98,7 @@ def slightly_off(network, onnx_model):
         bias.assign(before)
 
 
-def test_the_tolerance_decides_where_classes_agree(network, savedmodel, onnx_model, slightly_off, images):
+def test_the_tolerance_decides_where_classes_agree(network, savedmodel, onnx_model, slightly_off, images, parameters):
     exports = (network(), savedmodel(), slightly_off)
     # Images on which so small a change cannot change the class.
     probabilities = np.sort(np.asarray(network()(images, training=False)), axis=1)

@@ -7,11 +7,10 @@ import pytest
 import tensorflow as tf
 
 from mnist_resnet.artifacts import write_files
-from mnist_resnet.config import ExportParameters
 from mnist_resnet.export import rebuild as module
 from mnist_resnet.export.check import check_exports
 from mnist_resnet.export.onnx import to_onnx
-from mnist_resnet.export.rebuild import rebuild
+from mnist_resnet.export.rebuild import average_flips, rebuild
 from mnist_resnet.export.savedmodel import to_savedmodel
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training.fit import train
@@ -103,7 +102,7 @@ def test_weights_of_another_network_are_refused(trained, model_parameters, prepr
 
 @pytest.fixture
 def averaging(trained, model_parameters, preprocessing, made_data) -> keras.Model:
-    return rebuild(trained, model_parameters, preprocessing, made_data.dataset, average_flips=True)
+    return average_flips(rebuild(trained, model_parameters, preprocessing, made_data.dataset))
 
 
 def test_with_both_views_the_answer_is_their_mean(trained, averaging, model_parameters, preprocessing, made_data):
@@ -133,15 +132,15 @@ def test_with_both_views_input_output_and_weights_are_still_those_of_one(trained
 
 def test_with_both_views_nothing_is_computed_in_half_precision(trained, model_parameters, preprocessing, made_data):
     keras.config.set_dtype_policy("mixed_float16")
-    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset, average_flips=True)
+    network = average_flips(rebuild(trained, model_parameters, preprocessing, made_data.dataset))
     assert keras.config.dtype_policy().name == "mixed_float16"
     assert {layer.compute_dtype for layer in network.layers} <= {"float32", "uint8"}
     assert network.outputs[0].dtype == "float32"
 
 
-def test_with_both_views_the_exports_agree_and_have_no_other_names(averaging, made_data, tmp_path):
+def test_with_both_views_the_exports_agree_and_have_no_other_names(averaging, made_data, export_parameters, tmp_path):
     savedmodel, onnx_model = to_savedmodel(averaging), to_onnx(averaging, 17, {})
-    parameters = ExportParameters(opset=17, average_flips=True, parity_tolerance=1e-5, parity_batch_sizes=(1, 7, 60))
+    parameters = replace(export_parameters, parity_batch_sizes=(1, 7, 60))
     parity = check_exports(averaging, savedmodel, onnx_model, made_data.arrays["test_images"], parameters)
     assert max(parity.savedmodel_max_abs_diff, parity.onnx_max_abs_diff) <= 1e-5
     assert parity.argmax_agreement == 1

@@ -11,8 +11,10 @@ from mnist_resnet.config.parameters import (
     Parameters,
     PreprocessingParameters,
     ReleaseParameters,
+    RobustnessParameters,
     TrackingParameters,
     TrainingParameters,
+    VariantParameters,
 )
 from mnist_resnet.config.validation import ConfigurationError, validate_parameters
 
@@ -33,8 +35,10 @@ __all__ = [
     "Parameters",
     "PreprocessingParameters",
     "ReleaseParameters",
+    "RobustnessParameters",
     "Source",
     "TrackingParameters",
     "TrainingParameters",
+    "VariantParameters",
     "validate_parameters",
 ]

@@ -13,7 +13,6 @@ from mnist_resnet.config.values import (
     FractionOrNone,
     Name,
     NotNegative,
-    Pixels,
     Positive,
     Seed,
     Size,
@@ -109,17 +108,34 @@ class TrainingParameters:
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
+class VariantParameters:
+    """Smaller forms of the ONNX file, each published only if it is nearly as good as float32.
+
+    ``tolerance`` is how much less of the validation images a variant may classify correctly.
+    ``int8`` is calibrated on ``calibration_images`` of the training images by each of
+    ``calibration_methods``, of which the most accurate on the validation images is kept.
+    """
+
+    names: Annotated[tuple[Literal["int8", "fp16"], ...], AfterValidator(distinct)]
+    tolerance: Annotated[float, Field(strict=True, ge=0, le=1)]
+    calibration_images: Count
+    calibration_methods: Annotated[
+        tuple[Literal["minmax", "entropy", "percentile"], ...], Field(min_length=1), AfterValidator(distinct)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class ExportParameters:
     """What is exported and how closely its probabilities must agree with the trained model's.
 
     With ``average_flips`` the exported graph answers the mean of each image and its mirror image.
     """
 
-    average_flips: Switch
-
     opset: Annotated[int, Field(strict=True, ge=13, le=18)]
+    average_flips: Switch
     parity_tolerance: Positive
     parity_batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
+    variants: VariantParameters
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -133,6 +149,14 @@ class LatencyParameters:
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
+class RobustnessParameters:
+    """How many test images are perturbed, from the first on, and the seed of all chance in that."""
+
+    images: Count
+    seed: Seed
+
+
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class EvaluationParameters:
     """How the exported file is judged; the first provider that loads is used."""
 
@@ -140,6 +164,21 @@ class EvaluationParameters:
     require_gpu: Switch
     batch_size: Count
     latency: LatencyParameters
+    robustness: RobustnessParameters
+
+
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
+class ReleaseParameters:
+    """When a model is registered, and when it becomes the champion of its data set.
+
+    It must be right on more of the validation images than the present champion, by more than
+    ``margin`` (none: half of the 95 % confidence interval), and on perturbed images keep at least
+    ``robustness_floor`` of its accuracy, as a mean over all perturbations.
+    """
+
+    register: Switch
+    margin: FractionOrNone | None
+    robustness_floor: FractionOrNone
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -152,6 +191,7 @@ class NamespaceParameters:
     training: TrainingParameters
     export: ExportParameters
     evaluation: EvaluationParameters
+    release: ReleaseParameters
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mnist_resnet.config import datasets, parameters as types
+from mnist_resnet.config import datasets
+from mnist_resnet.config import parameters as types
 from mnist_resnet.config.datasets import Dataset
 from mnist_resnet.config.parameters import NamespaceParameters, Parameters
 from mnist_resnet.errors import UserError

@@ -10,20 +10,20 @@ from mnist_resnet.datasets.data import (
 )
 from mnist_resnet.datasets.figure import FigureDataset
 from mnist_resnet.datasets.models import (
+    FilesDataset,
     KerasModelDataset,
     OnnxDataset,
-    SavedModelDataset,
 )
 
 __all__ = [
     "ArrayDataset",
     "ArtifactDataset",
     "FigureDataset",
+    "FilesDataset",
     "FolderDataset",
     "IdxDataset",
     "JsonDataset",
     "KerasModelDataset",
     "OnnxDataset",
-    "SavedModelDataset",
     "TextDataset",
 ]

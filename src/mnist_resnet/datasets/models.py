@@ -22,13 +22,14 @@ class KerasModelDataset(ArtifactDataset[Any]):
         data.save(path)
 
 
-class SavedModelDataset(ArtifactDataset[dict[str, bytes]]):
-    """A TensorFlow SavedModel: its files by relative name."""
+class FilesDataset(ArtifactDataset[dict[str, bytes]]):
+    """A folder: its files by relative name, such as a TensorFlow SavedModel's; possibly none."""
 
     def _read(self, path: Path) -> dict[str, bytes]:
         return read_files(path)
 
     def _write(self, path: Path, data: dict[str, bytes]) -> None:
+        path.mkdir()
         write_files(path, data)
 
     def _verify(self, path: Path, data: dict[str, bytes]) -> None:

@@ -26,6 +26,11 @@ class Robustness:
     untouched: float
     perturbed: dict[str, dict[str, float]]
 
+    @property
+    def mean_perturbed(self) -> float:
+        """The mean accuracy over all perturbations and strengths."""
+        return float(np.mean([value for measured in self.perturbed.values() for value in measured.values()]))
+
 
 def measure_robustness(classify: Classify, images: UInt8Array, labels: npt.NDArray[np.uint8], seed: int) -> Robustness:
     """Classify the images once as they are and once for each strength of each perturbation.

@@ -1,7 +1,9 @@
 """onnxruntime sessions: which provider was asked for, which one was got."""
 
 import ctypes
+import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +38,18 @@ class Session:
     providers_asked: tuple[str, ...]
     provider: str
 
+    @property
+    def threads(self) -> int:
+        """How many threads an operation is spread over."""
+        asked: int = self.inference.get_session_options().intra_op_num_threads
+        return asked or os.cpu_count() or 1
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the file says of itself: values stored as JSON by key, other values left out."""
+        stored = self.inference.get_modelmeta().custom_metadata_map
+        return {key: json.loads(value) for key, value in sorted(stored.items()) if _is_json(value)}
+
     def probabilities(self, images: npt.NDArray[np.uint8], batch_size: int) -> npt.NDArray[np.float32]:
         """Classify images in batches.
 
@@ -53,6 +67,14 @@ class Session:
         """Classify one batch in one call."""
         (outputs,) = self.inference.run(None, {self.inference.get_inputs()[0].name: batch})
         return np.asarray(outputs)
+
+
+def _is_json(value: str) -> bool:
+    try:
+        json.loads(value)
+    except ValueError:
+        return False
+    return True
 
 
 def open_session(model: bytes, providers: Sequence[str], require_gpu: bool = False) -> Session:

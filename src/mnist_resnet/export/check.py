@@ -45,7 +45,7 @@ def check_exports(
     by_savedmodel: list[Parity] = []
     by_onnx: list[Parity] = []
     for size in parameters.parity_batch_sizes:
-        reference = _keras_probabilities(network, images, size)
+        reference = keras_probabilities(network, images, size)
         by_savedmodel.append(compare(reference, savedmodel_probabilities(savedmodel, images, size)))
         by_onnx.append(compare(reference, session.probabilities(images, size)))
         by_savedmodel[-1].require(parameters.parity_tolerance, f"The SavedModel, at batch size {size},")
@@ -57,9 +57,10 @@ def check_exports(
     )
 
 
-def _keras_probabilities(
+def keras_probabilities(
     network: keras.Model, images: npt.NDArray[np.uint8], batch_size: int
 ) -> npt.NDArray[np.float32]:
+    """Classify uint8 (images, height, width) by the network itself, on the CPU: float32 (images, classes)."""
     starts = range(0, len(images), batch_size)
     classify = tf.function(lambda batch: network(batch, training=False), reduce_retracing=True)
     with tf.device("/CPU:0"):

@@ -12,7 +12,6 @@ def rebuild(
     parameters: ModelParameters,
     preprocessing: Preprocessing,
     dataset: Dataset,
-    average_flips: bool = False,
 ) -> keras.Model:
     """Build the network under float32 and copy the weights of a trained one.
 
@@ -23,14 +22,11 @@ def rebuild(
         parameters: The network's.
         preprocessing: Fixed on the training images.
         dataset: For the raw image size and the number of classes.
-        average_flips: Whether to answer the mean of each image and its mirror image.
     """
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
         network = build_network(parameters, preprocessing, dataset.image_size, len(dataset.class_names))
-        if average_flips:
-            network = _averaging_flips(network)
     finally:
         keras.config.set_dtype_policy(before)
     network.set_weights(trained.get_weights())
@@ -38,8 +34,11 @@ def rebuild(
     return network
 
 
-def _averaging_flips(network: keras.Model) -> keras.Model:
+def average_flips(network: keras.Model) -> keras.Model:
+    """The network that answers the mean of what a network answers to an image and to its mirror image."""
     image = keras.Input(network.input_shape[1:], dtype="uint8", name=INPUT_NAME)
     mirrored = keras.ops.flip(image, axis=-1)
-    probabilities = keras.layers.Average(name=OUTPUT_NAME)([network(image), network(mirrored)])
-    return keras.Model(image, probabilities, name=network.name)
+    mean = keras.layers.Average(name=OUTPUT_NAME, dtype="float32")
+    averaging = keras.Model(image, mean([network(image), network(mirrored)]), name=network.name)
+    averaging.trainable = False
+    return averaging

@@ -54,6 +54,7 @@ class TrackingHooks:
         if self._parameters is None or not self._parameters.tracking.enabled:
             return
         namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
+        git = _git_tags(self._project)
         names = ",".join(run_params["pipeline_names"] or ["training"])
         self._run = TrackedRun(
             self._project,
@@ -61,10 +62,12 @@ class TrackingHooks:
             name=f"{self._parameters.recipe} {names}",
             tags={"recipe": self._parameters.recipe, "pipelines": names, "namespaces": ",".join(namespaces)}
             | {"command": " ".join(["kedro", *sys.argv[1:]])}
-            | _git_tags(self._project),
+            | git,
             parameters=_flat_parameters(self._parameters, namespaces),
         )
         self._listening.enter_context(listening(self._log_epoch))
+        for namespace in namespaces:
+            catalog[f"{namespace}.run"] = {"recipe": self._parameters.recipe, "run_id": self._run.run_id, **git}
         self.where = f"MLflow run: {self._run.run_id} in {without_credentials(self._run.uri)} (see it with `mlflow ui`)"
 
     @hook_impl

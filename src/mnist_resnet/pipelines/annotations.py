@@ -17,4 +17,7 @@ else:
 
 Probabilities = npt.NDArray[np.float32]
 
-__all__ = ["Figure", "Network", "Probabilities"]
+# The recipe and, where the run is recorded, its ``run_id`` in MLflow and ``git_commit``.
+Run = dict[str, Any]
+
+__all__ = ["Figure", "Network", "Probabilities", "Run"]

@@ -114,6 +114,7 @@ class TrackedRun:
                 pip_requirements=[f"{package}=={version(package)}" for package in _SERVED_WITH],
                 model_config={"providers": list(model.providers)},
                 metadata=_metadata(model),
+                tags={"onnx_sha256": sha256_of_bytes(model.content)},
             )
 
     def close(self, status: Status) -> None:

@@ -10,7 +10,8 @@ from mnist_resnet.data import split as splitting
 from mnist_resnet.data.check import check_part
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch
 from mnist_resnet.data.idx import UInt8Array, parse
-from mnist_resnet.pipelines.annotations import Figure
+from mnist_resnet.pipelines.annotations import Figure, Run
+from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare
 
 
@@ -35,11 +36,11 @@ def fix_preprocessing(train_images: UInt8Array, parameters: PreprocessingParamet
 
 
 def plot_prepared_images(
-    images: UInt8Array, labels: UInt8Array, preprocessing: dict[str, Any], dataset: Dataset, recipe: str
+    images: UInt8Array, labels: UInt8Array, preprocessing: dict[str, Any], dataset: Dataset, run: Run
 ) -> Figure:
     """Some training images as the network sees them."""
     from mnist_resnet.evaluation.plots import image_grid
 
     part = slice(0, 100 * len(dataset.class_names))
     prepared = prepare(images[part], Preprocessing(**preprocessing))
-    return image_grid(prepared, labels[part], dataset.class_names, f"{dataset.title}, prepared images ({recipe})")
+    return image_grid(prepared, labels[part], dataset.class_names, caption(dataset, "prepared images", run))

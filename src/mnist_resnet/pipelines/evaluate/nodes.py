@@ -1,62 +1,140 @@
-"""The steps from an ONNX file to its reports."""
+"""The steps from exported files to their reports and their release."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.config import Dataset, EvaluationParameters
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation import metrics, plots, report
-from mnist_resnet.pipelines.annotations import Figure, Probabilities
+from mnist_resnet.evaluation import metrics, plots, results
+from mnist_resnet.evaluation.calibration import measure_calibration
+from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
+from mnist_resnet.pipelines.annotations import Figure, Probabilities, Run
+from mnist_resnet.pipelines.captions import caption
 
 _SHOWN_MISTAKES = 24
 
 
 def judge(
     onnx_model: bytes,
+    variants: dict[str, bytes],
     test_images: UInt8Array,
     test_labels: UInt8Array,
-    parity: dict[str, float],
+    dataset: Dataset,
+    evaluation: EvaluationParameters,
+) -> tuple[Probabilities, dict[str, Probabilities], dict[str, dict[str, Any]]]:
+    """The probabilities of all test images by fp32 and by each other variant, and what is measured of each."""
+    probabilities, measured = {}, {}
+    for file, content in {"model.onnx": onnx_model, **variants}.items():
+        name = _variant(file)
+        probabilities[name], measured[name] = _judge(file, content, test_images, test_labels, dataset, evaluation)
+    return probabilities.pop("fp32"), probabilities, measured
+
+
+def _variant(file: str) -> str:
+    """``fp32`` for ``model.onnx``, ``int8`` for ``model.int8.onnx``."""
+    return file.removeprefix("model.").removesuffix("onnx").removesuffix(".") or "fp32"
+
+
+def _judge(
+    file: str,
+    content: bytes,
+    images: UInt8Array,
+    labels: UInt8Array,
     dataset: Dataset,
     evaluation: EvaluationParameters,
 ) -> tuple[Probabilities, dict[str, Any]]:
-    """The probabilities of all test images, and what ``evaluation.json`` says of the file."""
     from mnist_resnet.evaluation.latency import measure_speed
     from mnist_resnet.evaluation.session import open_session
 
+    session = open_session(content, evaluation.providers, evaluation.require_gpu)
+    probabilities = session.probabilities(images, evaluation.batch_size)
+    measured = metrics.measure(probabilities, labels, dataset.class_names)
+    calibration = measure_calibration(probabilities, labels)
+    speed = measure_speed(session, images, evaluation.latency)
+    digest = sha256_of_bytes(content)
+    return probabilities, results.variant_results(file, digest, session, measured, calibration, speed)
+
+
+def compare_forms(
+    references: Probabilities, fp32: Probabilities, variants: Mapping[str, Probabilities]
+) -> dict[str, Any]:
+    """How closely Keras, SavedModel and all ONNX files agree on the test images."""
+    from mnist_resnet.evaluation.agreement import agreement
+
+    by_keras, by_savedmodel = references
+    return agreement({"keras": by_keras, "savedmodel": by_savedmodel, "fp32": fp32, **variants})
+
+
+def perturb(
+    onnx_model: bytes, test_images: UInt8Array, test_labels: UInt8Array, evaluation: EvaluationParameters
+) -> dict[str, Any]:
+    """The accuracy on perturbed test images."""
+    from mnist_resnet.evaluation.session import open_session
+
     session = open_session(onnx_model, evaluation.providers, evaluation.require_gpu)
-    probabilities = session.probabilities(test_images, evaluation.batch_size)
-    measured = metrics.measure(probabilities, test_labels, dataset.class_names)
-    speed = measure_speed(session, test_images, evaluation.latency)
-    digest = sha256_of_bytes(onnx_model)
-    return probabilities, report.variant_results("model.onnx", digest, session, measured, parity, speed)
+    part = slice(evaluation.robustness.images)
+    measured = measure_robustness(
+        lambda images: session.probabilities(images, evaluation.batch_size),
+        test_images[part],
+        test_labels[part],
+        evaluation.robustness.seed,
+    )
+    return asdict(measured)
 
 
 def collect(
-    fp32: dict[str, Any], test_labels: UInt8Array, name: str, dataset: Dataset, recipe: str
+    variants: dict[str, dict[str, Any]],
+    parity: dict[str, float],
+    variant_checks: list[dict[str, Any]],
+    agreement: dict[str, Any],
+    robustness: dict[str, Any],
+    name: str,
+    dataset: Dataset,
+    recipe: str,
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """The contents of ``evaluation.json``, and the few figures by which runs are compared."""
-    headline = {"test_accuracy": fp32["accuracy"], "test_loss": fp32["loss"]}
-    headline |= {f"{name}_batch_1_ms": value for name, value in fp32["latency_ms"].get("1", {}).items()}
-    for size, speed in fp32["throughput_images_per_s"].items():
-        headline[f"images_per_s_batch_{size}"] = speed
-    return report.evaluation_results(name, recipe, dataset, len(test_labels), {"fp32": fp32}), headline
+    perturbed = Robustness(**robustness)
+    whole = results.evaluation_results(name, recipe, dataset, variants, parity, variant_checks, agreement, perturbed)
+    return whole, results.headline(variants, perturbed)
 
 
-def plot_confusion_matrix(
-    probabilities: Probabilities, test_labels: UInt8Array, dataset: Dataset, recipe: str
-) -> Figure:
+def plot_confusion_matrix(probabilities: Probabilities, test_labels: UInt8Array, dataset: Dataset, run: Run) -> Figure:
     """Which classes were taken for which."""
     counts = metrics.confusion(probabilities, test_labels, len(dataset.class_names))
-    return plots.confusion_matrix(counts, dataset.class_names, f"{dataset.title}, confusion matrix ({recipe})")
+    return plots.confusion_matrix(counts, dataset.class_names, caption(dataset, "confusion matrix", run))
 
 
 def plot_mistakes(
-    probabilities: Probabilities, test_images: UInt8Array, test_labels: UInt8Array, dataset: Dataset, recipe: str
+    probabilities: Probabilities,
+    test_images: UInt8Array,
+    test_labels: UInt8Array,
+    dataset: Dataset,
+    run: Run,
 ) -> Figure:
     """The mistakes that the model was surest of."""
     worst = metrics.most_confident_mistakes(probabilities, test_labels, _SHOWN_MISTAKES)
-    title = f"{dataset.title}, most confident mistakes ({recipe})"
+    title = caption(dataset, "most confident mistakes", run)
     return plots.mistakes(test_images[worst], test_labels[worst], probabilities[worst], dataset.class_names, title)
+
+
+def plot_reliability(probabilities: Probabilities, test_labels: UInt8Array, dataset: Dataset, run: Run) -> Figure:
+    """How often the model is right at each confidence."""
+    calibration = measure_calibration(probabilities, test_labels)
+    return plots.reliability_diagram(calibration, caption(dataset, "reliability", run))
+
+
+def plot_robustness(
+    robustness: dict[str, Any],
+    test_images: UInt8Array,
+    dataset: Dataset,
+    evaluation: EvaluationParameters,
+    run: Run,
+) -> Figure:
+    """The accuracy on perturbed images, with the first image as an example."""
+    title = caption(dataset, "perturbed images", run)
+    return plots.robustness(Robustness(**robustness), test_images[0], evaluation.robustness.seed, title)
 
 
 def write_report(
@@ -67,4 +145,13 @@ def write_report(
     architecture: list[dict[str, Any]],
 ) -> str:
     """The report for people."""
-    return report.report(evaluation, dataset, history, preprocessing, architecture)
+    from mnist_resnet.evaluation.report import report
+
+    return report(evaluation, dataset, history, preprocessing, architecture)
+
+
+def write_page(report: str, dataset: Dataset, recipe: str, **pictures: bytes) -> str:
+    """The same report as one HTML page that holds its pictures."""
+    from mnist_resnet.evaluation.page import to_html
+
+    return to_html(report, f"{dataset.title}, {recipe}", {f"{name}.png": content for name, content in pictures.items()})

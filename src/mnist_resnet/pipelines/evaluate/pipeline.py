@@ -2,49 +2,97 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from mnist_resnet.pipelines.evaluate.nodes import (
-    collect,
-    judge,
-    plot_confusion_matrix,
-    plot_mistakes,
-    write_report,
+from mnist_resnet.pipelines.evaluate import nodes
+from mnist_resnet.pipelines.evaluate.release import release
+
+_PICTURES = (
+    "prepared_images",
+    "learning_curves",
+    "confusion_matrix",
+    "mistakes",
+    "reliability_diagram",
+    "robustness_plot",
 )
 
 
 def create_pipeline() -> Pipeline:
-    """From ``onnx`` and the raw test images to ``evaluation``, ``report`` and pictures."""
-    return Pipeline(
-        [
-            Node(
-                judge,
-                ["onnx", "test_images", "test_labels", "parity", "params:dataset", "params:evaluation"],
-                ["test_probabilities", "fp32_results"],
-                name="judge",
-            ),
-            Node(
-                collect,
-                ["fp32_results", "test_labels", "name", "params:dataset", "params:recipe"],
-                ["evaluation", "metrics"],
-                name="collect",
-            ),
-            Node(
-                plot_confusion_matrix,
-                ["test_probabilities", "test_labels", "params:dataset", "params:recipe"],
-                "confusion_matrix",
-                name="plot_confusion_matrix",
-            ),
-            Node(
-                plot_mistakes,
-                ["test_probabilities", "test_images", "test_labels", "params:dataset", "params:recipe"],
-                "mistakes",
-                name="plot_mistakes",
-            ),
-            Node(
-                write_report,
-                ["evaluation", "params:dataset", "history", "preprocessing", "architecture"],
-                "report",
-                name="write_report",
-            ),
-        ],
-        tags="evaluate",
-    )
+    """From the exported files and the raw test images to ``evaluation``, reports, pictures and ``release``."""
+    return Pipeline([*_measuring(), *_drawing(), *_reporting()], tags="evaluate")
+
+
+def _measuring() -> list[Node]:
+    measured = ["variant_results", "parity", "variant_checks", "agreement", "robustness"]
+    return [
+        Node(
+            nodes.judge,
+            ["onnx", "variants", "test_images", "test_labels", "params:dataset", "params:evaluation"],
+            ["test_probabilities", "variant_probabilities", "variant_results"],
+            name="judge",
+        ),
+        Node(
+            nodes.compare_forms,
+            ["reference_probabilities", "test_probabilities", "variant_probabilities"],
+            "agreement",
+            name="compare_forms",
+        ),
+        Node(nodes.perturb, ["onnx", "test_images", "test_labels", "params:evaluation"], "robustness", name="perturb"),
+        Node(
+            nodes.collect,
+            [*measured, "name", "params:dataset", "params:recipe"],
+            ["evaluation", "metrics"],
+            name="collect",
+        ),
+    ]
+
+
+def _drawing() -> list[Node]:
+    return [
+        Node(
+            nodes.plot_confusion_matrix,
+            ["test_probabilities", "test_labels", "params:dataset", "run"],
+            "confusion_matrix",
+            name="plot_confusion_matrix",
+        ),
+        Node(
+            nodes.plot_mistakes,
+            ["test_probabilities", "test_images", "test_labels", "params:dataset", "run"],
+            "mistakes",
+            name="plot_mistakes",
+        ),
+        Node(
+            nodes.plot_reliability,
+            ["test_probabilities", "test_labels", "params:dataset", "run"],
+            "reliability_diagram",
+            name="plot_reliability",
+        ),
+        Node(
+            nodes.plot_robustness,
+            ["robustness", "test_images", "params:dataset", "params:evaluation", "run"],
+            "robustness_plot",
+            name="plot_robustness",
+        ),
+    ]
+
+
+def _reporting() -> list[Node]:
+    judged = ["onnx", "validation_images", "validation_labels"]
+    return [
+        Node(
+            nodes.write_report,
+            ["evaluation", "params:dataset", "history", "preprocessing", "architecture"],
+            "report",
+            name="write_report",
+        ),
+        Node(
+            nodes.write_page,
+            {name: name for name in ("report", *_PICTURES)} | {"dataset": "params:dataset", "recipe": "params:recipe"},
+            "report_page",
+            name="write_page",
+        ),
+        Node(
+            release,
+            [*judged, "robustness", "metrics", "name", "params:evaluation", "params:release"],
+            "release",
+            name="release",
+        ),
+    ]

@@ -3,9 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from mnist_resnet.config import Dataset, ExportParameters, ModelParameters
+import numpy as np
+
+from mnist_resnet.config import Dataset, EvaluationParameters, ExportParameters, ModelParameters
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.pipelines.annotations import Network
+from mnist_resnet.pipelines.annotations import Network, Probabilities
 from mnist_resnet.preprocessing import Preprocessing
 
 _CHECKED_IMAGES = 256
@@ -13,26 +15,39 @@ _CHECKED_IMAGES = 256
 
 def rebuild(
     trained: Network, preprocessing: dict[str, Any], dataset: Dataset, model: ModelParameters, export: ExportParameters
-) -> Network:
-    """The trained network in float32."""
-    from mnist_resnet.export.rebuild import rebuild
+) -> tuple[Network, Network]:
+    """The trained network in float32, and the same with batch norm folded, which is what is exported."""
+    from mnist_resnet.export.fold import fold
+    from mnist_resnet.export.rebuild import average_flips, rebuild
 
-    return rebuild(trained, model, Preprocessing(**preprocessing), dataset, export.average_flips)
+    network = rebuild(trained, model, Preprocessing(**preprocessing), dataset)
+    folded = fold(network)
+    return (average_flips(network), average_flips(folded)) if export.average_flips else (network, folded)
 
 
-def export_savedmodel(network: Network) -> dict[str, bytes]:
+def export_savedmodel(folded: Network) -> dict[str, bytes]:
     """The files of a SavedModel, not yet checked."""
     from mnist_resnet.export.savedmodel import to_savedmodel
 
-    return to_savedmodel(network)
+    return to_savedmodel(folded)
 
 
-def export_onnx(network: Network, dataset: Dataset, export: ExportParameters, recipe: str) -> bytes:
+def export_onnx(
+    folded: Network, dataset: Dataset, export: ExportParameters, recipe: str, origin: dict[str, Any]
+) -> bytes:
     """An ONNX file, not yet checked."""
     from mnist_resnet.export.onnx import to_onnx
 
-    metadata = {"class_names": dataset.class_names, "dataset": dataset.title, "recipe": recipe}
-    return to_onnx(network, export.opset, metadata)
+    metadata = {
+        "class_names": dataset.class_names,
+        "dataset": dataset.title,
+        "data_sha256": {file["name"]: file["sha256"] for file in asdict(dataset.files).values()},
+        "recipe": recipe,
+        "opset": export.opset,
+        "git_commit": origin["git_commit"],
+        "training_run_id": origin["training_run_id"],
+    }
+    return to_onnx(folded, export.opset, metadata)
 
 
 def check_exports(
@@ -47,3 +62,33 @@ def check_exports(
 
     parity = check_exports(network, savedmodel, onnx_model, train_images[:_CHECKED_IMAGES], export)
     return savedmodel, onnx_model, asdict(parity)
+
+
+def make_variants(
+    onnx_model: bytes,
+    train_images: UInt8Array,
+    validation_images: UInt8Array,
+    validation_labels: UInt8Array,
+    export: ExportParameters,
+    evaluation: EvaluationParameters,
+) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+    """The smaller files that are good enough, and what became of each variant."""
+    from mnist_resnet.evaluation.validation import Validation
+    from mnist_resnet.export.variants import make_variants
+
+    validation = Validation(validation_images, validation_labels, evaluation)
+    files, checks = make_variants(onnx_model, train_images, validation, export.variants)
+    return files, [asdict(check) for check in checks]
+
+
+def classify_test_images(
+    network: Network, savedmodel: dict[str, bytes], test_images: UInt8Array, evaluation: EvaluationParameters
+) -> Probabilities:
+    """What Keras and the SavedModel say of the test images: (2, images, classes)."""
+    from mnist_resnet.export.check import keras_probabilities
+    from mnist_resnet.export.savedmodel import savedmodel_probabilities
+
+    size = evaluation.batch_size
+    return np.stack(
+        [keras_probabilities(network, test_images, size), savedmodel_probabilities(savedmodel, test_images, size)]
+    )

@@ -8,7 +8,8 @@ from mnist_resnet.artifacts import remove
 from mnist_resnet.config import Dataset, ModelParameters, TrainingParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.split import Split
-from mnist_resnet.pipelines.annotations import Figure, Network
+from mnist_resnet.pipelines.annotations import Figure, Network, Run
+from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing
 
 
@@ -42,8 +43,13 @@ def record_history(epochs: list[dict[str, Any]], checkpoint_folder: Path) -> lis
     return epochs
 
 
-def plot_learning_curves(history: list[dict[str, Any]], dataset: Dataset, recipe: str) -> Figure:
+def record_origin(history: list[dict[str, Any]], run: Run) -> dict[str, Any]:
+    """Which commit and MLflow run the model comes from, for the files made of it later."""
+    return {"training_run_id": run.get("run_id"), "git_commit": run.get("git_commit"), "epochs": len(history)}
+
+
+def plot_learning_curves(history: list[dict[str, Any]], dataset: Dataset, run: Run) -> Figure:
     """Loss and accuracy over the epochs."""
     from mnist_resnet.evaluation.plots import learning_curves
 
-    return learning_curves(history, f"{dataset.title}, learning curves ({recipe})")
+    return learning_curves(history, caption(dataset, "learning curves", run))

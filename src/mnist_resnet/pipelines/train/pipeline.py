@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from mnist_resnet.pipelines.train.nodes import plot_learning_curves, record_history, train
+from mnist_resnet.pipelines.train.nodes import plot_learning_curves, record_history, record_origin, train
 
 
 def create_pipeline() -> Pipeline:
@@ -17,9 +17,10 @@ def create_pipeline() -> Pipeline:
                 name="train",
             ),
             Node(record_history, ["epochs", "checkpoint_folder"], "history", name="record_history"),
+            Node(record_origin, ["history", "run"], "origin", name="record_origin"),
             Node(
                 plot_learning_curves,
-                ["history", "params:dataset", "params:recipe"],
+                ["history", "params:dataset", "run"],
                 "learning_curves",
                 name="plot_learning_curves",
             ),

@@ -1,0 +1,40 @@
+"""``kedro layers``: the networks of a recipe as tables."""
+
+import sys
+
+import click
+from kedro.framework.cli.utils import env_option, split_string
+
+from mnist_resnet.cli.project import load_context, plainly, require_known
+from mnist_resnet.config import Dataset, NamespaceParameters, validate_parameters
+
+
+@click.command()
+@env_option
+@click.option("--namespaces", callback=split_string, default="", help="Data sets, by commas; all if left out.")
+@plainly
+def layers(env: str | None, namespaces: list[str]) -> None:
+    """Print each layer of the networks that a recipe trains, with shapes and parameters."""
+    parameters = validate_parameters(load_context(env).config_loader["parameters"])
+    for name in namespaces or parameters.namespaces:
+        require_known(name, parameters.namespaces)
+        _print_network(parameters.datasets[name], parameters.namespaces[name])
+
+
+def _print_network(dataset: Dataset, parameters: NamespaceParameters) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from mnist_resnet.models.resnet import build_network
+    from mnist_resnet.models.table import layer_table
+    from mnist_resnet.preprocessing import Preprocessing
+
+    any_values = Preprocessing(parameters.preprocessing.method, parameters.preprocessing.size, mean=0.0, scale=1.0)
+    rows = layer_table(build_network(parameters.model, any_values, dataset.image_size, len(dataset.class_names)))
+    total, trainable = sum(row.parameters for row in rows), sum(row.trainable_parameters for row in rows)
+    table = Table("layer", "kind", "output of one image", title=f"{dataset.title}, {parameters.model.variant}")
+    table.add_column("parameters", justify="right")
+    for row in rows:
+        table.add_row(row.name, row.kind, "×".join(map(str, row.output_shape)), f"{row.parameters:,}")
+    table.caption = f"{total:,} parameters, {trainable:,} of them trainable"
+    Console(width=None if sys.stdout.isatty() else 110).print(table)

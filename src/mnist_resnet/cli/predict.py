@@ -1,0 +1,123 @@
+"""``kedro predict``: a person's own pictures, classified by an exported model."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from kedro.framework.cli.utils import env_option
+from kedro.io import CatalogConfigResolver
+from kedro.utils import find_kedro_project
+
+from mnist_resnet.cli.project import load_context, plainly, require_known
+
+if TYPE_CHECKING:
+    from mnist_resnet.evaluation.prediction import Prediction
+
+_RECORDED = "models:/"
+# Kedro logs a line where it is not told what other names mean.
+_NO_OTHERS = {"{default}": {"type": "kedro.io.MemoryDataset"}}
+_WIDE = 10_000
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    help="An ONNX file, or a recorded model by its MLflow URI (models:/mnist@champion, models:/mnist/3, "
+    "models:/m-<id>). If left out: the model.onnx that the recipe exported for --namespace.",
+)
+@click.option("--namespace", help="The data set whose model answers; if left out, the first one in datasets.yml.")
+@env_option
+@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")
+@click.option(
+    "--invert", is_flag=True, help="Swap dark and bright, as for ink on paper: the models know bright on black."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@plainly
+def predict(
+    images: Sequence[Path],
+    model: str | None,
+    namespace: str | None,
+    env: str | None,
+    top: int,
+    invert: bool,
+    as_json: bool,
+) -> None:
+    """Classify your own pictures (PNG, JPEG, WEBP, GIF, BMP) with an exported model.
+
+    Each picture is made grey and fitted to the model's input with its proportions kept. Crop it to one object.
+    """
+    if model and namespace:
+        raise click.UsageError("--model and --namespace exclude each other: --model names the file already.")
+    source, content = _read_model(model, namespace, env)
+
+    from mnist_resnet.evaluation.prediction import classify, open_classifier
+
+    classifier = open_classifier(content, source)
+    predictions = classify(classifier, images, top, invert)
+    _warn_of_polarity(predictions, invert)
+    if as_json:
+        _print_json(source, classifier.session.provider, predictions)
+    else:
+        _print_table(predictions)
+        click.echo(f"Model: {source}, run by {classifier.session.provider}")
+
+
+def _read_model(model: str | None, namespace: str | None, env: str | None) -> tuple[str, bytes]:
+    if model is not None and model.startswith(_RECORDED):
+        from mnist_resnet.tracking.models import read_recorded_onnx
+
+        return model, read_recorded_onnx(model, find_kedro_project(Path.cwd()) or Path.cwd())
+    path = Path(model) if model else _exported_model(namespace, env)
+    if model is None and not path.exists():
+        raise click.ClickException(f"{path} is missing; `kedro run` makes it, or name an ONNX file by --model.")
+    try:
+        return str(path), path.read_bytes()
+    except OSError as error:
+        raise click.ClickException(f"--model: received '{path}', which cannot be read: {error.strerror}.") from error
+
+
+def _exported_model(namespace: str | None, env: str | None) -> Path:
+    """Where the catalog has the ONNX file; the catalog itself would cost a second of imports."""
+    context = load_context(env)
+    known = list(context.config_loader["parameters"]["datasets"])
+    namespace = namespace or known[0]
+    require_known(namespace, known)
+    catalog = CatalogConfigResolver(context.config_loader["catalog"], default_runtime_patterns=_NO_OTHERS)
+    entry = catalog.resolve_pattern(f"{namespace}.onnx")
+    return Path(os.path.relpath(context.project_path / entry["filepath"]))
+
+
+def _warn_of_polarity(predictions: "Sequence[Prediction]", inverted: bool) -> None:
+    remedy = "leave out --invert" if inverted else "add --invert to swap them"
+    for prediction in predictions:
+        if prediction.looks_inverted:
+            click.echo(
+                f"Warning: {prediction.file} is dark on bright; MNIST-shaped models know bright on black: {remedy}.",
+                err=True,
+            )
+
+
+def _print_json(source: str, provider: str, predictions: "Sequence[Prediction]") -> None:
+    document = {"model": source, "provider": provider, "predictions": [asdict(each) for each in predictions]}
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def _print_table(predictions: "Sequence[Prediction]") -> None:
+    """Lines for people on a terminal; else aligned columns, never cut."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    terminal = sys.stdout.isatty()
+    table = Table("picture", "class", box=box.HEAVY_HEAD if terminal else None, pad_edge=terminal)
+    table.add_column("probability", justify="right")
+    for prediction in predictions:
+        for rank, guess in enumerate(prediction.guesses):
+            table.add_row("" if rank else prediction.file, guess.class_name, f"{guess.probability:.4f}")
+    Console(width=None if terminal else _WIDE, markup=False, emoji=False, highlight=False).print(table)

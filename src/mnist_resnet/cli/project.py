@@ -1,0 +1,46 @@
+"""What the commands share: the project's configuration, and errors without tracebacks."""
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+from kedro.io import DatasetError
+
+from mnist_resnet.errors import UserError
+
+
+def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command end with the message of an error that a user can mend, without a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except (UserError, DatasetError) as error:
+            raise click.ClickException(str(error)) from error
+
+    return wrapped
+
+
+def load_context(env: str | None) -> KedroContext:
+    """The project's context, with its checked configuration.
+
+    Args:
+        env: The recipe, a folder of ``conf/``; the base recipe if None.
+    """
+    with KedroSession.create(env=env, save_on_close=False) as session:
+        assert isinstance(session, KedroSession)
+        return session.load_context()
+
+
+def require_known(namespace: str, known: Iterable[str]) -> None:
+    """Refuse the name of a data set that is not configured.
+
+    Raises:
+        click.BadParameter: With the names that are known.
+    """
+    if namespace not in known:
+        raise click.BadParameter(f"received '{namespace}'; the data sets are {', '.join(known)}")

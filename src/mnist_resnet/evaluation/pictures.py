@@ -1,0 +1,102 @@
+"""A person's own pictures, made into images such as a model was trained on."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from mnist_resnet.errors import UserError
+
+# What Pillow decodes by itself or with its bundled libraries; none of these starts another program.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+
+
+class PictureError(UserError, ValueError):
+    """A file that cannot be used as a picture."""
+
+
+def read_picture(path: Path, size: tuple[int, int], invert: bool = False) -> npt.NDArray[np.uint8]:
+    """Read a picture as a model's input.
+
+    It is turned as its EXIF orientation says, made grey (ITU-R 601 luma), shrunk or enlarged with its
+    proportions kept (Lanczos), and centred; what it does not fill has the median grey of its border.
+    A transparent picture is put on black if what shows is bright, else on white. Of an animation,
+    the first image counts. A picture of ``size`` that is grey already is returned as it is.
+
+    Args:
+        path: A file in one of ``FORMATS``.
+        size: (height, width) in pixels.
+        invert: Swap dark and bright.
+
+    Returns:
+        uint8 (height, width), 0 is black.
+
+    Raises:
+        PictureError: If the file is missing, no picture, too large, fully transparent or too thin.
+    """
+    try:
+        with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
+            grey = _read_grey(path)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise PictureError(
+            f"{path}: larger than the {Image.MAX_IMAGE_PIXELS:,} pixels that are read; shrink or crop it"
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, PictureError):
+            raise
+        raise PictureError(_why_unreadable(path, error)) from error
+    fitted = _fit(path, grey, size)
+    return 255 - fitted if invert else fitted
+
+
+def looks_inverted(image: npt.NDArray[np.uint8]) -> bool:
+    """Whether an image is dark on bright, unlike MNIST: its border is brighter than the whole.
+
+    Says no for each of the 20,000 test images of MNIST and Fashion-MNIST, and yes for each once inverted.
+
+    Args:
+        image: uint8 (height, width).
+    """
+    return bool(_border_grey(image) > image.mean())
+
+
+def _read_grey(path: Path) -> Image.Image:
+    with Image.open(path, formats=FORMATS) as file:
+        picture = ImageOps.exif_transpose(file)
+    if picture.has_transparency_data:
+        return _on_contrasting_ground(path, picture.convert("RGBA"))
+    if picture.mode.startswith("I;16"):  # which Pillow would clip at 255
+        return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
+    return picture.convert("L")
+
+
+def _on_contrasting_ground(path: Path, picture: Image.Image) -> Image.Image:
+    alpha, grey = picture.getchannel("A"), picture.convert("L")
+    opacity = np.asarray(alpha)
+    if not opacity.any():
+        raise PictureError(f"{path}: every pixel is transparent; there is nothing to see")
+    bright = np.average(np.asarray(grey), weights=opacity) > 127
+    return Image.composite(grey, Image.new("L", grey.size, 0 if bright else 255), alpha)
+
+
+def _why_unreadable(path: Path, error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{path}: {error.strerror}"
+    return f"{path}: no whole picture of a kind that is read ({', '.join(FORMATS)}); Pillow says: {error}"
+
+
+def _fit(path: Path, grey: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    height, width = size
+    if min(grey.size) * min(width / grey.width, height / grey.height) <= 0.5:
+        raise PictureError(
+            f"{path}: {grey.width}×{grey.height} pixels, too thin to be seen at {width}×{height}; crop it to one object"
+        )
+    ground = int(_border_grey(np.asarray(grey)))
+    return np.asarray(ImageOps.pad(grey, (width, height), Image.Resampling.LANCZOS, color=ground))
+
+
+def _border_grey(image: npt.NDArray[np.uint8]) -> float:
+    edges = (image[0], image[-1], image[1:-1, 0], image[1:-1, -1])
+    return float(np.median(np.concatenate(edges)))

@@ -1,0 +1,63 @@
+"""What the report says of how good the model is."""
+
+from typing import Any
+
+from mnist_resnet.config import Dataset
+from mnist_resnet.evaluation.perturbations import PERTURBATIONS
+from mnist_resnet.evaluation.report.table import table
+
+
+def headline_sentence(evaluation: dict[str, Any]) -> str:
+    """Test accuracy with its interval, loss, and by what they were measured."""
+    fp32 = evaluation["variants"]["fp32"]
+    low, high = fp32["accuracy_interval"]
+    return (
+        f"Test accuracy **{fp32['accuracy']:.4f}** (95 % interval {low:.4f} to {high:.4f}, loss {fp32['loss']:.4f}) on "
+        f"{evaluation['images']:,} images, measured on `{fp32['file']}` by onnxruntime's {fp32['provider']}."
+    )
+
+
+def class_table(evaluation: dict[str, Any]) -> str:
+    """Precision, recall and F1 of each class."""
+    per_class = evaluation["variants"]["fp32"]["per_class"].values()
+    rows = [
+        [name, *(f"{entry[key]:.4f}" for key in ("precision", "recall", "f1")), str(entry["support"])]
+        for name, entry in zip(evaluation["class_names"], per_class, strict=True)
+    ]
+    return table(["class", "precision", "recall", "F1", "images"], rows)
+
+
+def calibration_sentence(fp32: dict[str, Any]) -> str:
+    """The expected calibration error, in words."""
+    error = fp32["expected_calibration_error"]
+    return (
+        f"Confidence and accuracy differ by {100 * error:.2f} points on average (expected calibration error "
+        f"{error:.4f}, 15 bins)."
+    )
+
+
+def robustness_sentence(robustness: dict[str, Any]) -> str:
+    """On what images, and how accurate the model is on them as they are."""
+    return (
+        f"The first {robustness['images']:,} test images, perturbed in several ways; as they are, "
+        f"{robustness['untouched']:.4f} of them are classified correctly."
+    )
+
+
+def robustness_table(robustness: dict[str, Any]) -> str:
+    """Accuracy by perturbation, from mild to strong."""
+    rows = [
+        [f"{name} ({PERTURBATIONS[name].unit})", *(f"{value:.4f} ({strength})" for strength, value in measured.items())]
+        for name, measured in robustness["perturbed"].items()
+    ]
+    return table(["perturbation", "mild", "medium", "strong"], rows)
+
+
+def limits(dataset: Dataset) -> str:
+    """What the figures do not say."""
+    height, width = dataset.image_size
+    return (
+        f"The figures hold for images like those of {dataset.title}: grey, {height}×{width} pixels, prepared as its "
+        f"publishers did. The model has no class for anything else and will give one of its {len(dataset.class_names)} "
+        f"names to any image. Intervals count the chance of drawing the test images, not that of training again."
+    )

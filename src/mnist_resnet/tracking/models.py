@@ -1,0 +1,61 @@
+"""Models that MLflow holds, as files again."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.tracking.run import tracking_uri, without_credentials
+
+
+class RecordedModelError(UserError, LookupError):
+    """MLflow does not hold the model that was asked for, or not as one ONNX file."""
+
+
+def read_recorded_onnx(uri: str, project: Path) -> bytes:
+    """Fetch the ONNX file of a recorded model.
+
+    Args:
+        uri: ``models:/<name>@<alias>``, ``models:/<name>/<version>`` or ``models:/<model id>``.
+        project: The project's folder, which holds the default store.
+
+    Returns:
+        The file's content.
+
+    Raises:
+        RecordedModelError: If there is no such model, or it is not kept as one ONNX file.
+    """
+    import mlflow
+
+    store = tracking_uri(project)
+    _require_file(store)
+    mlflow.set_tracking_uri(store)
+    return download_onnx(uri)
+
+
+def download_onnx(uri: str) -> bytes:
+    """As ``read_recorded_onnx``, from the store that MLflow uses at present."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    with TemporaryDirectory() as folder:
+        try:
+            mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder)
+        except (MlflowException, OSError) as error:
+            store = without_credentials(mlflow.get_tracking_uri())
+            raise RecordedModelError(
+                f"model URI: received '{uri}', which cannot be had from {store}; `mlflow ui` "
+                f"shows the models that there are. MLflow says: {error}"
+            ) from error
+        files = list(Path(folder).rglob("*.onnx"))
+        if len(files) != 1:
+            raise RecordedModelError(
+                f"model URI: received '{uri}', which holds {len(files)} ONNX files; choose one that holds one"
+            )
+        return files[0].read_bytes()
+
+
+def _require_file(store: str) -> None:
+    """MLflow would make the database that it does not find."""
+    path = store.removeprefix("sqlite:///")
+    if path != store and not Path(path).exists():
+        raise RecordedModelError(f"MLflow's store {path} is missing; `kedro run` makes it, or set MLFLOW_TRACKING_URI")

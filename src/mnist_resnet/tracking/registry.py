@@ -1,0 +1,65 @@
+"""MLflow's model registry: who is the candidate, who is the champion."""
+
+from collections.abc import Mapping
+from typing import Any
+
+CANDIDATE, CHAMPION = "candidate", "champion"
+
+
+def is_recording() -> bool:
+    """Whether an MLflow run is open."""
+    import mlflow
+
+    return mlflow.active_run() is not None
+
+
+def register_candidate(name: str, onnx_sha256: str, tags: Mapping[str, Any]) -> str | None:
+    """Register the recorded model of an ONNX file, and point the alias ``candidate`` at it.
+
+    Args:
+        name: Of the registered model, which is created if there is none.
+        onnx_sha256: The file's digest, by which the recorded model is found.
+        tags: What to say of this version.
+
+    Returns:
+        The version; None if no such model was recorded in this experiment.
+    """
+    import mlflow
+
+    client, digest = mlflow.MlflowClient(), f"tags.onnx_sha256 = '{onnx_sha256}'"
+    found = mlflow.search_logged_models(filter_string=digest, max_results=1, output_format="list")
+    if not found:
+        return None
+    version = _version_of(client, name, found[0].model_id) or str(
+        mlflow.register_model(f"models:/{found[0].model_id}", name).version
+    )
+    for key, value in tags.items():
+        client.set_model_version_tag(name, version, key, str(value))
+    client.set_registered_model_alias(name, CANDIDATE, version)
+    return version
+
+
+def _version_of(client: Any, name: str, model_id: str) -> str | None:
+    """The version under which a recorded model is registered already, as when only the evaluation is run again."""
+    versions = client.search_model_versions(f"name = '{name}'")
+    return next((str(version.version) for version in versions if version.model_id == model_id), None)
+
+
+def champion_version(name: str) -> str | None:
+    """The version of the present champion; None if there is none."""
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION).version)
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
+
+
+def crown(name: str, version: str) -> None:
+    """Point the alias ``champion`` at a version."""
+    import mlflow
+
+    mlflow.MlflowClient().set_registered_model_alias(name, CHAMPION, version)

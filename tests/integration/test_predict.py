@@ -1,0 +1,104 @@
+"""`kedro predict`, as typed in a project."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.integration.conftest import Project, clean_environment, make_project
+from tests.made_model import bright_half, halves_model
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project with one exported model, of MNIST by the smoke recipe, and pictures."""
+    project = make_project(tmp_path)
+    exported = project.folder / "data/recipes/smoke/06_models/mnist/model.onnx"
+    exported.parent.mkdir(parents=True)
+    exported.write_bytes(halves_model())
+    for side in ("left", "right"):
+        Image.fromarray(bright_half(side)).save(tmp_path / f"{side}.png")
+    Image.new("L", (320, 320), 255).save(tmp_path / "[b]lank.jpg")
+    paper = Image.new("L", (320, 320), 255)
+    paper.paste(0, (120, 120, 200, 200))
+    paper.save(tmp_path / "paper.jpg")
+    return project
+
+
+def test_pictures_are_answered_in_aligned_lines(project: Project) -> None:
+    ended = project.kedro("predict", "left.png", "[b]lank.jpg", "--env", "smoke", "--top", "2")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    # Softmax of 10, 5, 0 and of 10, 10, 5.
+    assert ended.stdout.splitlines() == [
+        "picture      class  probability",
+        "left.png     left        0.9933",
+        "             dark        0.0067",
+        "[b]lank.jpg  left        0.4983",
+        "             right       0.4983",
+        "Model: data/recipes/smoke/06_models/mnist/model.onnx, run by CPUExecutionProvider",
+    ]
+
+
+def test_json_is_one_document_and_warnings_are_apart(project: Project) -> None:
+    shutil.move(project.folder / "data/recipes/smoke/06_models/mnist/model.onnx", project.folder / "own.onnx")
+    ended = project.kedro("predict", "right.png", "paper.jpg", "--model", "own.onnx", "--json", "--top", "1")
+    assert ended.returncode == 0, ended.stderr
+    document = json.loads(ended.stdout)
+    assert (document["model"], document["provider"]) == ("own.onnx", "CPUExecutionProvider")
+    right, paper = document["predictions"]
+    # 1 / (1 + e⁻⁵ + e⁻¹⁰), rounded to six digits.
+    assert right["guesses"] == [{"class_name": "right", "probability": pytest.approx(0.993262, abs=2e-6)}]
+    assert (right["looks_inverted"], paper["looks_inverted"]) == (False, True)
+    (warning,) = ended.stderr.splitlines()
+    assert warning.startswith("Warning: paper.jpg is dark on bright")
+    assert "--invert" in warning
+
+
+def test_inverting_mends_the_polarity(project: Project) -> None:
+    ended = project.kedro("predict", "paper.jpg", "--env", "smoke", "--invert", "--top", "1")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "dark" in ended.stdout.splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["left.png", "nowhere.png", "--env", "smoke"], 1, "Error: nowhere.png: No such file or directory"),
+        (["left.png"], 1, "Error: data/06_models/mnist/model.onnx is missing; `kedro run` makes it"),
+        (["left.png", "--model", "nowhere.onnx"], 1, "Error: --model: received 'nowhere.onnx'"),
+        (["left.png", "--model", "left.png"], 1, "Error: left.png: no ONNX model"),
+        (["left.png", "--model", "models:/mnist@champion"], 1, "mlflow.db is missing"),
+        (["left.png", "--namespace", "letters"], 2, "received 'letters'; the data sets are mnist, fashion_mnist"),
+        (["left.png", "--namespace", "mnist", "--model", "x.onnx"], 2, "--model and --namespace exclude each other"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_else(project: Project, arguments, code, message) -> None:
+    ended = project.kedro("predict", *arguments)
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert message in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--env", "smoke"], ["--model", "data/recipes/smoke/06_models/mnist/model.onnx"]]
+)
+def test_nothing_that_is_slow_to_import_is_needed(project: Project, arguments: list[str]) -> None:
+    slow = ("tensorflow", "keras", "mlflow", "onnx", "pandas", "sklearn", "scipy", "matplotlib")
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({slow}))\n"
+        "from kedro.framework.cli.cli import main\n"
+        f"sys.argv = ['kedro', 'predict', 'left.png', *{arguments}]; main()"
+    )
+    command = [sys.executable, "-c", program]
+    environment = clean_environment()
+    ended = subprocess.run(
+        command, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "left.png  left" in ended.stdout

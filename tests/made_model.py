@@ -1,0 +1,46 @@
+"""An ONNX classifier whose answers can be worked out by hand, made without any of the project's code."""
+
+import json
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+CLASS_NAMES = ("left", "right", "dark")
+# What the softmax is taken of: ten times the mean brightness (0 to 1) of each half, and a five for "dark".
+BRIGHT, DARK = 10.0, 5.0
+
+
+def halves_model(metadata: dict[str, str] | None = None, dtype: int = TensorProto.UINT8) -> bytes:
+    """Which half of an 8×8 image is bright: uint8 ``image`` [N, 8, 8] to ``probabilities`` [N, 3]."""
+    weights = np.zeros((8, 8, 3), np.float32)
+    weights[:, :4, 0] = weights[:, 4:, 1] = BRIGHT / 255 / 32
+    nodes = [
+        helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["values"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "weights"], ["brightness"]),
+        helper.make_node("Add", ["brightness", "offsets"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "halves",
+        [helper.make_tensor_value_info("image", dtype, ["n", 8, 8])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
+        [
+            numpy_helper.from_array(weights.reshape(64, 3), "weights"),
+            numpy_helper.from_array(np.array([0, 0, DARK], np.float32), "offsets"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, {"class_names": json.dumps(CLASS_NAMES)} if metadata is None else metadata)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def bright_half(side: str) -> np.ndarray:
+    """A black 8×8 image whose ``left`` or ``right`` half is white."""
+    image = np.zeros((8, 8), np.uint8)
+    columns = slice(4) if side == "left" else slice(4, 8)
+    image[:, columns] = 255
+    return image
