@@ -72,6 +72,14 @@ def test_a_run_of_later_stages_alone_is_compared_by_what_it_read():
     assert compared["epochs"].detail == "recorded of the first only"
 
 
+def test_a_variant_that_both_have_is_compared():
+    first = change({"made": STAGES_OF_RUN}, "made/export/model.int8.onnx: graph", "aaaa")["made"]
+    second = change({"made": STAGES_OF_RUN}, "made/export/model.int8.onnx: graph", "cccc")["made"]
+    different = [stage.detail for stage in compare_stages(first, second) if stage.status == "different"]
+    assert different == ["model.int8.onnx: graph"]
+    assert {stage.status for stage in compare_stages(first, STAGES_OF_RUN)} == {"equal"}
+
+
 def test_a_missing_weight_is_a_difference():
     fewer = change({"made": STAGES_OF_RUN}, "made/final_weights", {"stem/kernel": "bbbb"})["made"]
     assert [s.label for s in compare_stages(STAGES_OF_RUN, fewer) if s.status == "different"] == ["final weights"]

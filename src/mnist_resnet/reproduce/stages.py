@@ -11,8 +11,8 @@ from mnist_resnet.tracking.provenance.stages import STAGES
 
 Values = Mapping[str, Any]
 
-# A run of one stage alone reads only some of these, and later versions may measure more.
-_COMPARED_WHERE_BOTH_HAVE_THEM = {"raw_data", "split", "metrics"}
+# A run of one stage alone reads only some of these, and which variants are exported depends on the machine.
+_COMPARED_WHERE_BOTH_HAVE_THEM = {"raw_data", "split", "export", "metrics"}
 # How long something took is never the same twice.
 _SPEED = re.compile(r"_ms$|seconds|images_per_s")
 
@@ -85,11 +85,19 @@ def _detail(stage: str, different: Sequence[str], first: Values, second: Values)
         case "initial_weights" | "final_weights":
             return f"{len(different)} of {len(first.keys() | second.keys())} tensors, such as {different[0]}"
         case "export":
-            return "the graph" if "graph" in different else "the weights; the graph is the same"
+            return _of_export(different)
         case "prepared_data" | "metrics":
             return ", ".join(_changes({k: first.get(k) for k in different}, {k: second.get(k) for k in different}))
         case "probabilities":
             return "not bit for bit the same"
+    return ", ".join(different)
+
+
+def _of_export(different: Sequence[str]) -> str:
+    if "graph" in different:
+        return "the graph"
+    if "initializers" in different:
+        return "the weights; the graph is the same"
     return ", ".join(different)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from mnist_resnet.evaluation.report.table import table
 from mnist_resnet.reproduce.verdict import NamespaceVerdict, Verdict
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ def as_tables(verdict: Verdict, first: ComparedRun, second: ComparedRun) -> "lis
 
     summary = Table(*_SUMMARY, title=_title(verdict, first, second))
     stages = Table(*_STAGES, title="Stages")
-    for table, rows in ((summary, _summary_rows(verdict)), (stages, _stage_rows(verdict))):
-        for row in rows:
-            table.add_row(*row)
+    for row in _summary_rows(verdict):
+        summary.add_row(*row)
+    for row in _stage_rows(verdict):
+        stages.add_row(*row)
     return [summary, stages, *_notes(verdict), *_other_differences(verdict)]
 
 
@@ -103,12 +105,7 @@ def _other_differences(verdict: Verdict) -> list[str]:
 
 
 def _markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    return "\n".join(map(_markdown_row, [header, ("---",) * len(header), *rows]))
-
-
-def _markdown_row(cells: tuple[str, ...]) -> str:
-    escaped = (cell.replace("|", r"\|") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+    return table(header, [[cell.replace("|", r"\|") for cell in row] for row in rows])
 
 
 def _namespace_values(verdict: NamespaceVerdict) -> dict[str, Any]:

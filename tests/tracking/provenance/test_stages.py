@@ -53,6 +53,14 @@ def test_an_exported_file_is_recorded_by_graph_and_initializers(model_bytes):
     assert recorded.keys() == {"graph", "initializers"}
 
 
+def test_each_variant_is_recorded_like_the_file_it_was_made_from(model_bytes):
+    digests = stage_values("onnx", model_bytes)[1]
+    stage, recorded = stage_values("variants", {"model.int8.onnx": model_bytes})
+    assert stage == "export"
+    assert recorded == {f"model.int8.onnx: {part}": digest for part, digest in digests.items()}
+    assert stage_values("variants", {}) == ("export", {})
+
+
 def test_of_other_artifacts_nothing_is_recorded():
     assert stage_values("learning_curves", object()) is None
 

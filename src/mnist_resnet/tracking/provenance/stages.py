@@ -54,6 +54,14 @@ def _file_digest(array: Any) -> str:
     return sha256_of_bytes(encode(array))
 
 
+def _variants(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {
+        f"{file}: {part}": digest
+        for file, content in sorted(files.items())
+        for part, digest in digests_of_onnx(content).items()
+    }
+
+
 def _probabilities(probabilities: Any) -> dict[str, Any]:
     images, classes = probabilities.shape
     return {"sha256": digest_of_array(probabilities), "images": images, "classes": classes}
@@ -66,6 +74,7 @@ _RECORDED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "history": ("epochs", _epochs),
     "model": ("final_weights", digests_of_weights),
     "onnx": ("export", digests_of_onnx),
+    "variants": ("export", _variants),
     "test_probabilities": ("probabilities", _probabilities),
     "metrics": ("metrics", dict),
 }
