@@ -1,7 +1,6 @@
 """Records of two runs to compare: made ones, of which a test changes what it is about."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -77,9 +76,6 @@ def change(record: Record, path: str, value: Any) -> Record:
         place = place[folder]
     place[name] = value
     return changed
-
-
-Change = Callable[..., Record]
 
 
 @pytest.fixture

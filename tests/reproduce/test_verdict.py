@@ -130,6 +130,15 @@ def test_a_data_set_of_one_run_only_is_named_without_a_verdict(record):
     assert (verdict.level, verdict.only_first, verdict.only_second) == (Level.BITWISE, (), ("other",))
 
 
+def test_a_data_set_of_which_no_stage_is_shared_is_named_without_a_verdict(record):
+    stages = record["namespaces"]["made"]
+    first = change(record, "namespaces/other", {"split": stages["split"]})
+    second = change(record, "namespaces/other", {"export": stages["export"]})
+    verdict = compare_runs(first, second)
+    assert list(verdict.namespaces) == ["made"]
+    assert (verdict.only_first, verdict.only_second, verdict.nothing_shared) == ((), (), ("other",))
+
+
 CAUSES = [
     ("raw_data/test_images", "parameters/datasets/made/files/train_images/sha256", "cccc", "parameter datasets.made"),
     ("split/train_images", "parameters/made/data/seed", 1, "seed made.data.seed: 0 → 1"),

@@ -100,3 +100,10 @@ def test_a_run_without_a_readable_provenance_is_refused(record, files, reason):
     _, store = record("a run", files)
     with pytest.raises(RecordedRunError, match=reason):
         find_run("a run", store).provenance()
+
+
+@pytest.mark.parametrize("content", [b"", b"no array"])
+def test_damaged_probabilities_are_refused(record, content):
+    _, store = record("a run", {"made/test_probabilities.npy": content})
+    with pytest.raises(RecordedRunError, match=r"its made/test_probabilities\.npy is damaged"):
+        find_run("a run", store).probabilities(["made"])

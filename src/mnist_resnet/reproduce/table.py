@@ -39,6 +39,7 @@ def as_values(verdict: Verdict, first: ComparedRun, second: ComparedRun) -> dict
         "tolerances": asdict(verdict.tolerances),
         "only_first": list(verdict.only_first),
         "only_second": list(verdict.only_second),
+        "nothing_shared": list(verdict.nothing_shared),
         "namespaces": {name: _namespace_values(each) for name, each in verdict.namespaces.items()},
     }
 
@@ -94,8 +95,13 @@ def _stage_rows(verdict: Verdict) -> list[tuple[str, ...]]:
 
 
 def _notes(verdict: Verdict) -> list[str]:
-    alone = (("first", verdict.only_first), ("second", verdict.only_second))
-    return [f"Only the {which} run has {', '.join(names)}: no verdict on that." for which, names in alone if names]
+    """What there is no verdict on."""
+    without = (
+        ("Only the first run has", verdict.only_first),
+        ("Only the second run has", verdict.only_second),
+        ("The runs have no stage in common of", verdict.nothing_shared),
+    )
+    return [f"{why} {', '.join(names)}: no verdict on that." for why, names in without if names]
 
 
 def _other_differences(verdict: Verdict) -> list[str]:

@@ -61,7 +61,8 @@ class NamespaceVerdict:
 class Verdict:
     """The verdict on two runs: the lowest of their data sets, and each of these.
 
-    ``only_first`` and ``only_second`` are the data sets of one run that the other lacks: on them there is no verdict.
+    There is no verdict on ``only_first`` and ``only_second``, data sets of one run that the other lacks, nor on
+    ``nothing_shared``, data sets of which the runs have no stage in common.
     """
 
     level: Level
@@ -69,6 +70,7 @@ class Verdict:
     tolerances: Tolerances
     only_first: tuple[str, ...] = ()
     only_second: tuple[str, ...] = ()
+    nothing_shared: tuple[str, ...] = ()
 
 
 def compare_runs(
@@ -106,8 +108,9 @@ def compare_runs(
         level=min(verdict.level for verdict in known.values()),
         namespaces=known,
         tolerances=allowed,
-        only_first=tuple(sorted(names[0] - known.keys())),
-        only_second=tuple(sorted(names[1] - known.keys())),
+        only_first=tuple(sorted(names[0] - names[1])),
+        only_second=tuple(sorted(names[1] - names[0])),
+        nothing_shared=tuple(sorted(verdicts.keys() - known.keys())),
     )
 
 

@@ -68,9 +68,23 @@ class RecordedRun:
         return record
 
     def probabilities(self, namespaces: Iterable[str]) -> dict[str, npt.NDArray[np.float32]]:
-        """The test probabilities, float32 (images, classes), of those data sets of which the run recorded them."""
-        found = {name: self._artifact(_PROBABILITIES.format(namespace=name)) for name in namespaces}
-        return {name: _array(content) for name, content in found.items() if content is not None}
+        """The test probabilities, float32 (images, classes), of those data sets of which the run recorded them.
+
+        Raises:
+            RecordedRunError: If they cannot be read.
+        """
+        paths = {name: _PROBABILITIES.format(namespace=name) for name in namespaces}
+        arrays = {name: self._array(path) for name, path in paths.items()}
+        return {name: array for name, array in arrays.items() if array is not None}
+
+    def _array(self, path: str) -> npt.NDArray[np.float32] | None:
+        content = self._artifact(path)
+        if content is None:
+            return None
+        try:
+            return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+        except (ValueError, EOFError) as error:
+            raise RecordedRunError(f"{self.in_words()}: its {path} is damaged: {error}") from error
 
     def _artifact(self, path: str) -> bytes | None:
         """The content of a recorded file; None if there is none."""
@@ -129,8 +143,3 @@ def _runs(store: str) -> Iterator[RecordedRun]:
         token = page.token
         if not token:
             return
-
-
-def _array(content: bytes) -> npt.NDArray[np.float32]:
-    array: npt.NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
-    return array
