@@ -8,38 +8,18 @@ machine meets them all. PyTorch is no dependency of this project: uv installs it
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from hardware import describe_machine
-from training_contestant import published
-from training_table import OURS, PYTORCH_BFLOAT16, PYTORCH_FLOAT32, TUTORIALS, Contestant, Measurement, Results, report
+from images import published
+from side_by_side import Contestant, find_interpreter, last_line
+from training_table import OURS, PYTORCH_BFLOAT16, PYTORCH_FLOAT32, TUTORIALS, Measurement, TrainingResults, report
 
 FOLDER = Path(__file__).parent
 PYTORCH = FOLDER / "training_pytorch.py"
 UV = Path(sys.executable).with_name("uv")
-
-
-def last_line(command: list[str | Path]) -> Any:
-    """What a program answers, as JSON, in the last line that it prints."""
-    answered = subprocess.run(command, capture_output=True, text=True, check=False)
-    if answered.returncode != 0:
-        raise RuntimeError((answered.stderr.strip() or f"exit status {answered.returncode}").splitlines()[-1])
-    return json.loads(answered.stdout.splitlines()[-1])
-
-
-def find_pytorch(python: Path | None) -> dict[str, str]:
-    """The interpreter that has PyTorch and its versions, or the ``reason`` why there is none."""
-    start: list[str | Path] = [python] if python else [UV, "run", "--script"]
-    try:
-        found: dict[str, str] = last_line([*start, PYTORCH, "--describe"])
-    except (OSError, RuntimeError) as error:
-        return {"reason": str(error)}
-    return found
 
 
 def contestants(pytorch: dict[str, str]) -> list[Contestant]:
@@ -65,7 +45,7 @@ def measure(contestant: Contestant, images: int, batch_size: int) -> Measurement
     return Measurement(images / (second - first), first - started, answer["precision"])
 
 
-def run_round(everyone: list[Contestant], batch_sizes: list[int], images: int, results: Results) -> None:
+def run_round(everyone: list[Contestant], batch_sizes: list[int], images: int, results: TrainingResults) -> None:
     """Measure each contestant once at each batch size, and the machine's matrix products."""
     results.products.append(last_line([sys.executable, FOLDER / "matrix_product.py"]))
     for batch_size in batch_sizes:
@@ -90,8 +70,9 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Print the tables for docs/results.md; each measurement goes to the error stream as it comes."""
-    asked, results = arguments(), Results()
-    pytorch = find_pytorch(asked.pytorch_python)
+    asked, results = arguments(), TrainingResults()
+    start = [asked.pytorch_python] if asked.pytorch_python else [UV, "run", "--script"]
+    pytorch = find_interpreter(start, PYTORCH)
     everyone = contestants(pytorch)
     for _ in range(asked.rounds):
         run_round(everyone, asked.batch_sizes, asked.images, results)

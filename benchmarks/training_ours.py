@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import yaml
-from training_contestant import CLASSES, EPOCHS, EpochEnds, answer, parser, raw_images
+from images import CLASSES, raw_images
+from training_contestant import EPOCHS, EpochEnds, answer, parser
 
 from mnist_resnet.config import NamespaceParameters
 from mnist_resnet.data.split import Split

@@ -9,13 +9,12 @@
 The libraries it needs are named above and are not part of this project's environment.
 """
 
-import json
-import sys
-
 import torch
 import torchvision
+from images import CLASSES, prepared_images
+from side_by_side import describe
 from torch.nn import functional
-from training_contestant import CLASSES, EPOCHS, EpochEnds, answer, parser, prepared_images
+from training_contestant import EPOCHS, EpochEnds, answer, parser
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 LAYOUTS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
@@ -55,8 +54,7 @@ def main() -> None:
     arguments.add_argument("--describe", action="store_true", help="print interpreter and versions, train nothing")
     asked = arguments.parse_args()
     if asked.describe:
-        versions = f"torch {torch.__version__}, torchvision {torchvision.__version__}"
-        print(json.dumps({"python": sys.executable, "versions": versions}))
+        describe("torch", "torchvision")
         return
     images, labels = (torch.from_numpy(array) for array in prepared_images(asked.images))
     images, labels = images[:, None].to(DEVICE), labels.long().to(DEVICE)

@@ -1,10 +1,10 @@
 """The tables of `training.py`: speeds, ratios, share of the machine's peak, and targets."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
+
+from side_by_side import Contestant, Results, median_and_spread, spread, verdict
 
 OURS, TUTORIALS = "ours, `precision: auto`", "the tutorials' way, float32"
 PYTORCH_FLOAT32 = ("PyTorch, float32, default layout", "PyTorch, float32, channels_last")
@@ -15,15 +15,6 @@ TARGETS = ((1.5, (TUTORIALS,)), (1.2, PYTORCH_FLOAT32), (1.0, (PYTORCH_BFLOAT16,
 
 # Forward and backward pass at 32 by 32 pixels, multiplications with padding included.
 GFLOP_PER_IMAGE = 0.2125
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """Who takes part: a name, how it is started, and the reason if it cannot be."""
-
-    name: str
-    command: Sequence[str | Path]
-    missing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,20 +31,10 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Results:
-    """Measurements by batch size and contestant, and GFLOP/s of matrix products by precision, round by round."""
+class TrainingResults(Results[Measurement]):
+    """Measurements, and GFLOP/s of matrix products by precision, round by round."""
 
-    measurements: dict[tuple[int, str], list[Measurement]] = field(default_factory=lambda: defaultdict(list))
     products: list[dict[str, float]] = field(default_factory=list)
-
-    def speeds(self, batch_size: int, name: str) -> list[float]:
-        """Images a second, round by round."""
-        return [each.images_per_second for each in self.measurements.get((batch_size, name), [])]
-
-    def ratios(self, batch_size: int, name: str) -> list[float]:
-        """Speed of ours over that of ``name``, round by round."""
-        pairs = zip(self.speeds(batch_size, OURS), self.speeds(batch_size, name), strict=True)
-        return [ours / theirs for ours, theirs in pairs]
 
     def peak(self, precision: str) -> float:
         """Median GFLOP/s of the matrix products of that width."""
@@ -61,37 +42,30 @@ class Results:
         return median(products[kind] for products in self.products)
 
 
-def spread(values: Sequence[float], digits: int) -> str:
-    """Least and most."""
-    return f"{min(values):,.{digits}f}–{max(values):,.{digits}f}"
-
-
-def row(contestant: Contestant, batch_size: int, results: Results) -> str:
+def row(contestant: Contestant, batch_size: int, results: TrainingResults) -> str:
     """A contestant's line of the table."""
     if contestant.missing:
         return f"| {contestant.name} | not measured: {contestant.missing} | | | | |"
     measured, speeds = results.measurements[batch_size, contestant.name], results.speeds(batch_size, contestant.name)
-    ratios, precision = results.ratios(batch_size, contestant.name), measured[0].precision
+    ratios, precision = results.ratios(batch_size, OURS, contestant.name), measured[0].precision
     first_epoch = median(each.seconds_to_first_epoch for each in measured)
     share = median(speeds) * GFLOP_PER_IMAGE / results.peak(precision)
-    ratio = f"{median(ratios):.2f} ({spread(ratios, 2)})"
     return (
-        f"| {contestant.name} | {median(speeds):,.0f} | {spread(speeds, 0)} | {first_epoch:.1f} s | {ratio} | "
-        f"{share:.0%} of {precision.removeprefix('mixed_')} |"
+        f"| {contestant.name} | {median(speeds):,.0f} | {spread(speeds, 0)} | {first_epoch:.1f} s | "
+        f"{median_and_spread(ratios)} | {share:.0%} of {precision.removeprefix('mixed_')} |"
     )
 
 
-def verdict(target: float, rivals: Sequence[str], batch_size: int, results: Results) -> str:
+def against_fastest(target: float, rivals: Sequence[str], batch_size: int, results: TrainingResults) -> str:
     """Whether ours is ``target`` times as fast as the fastest of the rivals."""
     measured = [name for name in rivals if results.speeds(batch_size, name)]
     if not measured:
-        return f"- at least {target}× {rivals[0]}: not measured"
+        return verdict(rivals[0], target, [])
     fastest = max(measured, key=lambda name: median(results.speeds(batch_size, name)))
-    ratio = median(results.ratios(batch_size, fastest))
-    return f"- at least {target}× {fastest}: {'reached' if ratio >= target else 'missed'}, {ratio:.3f}×"
+    return verdict(fastest, target, results.ratios(batch_size, OURS, fastest))
 
 
-def report(everyone: Sequence[Contestant], batch_sizes: Sequence[int], results: Results) -> None:
+def report(everyone: Sequence[Contestant], batch_sizes: Sequence[int], results: TrainingResults) -> None:
     """Print the peaks, and for each batch size a table and the targets."""
     for precision in ("float32", "bfloat16"):
         values = [products[precision] for products in results.products]
@@ -102,4 +76,4 @@ def report(everyone: Sequence[Contestant], batch_sizes: Sequence[int], results: 
         print("| --- | --- | --- | --- | --- | --- |")
         print("\n".join(row(contestant, batch_size, results) for contestant in everyone))
         print(f"\nTargets for {OURS}:\n")
-        print("\n".join(verdict(target, rivals, batch_size, results) for target, rivals in TARGETS))
+        print("\n".join(against_fastest(target, rivals, batch_size, results) for target, rivals in TARGETS))

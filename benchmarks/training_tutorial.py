@@ -6,8 +6,9 @@ Plain Keras layers with their defaults, convolutions with bias, Adam, and `fit` 
 from typing import Any
 
 import keras
+from images import CLASSES, prepared_images
 from keras import layers
-from training_contestant import CLASSES, EPOCHS, EpochEnds, answer, parser, prepared_images
+from training_contestant import EPOCHS, EpochEnds, answer, parser
 
 
 def residual(inputs: Any, filters: int, strides: int, *, project: bool) -> Any:

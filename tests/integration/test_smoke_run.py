@@ -43,9 +43,12 @@ def test_all_artifacts_are_written(smoke: SmokeRun, namespace: str) -> None:
     arrays = [f"{part}_{kind}.npy" for part in parts for kind in ("images", "labels")]
     assert names_of(smoke.outputs / "05_model_input" / namespace) == sorted([*arrays, "preprocessing.json"])
     models = {name.split("/")[0] for name in names_of(smoke.outputs / "06_models" / namespace)}
-    assert models == {"architecture.json", "history.json", "model.keras", "model.onnx", "parity.json", "saved_model"}
-    pictures = [f"{name}.png" for name in ("confusion_matrix", "learning_curves", "mistakes", "prepared_images")]
-    expected = sorted([*pictures, "evaluation.json", "report.md"])
+    records = {f"{name}.json" for name in ("architecture", "history", "origin", "parity", "variant_checks")}
+    assert models - {"variants"} == {*records, "model.keras", "model.onnx", "saved_model"}
+    pictures = ("confusion_matrix", "learning_curves", "mistakes", "prepared_images")
+    pictures += ("reliability_diagram", "robustness_plot")
+    reports = ["evaluation.json", "release.json", "report.html", "report.md"]
+    expected = sorted([*(f"{name}.png" for name in pictures), *reports])
     assert names_of(smoke.outputs / "08_reporting" / namespace) == expected
 
 
@@ -78,8 +81,39 @@ def test_the_split_is_what_was_asked_for(smoke: SmokeRun, namespace: str) -> Non
 def test_the_onnx_file_says_what_it_is(smoke: SmokeRun, namespace: str) -> None:
     model = onnx.load(smoke.outputs / "06_models" / namespace / "model.onnx")
     properties = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
-    assert properties["recipe"] == "smoke"
+    assert (properties["recipe"], properties["opset"]) == ("smoke", 17)
     assert len(properties["class_names"]) == 10
+    assert properties["training_run_id"] == smoke.logged_model(namespace).source_run_id
+    assert set(properties["data_sha256"]) == {
+        f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+    }
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespace: str) -> None:
+    models = smoke.outputs / "06_models" / namespace
+    int8, fp16 = json.loads((models / "variant_checks.json").read_text())
+    assert (models / "variants" / "model.int8.onnx").exists() is int8["published"]
+    assert set(int8["tried"]) == {"minmax", "entropy", "percentile"}
+    assert int8["validation_accuracy"] == max(int8["tried"].values())
+    assert not fp16["published"]
+    assert "there is none here" in fp16["reason"]
+    evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
+    assert ("int8" in evaluation["variants"]) is int8["published"]
+    forms = {"keras", "savedmodel", *evaluation["variants"]}
+    assert set(evaluation["agreement"]) == forms
+    assert evaluation["agreement"]["keras"]["fp32"]["argmax_agreement"] == 1.0
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_first_model_is_registered_as_candidate_and_champion(smoke: SmokeRun, namespace: str) -> None:
+    client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
+    versions = [client.get_model_version_by_alias(namespace, alias) for alias in ("candidate", "champion")]
+    assert [str(version.version) for version in versions] == ["1", "1"]
+    assert versions[0].model_id == smoke.logged_model(namespace).model_id
+    release = json.loads((smoke.outputs / "08_reporting" / namespace / "release.json").read_text())
+    assert (release["champion"], release["champion_before"]) == (True, None)
+    assert float(versions[0].tags["validation_accuracy"]) == release["contest"]["candidate"]
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +151,7 @@ def test_parameters_and_metrics_are_recorded_flat(
 def test_reports_are_recorded(smoke: SmokeRun, recorded: mlflow.entities.Run, namespace: str) -> None:
     client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
     names = {file.path for file in client.list_artifacts(recorded.info.run_id, namespace)}
-    assert {f"{namespace}/{name}" for name in ("report.md", "evaluation.json", "confusion_matrix.png")} <= names
+    assert {f"{namespace}/{name}" for name in ("report.md", "report.html", "evaluation.json", "release.json")} <= names
 
 
 @pytest.mark.parametrize("namespace", NAMESPACES)

@@ -30,7 +30,9 @@ def project(tmp_path, empty_store) -> Path:
 def test_a_model_is_had_by_its_id_its_version_and_its_alias(project) -> None:
     content = halves_model()
     run = TrackedRun(project, "squares", "a run", {}, {})
-    run.log_model(LoggedModel("squares", content, bright_half("left")[None], 3, ("CPUExecutionProvider",)))
+    run.log_model(
+        LoggedModel("squares", content, bright_half("left")[None], ("left", "right", "dark"), ("CPUExecutionProvider",))
+    )
     run.close("FINISHED")
     client = MlflowClient(run.uri)
     (model,) = client.search_logged_models([client.get_experiment_by_name("squares").experiment_id])

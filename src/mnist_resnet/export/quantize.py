@@ -15,8 +15,8 @@ CalibrationMethod = Literal["minmax", "entropy", "percentile"]
 
 _METHODS = {"minmax": "MinMax", "entropy": "Entropy", "percentile": "Percentile"}
 
-# Observed at once: all activations of so many images are held in memory.
-_BATCH_SIZE = 32
+# Observed at once, at most: all activations of so many images are held in memory.
+_MOST_IN_A_BATCH = 32
 
 
 def to_int8(onnx_model: bytes, images: UInt8Array, method: CalibrationMethod) -> bytes:
@@ -57,11 +57,11 @@ def to_int8(onnx_model: bytes, images: UInt8Array, method: CalibrationMethod) ->
 
 
 class _Reader:
-    """Hands the images to onnxruntime in batches."""
+    """Hands the images to onnxruntime in batches of one size, since it stacks what it observes."""
 
     def __init__(self, images: UInt8Array, name: str) -> None:
-        starts = range(0, len(images), _BATCH_SIZE)
-        self._batches = iter([{name: np.asarray(images[start : start + _BATCH_SIZE])} for start in starts])
+        size = max(size for size in range(1, _MOST_IN_A_BATCH + 1) if len(images) % size == 0)
+        self._batches = iter([{name: batch} for batch in np.split(np.asarray(images), len(images) // size)])
 
     def get_next(self) -> dict[str, UInt8Array] | None:
         return next(self._batches, None)

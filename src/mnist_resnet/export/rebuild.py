@@ -1,5 +1,8 @@
 """The trained network as it is exported: built anew in float32, with the trained weights."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import keras
 
 from mnist_resnet.config import Dataset, ModelParameters
@@ -23,12 +26,8 @@ def rebuild(
         preprocessing: Fixed on the training images.
         dataset: For the raw image size and the number of classes.
     """
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
+    with _in_float32():
         network = build_network(parameters, preprocessing, dataset.image_size, len(dataset.class_names))
-    finally:
-        keras.config.set_dtype_policy(before)
     network.set_weights(trained.get_weights())
     network.trainable = False
     return network
@@ -36,9 +35,20 @@ def rebuild(
 
 def average_flips(network: keras.Model) -> keras.Model:
     """The network that answers the mean of what a network answers to an image and to its mirror image."""
-    image = keras.Input(network.input_shape[1:], dtype="uint8", name=INPUT_NAME)
-    mirrored = keras.ops.flip(image, axis=-1)
-    mean = keras.layers.Average(name=OUTPUT_NAME, dtype="float32")
-    averaging = keras.Model(image, mean([network(image), network(mirrored)]), name=network.name)
+    with _in_float32():
+        image = keras.Input(network.input_shape[1:], dtype="uint8", name=INPUT_NAME)
+        mirrored = keras.ops.flip(image, axis=-1)
+        probabilities = keras.layers.Average(name=OUTPUT_NAME)([network(image), network(mirrored)])
+        averaging = keras.Model(image, probabilities, name=network.name)
     averaging.trainable = False
     return averaging
+
+
+@contextmanager
+def _in_float32() -> Iterator[None]:
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

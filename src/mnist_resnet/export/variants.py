@@ -1,6 +1,5 @@
 """Which smaller forms of an ONNX file are good enough to publish."""
 
-import logging
 from dataclasses import dataclass, field
 
 from mnist_resnet.config import VariantParameters
@@ -8,8 +7,6 @@ from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.session import CUDA_PROVIDER, usable_providers
 from mnist_resnet.evaluation.validation import Validation
 from mnist_resnet.export.quantize import to_fp16, to_int8
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,6 @@ def make_variants(
     files, checks = {}, []
     for name in parameters.names:
         content, check = made[name](onnx_model, train_images, validation, reference, parameters)
-        logger.info("Variant %s: %s", name, check.reason)
         checks.append(check)
         if check.published:
             files[f"model.{name}.onnx"] = content

@@ -33,6 +33,14 @@ class Convolution(keras.layers.Conv2D):  # type: ignore[misc]  # keras is untype
             return self._multiplied(inputs)
         return super().call(inputs)
 
+    @property
+    def met(self) -> tuple[slice, slice]:
+        """Which rows and columns of the kernel can meet the image rather than nothing but padding."""
+        size = self.input.shape[1:3]
+        if not self._sees_all_at_once(size):
+            return slice(None), slice(None)
+        return _met(size, self.kernel_size)
+
     def _sees_all_at_once(self, size: tuple[int | None, int | None]) -> bool:
         """Whether the output has a single place, and nothing but padding decides which weights count."""
         single = all(extent is not None and extent <= stride for extent, stride in zip(size, self.strides, strict=True))
@@ -41,13 +49,16 @@ class Convolution(keras.layers.Conv2D):  # type: ignore[misc]  # keras is untype
 
     def _multiplied(self, inputs: Any) -> Any:
         ops, (height, width, channels) = keras.ops, inputs.shape[1:]
-        rows, columns = _meeting(height, self.kernel_size[0]), _meeting(width, self.kernel_size[1])
-        kernel = ops.cast(self.kernel[rows, columns], self.compute_dtype)
+        kernel = ops.cast(self.kernel[_met((height, width), self.kernel_size)], self.compute_dtype)
         image = inputs[:, : kernel.shape[0], : kernel.shape[1]]
         places = kernel.shape[0] * kernel.shape[1] * channels
         outputs = ops.matmul(ops.reshape(image, (-1, places)), ops.reshape(kernel, (places, self.filters)))
         outputs = ops.reshape(outputs, (-1, 1, 1, self.filters))
         return self.activation(outputs + self.bias if self.use_bias else outputs)
+
+
+def _met(size: tuple[int, int], kernel_size: tuple[int, int]) -> tuple[slice, slice]:
+    return _meeting(size[0], kernel_size[0]), _meeting(size[1], kernel_size[1])
 
 
 def _meeting(extent: int, kernel: int) -> slice:

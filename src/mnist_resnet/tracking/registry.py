@@ -30,19 +30,30 @@ def register_candidate(name: str, onnx_sha256: str, tags: Mapping[str, Any]) -> 
     found = mlflow.search_logged_models(filter_string=digest, max_results=1, output_format="list")
     if not found:
         return None
-    version = _version_of(client, name, found[0].model_id) or str(
-        mlflow.register_model(f"models:/{found[0].model_id}", name).version
-    )
+    (model,) = found
+    version = _version_of(client, name, model) or _new_version(client, name, model)
     for key, value in tags.items():
         client.set_model_version_tag(name, version, key, str(value))
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version
 
 
-def _version_of(client: Any, name: str, model_id: str) -> str | None:
+def _version_of(client: Any, name: str, model: Any) -> str | None:
     """The version under which a recorded model is registered already, as when only the evaluation is run again."""
     versions = client.search_model_versions(f"name = '{name}'")
-    return next((str(version.version) for version in versions if version.model_id == model_id), None)
+    return next((str(version.version) for version in versions if version.source == model.artifact_location), None)
+
+
+def _new_version(client: Any, name: str, model: Any) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(name, model.artifact_location, model.source_run_id, model_id=model.model_id)
+    return str(version.version)
 
 
 def champion_version(name: str) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mnist_resnet.artifacts import sha256_of_bytes
-from mnist_resnet.config import EvaluationParameters, ReleaseParameters
+from mnist_resnet.config import Dataset, EvaluationParameters, ReleaseParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.champion import Contest, decide
 from mnist_resnet.evaluation.robustness import Robustness
@@ -25,6 +25,7 @@ def release(
     robustness: dict[str, Any],
     metrics: dict[str, float],
     name: str,
+    dataset: Dataset,
     evaluation: EvaluationParameters,
     parameters: ReleaseParameters,
 ) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def release(
     if decision.champion:
         registry.crown(name, version)
     standing = "is champion" if decision.champion else "stays candidate"
-    logger.info("%s, version %s, %s: %s", name, version, standing, decision.reason)
+    logger.info("%s, version %s in MLflow's registry %s: %s", dataset.title, version, standing, decision.reason)
     outcome = {"model": name, "version": version, **asdict(decision)}
     return outcome | {"champion_before": before, "contest": asdict(contest)}
 

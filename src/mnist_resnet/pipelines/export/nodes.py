@@ -1,5 +1,6 @@
 """The steps from a trained model to checked files."""
 
+import logging
 from dataclasses import asdict
 from typing import Any
 
@@ -10,30 +11,33 @@ from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.pipelines.annotations import Network, Probabilities
 from mnist_resnet.preprocessing import Preprocessing
 
+logger = logging.getLogger(__name__)
+
 _CHECKED_IMAGES = 256
 
 
 def rebuild(
     trained: Network, preprocessing: dict[str, Any], dataset: Dataset, model: ModelParameters, export: ExportParameters
 ) -> tuple[Network, Network]:
-    """The trained network in float32, and the same with batch norm folded, which is what is exported."""
+    """The trained network in float32, and the same with fewer operations and weights, which is exported."""
+    from mnist_resnet.export.crop import crop
     from mnist_resnet.export.fold import fold
     from mnist_resnet.export.rebuild import average_flips, rebuild
 
     network = rebuild(trained, model, Preprocessing(**preprocessing), dataset)
-    folded = fold(network)
-    return (average_flips(network), average_flips(folded)) if export.average_flips else (network, folded)
+    compact = crop(fold(network))
+    return (average_flips(network), average_flips(compact)) if export.average_flips else (network, compact)
 
 
-def export_savedmodel(folded: Network) -> dict[str, bytes]:
+def export_savedmodel(compact: Network) -> dict[str, bytes]:
     """The files of a SavedModel, not yet checked."""
     from mnist_resnet.export.savedmodel import to_savedmodel
 
-    return to_savedmodel(folded)
+    return to_savedmodel(compact)
 
 
 def export_onnx(
-    folded: Network, dataset: Dataset, export: ExportParameters, recipe: str, origin: dict[str, Any]
+    compact: Network, dataset: Dataset, export: ExportParameters, recipe: str, origin: dict[str, Any]
 ) -> bytes:
     """An ONNX file, not yet checked."""
     from mnist_resnet.export.onnx import to_onnx
@@ -47,7 +51,7 @@ def export_onnx(
         "git_commit": origin["git_commit"],
         "training_run_id": origin["training_run_id"],
     }
-    return to_onnx(folded, export.opset, metadata)
+    return to_onnx(compact, export.opset, metadata)
 
 
 def check_exports(
@@ -69,6 +73,7 @@ def make_variants(
     train_images: UInt8Array,
     validation_images: UInt8Array,
     validation_labels: UInt8Array,
+    dataset: Dataset,
     export: ExportParameters,
     evaluation: EvaluationParameters,
 ) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
@@ -78,6 +83,8 @@ def make_variants(
 
     validation = Validation(validation_images, validation_labels, evaluation)
     files, checks = make_variants(onnx_model, train_images, validation, export.variants)
+    for check in checks:
+        logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)
     return files, [asdict(check) for check in checks]
 
 

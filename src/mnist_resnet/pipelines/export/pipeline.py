@@ -21,13 +21,13 @@ def create_pipeline() -> Pipeline:
             Node(
                 rebuild,
                 ["model", "preprocessing", "params:dataset", "params:model", "params:export"],
-                ["float32_network", "folded_network"],
+                ["float32_network", "compact_network"],
                 name="rebuild",
             ),
-            Node(export_savedmodel, "folded_network", "saved_model_candidate", name="export_savedmodel"),
+            Node(export_savedmodel, "compact_network", "saved_model_candidate", name="export_savedmodel"),
             Node(
                 export_onnx,
-                ["folded_network", "params:dataset", "params:export", "params:recipe", "origin"],
+                ["compact_network", "params:dataset", "params:export", "params:recipe", "origin"],
                 "onnx_candidate",
                 name="export_onnx",
             ),
@@ -39,7 +39,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 make_variants,
-                ["onnx", "train_images", *validation, "params:export", "params:evaluation"],
+                ["onnx", "train_images", *validation, "params:dataset", "params:export", "params:evaluation"],
                 ["variants", "variant_checks"],
                 name="make_variants",
             ),

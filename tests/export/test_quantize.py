@@ -1,0 +1,76 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from mnist_resnet.export.fold import fold
+from mnist_resnet.export.onnx import to_onnx
+from mnist_resnet.export.quantize import to_fp16, to_int8
+from mnist_resnet.models.resnet import build_network
+from mnist_resnet.training.fit import train
+from mnist_resnet.training.runtime import runtime
+
+METADATA = {"class_names": ["left", "right", "below"]}
+
+
+@pytest.fixture(scope="module")
+def kept() -> dict[str, bytes]:
+    """The exported network, which all tests here share."""
+    return {}
+
+
+@pytest.fixture
+def content(kept, model_parameters, preprocessing, made_data, made_split, training_parameters) -> bytes:
+    if not kept:
+        recipe = replace(training_parameters, precision="float32")
+        with runtime(recipe):
+            network = build_network(model_parameters, preprocessing, (8, 8), 3)
+            train(network, made_split, recipe, made_data.dataset.title)
+        kept["content"] = to_onnx(fold(network), 17, METADATA)
+    return kept["content"]
+
+
+def answers(content: bytes, images: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (outputs,) = session.run(["probabilities"], {"image": images})
+    return outputs
+
+
+@pytest.mark.parametrize(("method", "count"), [("minmax", 64), ("minmax", 37), ("entropy", 40), ("percentile", 50)])
+def test_int8_answers_nearly_the_same(content, made_data, method, count):
+    images = made_data.arrays["test_images"]
+    quantized = to_int8(content, made_data.arrays["train_images"][:count], method)
+    expected, received = answers(content, images), answers(quantized, images)
+    assert (expected.argmax(axis=1) == received.argmax(axis=1)).mean() > 0.9
+    assert 0 < np.abs(expected - received).max() < 0.3
+
+
+def test_int8_has_integer_weights_by_channel_and_the_same_face(content, made_data):
+    model = onnx.load_from_string(to_int8(content, made_data.arrays["train_images"][:64], "minmax"))
+    kinds = Counter(each.data_type for each in model.graph.initializer)
+    assert kinds[onnx.TensorProto.INT8] >= 4  # three convolutions and the head
+    by_channel = [each for each in model.graph.initializer if each.data_type == onnx.TensorProto.FLOAT and each.dims]
+    assert {tuple(each.dims) for each in by_channel} >= {(16,)}
+    assert [value.name for value in (*model.graph.input, *model.graph.output)] == ["image", "probabilities"]
+    assert [(each.key, each.value) for each in model.metadata_props] == [("class_names", '["left", "right", "below"]')]
+
+
+def test_int8_says_nothing_on_the_screen(content, made_data, capfd):
+    to_int8(content, made_data.arrays["train_images"][:32], "entropy")
+    assert capfd.readouterr().out == ""
+
+
+def test_fp16_halves_the_file_and_keeps_its_face(content, made_data):
+    halved = to_fp16(content)
+    model = onnx.load_from_string(halved)
+    assert len(halved) < 0.75 * len(content)
+    assert [value.type.tensor_type.elem_type for value in (*model.graph.input, *model.graph.output)] == [
+        onnx.TensorProto.UINT8,
+        onnx.TensorProto.FLOAT,
+    ]
+    images = made_data.arrays["test_images"]
+    # Eleven significant bits through a few layers.
+    np.testing.assert_allclose(answers(halved, images), answers(content, images), rtol=0, atol=0.02)

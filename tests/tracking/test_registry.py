@@ -1,0 +1,62 @@
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from mnist_resnet.artifacts import sha256_of_bytes
+from mnist_resnet.tracking import registry
+from mnist_resnet.tracking.run import LoggedModel, TrackedRun
+from tests.made_model import CLASS_NAMES, bright_half, halves_model
+
+
+@pytest.fixture
+def run(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrackedRun]:
+    """An open run in a store of its own."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    opened = TrackedRun(tmp_path, "squares", "a run", {}, {})
+    yield opened
+    opened.close("FINISHED")
+    mlflow.set_tracking_uri(None)
+
+
+def log(run: TrackedRun, recipe: str) -> str:
+    """Log a model, and answer its digest."""
+    content = halves_model({"recipe": recipe})
+    run.log_model(LoggedModel("squares", content, bright_half("left")[None], CLASS_NAMES, ("CPUExecutionProvider",)))
+    return sha256_of_bytes(content)
+
+
+def test_candidates_are_versions_and_one_is_champion(run: TrackedRun) -> None:
+    assert registry.is_recording()
+    assert registry.champion_version("squares") is None
+    first, second = log(run, "first"), log(run, "second")
+    assert registry.register_candidate("squares", first, {"validation_accuracy": 0.5}) == "1"
+    assert registry.champion_version("squares") is None  # there is a model of that name, but no champion
+    registry.crown("squares", "1")
+    assert registry.register_candidate("squares", second, {}) == "2"
+    client = mlflow.MlflowClient()
+    candidate = client.get_model_version_by_alias("squares", registry.CANDIDATE)
+    assert str(candidate.version) == "2"
+    assert registry.champion_version("squares") == "1"
+    assert client.get_model_version("squares", "1").tags == {"validation_accuracy": "0.5"}
+
+
+def test_a_model_evaluated_again_keeps_its_version(run: TrackedRun) -> None:
+    digest = log(run, "first")
+    versions = [registry.register_candidate("squares", digest, {}) for _ in range(2)]
+    assert versions == ["1", "1"]
+
+
+def test_a_file_that_was_never_recorded_is_no_candidate(run: TrackedRun) -> None:
+    assert registry.register_candidate("squares", "0" * 64, {}) is None
+    assert mlflow.MlflowClient().search_registered_models() == []
+
+
+def test_nothing_is_recorded_once_the_run_has_ended(run: TrackedRun) -> None:
+    run.close("FINISHED")
+    assert not registry.is_recording()
