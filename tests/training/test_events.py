@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_resnet.training.events import EpochResult, announce, listening
+from mnist_resnet.training.events import EpochResult, TrainingStart, announce, listening, listening_for_starts
 
 
 def result(epoch: int) -> EpochResult:
@@ -73,3 +73,14 @@ def test_a_result_is_put_in_one_line():
 def test_a_result_without_validation_says_nothing_of_it():
     unvalidated = replace(result(1), validation_loss=None, validation_accuracy=None)
     assert unvalidated.in_words() == "loss 0.5000, accuracy 0.8000; 100 images/s"
+
+
+def test_who_listens_for_starts_hears_of_no_epoch_and_the_other_way_round():
+    start = TrainingStart(precision="float32", initial_weights={"stem/kernel": "00"})
+    starts, epochs = [], []
+    with listening_for_starts(starts.append), listening(epochs.append):
+        announce(start)
+        announce(result(1))
+    announce(start)
+    assert starts == [start]
+    assert epochs == [result(1)]

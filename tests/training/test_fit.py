@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+from mnist_resnet.digests import digests_of_weights
 from mnist_resnet.errors import UserError
 from mnist_resnet.models.resnet import build_network
-from mnist_resnet.training.events import EpochResult, listening
+from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts
 from mnist_resnet.training.fit import TrainingError, _best_epoch, train
 from mnist_resnet.training.runtime import runtime
 from mnist_resnet.training.watch import StepWatch
@@ -106,6 +107,16 @@ def test_the_history_has_one_full_entry_for_each_epoch(training, recipe):
 
 def test_listeners_hear_what_the_history_says(training):
     assert training["heard"] == training["history"]
+
+
+def test_what_a_training_starts_from_is_announced_also_where_it_goes_on_from_a_checkpoint(
+    trained, build, recipe, tmp_path
+):
+    starts, short = [], replace(recipe, epochs=1, precision="float32")
+    with listening_for_starts(starts.append):
+        trained(short, tmp_path)
+        trained(short, tmp_path)
+    assert starts == [TrainingStart("float32", digests_of_weights(build(short)))] * 2
 
 
 def test_the_validation_figures_are_those_of_the_network(training, made_split):

@@ -6,20 +6,21 @@ import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
+from mnist_resnet.cli.compare import compare
 from mnist_resnet.cli.layers import layers
 from mnist_resnet.cli.predict import predict
 from mnist_resnet.cli.project import plainly
 
-__all__ = ["cli", "layers", "predict", "run"]
+__all__ = ["cli", "compare", "layers", "predict", "run"]
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name="mnist_resnet")
 def cli() -> None:
-    """Train, export and evaluate ResNets on MNIST-shaped data; classify pictures with them."""
+    """Train, export and evaluate ResNets on MNIST-shaped data; classify pictures with them; compare runs."""
 
 
 run = copy.copy(kedro_run)
 assert kedro_run.callback is not None
 run.callback = plainly(kedro_run.callback)
-for command in (run, layers, predict):
+for command in (run, layers, predict, compare):
     cli.add_command(command)

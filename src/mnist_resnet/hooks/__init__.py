@@ -1,14 +1,15 @@
-"""What happens around a run: checks before it, freshness and tracking during it, a summary after it.
+"""What happens around a run: checks before it, freshness, tracking and provenance during it, a summary after it.
 
 Kedro calls the hooks of one event in the reverse of this order.
 """
 
 from mnist_resnet.hooks.configuration import ConfigurationHooks
 from mnist_resnet.hooks.freshness import FreshnessHooks
+from mnist_resnet.hooks.provenance import ProvenanceHooks
 from mnist_resnet.hooks.summary import SummaryHooks
 from mnist_resnet.hooks.tracking import TrackingHooks
 
 _tracking = TrackingHooks()
-HOOKS = (SummaryHooks(_tracking), _tracking, FreshnessHooks(), ConfigurationHooks())
+HOOKS = (SummaryHooks(_tracking), ProvenanceHooks(_tracking), _tracking, FreshnessHooks(), ConfigurationHooks())
 
-__all__ = ["HOOKS", "ConfigurationHooks", "FreshnessHooks", "SummaryHooks", "TrackingHooks"]
+__all__ = ["HOOKS", "ConfigurationHooks", "FreshnessHooks", "ProvenanceHooks", "SummaryHooks", "TrackingHooks"]

@@ -6,7 +6,6 @@ The catalog says what is logged: an entry's ``metadata.mlflow.as`` is ``artifact
 """
 
 import logging
-import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from kedro.pipeline.node import Node
 
 from mnist_resnet.artifacts import flatten
 from mnist_resnet.config import Parameters, validate_parameters
+from mnist_resnet.tracking.provenance.source import collect_commit
 from mnist_resnet.tracking.run import LoggedModel, Status, TrackedRun, without_credentials
 from mnist_resnet.training.events import EpochResult, listening
 
@@ -99,6 +99,11 @@ class TrackingHooks:
         """Close the run as failed."""
         self._close("FAILED")
 
+    @property
+    def run(self) -> TrackedRun | None:
+        """The run, while it is open."""
+        return self._run
+
     def _close(self, status: Status) -> None:
         self._listening.close()
         if self._run is not None:
@@ -132,12 +137,5 @@ def _flat_parameters(parameters: Parameters, namespaces: list[str]) -> dict[str,
 
 def _git_tags(project: Path) -> dict[str, str]:
     """The commit and whether the tree differs from it; nothing outside a repository."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(project), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
-
-    try:
-        return {"git_commit": git("rev-parse", "HEAD"), "git_dirty": str(bool(git("status", "--porcelain"))).lower()}
-    except (OSError, subprocess.SubprocessError):
-        return {}
+    source = collect_commit(project)
+    return {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}

@@ -27,7 +27,7 @@ def read_recorded_onnx(uri: str, project: Path) -> bytes:
     import mlflow
 
     store = tracking_uri(project)
-    _require_file(store)
+    require_file(store)
     mlflow.set_tracking_uri(store)
     return download_onnx(uri)
 
@@ -54,8 +54,12 @@ def download_onnx(uri: str) -> bytes:
         return files[0].read_bytes()
 
 
-def _require_file(store: str) -> None:
-    """MLflow would make the database that it does not find."""
+def require_file(store: str) -> None:
+    """Refuse a store whose file is missing: MLflow would make the database that it does not find.
+
+    Raises:
+        RecordedModelError: If it is missing.
+    """
     path = store.removeprefix("sqlite:///")
     if path != store and not Path(path).exists():
         raise RecordedModelError(f"MLflow's store {path} is missing; `kedro run` makes it, or set MLFLOW_TRACKING_URI")

@@ -95,8 +95,8 @@ class TrackedRun:
         """Record figures, with the step they belong to."""
         self._mlflow.log_metrics(dict(metrics), step=step)
 
-    def log_artifact(self, path: Path, folder: str) -> None:
-        """Record a file, or a folder with all it holds."""
+    def log_artifact(self, path: Path, folder: str = "") -> None:
+        """Record a file, or a folder with all it holds, in a folder of the run's artifacts."""
         log = self._mlflow.log_artifacts if path.is_dir() else self._mlflow.log_artifact
         log(str(path), folder)
 

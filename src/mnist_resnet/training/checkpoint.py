@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mnist_resnet.artifacts import replacing, sha256_of_bytes, sha256_of_path
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
+from mnist_resnet.digests import digest_of_array
 from mnist_resnet.training.events import EpochResult
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class TrainingState:
 
 def identity(network: keras.Model, split: Split, parameters: TrainingParameters) -> str:
     """A digest of all that decides a training: network, precision, parameters and data."""
-    arrays = {name: sha256_of_bytes(np.ascontiguousarray(array).data) for name, array in split._asdict().items()}
+    arrays = {name: digest_of_array(array) for name, array in split._asdict().items()}
     decisive = {"network": network.to_json(), "parameters": asdict(parameters), "arrays": arrays}
     return sha256_of_bytes(json.dumps(decisive, sort_keys=True).encode())
 

@@ -1,8 +1,9 @@
 """News of a training while it runs, for whoever listens; training itself knows no listener."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,49 @@ class EpochResult:
         return f"{words}; {self.images_per_second:.0f} images/s"
 
 
-Listener = Callable[[EpochResult], None]
-_listeners: list[Listener] = []
+@dataclass(frozen=True)
+class TrainingStart:
+    """What a training starts from, whether or not it then goes on from a checkpoint.
+
+    Attributes:
+        precision: The Keras precision policy that its layers compute in.
+        initial_weights: The digest of each weight of the network, by its path.
+    """
+
+    precision: str
+    initial_weights: Mapping[str, str]
+
+
+News = TypeVar("News", EpochResult, TrainingStart)
+_listeners: list[tuple[type, Callable[..., None]]] = []
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
+def listening(listener: Callable[[EpochResult], None]) -> Iterator[None]:
     """Tell ``listener`` of each epoch that ends within the block."""
-    _listeners.append(listener)
+    with _entered(EpochResult, listener):
+        yield
+
+
+@contextmanager
+def listening_for_starts(listener: Callable[[TrainingStart], None]) -> Iterator[None]:
+    """Tell ``listener`` of each training that starts within the block."""
+    with _entered(TrainingStart, listener):
+        yield
+
+
+@contextmanager
+def _entered(kind: type[News], listener: Callable[[News], None]) -> Iterator[None]:
+    entry = (kind, listener)
+    _listeners.append(entry)
     try:
         yield
     finally:
-        _listeners.remove(listener)
+        _listeners.remove(entry)
 
 
-def announce(result: EpochResult) -> None:
-    """Tell all listeners that an epoch has ended."""
-    for listener in tuple(_listeners):
-        listener(result)
+def announce(news: EpochResult | TrainingStart) -> None:
+    """Tell those who listen for it that an epoch has ended or a training starts."""
+    for kind, listener in tuple(_listeners):
+        if isinstance(news, kind):
+            listener(news)

@@ -10,11 +10,12 @@ import numpy as np
 
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
+from mnist_resnet.digests import digests_of_weights
 from mnist_resnet.models.resnet import INPUT_NAME, LOGITS_NAME
 from mnist_resnet.progress import progress
 from mnist_resnet.training.augmentation import Augmentation, draw_epoch
 from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState, identity
-from mnist_resnet.training.events import EpochResult, announce
+from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.input import feed, training_batches, validation_batches
 from mnist_resnet.training.loss import CrossEntropy
 from mnist_resnet.training.optimizers import build_optimizer
@@ -87,6 +88,7 @@ class _Training:
         self.state = TrainingState()
 
     def run(self, folder: Path | None) -> list[EpochResult]:
+        announce(TrainingStart(keras.config.dtype_policy().name, digests_of_weights(self.network)))
         checkpoints = Checkpoints(folder, identity(self.network, self.split, self.parameters)) if folder else None
         if checkpoints:
             self._resume(checkpoints)

@@ -1,0 +1,46 @@
+"""The verdict on two runs that MLflow holds."""
+
+from typing import Any
+
+from mnist_resnet.reproduce.outcome import Tolerances
+from mnist_resnet.reproduce.table import ComparedRun
+from mnist_resnet.reproduce.verdict import UndecidableError, Verdict, check_record, compare_runs
+from mnist_resnet.tracking.recorded import RecordedRun, find_run
+
+
+def compare_recorded(
+    first: str, second: str, store: str, tolerances: Tolerances
+) -> tuple[Verdict, ComparedRun, ComparedRun]:
+    """Compare two recorded runs, without running anything.
+
+    Args:
+        first: The identifier of a run, the beginning of it, or its name.
+        second: Likewise, of the run to compare with it.
+        store: The tracking URI of the store that holds both.
+        tolerances: What the runs may differ by.
+
+    Returns:
+        The verdict, and both runs as it names them.
+
+    Raises:
+        RecordedRunError: If a run cannot be found, or has no provenance.
+        UndecidableError: If it cannot be told whether they came out the same.
+    """
+    runs = [find_run(wanted, store) for wanted in (first, second)]
+    records = [_record(run) for run in runs]
+    shared = sorted(set(records[0]["namespaces"]) & set(records[1]["namespaces"]))
+    arrays = [run.probabilities(shared) for run in runs]
+    pairs = {name: (arrays[0][name], arrays[1][name]) for name in shared if all(name in each for each in arrays)}
+    verdict = compare_runs(records[0], records[1], pairs, tolerances)
+    before, after = (ComparedRun(run.run_id, run.name, run.started) for run in runs)
+    return verdict, before, after
+
+
+def _record(run: RecordedRun) -> dict[str, Any]:
+    if run.status != "FINISHED":
+        raise UndecidableError(
+            f"{run.in_words()} did not finish: its status is {run.status}; only whole runs are compared"
+        )
+    record = run.provenance()
+    check_record(record, run.in_words())
+    return record

@@ -1,0 +1,111 @@
+"""The machine and the software that a run is computed by."""
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from mnist_resnet.artifacts import sha256_of_path
+
+LOCK_FILES = ("requirements.lock", "requirements-gpu.lock")
+_TIMEOUT_SECONDS = 15
+# What these decide is how numbers are computed; nothing else of the environment is recorded, since it may be secret.
+_VARIABLES = frozenset({"KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "PYTHONHASHSEED", "NVIDIA_TF32_OVERRIDE"})
+_PREFIXES = ("TF_", "XLA_", "ONEDNN_", "DNNL_", "OMP_", "MKL_", "OPENBLAS_", "CUDNN_", "CUBLAS_", "JAX_")
+# What TensorFlow prints, and Terraform's variables, which begin as TensorFlow's do.
+_WITHOUT_INFLUENCE = ("TF_CPP_", "TF_VAR_", "TF_CLI_", "TF_PLUGIN_")
+_SECRET_SIGNS = ("KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A graphics processor by its name, and the version of its driver."""
+
+    name: str
+    driver: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What computes a run.
+
+    Attributes:
+        python: Python's version and implementation.
+        platform: Operating system, kernel and architecture.
+        processor: The processor's model.
+        cores: Logical processors of the machine.
+        usable_cores: Those that this process may use.
+        gpus: Of this machine, in the driver's order; none if there is no driver.
+        lock_files: SHA-256 of each lock file of the project, by name.
+        packages: Versions of all installed distributions, by lower-case name.
+        variables: Those environment variables that decide threads, determinism and the backend.
+    """
+
+    python: str
+    platform: str
+    processor: str
+    cores: int
+    usable_cores: int
+    gpus: tuple[Gpu, ...]
+    lock_files: Mapping[str, str]
+    packages: Mapping[str, str]
+    variables: Mapping[str, str]
+
+
+def collect_environment(project: Path) -> Environment:
+    """Describe this process and its machine, without importing any backend.
+
+    Args:
+        project: The project's folder, which holds the lock files.
+    """
+    return Environment(
+        python=f"{platform.python_version()} {platform.python_implementation()}",
+        platform=platform.platform(),
+        processor=processor_model(),
+        cores=os.cpu_count() or 1,
+        usable_cores=_usable_cores(),
+        gpus=_gpus(),
+        lock_files={name: sha256_of_path(project / name) for name in LOCK_FILES if (project / name).exists()},
+        packages=_packages(),
+        variables={name: value for name, value in sorted(os.environ.items()) if _is_decisive(name)},
+    )
+
+
+def processor_model(information: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's model, in the words of its maker where the system tells them.
+
+    Args:
+        information: What Linux says of the processors.
+    """
+    lines = information.read_text(errors="replace").splitlines() if information.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def _usable_cores() -> int:
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_SECONDS).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    parts = (line.rsplit(",", 1) for line in told.splitlines() if "," in line)
+    return tuple(Gpu(name.strip(), driver.strip()) for name, driver in parts)
+
+
+def _packages() -> dict[str, str]:
+    # A distribution that is being removed may be found without a name.
+    found = ((each.name, each.version) for each in metadata.distributions() if each.name)
+    return dict(sorted((name.lower().replace("_", "-"), version) for name, version in found))
+
+
+def _is_decisive(name: str) -> bool:
+    decisive = name in _VARIABLES or (name.startswith(_PREFIXES) and not name.startswith(_WITHOUT_INFLUENCE))
+    return decisive and not any(sign in name.upper() for sign in _SECRET_SIGNS)

@@ -1,0 +1,253 @@
+"""What a run records of itself, and the verdict on two runs of one project."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from mnist_resnet.artifacts import sha256_of_path
+from mnist_resnet.cli import cli
+from mnist_resnet.data.idx import encode
+from mnist_resnet.digests import digest_of_array, digests_of_onnx
+from mnist_resnet.evaluation.parity import ParityError
+from mnist_resnet.reproduce.outcome import Level, Tolerances
+from mnist_resnet.reproduce.recorded import compare_recorded
+from mnist_resnet.reproduce.verdict import NamespaceVerdict
+from mnist_resnet.tracking.provenance.stages import STAGES
+from mnist_resnet.tracking.run import tracking_uri
+from tests.conftest import PROJECT, MadeData
+from tests.integration.conftest import Project, add_squares, make_project
+
+pytestmark = pytest.mark.integration
+SECRET = "hunter2-swordfish"
+
+
+@dataclass
+class Runs:
+    """A project and what is left of each of its runs, by the name that this module gives it."""
+
+    project: Project
+    ids: dict[str, str]
+
+    @property
+    def store(self) -> str:
+        return tracking_uri(self.project.folder)
+
+    def artifact(self, name: str, path: str) -> Path:
+        run = mlflow.MlflowClient(self.store).get_run(self.ids[name])
+        return Path(run.info.artifact_uri.removeprefix("file://")) / path
+
+    def provenance(self, name: str) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.artifact(name, "provenance.json").read_text())
+        return content
+
+    def run(self, name: str, changes: dict[str, Any] | None = None, **options: Any) -> None:
+        """Run pipelines, the whole training if nothing else is said, whatever comes of it."""
+        pipelines = {"pipeline_names": ["training"], "namespaces": ["squares"]}
+        try:
+            self.project.run(changes, **(pipelines | options))
+        finally:
+            client = mlflow.MlflowClient(self.store)
+            experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+            recorded = {run.info.run_id for run in client.search_runs(experiments)}
+            (self.ids[name],) = recorded - set(self.ids.values())
+
+    def verdict(self, first: str, second: str, **tolerances: float) -> NamespaceVerdict:
+        verdict, _, _ = compare_recorded(self.ids[first], self.ids[second], self.store, Tolerances(**tolerances))
+        return verdict.namespaces["squares"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData, empty_store: Path) -> Iterator[Runs]:
+    """One training, the same again, and others that differ from it by one thing each."""
+    project = make_project(tmp_path_factory.mktemp("reproduction"))
+    add_squares(project, made_data)
+    shutil.copy(empty_store, project.folder / "mlflow.db")
+    mirror = made_data.write(project.folder / "mirror" / "squares")
+    _make_repository(project.folder)
+    runs = Runs(project, {})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.setenv("MNIST_RESNET_DATA_MIRROR", str(mirror.parent))
+        runs.run("first")
+        runs.run("nothing to do", only_missing_outputs=True)
+        runs.run("evaluated again", pipeline_names=["evaluate"])
+        with pytest.raises(ParityError):
+            runs.run("failed", {"squares": {"export": {"parity_tolerance": 1e-12}}}, pipeline_names=["export"])
+        runs.run("again")
+        runs.run("another seed", {"squares": {"training": {"seed": 1}}})
+        runs.run("another pixel", _with_another_pixel(mirror, made_data), pipeline_names=["data"])
+        yield runs
+
+
+def _make_repository(folder: Path) -> None:
+    (folder / ".gitignore").write_text((PROJECT / ".gitignore").read_text() + "/mirror/\n")
+    for name in ("conf/local/credentials.yml", "conf/base/credentials.yml", ".env"):
+        (folder / name).write_text(f"password: {SECRET}\n")
+    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    for command in (
+        ("init", "-q"),
+        ("add", ".gitignore", "pyproject.toml"),
+        (*identity, "commit", "-q", "-m", "First"),
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
+
+
+def _with_another_pixel(mirror: Path, made_data: MadeData) -> dict[str, Any]:
+    """The parameters by which training images are accepted of which one pixel differs, and these images."""
+    images = made_data.arrays["train_images"].copy()
+    images[0, 0, 0] ^= 1
+    content = encode(images)
+    (mirror / made_data.dataset.files.train_images.name).write_bytes(content)
+    return {"datasets": {"squares": {"files": {"train_images": {"sha256": sha256(content).hexdigest()}}}}}
+
+
+def test_a_run_records_what_it_was_made_from(runs: Runs) -> None:
+    record = runs.provenance("first")
+    assert (record["schema"], record["status"]) == (1, "FINISHED")
+    assert record["run"]["pipeline_names"] == ["training"]
+    assert record["parameters"]["squares"]["training"]["epochs"] == 2
+    assert record["environment"]["packages"]["tensorflow"]
+    assert record["precision"]["squares"] in {"float32", "mixed_bfloat16", "mixed_float16"}
+    assert runs.provenance("another seed")["run"]["runtime_params"] == {"squares": {"training": {"seed": 1}}}
+
+
+def test_a_run_records_what_each_stage_came_to(runs: Runs, made_data: MadeData) -> None:
+    stages = runs.provenance("evaluated again")["namespaces"]["squares"]
+    whole = runs.provenance("first")["namespaces"]["squares"]
+    assert tuple(sorted(whole, key=STAGES.index)) == STAGES
+    assert whole["raw_data"]["published_images"] == sha256(made_data.contents["train_images"]).hexdigest()
+    probabilities = np.load(runs.artifact("first", "squares/test_probabilities.npy"))
+    assert whole["probabilities"] == {"sha256": digest_of_array(probabilities), "images": 60, "classes": 3}
+    assert list(whole["epochs"]) == ["1", "2"]
+    assert whole["initial_weights"].keys() == whole["final_weights"].keys()
+    # What an earlier run had made is recorded as it was read.
+    for stage in ("raw_data", "prepared_data", "epochs", "export"):
+        assert stages[stage].items() <= whole[stage].items()
+    assert "initial_weights" not in stages
+
+
+def test_a_run_with_nothing_to_do_records_what_was_there(runs: Runs) -> None:
+    stages = runs.provenance("nothing to do")["namespaces"]["squares"]
+    whole = runs.provenance("first")["namespaces"]["squares"]
+    for stage in ("raw_data", "split", "prepared_data", "epochs", "export", "probabilities"):
+        assert stages[stage] == whole[stage]
+
+
+def test_a_run_that_failed_records_how_far_it_came(runs: Runs) -> None:
+    record = runs.provenance("failed")
+    assert record["status"] == "FAILED"
+    assert record["ended"] is not None
+    first = runs.provenance("first")["namespaces"]["squares"]
+    assert record["namespaces"]["squares"]["final_weights"] == first["final_weights"]
+    assert "export" not in record["namespaces"]["squares"]
+
+
+def test_uncommitted_source_is_kept_and_secrets_and_data_are_not(runs: Runs) -> None:
+    described = runs.provenance("first")["source"]
+    patch = runs.artifact("first", "uncommitted.patch")
+    assert described["patch"]["sha256"] == sha256_of_path(patch)
+    assert described["patch"]["left_out"] == [".env", "conf/base/credentials.yml"]
+    content = patch.read_bytes()
+    assert b"+++ b/conf/base/parameters.yml" in content
+    assert b"b/data/" not in content
+    recorded = [file for file in runs.artifact("first", "").rglob("*") if file.is_file()]
+    assert [file for file in recorded if SECRET.encode() in file.read_bytes()] == []
+
+
+def test_the_exported_graph_is_that_of_the_file(runs: Runs) -> None:
+    # The last run that exported has made it.
+    content = (runs.project.folder / "data/06_models/squares/model.onnx").read_bytes()
+    recorded = runs.provenance("another seed")["namespaces"]["squares"]["export"]
+    assert digests_of_onnx(content).items() <= recorded.items()
+
+
+def test_the_same_again_is_bitwise_the_same(runs: Runs) -> None:
+    verdict = runs.verdict("first", "again")
+    assert [stage.label for stage in verdict.stages if stage.status != "equal"] == []
+    assert (verdict.level, verdict.likely, verdict.other) == (Level.BITWISE, (), ())
+
+
+def test_another_seed_differs_from_the_initial_weights_on(runs: Runs) -> None:
+    verdict = runs.verdict("first", "another seed", accuracy=0.0)
+    assert verdict.level == Level.DIFFERENT
+    assert verdict.first_difference is not None
+    assert verdict.first_difference.label == "initial weights"
+    assert verdict.cause_in_words() == "seed squares.training.seed: 0 → 1"
+
+
+def test_another_pixel_differs_from_the_raw_data_on(runs: Runs) -> None:
+    verdict = runs.verdict("first", "another pixel")
+    assert verdict.level == Level.DIFFERENT
+    assert verdict.first_difference is not None
+    assert (verdict.first_difference.label, verdict.first_difference.detail) == ("raw data", "published_images")
+    assert "datasets.squares.files.train_images.sha256" in verdict.cause_in_words()
+
+
+@pytest.fixture
+def compare(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Type ``kedro compare`` with the names that this module gives to runs."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(runs.project.folder)
+
+    def compare(first: str, second: str, *options: str) -> Result:
+        arguments = [runs.ids.get(name, name) for name in (first, second)]
+        return CliRunner().invoke(cli, ["compare", *arguments, *options])
+
+    return compare
+
+
+def test_the_command_tells_the_verdict_and_the_level_asked_for(compare: Any) -> None:
+    same = compare("first", "again", "--at-least", "bitwise")
+    assert same.exit_code == 0
+    assert "BITWISE: base training" in same.output
+    exact = ("--accuracy-tolerance", "0")
+    other = compare("first", "another seed", *exact)
+    assert other.exit_code == 1
+    assert "seed squares.training.seed: 0 → 1" in other.output
+    assert compare("first", "another seed", *exact, "--at-least", "different").exit_code == 0
+
+
+def test_the_command_prints_json(compare: Any, runs: Runs) -> None:
+    ended = compare("first", "another seed", "--json", "--at-least", "different")
+    document = json.loads(ended.stdout)
+    assert document["second"]["run_id"] == runs.ids["another seed"]
+    assert document["namespaces"]["squares"]["first_difference"]["stage"] == "initial_weights"
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        ("failed", "did not finish: its status is FAILED"),
+        ("no such run", "run: received 'no such run'"),
+        ("base training", "runs match; type more"),
+    ],
+)
+def test_where_it_cannot_be_told_the_command_says_why(compare: Any, second: str, reason: str) -> None:
+    ended = compare("first", second)
+    assert ended.exit_code == 2
+    assert reason in ended.output
+
+
+def test_runs_of_another_store_are_compared_where_it_is(compare: Any, runs: Runs, tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+    assert compare("first", "again").exit_code == 2
+    assert compare("first", "again", "--tracking-uri", runs.store).exit_code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_command_is_one_of_kedros(runs: Runs) -> None:
+    ended = runs.project.kedro("compare", runs.ids["first"][:10], runs.ids["again"][:10], "--at-least", "BITWISE")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "BITWISE" in ended.stdout
