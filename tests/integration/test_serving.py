@@ -41,7 +41,7 @@ class Server:
 def server(smoke: SmokeRun) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    command += ["--model-uri", f"models:/{smoke.logged_model('mnist').model_id}"]
+    command += ["--model-uri", "models:/mnist@champion"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     with serving(command, smoke.project.folder, f"http://127.0.0.1:{port}/ping") as printed:
         yield Server(f"http://127.0.0.1:{port}/invocations", printed())

@@ -1,7 +1,5 @@
-import shutil
 from pathlib import Path
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -9,22 +7,6 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.tracking.models import RecordedModelError, read_recorded_onnx
 from mnist_resnet.tracking.run import LoggedModel, TrackedRun
 from tests.made_model import bright_half, halves_model
-
-
-@pytest.fixture(autouse=True)
-def own_tracking(monkeypatch):
-    """What MLflow sets for the whole process is put back."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    yield
-    mlflow.set_tracking_uri(None)
-
-
-@pytest.fixture
-def project(tmp_path, empty_store) -> Path:
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    return tmp_path
 
 
 def test_a_model_is_had_by_its_id_its_version_and_its_alias(project) -> None:

@@ -1,4 +1,3 @@
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,16 +11,11 @@ from tests.made_model import CLASS_NAMES, bright_half, halves_model
 
 
 @pytest.fixture
-def run(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TrackedRun]:
+def run(project: Path) -> Iterator[TrackedRun]:
     """An open run in a store of its own."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    opened = TrackedRun(tmp_path, "squares", "a run", {}, {})
+    opened = TrackedRun(project, "squares", "a run", {}, {})
     yield opened
     opened.close("FINISHED")
-    mlflow.set_tracking_uri(None)
 
 
 def log(run: TrackedRun, recipe: str) -> str:

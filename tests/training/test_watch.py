@@ -47,6 +47,14 @@ def test_a_loss_that_is_not_finite_stops_with_step_rate_and_remedies(watch, show
     assert len(shown) == 1
 
 
+def test_the_rate_is_that_of_the_step_not_of_the_next(watch):
+    rates = keras.optimizers.schedules.PiecewiseConstantDecay([27], [0.5, 0.125])
+    watch.model.optimizer = keras.optimizers.SGD(rates)
+    watch.model.optimizer.iterations.assign(28)
+    with pytest.raises(TrainingError, match=r"at step 28, the learning rate 0\.5\."):
+        watch.on_train_batch_end(3, {"loss": math.nan})
+
+
 @pytest.mark.parametrize("logs", [None, {}, {"accuracy": 0.5}])
 def test_a_loss_that_nobody_reports_is_not_taken_for_finite(watch, logs):
     with pytest.raises(TrainingError):

@@ -43,7 +43,9 @@ class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]  # keras is unt
         self.advance(self.batch_size, f"loss {loss:.4f}, accuracy {accuracy:.4f}, {speed:,.0f} images/s")
 
     def _diagnosis(self, batch: int, loss: float) -> str:
-        rate = float(np.asarray(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
+        optimizer = self.model.optimizer
+        optimizer.iterations.assign(optimizer.iterations - 1)  # it has counted this step, and there will be no other
+        rate = float(np.asarray(keras.ops.convert_to_numpy(optimizer.learning_rate)))
         return (
             f"{self.title}: the loss is {loss} at step {self.first_step + batch + 1}, the learning rate {rate:.3g}. "
             "Lower training.learning_rate, lengthen training.warmup_fraction, or set training.precision to float32"

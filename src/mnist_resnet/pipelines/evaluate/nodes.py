@@ -26,15 +26,16 @@ def judge(
 ) -> tuple[Probabilities, dict[str, Probabilities], dict[str, dict[str, Any]]]:
     """The probabilities of all test images by fp32 and by each other variant, and what is measured of each."""
     probabilities, measured = {}, {}
-    for file, content in {"model.onnx": onnx_model, **variants}.items():
+    smaller = {f"variants/{file}": content for file, content in variants.items()}
+    for file, content in {"model.onnx": onnx_model, **smaller}.items():
         name = _variant(file)
         probabilities[name], measured[name] = _judge(file, content, test_images, test_labels, dataset, evaluation)
     return probabilities.pop("fp32"), probabilities, measured
 
 
 def _variant(file: str) -> str:
-    """``fp32`` for ``model.onnx``, ``int8`` for ``model.int8.onnx``."""
-    return file.removeprefix("model.").removesuffix("onnx").removesuffix(".") or "fp32"
+    """``fp32`` for ``model.onnx``, ``int8`` for ``variants/model.int8.onnx``."""
+    return file.removeprefix("variants/").removeprefix("model.").removesuffix("onnx").removesuffix(".") or "fp32"
 
 
 def _judge(
