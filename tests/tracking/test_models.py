@@ -4,8 +4,9 @@ import pytest
 from mlflow import MlflowClient
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.models import RecordedModelError, read_recorded_onnx
-from mnist_resnet.tracking.run import LoggedModel, TrackedRun
+from mnist_resnet.tracking.run import TrackedRun
 from tests.made_model import bright_half, halves_model
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import registry
-from mnist_resnet.tracking.run import LoggedModel, TrackedRun
+from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.run import TrackedRun
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 
 

@@ -15,7 +15,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mnist_resnet.tracking import run as module
-from mnist_resnet.tracking.run import LoggedModel, TrackedRun, tracking_uri, without_credentials
+from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.run import TrackedRun, tracking_uri, without_credentials
 
 EXPERIMENT = "squares"
 

@@ -12,7 +12,8 @@ import onnxruntime
 import pytest
 from mlflow.exceptions import MlflowException
 
-from mnist_resnet.tracking.run import LoggedModel, TrackedRun
+from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.run import TrackedRun
 
 # A process that finds none of this package, as where a model is served.
 ELSEWHERE = """
