@@ -1,6 +1,9 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from kedro.framework.cli.project import run as kedro_run
 
 from mnist_resnet.reproduce.options import preparing_options, run_options
 from tests.reproduce.conftest import Record
@@ -53,3 +56,27 @@ def test_what_a_run_found_there_is_made_before(record: Record, asked: dict[str, 
     if options:
         assert options["namespaces"] == "made"
         assert options["params"]["tracking"] == {"enabled": False}
+
+
+def test_kedro_reads_from_a_file_what_was_typed(record: Record, tmp_path: Path) -> None:
+    typed = {
+        "env": "smoke",
+        "pipeline_names": ["data", "train"],
+        "namespaces": ["made"],
+        "node_names": ["made.fit", "made.split"],
+        "tags": ["train"],
+        "from_nodes": ["made.split"],
+        "to_nodes": ["made.fit"],
+        "from_inputs": ["made.images"],
+        "to_outputs": ["made.model", "made.history"],
+    }
+    values = {"patience": None, "tolerance": 1e-05, "size": [12, 12], "classes": ["0", "yes"], "momentum": 1.0}
+    asked = _asked(record, **typed, runtime_params={"another": values}, only_missing_outputs=True)
+    file = tmp_path / "run.yml"
+    file.write_text(yaml.safe_dump({"run": run_options(asked, "an experiment")}))
+    received = kedro_run.make_context("run", ["--config", str(file)]).params
+    assert received["params"]["another"] == values
+    assert received["params"]["made"] == record["parameters"]["made"]
+    assert received.pop("pipelines") == typed.pop("pipeline_names")
+    assert {name: received[name] for name in typed} == typed
+    assert not received["only_missing_outputs"]

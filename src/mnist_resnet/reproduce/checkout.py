@@ -75,7 +75,7 @@ def clone(project: Path, commit: str, patch: bytes | None, folder: Path) -> Path
         git(folder, "checkout", "--quiet", "--detach", commit)
         if patch is not None:
             git(folder, "apply", "--whitespace=nowarn", "-", given=patch)
-    except subprocess.CalledProcessError as error:
+    except (OSError, subprocess.SubprocessError) as error:
         raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {_message(error)}") from error
     return folder / prefix
 
@@ -113,7 +113,7 @@ def _why_not_applied(project: Path, commit: str, patch: bytes) -> str:
         try:
             git(top, "read-tree", commit, variables=index)
             git(top, "apply", "--cached", "--check", "-", given=patch, variables=index)
-        except subprocess.CalledProcessError as error:
+        except (OSError, subprocess.SubprocessError) as error:
             return _message(error)
     return ""
 
@@ -131,5 +131,7 @@ def _succeeds(project: Path, *arguments: str) -> bool:
     return True
 
 
-def _message(error: subprocess.CalledProcessError) -> str:
-    return str(error.stderr.decode(errors="replace").strip())
+def _message(error: Exception) -> str:
+    """Git's own words, if it has ended with any."""
+    said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
+    return said.decode(errors="replace").strip() or str(error)

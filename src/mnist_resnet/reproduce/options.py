@@ -14,7 +14,8 @@ _LISTED = (*_SELECTING, "namespaces", "to_nodes", "to_outputs")
 def run_options(record: Mapping[str, Any], experiment: str) -> Options:
     """The options that repeat a run.
 
-    The recorded parameters are given as they were resolved, so nothing depends on settings of this machine.
+    The recorded parameters are given as they were resolved, so nothing depends on settings of this machine. All that
+    was asked for is made, also where the run kept what was there (``--only-missing-outputs``).
 
     Args:
         record: The run's provenance.
