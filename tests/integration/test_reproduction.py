@@ -324,6 +324,22 @@ def test_the_present_source_can_run_in_place(reproduce: Any, runs: Runs) -> None
 
 
 @pytest.mark.slow
+def test_a_verdict_below_the_one_asked_for_is_exit_code_1(reproduce: Any, runs: Runs) -> None:
+    file = runs.artifact("committed", "provenance.json")
+    content = file.read_text()
+    record = json.loads(content)
+    weights = record["namespaces"]["squares"]["final_weights"]
+    weights[next(iter(weights))] = "another"
+    file.write_text(json.dumps(record))
+    ended = reproduce("committed", "--at-least", "bitwise")
+    file.write_text(content)
+    assert ended.exit_code == 1, ended.output
+    assert "NUMERIC: reproduction of base training" in ended.output
+    run = mlflow.MlflowClient(runs.store).get_run(runs.ids["committed"])
+    assert run.data.tags["reproduction_verdict"] == "NUMERIC"
+
+
+@pytest.mark.slow
 def test_a_run_that_fails_when_made_again_is_no_verdict(
     reproduce: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.reproduce.checkout import CheckoutError, check_present_source, check_source, clone
+from mnist_resnet.reproduce.checkout import CheckoutError, as_shown, check_present_source, check_source, clone
 from mnist_resnet.reproduce.preflight import Status
 from mnist_resnet.tracking.provenance.source import collect_source
 
@@ -96,3 +96,7 @@ def test_in_place_the_present_source_is_compared(project: Path, changed: tuple[d
     source, _ = changed
     commit, patch = check_present_source(project, source)
     assert (commit.status, patch.status, patch.present) == (Status.PASS, Status.WARN, "none")
+
+
+def test_nothing_hides_in_a_patch_that_is_shown() -> None:
+    assert as_shown("+é\tharmless\n+\x1b[2K\r\u202e\n".encode()) == "+é\tharmless\n+\\x1b[2K\\r\\u202e\n"

@@ -18,6 +18,7 @@ def test_the_same_machine_passes_in_all(record: Record) -> None:
         "lock file": "requirements.lock aaaa",
         "installed versions": "7 packages",
         "Python": "3.11.7 CPython",
+        "platform": "Linux",
         "processor": "A processor",
         "threads": "2 of 2 cores",
         "GPU": "none",

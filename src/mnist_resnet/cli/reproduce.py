@@ -1,6 +1,5 @@
 """``kedro reproduce``: a recorded run made again, and whether it came out the same."""
 
-import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from mnist_resnet.reproduce.verdict import Verdict
 
 _INTERRUPTED = 130
-# A patch may not move the cursor and so hide what it does.
-_CONTROL = re.compile(r"[^\n\t\x20-\x7e\xa0-\U0010ffff]")
 
 
 @click.command()
@@ -90,10 +87,11 @@ def _reproduce(planned: "Plan", tolerances: "Tolerances", keep: bool) -> "Verdic
 
 def _show_patch(patch: bytes | None, trusted: bool) -> None:
     """Show a recorded patch, which is code, and let only a trusted one pass."""
+    from mnist_resnet.reproduce.checkout import as_shown
+
     if patch is None:
         return
-    shown = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), patch.decode(errors="replace"))
-    click.echo(f"The run was made with these uncommitted changes:\n\n{shown}")
+    click.echo(f"The run was made with these uncommitted changes:\n\n{as_shown(patch)}")
     if trusted:
         return
     if not sys.stdin.isatty():

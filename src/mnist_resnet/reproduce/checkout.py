@@ -80,6 +80,12 @@ def clone(project: Path, commit: str, patch: bytes | None, folder: Path) -> Path
     return folder / prefix
 
 
+def as_shown(patch: bytes) -> str:
+    """A patch as text for a terminal, in which nothing can hide: what does not print is written as an escape."""
+    text = patch.decode(errors="replace")
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else ascii(sign)[1:-1] for sign in text)
+
+
 def _check_patch(project: Path, source: Described, patch: bytes | None, commit_present: bool) -> Check:
     recorded = _patch_in_words(source)
     if not source["dirty"]:

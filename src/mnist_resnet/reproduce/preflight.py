@@ -16,6 +16,7 @@ _KINDS = {
     "lock file": "lock file",
     "installed versions": "package",
     "Python": "Python",
+    "platform": "platform",
     "processor": "processor",
     "threads": "threads",
     "GPU": "GPU",
