@@ -95,7 +95,9 @@ def as_table(checks: Sequence[Check]) -> "Table":
     """The checks for a terminal."""
     from rich.table import Table
 
-    table = Table("what", "", "recorded", "here", title="Preflight")
+    table = Table("what", "", title="Preflight")
+    for side in ("recorded", "here"):
+        table.add_column(side, overflow="fold")
     for check in checks:
         table.add_row(check.what, check.status, check.recorded, check.present)
     return table
