@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -26,7 +29,7 @@ from mnist_resnet.reproduce.verdict import NamespaceVerdict
 from mnist_resnet.tracking.provenance.stages import STAGES
 from mnist_resnet.tracking.run import tracking_uri
 from tests.conftest import PROJECT, MadeData
-from tests.integration.conftest import Project, add_squares, make_project
+from tests.integration.conftest import KEDRO, Project, add_squares, clean_environment, make_project
 
 pytestmark = pytest.mark.integration
 SECRET = "hunter2-swordfish"
@@ -88,6 +91,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData, empty_st
         runs.run("again")
         runs.run("another seed", {"squares": {"training": {"seed": 1}}})
         runs.run("another pixel", _with_another_pixel(mirror, made_data), pipeline_names=["data"])
+        made_data.write(mirror)
+        _commit_the_rest(project.folder)
+        runs.run("committed", {"squares": {"training": {"seed": 2, "patience": None}}})
         yield runs
 
 
@@ -95,13 +101,23 @@ def _make_repository(folder: Path) -> None:
     (folder / ".gitignore").write_text((PROJECT / ".gitignore").read_text() + "/mirror/\n")
     for name in ("conf/local/credentials.yml", "conf/base/credentials.yml", ".env"):
         (folder / name).write_text(f"password: {SECRET}\n")
-    identity = ("-c", "user.name=A", "-c", "user.email=a@example.org")
-    for command in (
-        ("init", "-q"),
-        ("add", ".gitignore", "pyproject.toml"),
-        (*identity, "commit", "-q", "-m", "First"),
-    ):
-        subprocess.run(["git", *command], cwd=folder, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
+    shutil.copytree(PROJECT / "src", folder / "src", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    _git(folder, "init", "-q")
+    _git(folder, "add", ".gitignore", "pyproject.toml", "src")
+    _git(folder, "commit", "-q", "-m", "First")
+
+
+def _commit_the_rest(folder: Path) -> None:
+    for name in ("conf/base/credentials.yml", ".env"):
+        (folder / name).unlink()
+    _git(folder, "add", "-A")
+    _git(folder, "commit", "-q", "-m", "Second")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
+    variables = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    return subprocess.run(command, cwd=folder, check=True, env=variables, capture_output=True, text=True).stdout
 
 
 def _with_another_pixel(mirror: Path, made_data: MadeData) -> dict[str, Any]:
@@ -169,7 +185,7 @@ def test_uncommitted_source_is_kept_and_secrets_and_data_are_not(runs: Runs) -> 
 def test_the_exported_graph_is_that_of_the_file(runs: Runs) -> None:
     # The last run that exported has made it.
     content = (runs.project.folder / "data/06_models/squares/model.onnx").read_bytes()
-    recorded = runs.provenance("another seed")["namespaces"]["squares"]["export"]
+    recorded = runs.provenance("committed")["namespaces"]["squares"]["export"]
     assert digests_of_onnx(content).items() <= recorded.items()
 
 
@@ -251,3 +267,152 @@ def test_the_command_is_one_of_kedros(runs: Runs) -> None:
     ended = runs.project.kedro("compare", runs.ids["first"][:10], runs.ids["again"][:10], "--at-least", "BITWISE")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "BITWISE" in ended.stdout
+
+
+@pytest.fixture
+def reproduce(runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Type ``kedro reproduce`` in a subfolder of the project; nothing may be left behind, nor changed."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", str(runs.project.folder / "mirror"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(runs.project.folder / "conf" / "base")
+
+    def reproduce(name: str, *options: str) -> Result:
+        before = _git(runs.project.folder, "status", "--porcelain", "--ignored"), _git(runs.project.folder, "log")
+        ended = CliRunner().invoke(cli, ["reproduce", runs.ids.get(name, name), *options])
+        after = _git(runs.project.folder, "status", "--porcelain", "--ignored"), _git(runs.project.folder, "log")
+        assert after == before
+        assert list(tmp_path.glob("mnist_resnet-reproduce-*")) == []
+        return ended
+
+    return reproduce
+
+
+def _run_ids(runs: Runs) -> set[str]:
+    client = mlflow.MlflowClient(runs.store)
+    return {run.info.run_id for run in client.search_runs([each.experiment_id for each in client.search_experiments()])}
+
+
+def test_a_run_is_made_again_in_a_clone(reproduce: Any, runs: Runs) -> None:
+    before = _run_ids(runs)
+    ended = reproduce("committed", "--at-least", "bitwise")
+    assert ended.exit_code == 0, ended.output
+    assert "BITWISE: reproduction of base training" in ended.output
+    (new,) = _run_ids(runs) - before
+    client = mlflow.MlflowClient(runs.store)
+    tags = client.get_run(new).data.tags
+    assert (tags["reproduces"], tags["reproduction_verdict"]) == (runs.ids["committed"], "BITWISE")
+    assert client.get_run(runs.ids["committed"]).data.tags["reproduction_verdict"] == "BITWISE"
+    verdict = json.loads(mlflow.artifacts.load_text(f"runs:/{new}/reproduction.json"))
+    assert verdict["namespaces"]["squares"]["other_differences"] == []
+    assert "reproduction.md" in {file.path for file in client.list_artifacts(new)}
+
+
+def test_a_run_of_an_earlier_commit_is_made_again_with_its_patch(reproduce: Any) -> None:
+    ended = reproduce("first", "--at-least", "bitwise", "--trust-patch")
+    assert ended.exit_code == 0, ended.output
+    assert "+++ b/conf/base/parameters.yml" in ended.output
+
+
+@pytest.mark.slow
+def test_the_present_source_can_run_in_place(reproduce: Any, runs: Runs) -> None:
+    model = runs.project.folder / "data/06_models/squares/model.onnx"
+    before = model.stat().st_mtime_ns
+    ended = reproduce("committed", "--at-least", "bitwise", "--in-place", "--strict")
+    assert ended.exit_code == 0, ended.output
+    assert model.stat().st_mtime_ns > before
+
+
+@pytest.mark.slow
+def test_a_verdict_below_the_one_asked_for_is_exit_code_1(reproduce: Any, runs: Runs) -> None:
+    file = runs.artifact("committed", "provenance.json")
+    content = file.read_text()
+    record = json.loads(content)
+    weights = record["namespaces"]["squares"]["final_weights"]
+    weights[next(iter(weights))] = "another"
+    file.write_text(json.dumps(record))
+    ended = reproduce("committed", "--at-least", "bitwise")
+    file.write_text(content)
+    assert ended.exit_code == 1, ended.output
+    assert "NUMERIC: reproduction of base training" in ended.output
+    run = mlflow.MlflowClient(runs.store).get_run(runs.ids["committed"])
+    assert run.data.tags["reproduction_verdict"] == "NUMERIC"
+
+
+@pytest.mark.slow
+def test_a_run_that_fails_when_made_again_is_no_verdict(
+    reproduce: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = _run_ids(runs)
+    monkeypatch.delenv("MNIST_RESNET_DATA_MIRROR")
+    ended = reproduce("committed")
+    assert ended.exit_code == 2
+    assert "which repeats it, failed" in ended.output
+    (new,) = _run_ids(runs) - before
+    run = mlflow.MlflowClient(runs.store).get_run(new)
+    assert run.info.status == "FAILED"
+    assert "reproduction_verdict" not in run.data.tags
+
+
+@pytest.mark.slow
+def test_what_a_run_found_there_is_made_first(reproduce: Any) -> None:
+    ended = reproduce("evaluated again", "--at-least", "bitwise", "--trust-patch")
+    assert ended.exit_code == 0, ended.output
+    assert "data,train,export" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "reason"),
+    [
+        ("first", (), "nobody is here to confirm it"),
+        ("first", ("--strict", "--trust-patch"), "cannot be reproduced strictly here"),
+        ("failed", (), "did not finish: its status is FAILED"),
+        ("no such run", (), "run: received 'no such run'"),
+    ],
+)
+def test_a_run_that_is_not_made_again_is_answered_with_the_reason(
+    reproduce: Any, runs: Runs, name: str, options: tuple[str, ...], reason: str
+) -> None:
+    before = _run_ids(runs)
+    ended = reproduce(name, *options)
+    assert ended.exit_code == 2, ended.output
+    assert reason in ended.output
+    assert _run_ids(runs) == before
+
+
+def test_a_dry_run_ends_with_the_table(reproduce: Any, runs: Runs) -> None:
+    before = _run_ids(runs)
+    ended = reproduce("committed", "--dry-run", "--strict")
+    assert ended.exit_code == 0, ended.output
+    assert _git(runs.project.folder, "rev-parse", "--short=12", "HEAD").strip() in ended.output
+    assert "WARN" not in ended.output
+    assert _run_ids(runs) == before
+
+
+def test_a_commit_that_is_not_there_is_no_source(reproduce: Any, runs: Runs, tmp_path: Path) -> None:
+    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
+    (tmp_path / "src").mkdir()
+    _git(tmp_path, "init", "-q")
+    os.chdir(tmp_path)
+    ended = reproduce("committed", "--tracking-uri", runs.store)
+    assert ended.exit_code == 2
+    assert "not in this repository" in ended.output
+
+
+@pytest.mark.slow
+def test_an_interruption_leaves_nothing_behind(runs: Runs, tmp_path: Path) -> None:
+    variables = clean_environment() | {
+        "TMPDIR": str(tmp_path),
+        "MNIST_RESNET_DATA_MIRROR": str(runs.project.folder / "mirror"),
+    }
+    before = _run_ids(runs)
+    command = [KEDRO, "reproduce", runs.ids["committed"]]
+    with subprocess.Popen(command, cwd=runs.project.folder, env=variables, start_new_session=True) as process:
+        while not list(tmp_path.glob("mnist_resnet-reproduce-*/repository/data/01_raw/*/*")):
+            assert process.poll() is None
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(100) == 130
+    assert list(tmp_path.glob("mnist_resnet-reproduce-*")) == []
+    (new,) = _run_ids(runs) - before
+    assert mlflow.MlflowClient(runs.store).get_run(new).info.status == "KILLED"

@@ -16,7 +16,7 @@ from mlflow.entities import Run
 
 from mnist_resnet.tracking import run as module
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.run import TrackedRun, tracking_uri, without_credentials
+from mnist_resnet.tracking.run import TrackedRun, absolute_uri, tracking_uri, without_credentials
 
 EXPERIMENT = "squares"
 
@@ -272,3 +272,18 @@ def test_sigterm_closes_the_run_as_killed(project, store):
 )
 def test_a_shown_uri_has_no_credentials(uri, shown):
     assert without_credentials(uri) == shown
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("sqlite:///mlflow.db", "sqlite:///{here}/mlflow.db"),
+        ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
+        ("mlruns", "{here}/mlruns"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_an_absolute_uri_names_the_same_place_from_any_folder(tmp_path, monkeypatch, uri, expected) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert absolute_uri(uri) == expected.format(here=tmp_path)

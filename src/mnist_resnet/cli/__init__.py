@@ -10,17 +10,18 @@ from mnist_resnet.cli.compare import compare
 from mnist_resnet.cli.layers import layers
 from mnist_resnet.cli.predict import predict
 from mnist_resnet.cli.project import plainly
+from mnist_resnet.cli.reproduce import reproduce
 
-__all__ = ["cli", "compare", "layers", "predict", "run"]
+__all__ = ["cli", "compare", "layers", "predict", "reproduce", "run"]
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name="mnist_resnet")
 def cli() -> None:
-    """Train, export and evaluate ResNets on MNIST-shaped data; classify pictures with them; compare runs."""
+    """Train, export and evaluate ResNets on MNIST-shaped data; classify pictures with them; compare and repeat runs."""
 
 
 run = copy.copy(kedro_run)
 assert kedro_run.callback is not None
 run.callback = plainly(kedro_run.callback)
-for command in (run, layers, predict, compare):
+for command in (run, layers, predict, compare, reproduce):
     cli.add_command(command)

@@ -68,7 +68,7 @@ def differences(first: Record, second: Record, namespace: str) -> tuple[Cause, .
     return (
         *_parameters(first, second, namespace),
         *_sources(first["source"] or {}, second["source"] or {}),
-        *_environments(first["environment"], second["environment"]),
+        *environment_differences(first["environment"], second["environment"]),
         *_differing("precision", _only(first["precision"], namespace), _only(second["precision"], namespace)),
     )
 
@@ -123,7 +123,13 @@ def _patch(source: Record) -> str:
     return "unknown" if source.get("dirty") else "none"
 
 
-def _environments(first: Record, second: Record) -> Iterator[Cause]:
+def environment_differences(first: Record, second: Record) -> Iterator[Cause]:
+    """All that differs between two machines with what is installed on them.
+
+    Args:
+        first: ``environment`` of the provenance of one run.
+        second: Likewise, of the other.
+    """
     yield from _differing("lock file", first["lock_files"], second["lock_files"])
     yield from _differing("package", first["packages"], second["packages"])
     for kind, key in (("Python", "python"), ("platform", "platform"), ("processor", "processor")):

@@ -27,7 +27,7 @@ def compare_recorded(
         UndecidableError: If it cannot be told whether they came out the same.
     """
     runs = [find_run(wanted, store) for wanted in (first, second)]
-    records = [_record(run) for run in runs]
+    records = [whole_record(run) for run in runs]
     shared = sorted(set(records[0]["namespaces"]) & set(records[1]["namespaces"]))
     arrays = [run.probabilities(shared) for run in runs]
     pairs = {name: (arrays[0][name], arrays[1][name]) for name in shared if all(name in each for each in arrays)}
@@ -36,10 +36,19 @@ def compare_recorded(
     return verdict, before, after
 
 
-def _record(run: RecordedRun) -> dict[str, Any]:
+def whole_record(run: RecordedRun) -> dict[str, Any]:
+    """The provenance of a run that finished.
+
+    Args:
+        run: As MLflow holds it.
+
+    Raises:
+        RecordedRunError: If it has none.
+        UndecidableError: If the run did not finish, or its provenance is of another schema or damaged.
+    """
     if run.status != "FINISHED":
         raise UndecidableError(
-            f"{run.in_words()} did not finish: its status is {run.status}; only whole runs are compared"
+            f"{run.in_words()} did not finish: its status is {run.status}; only whole runs are compared or reproduced"
         )
     record = run.provenance()
     check_record(record, run.in_words())

@@ -130,7 +130,7 @@ def check_record(record: Record, which: str) -> None:
             f"{which}: its provenance has schema {schema!r}, and this version reads {SCHEMA}; compare it with the "
             f"version of mnist_resnet that made it"
         )
-    missing = {"status", "parameters", "environment", "source", "precision", "namespaces"} - record.keys()
+    missing = {"status", "run", "parameters", "environment", "source", "precision", "namespaces"} - record.keys()
     if missing:
         raise UndecidableError(f"{which}: its provenance is damaged: it lacks {', '.join(sorted(missing))}")
     if record["status"] != "FINISHED":

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from mnist_resnet.errors import UserError
 from mnist_resnet.tracking.models import require_file
 from mnist_resnet.tracking.provenance.record import PROVENANCE_FILE
+from mnist_resnet.tracking.provenance.source import PATCH_FILE
 from mnist_resnet.tracking.run import without_credentials
 
 _PROBABILITIES = "{namespace}/test_probabilities.npy"
@@ -66,6 +67,10 @@ class RecordedRun:
         if not isinstance(record, dict):
             raise RecordedRunError(f"{self.in_words()}: its {PROVENANCE_FILE} is damaged: no JSON object")
         return record
+
+    def patch(self) -> bytes | None:
+        """The uncommitted changes that it was made with, as ``git apply`` takes them; None if none are kept."""
+        return self._artifact(PATCH_FILE)
 
     def probabilities(self, namespaces: Iterable[str]) -> dict[str, npt.NDArray[np.float32]]:
         """The test probabilities, float32 (images, classes), of those data sets of which the run recorded them.

@@ -73,8 +73,8 @@ def collect_commit(project: Path) -> Source | None:
         None outside a repository, in one without commits, and where there is no git.
     """
     try:
-        commit = _git(project, "rev-parse", "HEAD").decode().strip()
-        return Source(commit, bool(_git(project, "status", "--porcelain")))
+        commit = git(project, "rev-parse", "HEAD").decode().strip()
+        return Source(commit, bool(git(project, "status", "--porcelain")))
     except (OSError, subprocess.SubprocessError):
         return None
 
@@ -100,8 +100,8 @@ def collect_source(project: Path, limit: int = PATCH_LIMIT) -> Source | None:
 
 
 def _patch(project: Path, limit: int) -> Patch:
-    top = Path(os.fsdecode(_git(project, "rev-parse", "--show-toplevel")).rstrip("\n"))
-    prefix = os.fsdecode(_git(project, "rev-parse", "--show-prefix")).rstrip("\n")
+    top = Path(os.fsdecode(git(project, "rev-parse", "--show-toplevel")).rstrip("\n"))
+    prefix = os.fsdecode(git(project, "rev-parse", "--show-prefix")).rstrip("\n")
     changed = _names(top, "diff", "HEAD", "--name-only", "--no-renames", "-z")
     new = _names(top, "ls-files", "--others", "--exclude-standard", "-z")
     private = [name for name in changed if _is_private(name, prefix)]
@@ -122,8 +122,8 @@ def _diff(top: Path, new: Sequence[str], private: Sequence[str]) -> bytes:
         if new:
             names = b"".join(os.fsencode(name) + b"\0" for name in new)
             noted = ["add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul"]
-            _git(top, "--literal-pathspecs", *noted, given=names, variables=variables)
-        return _git(top, *_PLAIN, *_DIFF, *_CONTEXT, "--full-index", "--", *everything_else, variables=variables)
+            git(top, "--literal-pathspecs", *noted, given=names, variables=variables)
+        return git(top, *_PLAIN, *_DIFF, *_CONTEXT, "--full-index", "--", *everything_else, variables=variables)
 
 
 @contextmanager
@@ -143,11 +143,11 @@ def _copied_index(top: Path) -> Iterator[dict[str, str]]:
 
 
 def _git_path(top: Path, name: str) -> Path:
-    return top / os.fsdecode(_git(top, "rev-parse", "--git-path", name)).rstrip("\n")
+    return top / os.fsdecode(git(top, "rev-parse", "--git-path", name)).rstrip("\n")
 
 
 def _names(top: Path, *arguments: str) -> list[str]:
-    return [name for name in os.fsdecode(_git(top, *arguments)).split("\0") if name]
+    return [name for name in os.fsdecode(git(top, *arguments)).split("\0") if name]
 
 
 def _is_private(name: str, prefix: str) -> bool:
@@ -162,7 +162,19 @@ def _size(path: Path) -> int:
     return sys.maxsize if path.is_dir() and not path.is_symlink() else path.lstat().st_size
 
 
-def _git(folder: Path, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
+def git(folder: Path, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
+    """What a git command prints; it takes no locks but those that it cannot do without.
+
+    Args:
+        folder: Where it runs.
+        arguments: The words after ``git``.
+        given: What it reads from standard input.
+        variables: Of the environment, besides the present ones.
+
+    Raises:
+        OSError: If there is no git.
+        subprocess.SubprocessError: If it fails, or takes more than a minute.
+    """
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **(variables or {})}
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(

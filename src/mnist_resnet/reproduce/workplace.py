@@ -1,0 +1,154 @@
+"""Where a run is made again: a project, the Python that belongs to it, and what happens there."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.reproduce.options import Options
+from mnist_resnet.tracking.provenance.environment import LOCK_FILES
+
+_ASK_FOR_PACKAGE = "import mnist_resnet; print(mnist_resnet.__file__)"
+# These would lead the run to another project, repository, run or package than its own.
+_MISLEADING = (
+    *("KEDRO_ENV", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"),
+    *("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"),
+)
+_SECONDS_TO_END_BY_ITSELF, _SECONDS_TO_CLEAN_UP = 3, 60
+
+
+class RerunError(UserError, RuntimeError):
+    """The recorded run could not be run again; the message says how far it came."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A project to run in.
+
+    Attributes:
+        project: Its folder, to which the source under ``src`` belongs.
+        python: The interpreter with the packages that it needs.
+        scratch: A folder outside of it.
+    """
+
+    project: Path
+    python: Path
+    scratch: Path
+
+    def require_own_package(self) -> None:
+        """Make sure that the project's own source would run.
+
+        Raises:
+            RerunError: If another would.
+        """
+        asked = subprocess.run(
+            [self.python, "-c", _ASK_FOR_PACKAGE],
+            cwd=self.project,
+            env=self._environment({}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found = asked.stdout.strip()
+        if not found or not Path(found).resolve().is_relative_to((self.project / "src").resolve()):
+            raise RerunError(
+                f"the recorded source cannot be run: of its own package, the recorded commit has none under src/ that "
+                f"imports; Python found {found or asked.stderr.strip()}"
+            )
+
+    def kedro_run(self, options: Options, variables: Mapping[str, str]) -> int:
+        """Run pipelines; what they print is seen.
+
+        Args:
+            options: As ``kedro run --config`` takes them.
+            variables: Of the environment, besides the present ones.
+
+        Returns:
+            The exit code.
+        """
+        import yaml
+
+        file = self.scratch / "run.yml"
+        file.write_text(yaml.safe_dump({"run": options}, sort_keys=False), encoding="utf-8")
+        command = [str(self.python), "-m", "kedro", "run", "--config", str(file)]
+        process = subprocess.Popen(command, cwd=self.project, env=self._environment(variables))
+        return _wait_for(process)
+
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+        return kept | {"PYTHONPATH": str(self.project / "src")} | dict(variables)
+
+
+def choose_python(project: Path, present_locks: Mapping[str, str], record: Mapping[str, Any]) -> Path:
+    """The Python for a recorded run: the present one if its lock is the recorded one, else one of the project's own.
+
+    Args:
+        project: The folder of the recorded project.
+        present_locks: Digests of the lock files that the present Python was installed from, by name.
+        record: The run's provenance.
+
+    Raises:
+        RerunError: If the environment cannot be installed.
+    """
+    environment = record["environment"]
+    if present_locks == environment["lock_files"]:
+        return Path(sys.executable)
+    with_gpu = any(name.startswith("nvidia-cudnn") for name in environment["packages"])
+    target = f".venv/{LOCK_FILES[1]}" if with_gpu else "install"
+    installing = subprocess.Popen(["make", "--directory", project, target], env=_without_make(os.environ))
+    if _wait_for(installing) != 0:
+        raise RerunError(f"`make {target}` of the recorded commit failed; what it printed is above")
+    return project / ".venv" / "bin" / "python"
+
+
+@contextmanager
+def scratch_folder(keep: bool) -> Iterator[Path]:
+    """A temporary folder that is removed at the end, also where that is an error, Ctrl-C or SIGTERM.
+
+    Args:
+        keep: Whether to leave it.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="mnist_resnet-reproduce-")).resolve()
+    before = signal.getsignal(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield folder
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for(process: "subprocess.Popen[bytes]") -> int:
+    """The exit code of a process, which does not outlive this one's interruption."""
+    try:
+        return process.wait()
+    except BaseException:
+        _end(process)
+        raise
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    # Ctrl-C reaches the process, too; a signal to this process alone does not.
+    for end, seconds in ((process.poll, _SECONDS_TO_END_BY_ITSELF), (process.terminate, _SECONDS_TO_CLEAN_UP)):
+        end()
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    process.kill()
+    process.wait()
+
+
+def _without_make(variables: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what an outer ``make`` has put there, and without another project's paths."""
+    return {name: value for name, value in variables.items() if name not in {*_MISLEADING, "MAKEFLAGS", "MAKELEVEL"}}

@@ -1,0 +1,102 @@
+"""A recorded source, checked and put in place, in a made repository."""
+
+import os
+import subprocess
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from mnist_resnet.reproduce.checkout import CheckoutError, as_shown, check_present_source, check_source, clone
+from mnist_resnet.reproduce.preflight import Status
+from mnist_resnet.tracking.provenance.source import collect_source
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
+    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project in a subfolder of a repository with one commit."""
+    project = tmp_path / "repository" / "project"
+    project.mkdir(parents=True)
+    (project / "file.txt").write_text("first\n")
+    _git(project.parent, "init", "-q")
+    _git(project.parent, "add", "-A")
+    _git(project.parent, "commit", "-q", "-m", "First")
+    return project
+
+
+@pytest.fixture
+def changed(project: Path) -> tuple[dict, bytes]:
+    """A recorded source with uncommitted changes, which were undone afterwards."""
+    (project / "file.txt").write_text("changed\n")
+    (project / "new.txt").write_text("new\n")
+    source = collect_source(project)
+    assert source is not None
+    assert source.patch is not None
+    assert source.patch.content is not None
+    _git(project, "checkout", "-q", "--", ".")
+    (project / "new.txt").unlink()
+    return asdict(source), source.patch.content
+
+
+def test_a_clone_has_the_commit_and_the_patch(project: Path, changed: tuple[dict, bytes], tmp_path: Path) -> None:
+    source, patch = changed
+    assert [check.status for check in check_source(project, source, patch)] == [Status.PASS, Status.PASS]
+    (project / "file.txt").write_text("second\n")
+    _git(project, "commit", "-q", "-a", "-m", "Second")
+    made = clone(project, source["commit"], patch, tmp_path / "clone")
+    assert made == tmp_path / "clone" / "project"
+    assert (made / "file.txt").read_text() == "changed\n"
+    again = collect_source(made)
+    assert again is not None
+    assert again.patch is not None
+    assert (again.commit, again.patch.sha256) == (source["commit"], source["patch"]["sha256"])
+    assert (project / "file.txt").read_text() == "second\n"
+
+
+def test_a_patch_must_be_the_recorded_one_and_apply(project: Path, changed: tuple[dict, bytes]) -> None:
+    source, patch = changed
+    _, other = check_source(project, source, patch + b"\n")
+    assert (other.status, other.present[:21]) == (Status.FAIL, "another than recorded")
+    _, lost = check_source(project, source, None)
+    assert lost.status == Status.FAIL
+    (project / "file.txt").write_text("second\n")
+    _git(project, "commit", "-q", "-a", "-m", "Second")
+    later = collect_source(project)
+    assert later is not None
+    commit, unfitting = check_source(project, source | {"commit": later.commit}, patch)
+    assert (commit.status, unfitting.status) == (Status.PASS, Status.FAIL)
+    assert "file.txt" in unfitting.present
+
+
+def test_what_was_left_out_of_a_patch_is_a_warning(project: Path, changed: tuple[dict, bytes]) -> None:
+    source, patch = changed
+    source["patch"]["left_out"] = (".env",)
+    _, check = check_source(project, source, patch)
+    assert (check.status, check.present) == (Status.WARN, "applies, without .env")
+
+
+def test_a_commit_that_is_not_there_cannot_be_cloned(project: Path, tmp_path: Path) -> None:
+    source = {"commit": "a" * 40, "dirty": False, "patch": None}
+    commit, _ = check_source(project, source, None)
+    assert commit.status == Status.FAIL
+    with pytest.raises(CheckoutError, match="commit aaaaaaaaaaaa cannot be checked out"):
+        clone(project, source["commit"], None, tmp_path / "clone")
+
+
+def test_a_run_outside_a_repository_has_no_source(project: Path) -> None:
+    assert {check.status for check in check_source(project, None, None)} == {Status.FAIL}
+
+
+def test_in_place_the_present_source_is_compared(project: Path, changed: tuple[dict, bytes]) -> None:
+    source, _ = changed
+    commit, patch = check_present_source(project, source)
+    assert (commit.status, patch.status, patch.present) == (Status.PASS, Status.WARN, "none")
+
+
+def test_nothing_hides_in_a_patch_that_is_shown() -> None:
+    assert as_shown("+é\tharmless\n+\x1b[2K\r\u202e\n".encode()) == "+é\tharmless\n+\\x1b[2K\\r\\u202e\n"

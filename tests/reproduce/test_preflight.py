@@ -1,0 +1,78 @@
+import pytest
+
+from mnist_resnet.reproduce.preflight import (
+    Check,
+    PreflightError,
+    Status,
+    check_determinism,
+    check_environment,
+    refuse,
+)
+from tests.reproduce.conftest import Record, change
+
+
+def test_the_same_machine_passes_in_all(record: Record) -> None:
+    checks = check_environment(record["environment"], record["environment"])
+    assert {check.status for check in checks} == {Status.PASS}
+    assert {check.what: check.recorded for check in checks} == {
+        "lock file": "requirements.lock aaaa",
+        "installed versions": "7 packages",
+        "Python": "3.11.7 CPython",
+        "platform": "Linux",
+        "processor": "A processor",
+        "threads": "2 of 2 cores",
+        "GPU": "none",
+        "driver": "none",
+        "environment variables": "OMP_NUM_THREADS=2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (
+            "lock_files",
+            {"requirements.lock": "b" * 64},
+            Check("lock file", Status.WARN, "requirements.lock aaaa", "requirements.lock bbbbbbbbbbbb"),
+        ),
+        ("packages/keras", "3.15.2", Check("installed versions", Status.WARN, "keras 3.15.1", "keras 3.15.2")),
+        ("packages/jax", "0.10.0", Check("installed versions", Status.WARN, "jax absent", "jax 0.10.0")),
+        ("python", "3.12.1 CPython", Check("Python", Status.WARN, "3.11.7 CPython", "3.12.1 CPython")),
+        ("processor", "Another", Check("processor", Status.WARN, "A processor", "Another")),
+        ("usable_cores", 1, Check("threads", Status.WARN, "usable_cores 2", "usable_cores 1")),
+        ("variables", {}, Check("environment variables", Status.WARN, "OMP_NUM_THREADS 2", "OMP_NUM_THREADS absent")),
+    ],
+)
+def test_what_differs_is_a_warning_with_both_values(record: Record, path: str, value: object, expected: Check) -> None:
+    checks = check_environment(record["environment"], change(record["environment"], path, value))
+    assert [check for check in checks if check.status != Status.PASS] == [expected]
+
+
+def test_another_gpu_and_its_driver_are_two_warnings(record: Record) -> None:
+    present = change(record["environment"], "gpus", ({"name": "A GPU", "driver": "580.1"},))
+    checks = check_environment(record["environment"], present)
+    warnings = {check.what: (check.recorded, check.present) for check in checks if check.status == Status.WARN}
+    assert warnings == {"GPU": ("none", "A GPU"), "driver": ("none", "580.1")}
+
+
+def test_many_packages_are_named_in_part(record: Record) -> None:
+    present = change(record["environment"], "packages", {})
+    (check,) = [each for each in check_environment(record["environment"], present) if each.status == Status.WARN]
+    assert check.recorded.startswith("keras 3.15.1, numpy 2.4.0")
+    assert check.recorded.endswith("and 1 more")
+
+
+def test_training_that_was_not_asked_to_be_deterministic_is_a_warning(record: Record) -> None:
+    assert check_determinism(record["parameters"], ["made"]).status == Status.PASS
+    chance = change(record, "parameters/made/training/deterministic", False)
+    check = check_determinism(chance["parameters"], ["made"])
+    assert (check.status, check.recorded) == (Status.WARN, "made false")
+
+
+def test_warnings_hinder_only_the_strict() -> None:
+    warning = Check("processor", Status.WARN, "one", "another")
+    refuse([warning], strict=False)
+    with pytest.raises(PreflightError, match="- processor: recorded one; here another"):
+        refuse([warning], strict=True)
+    with pytest.raises(PreflightError, match="commit"):
+        refuse([Check("commit", Status.FAIL, "aaaa", "not there")], strict=False)
