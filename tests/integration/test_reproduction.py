@@ -293,6 +293,7 @@ def _run_ids(runs: Runs) -> set[str]:
     return {run.info.run_id for run in client.search_runs([each.experiment_id for each in client.search_experiments()])}
 
 
+@pytest.mark.slow
 def test_a_run_is_made_again_in_a_clone(reproduce: Any, runs: Runs) -> None:
     before = _run_ids(runs)
     ended = reproduce("committed", "--at-least", "bitwise")
@@ -308,6 +309,7 @@ def test_a_run_is_made_again_in_a_clone(reproduce: Any, runs: Runs) -> None:
     assert "reproduction.md" in {file.path for file in client.list_artifacts(new)}
 
 
+@pytest.mark.slow
 def test_a_run_of_an_earlier_commit_is_made_again_with_its_patch(reproduce: Any) -> None:
     ended = reproduce("first", "--at-least", "bitwise", "--trust-patch")
     assert ended.exit_code == 0, ended.output

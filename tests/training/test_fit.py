@@ -269,7 +269,13 @@ RESUMED = {
 }
 
 
-@pytest.mark.parametrize("changes", RESUMED.values(), ids=RESUMED)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param(changes, id=name, marks=[] if name == "average_and_best" else pytest.mark.slow)
+        for name, changes in RESUMED.items()
+    ],
+)
 def test_an_interrupted_training_goes_on_to_the_same_weights(
     trained, recipe, steps, misleading, tmp_path, caplog, changes
 ):
