@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from mnist_resnet.config import (
+    CudaParameters,
     DataParameters,
     Dataset,
     EvaluationParameters,
@@ -168,6 +169,7 @@ def export_parameters(variant_parameters: VariantParameters) -> ExportParameters
         opset=17,
         average_flips=False,
         parity_tolerance=1e-5,
+        parity_rounding_factor=0.0,
         parity_batch_sizes=(1, 7, 256),
         variants=variant_parameters,
     )
@@ -178,6 +180,9 @@ def evaluation_parameters() -> EvaluationParameters:
     return EvaluationParameters(
         providers=("CPUExecutionProvider",),
         require_gpu=False,
+        cuda=CudaParameters(
+            algorithm_search="exhaustive", largest_workspace=True, channels_last=False, tf32=True, memory_limit=None
+        ),
         batch_size=32,
         latency=LatencyParameters(warm_up=1, calls=2, latency_batch_sizes=(1,), throughput_batch_sizes=(8,)),
         robustness=RobustnessParameters(images=20, seed=0),

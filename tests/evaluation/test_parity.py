@@ -57,7 +57,7 @@ def test_a_disagreement_is_refused(parity):
 
 
 def test_the_refusal_names_the_key_and_both_figures():
-    with pytest.raises(ParityError, match=r"2\.50e-03 \(export\.parity_tolerance is 1\.00e-05\).*75\.0000%"):
+    with pytest.raises(ParityError, match=r"2\.50e-03 \(1\.00e-05 are .* export\.parity_tolerance\).*75\.0000%"):
         Parity(max_abs_diff=2.5e-3, argmax_agreement=0.75).require(1e-5, "It")
 
 

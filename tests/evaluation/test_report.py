@@ -59,6 +59,7 @@ def variant(made_data, file: str) -> dict[str, Any]:
         metadata=METADATA,
         provider="CPUExecutionProvider",
         providers_asked=("CUDAExecutionProvider", "CPUExecutionProvider"),
+        provider_options={},
         threads=2,
     )
     metrics = measure(PROBABILITIES, LABELS, made_data.dataset.class_names)

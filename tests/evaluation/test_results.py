@@ -27,6 +27,7 @@ def fp32(made_data) -> dict[str, Any]:
         metadata={"opset": 17},
         provider="CPUExecutionProvider",
         providers_asked=("CUDAExecutionProvider", "CPUExecutionProvider"),
+        provider_options={},
         threads=2,
     )
     metrics = measure(PROBABILITIES, labels, made_data.dataset.class_names)
@@ -55,6 +56,7 @@ def test_an_exported_file_has_its_keys(evaluation):
         "metadata": {"opset": 17},
         "provider": "CPUExecutionProvider",
         "providers_asked": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+        "provider_options": {},
         "threads": 2,
         "accuracy": 0.75,
         "accuracy_interval": list(accuracy_interval(3, 4)),

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -167,6 +168,34 @@ def test_a_gpu_that_loads_is_used(model, with_cuda, caplog):
     assert session.provider == CUDA_PROVIDER
     assert asked == [[CUDA_PROVIDER, CPU_PROVIDER]]
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "option", "value"),
+    [
+        ({"algorithm_search": "heuristic"}, "cudnn_conv_algo_search", "HEURISTIC"),
+        ({"largest_workspace": False}, "cudnn_conv_use_max_workspace", "0"),
+        ({"channels_last": True}, "prefer_nhwc", "1"),
+        ({"tf32": False}, "use_tf32", "0"),
+        ({"memory_limit": 512}, "gpu_mem_limit", str(512 * 1024 * 1024)),
+    ],
+)
+def test_cuda_runs_with_the_settings_asked_for(model, with_cuda, evaluation_parameters, changes, option, value):
+    asked = with_cuda([CUDA_PROVIDER, CPU_PROVIDER])
+    before, after = evaluation_parameters.cuda, replace(evaluation_parameters.cuda, **changes)
+    for settings in (before, after):
+        open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], cuda=settings)
+    [[(_, options_before), _], [(provider, options), cpu]] = asked
+    assert (provider, cpu) == (CUDA_PROVIDER, CPU_PROVIDER)
+    assert options[option] == value
+    assert {key for key in options | options_before if options.get(key) != options_before.get(key)} == {option}
+
+
+def test_settings_of_cuda_change_nothing_on_the_cpu(model, without_cuda, evaluation_parameters, made_data):
+    images = made_data.arrays["test_images"]
+    session = open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], cuda=evaluation_parameters.cuda)
+    assert (session.provider, session.provider_options) == (CPU_PROVIDER, {})
+    np.testing.assert_array_equal(session.run(images), open_session(model, [CPU_PROVIDER]).run(images))
 
 
 def test_a_silent_fallback_of_onnxruntime_is_noticed(model, with_cuda):

@@ -93,6 +93,12 @@ def test_only_standard_operators_are_used_and_the_checker_agrees(content):
     assert model.graph.name == "resnet_tiny"
 
 
+def test_nothing_is_left_that_no_operation_reads(content):
+    graph = onnx.load_from_string(content).graph
+    assert "Reshape" in {node.op_type for node in graph.node}
+    assert {each.name for each in graph.initializer} <= {name for node in graph.node for name in node.input}
+
+
 def test_a_file_that_the_checker_refuses_is_not_returned(network, monkeypatch):
     def refuse(*_, **__):
         raise onnx.checker.ValidationError("broken")

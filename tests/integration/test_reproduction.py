@@ -86,8 +86,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData, empty_st
         runs.run("first")
         runs.run("nothing to do", only_missing_outputs=True)
         runs.run("evaluated again", pipeline_names=["evaluate"])
+        impossible = {"parity_tolerance": 1e-12, "parity_rounding_factor": 0.0}
         with pytest.raises(ParityError):
-            runs.run("failed", {"squares": {"export": {"parity_tolerance": 1e-12}}}, pipeline_names=["export"])
+            runs.run("failed", {"squares": {"export": impossible}}, pipeline_names=["export"])
         runs.run("again")
         runs.run("another seed", {"squares": {"training": {"seed": 1}}})
         runs.run("another pixel", _with_another_pixel(mirror, made_data), pipeline_names=["data"])

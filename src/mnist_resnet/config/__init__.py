@@ -1,17 +1,20 @@
 """Typed, validated parameters; imports nothing else of this package."""
 
 from mnist_resnet.config.datasets import Dataset, DebianSource, HttpsSource, IdxFile, IdxFiles, NpmSource, Source
+from mnist_resnet.config.evaluation import (
+    CudaParameters,
+    EvaluationParameters,
+    LatencyParameters,
+    ReleaseParameters,
+    RobustnessParameters,
+)
 from mnist_resnet.config.parameters import (
     DataParameters,
-    EvaluationParameters,
     ExportParameters,
-    LatencyParameters,
     ModelParameters,
     NamespaceParameters,
     Parameters,
     PreprocessingParameters,
-    ReleaseParameters,
-    RobustnessParameters,
     TrackingParameters,
     TrainingParameters,
     VariantParameters,
@@ -20,6 +23,7 @@ from mnist_resnet.config.validation import ConfigurationError, validate_paramete
 
 __all__ = [
     "ConfigurationError",
+    "CudaParameters",
     "DataParameters",
     "Dataset",
     "DebianSource",

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from mnist_resnet.config.datasets import Dataset
+from mnist_resnet.config.evaluation import EvaluationParameters, ReleaseParameters
 from mnist_resnet.config.values import (
     CLOSED,
     Count,
@@ -128,57 +129,17 @@ class VariantParameters:
 class ExportParameters:
     """What is exported and how closely its probabilities must agree with the trained model's.
 
-    With ``average_flips`` the exported graph answers the mean of each image and its mirror image.
+    With ``average_flips`` the exported graph answers the mean of each image and its mirror image. Where a probability
+    differs by more than ``parity_tolerance``, it may still differ by ``parity_rounding_factor`` times the error that
+    rounding to float32 makes in the trained network's own answers; 0 allows nothing beyond the tolerance.
     """
 
     opset: Annotated[int, Field(strict=True, ge=13, le=18)]
     average_flips: Switch
     parity_tolerance: Positive
+    parity_rounding_factor: NotNegative
     parity_batch_sizes: Annotated[tuple[Count, ...], Field(min_length=1)]
     variants: VariantParameters
-
-
-@dataclass(frozen=True, kw_only=True, config=CLOSED)
-class LatencyParameters:
-    """How speed is measured: ``calls`` timed calls of each batch size after ``warm_up`` calls."""
-
-    warm_up: Count
-    calls: Annotated[int, Field(strict=True, ge=2)]
-    latency_batch_sizes: tuple[Count, ...]
-    throughput_batch_sizes: tuple[Count, ...]
-
-
-@dataclass(frozen=True, kw_only=True, config=CLOSED)
-class RobustnessParameters:
-    """How many test images are perturbed, from the first on, and the seed of all chance in that."""
-
-    images: Count
-    seed: Seed
-
-
-@dataclass(frozen=True, kw_only=True, config=CLOSED)
-class EvaluationParameters:
-    """How the exported file is judged; the first provider that loads is used."""
-
-    providers: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(distinct)]
-    require_gpu: Switch
-    batch_size: Count
-    latency: LatencyParameters
-    robustness: RobustnessParameters
-
-
-@dataclass(frozen=True, kw_only=True, config=CLOSED)
-class ReleaseParameters:
-    """When a model is registered, and when it becomes the champion of its data set.
-
-    It must be right on more of the validation images than the present champion, by more than
-    ``margin`` (none: half of the 95 % confidence interval), and on perturbed images keep at least
-    ``robustness_floor`` of its accuracy, as a mean over all perturbations.
-    """
-
-    register: Switch
-    margin: FractionOrNone | None
-    robustness_floor: FractionOrNone
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)

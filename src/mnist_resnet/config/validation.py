@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mnist_resnet.config import datasets
+from mnist_resnet.config import datasets, evaluation
 from mnist_resnet.config import parameters as types
 from mnist_resnet.config.datasets import Dataset
 from mnist_resnet.config.parameters import NamespaceParameters, Parameters
@@ -62,7 +62,9 @@ def _describe(fault: Any) -> str:
 
 
 def _known_keys() -> list[str]:
-    described = [kind for module in (datasets, types) for kind in vars(module).values() if is_dataclass(kind)]
+    described = [
+        kind for module in (datasets, evaluation, types) for kind in vars(module).values() if is_dataclass(kind)
+    ]
     return sorted({field.name for kind in described for field in fields(kind)})
 
 

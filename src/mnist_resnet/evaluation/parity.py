@@ -33,7 +33,7 @@ class Parity:
         if not self.max_abs_diff <= tolerance or self.argmax_agreement < 1:
             raise ParityError(
                 f"{what} does not agree with the trained model: probabilities differ by up to "
-                f"{self.max_abs_diff:.2e} (export.parity_tolerance is {tolerance:.2e}) and "
+                f"{self.max_abs_diff:.2e} ({tolerance:.2e} are tolerated, see export.parity_tolerance) and "
                 f"{self.argmax_agreement:.4%} of the classes are the same; nothing was published"
             )
 

@@ -34,6 +34,7 @@ def variant_results(
         "metadata": session.metadata,
         "provider": session.provider,
         "providers_asked": list(session.providers_asked),
+        "provider_options": session.provider_options,
         "threads": session.threads,
         "accuracy": metrics.accuracy,
         "accuracy_interval": list(metrics.accuracy_interval),

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.config import CudaParameters
 from mnist_resnet.errors import UserError
+from mnist_resnet.evaluation.cuda import cuda_options
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +45,11 @@ class Session:
         """How many threads an operation is spread over."""
         asked: int = self.inference.get_session_options().intra_op_num_threads
         return asked or os.cpu_count() or 1
+
+    @property
+    def provider_options(self) -> dict[str, str]:
+        """What the provider runs with, in its own words; nothing on the CPU."""
+        return dict(self.inference.get_provider_options()[self.provider])
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -77,13 +84,16 @@ def _is_json(value: str) -> bool:
     return True
 
 
-def open_session(model: bytes, providers: Sequence[str], require_gpu: bool = False) -> Session:
+def open_session(
+    model: bytes, providers: Sequence[str], require_gpu: bool = False, cuda: CudaParameters | None = None
+) -> Session:
     """Load an ONNX model with the first provider that this machine can run.
 
     Args:
         model: The ONNX file's content.
         providers: onnxruntime provider names, in order of preference.
         require_gpu: Refuse to fall back to the CPU.
+        cuda: How CUDA is to run it; None leaves that to onnxruntime.
 
     Raises:
         ProviderError: If none of the providers can be had, or ``require_gpu`` is set and the CPU
@@ -94,7 +104,9 @@ def open_session(model: bytes, providers: Sequence[str], require_gpu: bool = Fal
     usable = usable_providers(providers, require_gpu)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    inference = onnxruntime.InferenceSession(model, options, providers=usable)
+    settings = {CUDA_PROVIDER: cuda_options(cuda)} if cuda else {}
+    wanted = [(name, settings[name]) if name in settings else name for name in usable]
+    inference = onnxruntime.InferenceSession(model, options, providers=wanted)
     session = Session(inference, tuple(providers), inference.get_providers()[0])
     _check_got(session, require_gpu)
     return session

@@ -43,7 +43,7 @@ def to_onnx(network: keras.Model, opset: int, metadata: Mapping[str, Any]) -> by
 
 
 def _remove_idle_reshapes(model: Any) -> None:
-    """Remove each reshape to the very shape that its input has.
+    """Remove each reshape to the very shape that its input has, and the shape.
 
     tf2onnx leaves them in front of convolutions of 1×1 images, where they keep onnxruntime from fusing
     convolution, sum and ReLU.
@@ -62,3 +62,6 @@ def _remove_idle_reshapes(model: Any) -> None:
             model.graph.node.remove(node)
     for node in model.graph.node:
         node.input[:] = [inputs.get(name, name) for name in node.input]
+    read = {name for node in model.graph.node for name in node.input}
+    for unread in [each for each in model.graph.initializer if each.name not in read]:
+        model.graph.initializer.remove(unread)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
@@ -42,6 +43,21 @@ def average_flips(network: keras.Model) -> keras.Model:
         averaging = keras.Model(image, probabilities, name=network.name)
     averaging.trainable = False
     return averaging
+
+
+def in_float64(network: keras.Model) -> keras.Model:
+    """The same network with every computation in float64: what its answers are without the rounding of float32."""
+
+    def copy(layer: Any) -> Any:
+        if isinstance(layer, keras.Model):
+            return in_float64(layer)
+        computes = isinstance(layer, keras.layers.Layer) and layer.dtype != "uint8"
+        return type(layer).from_config(layer.get_config() | ({"dtype": "float64"} if computes else {}))
+
+    exact = keras.models.clone_model(network, clone_function=copy)
+    exact.set_weights(network.get_weights())
+    exact.trainable = False
+    return exact
 
 
 @contextmanager

@@ -15,7 +15,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
     Args:
         epsilon: Added to the variance; at least 1.001e-5, which the fused operation enforces.
         **options: As for ``keras.layers.BatchNormalization``, whose own computation serves where the
-            fused operation cannot: another axis, no scale or no offset, renormalization, replicas.
+            fused operation cannot: another axis, no scale or no offset, renormalization, replicas, float64.
     """
 
     def __init__(self, *, epsilon: float = 1e-3, **options: Any) -> None:
@@ -32,7 +32,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):  # type: ignore[
     def _fuses(self, inputs: Any) -> bool:
         plain = self.scale and self.center and not self.synchronized and not getattr(self, "renorm", False)
         channels_last = self.axis in {-1, 3} and len(inputs.shape) == 4
-        return keras.backend.backend() == "tensorflow" and plain and channels_last
+        has_kernel = keras.backend.standardize_dtype(inputs.dtype) != "float64"
+        return keras.backend.backend() == "tensorflow" and plain and channels_last and has_kernel
 
     def _fused(self, inputs: Any, mean: Any, variance: Any, *, is_training: bool) -> Any:
         import tensorflow as tf

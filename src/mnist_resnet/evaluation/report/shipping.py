@@ -18,6 +18,7 @@ def shipped_table(fp32: dict[str, Any]) -> str:
         ["MLflow run of the training", f"`{metadata.get('training_run_id') or '–'}`"],
         ["providers asked for", ", ".join(fp32["providers_asked"])],
         ["provider used", fp32["provider"]],
+        ["its settings", ", ".join(f"{key}={value}" for key, value in fp32["provider_options"].items()) or "none"],
         ["ONNX against Keras, largest difference of probabilities", f"{parity['onnx_max_abs_diff']:.2e}"],
         ["SavedModel against Keras, largest difference", f"{parity['savedmodel_max_abs_diff']:.2e}"],
         ["same class", f"{parity['argmax_agreement']:.2%}"],

@@ -49,7 +49,7 @@ def _judge(
     from mnist_resnet.evaluation.latency import measure_speed
     from mnist_resnet.evaluation.session import open_session
 
-    session = open_session(content, evaluation.providers, evaluation.require_gpu)
+    session = open_session(content, evaluation.providers, evaluation.require_gpu, evaluation.cuda)
     probabilities = session.probabilities(images, evaluation.batch_size)
     measured = metrics.measure(probabilities, labels, dataset.class_names)
     calibration = measure_calibration(probabilities, labels)
@@ -74,7 +74,7 @@ def perturb(
     """The accuracy on perturbed test images."""
     from mnist_resnet.evaluation.session import open_session
 
-    session = open_session(onnx_model, evaluation.providers, evaluation.require_gpu)
+    session = open_session(onnx_model, evaluation.providers, evaluation.require_gpu, evaluation.cuda)
     part = slice(evaluation.robustness.images)
     measured = measure_robustness(
         lambda images: session.probabilities(images, evaluation.batch_size),

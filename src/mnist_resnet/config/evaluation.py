@@ -1,0 +1,69 @@
+"""How exported files are judged, and which of them becomes the champion."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic.dataclasses import dataclass
+
+from mnist_resnet.config.values import CLOSED, Count, FractionOrNone, Name, Seed, Switch, distinct
+
+
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
+class LatencyParameters:
+    """How speed is measured: ``calls`` timed calls of each batch size after ``warm_up`` calls."""
+
+    warm_up: Count
+    calls: Annotated[int, Field(strict=True, ge=2)]
+    latency_batch_sizes: tuple[Count, ...]
+    throughput_batch_sizes: tuple[Count, ...]
+
+
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
+class RobustnessParameters:
+    """How many test images are perturbed, from the first on, and the seed of all chance in that."""
+
+    images: Count
+    seed: Seed
+
+
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
+class CudaParameters:
+    """How onnxruntime's CUDA provider runs the model in the evaluate stage, where there is a GPU.
+
+    ``algorithm_search`` is how cuDNN chooses a convolution's algorithm for each shape, with as much
+    memory as it likes if ``largest_workspace``. ``channels_last`` computes in NHWC order. ``tf32`` lets
+    products of float32 lose 13 of 23 bits. ``memory_limit`` is in MiB (none: what the GPU has);
+    memory is taken as it is needed, so that TensorFlow's can stand beside it.
+    """
+
+    algorithm_search: Literal["exhaustive", "heuristic", "default"]
+    largest_workspace: Switch
+    channels_last: Switch
+    tf32: Switch
+    memory_limit: Count | None
+
+
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
+class EvaluationParameters:
+    """How the exported file is judged; the first provider that loads is used."""
+
+    providers: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(distinct)]
+    require_gpu: Switch
+    cuda: CudaParameters
+    batch_size: Count
+    latency: LatencyParameters
+    robustness: RobustnessParameters
+
+
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
+class ReleaseParameters:
+    """When a model is registered, and when it becomes the champion of its data set.
+
+    It must be right on more of the validation images than the present champion, by more than
+    ``margin`` (none: half of the 95 % confidence interval), and on perturbed images keep at least
+    ``robustness_floor`` of its accuracy, as a mean over all perturbations.
+    """
+
+    register: Switch
+    margin: FractionOrNone | None
+    robustness_floor: FractionOrNone
