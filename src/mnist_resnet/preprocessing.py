@@ -87,11 +87,12 @@ def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, in
     return [channel, partial(keras.ops.cast, dtype="float32"), fit_to_size, standardize]
 
 
-def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "keras.layers.Layer":
+def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "Callable[[Any], Any]":
     from mnist_resnet.backend import keras
 
     if preprocessing.method == "resize":
-        return keras.layers.Resizing(*preprocessing.size, interpolation="bilinear", name="resize", dtype="float32")
+        # Not ``keras.layers.Resizing``, after which all layers are in training mode unless they are told otherwise.
+        return partial(keras.ops.image.resize, size=preprocessing.size, interpolation="bilinear")
     missing = [target - size for target, size in zip(preprocessing.size, image_size, strict=True)]
     margins = tuple((total // 2, total - total // 2) for total in missing)
     return keras.layers.ZeroPadding2D(margins, name="pad", dtype="float32")

@@ -413,5 +413,15 @@ def test_preprocessing_is_part_of_the_network(model_parameters, preprocessing, m
 def test_resizing_takes_the_place_of_padding(model_parameters, preprocessing):
     resized = replace(preprocessing, method="resize", size=(12, 12))
     model = build_network(model_parameters, resized, (8, 8), 3)
-    assert model.get_layer("resize").output.shape == (None, 12, 12, 1)
+    assert model.get_layer("stem_conv").input.shape == (None, 12, 12, 1)
     assert model.output_shape == (None, 3)
+
+
+@pytest.mark.parametrize("method", ["pad", "resize"])
+def test_called_plainly_it_answers_as_in_inference(model_parameters, preprocessing, made_data, method):
+    model = build_network(model_parameters, replace(preprocessing, method=method, size=(12, 12)), (8, 8), 3)
+    images = made_data.arrays["test_images"]
+    plain, inference = np.asarray(model(images)), np.asarray(model(images, training=False))
+    np.testing.assert_array_equal(plain, inference)
+    # Last, since it moves the averages of batch norm.
+    assert np.abs(np.asarray(model(images, training=True)) - inference).max() > 1e-3
