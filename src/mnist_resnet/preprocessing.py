@@ -7,16 +7,13 @@ pad or resize to the target size, then ``(value - mean) * scale`` in float32.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.config import PreprocessingParameters
 from mnist_resnet.errors import UserError
-
-if TYPE_CHECKING:
-    import keras
 
 
 class PreprocessingError(UserError, ValueError):
@@ -67,7 +64,7 @@ def _mean_and_deviation(images: npt.NDArray[np.uint8]) -> tuple[float, float]:
     return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
 
 
-def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "list[Callable[[Any], Any]]":
+def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, int]) -> list[Callable[[Any], Any]]:
     """The layers that turn uint8 (batch, height, width) into float32 (batch, *size, 1).
 
     Args:
@@ -87,7 +84,7 @@ def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, in
     return [channel, partial(keras.ops.cast, dtype="float32"), fit_to_size, standardize]
 
 
-def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "Callable[[Any], Any]":
+def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> Callable[[Any], Any]:
     from mnist_resnet.backend import keras
 
     if preprocessing.method == "resize":
@@ -95,7 +92,8 @@ def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> "
         return partial(keras.ops.image.resize, size=preprocessing.size, interpolation="bilinear")
     missing = [target - size for target, size in zip(preprocessing.size, image_size, strict=True)]
     margins = tuple((total // 2, total - total // 2) for total in missing)
-    return keras.layers.ZeroPadding2D(margins, name="pad", dtype="float32")
+    pad: Callable[[Any], Any] = keras.layers.ZeroPadding2D(margins, name="pad", dtype="float32")
+    return pad
 
 
 def prepare(images: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> npt.NDArray[np.float32]:
