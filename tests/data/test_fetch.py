@@ -138,13 +138,17 @@ def test_wrong_bytes_are_passed_over_for_the_next_source(tmp_path, made_data, da
     assert rest.startswith("Made squares: 1 files from Debian package")
 
 
-def test_wrong_bytes_in_the_folder_are_passed_over_and_left_there(tmp_path, made_data, dataset, names):
+def test_wrong_bytes_in_the_folder_are_said_passed_over_and_left_there(tmp_path, made_data, dataset, names, reported):
     made_data.write(tmp_path / "installed")
     folder = made_data.write(tmp_path / "raw")
     wrong = spoiled(made_data.contents["train_images"])
     (folder / names["train_images"]).write_bytes(wrong)
     assert fetch(dataset, folder) == made_data.contents
     assert (folder / names["train_images"]).read_bytes() == wrong
+    damaged, fetched = reported()
+    assert damaged.startswith(f"Made squares: damaged: folder {folder}: {names['train_images']}: SHA-256 is ")
+    assert damaged.endswith("; it is fetched again")
+    assert "1 files from Debian package" in fetched
 
 
 def test_without_any_source_each_is_listed_with_its_reason(tmp_path, made_data, dataset, names, no_clients):

@@ -1,6 +1,9 @@
 import gzip
 import struct
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +13,11 @@ from hypothesis.extra.numpy import arrays
 
 from mnist_resnet.data.idx import IdxError, decompress, encode, parse
 
+FUZZ_SECONDS = 60
 MOST = 2**32 - 1
 
-bounded = settings(max_examples=60, deadline=None)  # no deadline: the machine may be busy
+# No deadline: the machine may be busy. The long form, which draws at random, is fuzz_idx.py.
+bounded = settings(max_examples=60, deadline=None, derandomize=True)
 labels = arrays(np.uint8, st.tuples(st.integers(0, 50)))
 images = arrays(np.uint8, st.tuples(*[st.integers(0, 6)] * 3))
 headers = st.sampled_from([1, 3]).flatmap(
@@ -179,3 +184,44 @@ def test_a_gzip_bomb_is_expanded_no_further_than_the_known_size():
     finally:
         tracemalloc.stop()
     assert peak < 1_000_000  # a copy of the compressed rest is allowed, twenty expanded megabytes are not
+
+
+IN_LITTLE_MEMORY = """
+import gzip, resource, struct
+from mnist_resnet.data.idx import IdxError, decompress, parse
+
+files = [struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape) for shape in (
+    (2**32 - 1,), (2**32 - 1, 28, 28), (2**32 - 1,) * 3, (0, 2**32 - 1, 2**32 - 1))]
+bomb = gzip.compress(bytes(200_000_000), 1)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000, used + 50_000_000))
+for read in [*(lambda file=file: parse(file) for file in files), lambda: decompress(bomb, 1000)]:
+    try:
+        read()
+    except IdxError as error:
+        print(error)
+"""
+
+
+def test_no_claim_needs_memory_that_is_not_there():
+    ended = subprocess.run([sys.executable, "-c", IN_LITTLE_MEMORY], capture_output=True, text=True, check=False)
+    assert ended.stderr == ""
+    *claims, bomb = ended.stdout.splitlines()
+    assert len(claims) == 4
+    assert all(line.startswith("the header promises") for line in claims)
+    assert bomb == "the gzip stream expands to more than the expected 1000 bytes"
+
+
+@pytest.mark.slow
+def test_a_fuzzer_finds_nothing(tmp_path):
+    pytest.importorskip("atheris", reason="atheris is not installed; it has no builds for all of our Pythons")
+    limits = [f"-max_total_time={FUZZ_SECONDS}", "-timeout=5", "-rss_limit_mb=512", "-malloc_limit_mb=64"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.data.fuzz_idx", tmp_path / "corpus", *limits, f"-artifact_prefix={tmp_path}/"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-4000:]
+    assert "Done " in ended.stderr

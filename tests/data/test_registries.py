@@ -104,6 +104,37 @@ def test_a_link_leads_neither_nowhere_nor_to_a_member_that_is_too_large(tmp_path
         NpmPackage(NPM).read(files)
 
 
+def test_no_name_in_an_archive_is_a_path_on_this_machine(tmp_path, install, workspaces, files, contents):
+    outside = tmp_path / "outside"
+    evil = {f"package/data/../../../{outside.name}": b"climbed", str(outside): b"absolute"}
+    links = {"package/data/link": str(tmp_path), "package/data/link/../outside": "/"}
+    npm_that_delivers(install, pack(tmp_path / "made.tgz", evil | inside("package/data", contents), links))
+    before = sorted(tmp_path.rglob("*"))
+    assert NpmPackage(NPM).read(files) == contents
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_archive_that_expands_without_end_is_given_up(tmp_path, install, workspaces, files, contents, monkeypatch):
+    monkeypatch.setattr("mnist_resnet.data.registries._LARGEST_ARCHIVE", 3_000_000)
+    npm_that_delivers(
+        install, pack(tmp_path / "made.tgz", {"bomb": bytes(5_000_000)} | inside("package/data", contents))
+    )
+    with pytest.raises(SourceError, match="its archive expands to more than 3000000 bytes"):
+        NpmPackage(NPM).read(files)
+    assert list(workspaces.iterdir()) == []
+
+
+@pytest.mark.parametrize("claimed", [b"77777777777", b"\x80" + b"\xff" * 10], ids=["8 GB", "beyond all numbers"])
+def test_a_header_that_claims_the_impossible_is_refused(tmp_path, install, files, claimed):
+    header = bytearray(tarfile.TarInfo("attributes").tobuf(tarfile.USTAR_FORMAT))
+    header[156:157], header[124:136] = tarfile.XHDTYPE, claimed.ljust(12, b"\0")
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(b" " * 8) + sum(header[156:512]))
+    (tmp_path / "made.tgz").write_bytes(gzip.compress(bytes(header) + bytes(10_240)))
+    npm_that_delivers(install, tmp_path / "made.tgz")
+    with pytest.raises(SourceError):
+        NpmPackage(NPM).read(files)
+
+
 def cut_short(archive):
     return archive[: len(archive) // 2]
 

@@ -35,6 +35,12 @@ def test_a_folder_leaves_out_what_it_does_not_hold(tmp_path, files, contents):
     assert Folder(tmp_path).read(files) == {first: b"plain", second: b"compressed"}
 
 
+def test_of_a_file_that_is_too_large_a_folder_reads_no_more_than_shows_it(tmp_path, files):
+    with (tmp_path / files[0].name).open("wb") as sparse:
+        sparse.truncate(1 << 40)  # a terabyte that takes no room on the disk
+    assert len(Folder(tmp_path).read(files)[files[0].name]) == files[0].size + SLACK
+
+
 @pytest.mark.parametrize("name", [".", "absent"])
 def test_a_folder_with_none_of_the_files_is_refused(tmp_path, files, name):
     with pytest.raises(SourceError, match="holds none of the files"):

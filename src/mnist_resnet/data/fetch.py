@@ -50,7 +50,10 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
         attempt = _attempt(place, missing)
         found |= attempt.verified
         failures += attempt.failures
-        if place != Folder(folder):
+        if place == Folder(folder):
+            for damage in attempt.damages:
+                logger.warning("%s: damaged: %s; it is fetched again", dataset.title, damage)
+        else:
             _report(dataset.title, place, attempt)
     if len(found) < len(wanted):
         raise FetchError(_advice(dataset, folder, failures))
@@ -59,8 +62,11 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
 
 @dataclass(frozen=True)
 class _Attempt:
+    """What a place gave; ``damages`` are those of the failures that concern files which were there."""
+
     verified: dict[str, bytes]
     failures: list[str]
+    damages: list[str]
     seconds: float
 
 
@@ -88,14 +94,15 @@ def _attempt(place: Place, missing: Mapping[str, IdxFile]) -> _Attempt:
     try:
         contents = place.read(list(missing.values()))
     except (SourceError, OSError) as error:
-        return _Attempt({}, [f"{place}: {error}"], time.perf_counter() - started)
-    verified, failures = {}, []
+        return _Attempt({}, [f"{place}: {error}"], [], time.perf_counter() - started)
+    verified, failures, damages = {}, [], []
     for role, file in missing.items():
         try:
             verified[role] = verify(contents.get(file.name), file)
         except IdxError as error:
             failures.append(f"{place}: {file.name}: {error}")
-    return _Attempt(verified, failures, time.perf_counter() - started)
+            damages += failures[-1:] if file.name in contents else []
+    return _Attempt(verified, failures, damages, time.perf_counter() - started)
 
 
 def verify(content: bytes | None, file: IdxFile) -> bytes:

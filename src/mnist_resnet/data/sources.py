@@ -1,14 +1,18 @@
 """Places where a data set's files can be had; each hands over bytes, which the caller verifies."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mnist_resnet.config import IdxFile
+from mnist_resnet.data.deadline import Deadline
 from mnist_resnet.progress import progress
 
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
+_SOURCE_SECONDS = 300  # for all files of a source: at 40 kB/s, the eleven megabytes that MNIST is in gzip
 _RETRIES = 2
 MEGABYTE = 1_000_000
 
@@ -46,7 +50,8 @@ class Folder:
         for file in files:
             for path in (self.path / file.name, self.path / f"{file.name}.gz"):
                 if path.is_file():
-                    found[file.name] = path.read_bytes()
+                    with path.open("rb") as opened:
+                        found[file.name] = opened.read(file.size + MEGABYTE)
                     break
         return not_empty(found)
 
@@ -65,6 +70,7 @@ class WebFolder:
         import requests
         from requests.adapters import HTTPAdapter, Retry
 
+        deadline = Deadline(_SOURCE_SECONDS)
         with requests.Session() as session:
             retry = Retry(
                 total=_RETRIES,
@@ -76,19 +82,31 @@ class WebFolder:
             for scheme in ("https://", "http://"):
                 session.mount(scheme, HTTPAdapter(max_retries=retry))
             try:
-                found = {file.name: self._download(session, file) for file in files}
-            except requests.RequestException as error:
+                found = {file.name: self._download(session, file, deadline) for file in files}
+            except (requests.RequestException, TimeoutError) as error:
                 raise SourceError(reason_of(error)) from None
         return not_empty({name: content for name, content in found.items() if content is not None})
 
-    def _download(self, session, file: IdxFile) -> bytes | None:  # type: ignore[no-untyped-def]  # requests is lazy
+    def _download(self, session: Any, file: IdxFile, deadline: Deadline) -> bytes | None:
         for suffix in (".gz", ""):
             address = f"{self.url}{file.name}{suffix}"
-            with session.get(address, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)) as response:
+            get = partial(session.get, address, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS))
+            with deadline.wait_for(get) as response:
                 if response.status_code != 404:
                     response.raise_for_status()
-                    return _bounded(response.iter_content(1 << 16), file)
+                    return _bounded(_chunks(response, deadline), file)
         return None
+
+
+def _chunks(response: Any, deadline: Deadline) -> Iterator[bytes]:
+    chunks = response.iter_content(1 << 16)
+    try:
+        while (chunk := deadline.wait_for(partial(next, chunks, None))) is not None:
+            yield chunk
+    except TimeoutError:
+        with suppress(RuntimeError):  # it has ended in this very moment
+            response.raw.shutdown()  # or closing it would wait for the thread that reads
+        raise
 
 
 def _bounded(chunks: Iterator[bytes], file: IdxFile) -> bytes:
