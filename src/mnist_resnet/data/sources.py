@@ -1,10 +1,11 @@
 """Places where a data set's files can be had; each hands over bytes, which the caller verifies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from mnist_resnet.arrays import Content, mapped
 from mnist_resnet.config import IdxFile
 from mnist_resnet.progress import progress
 
@@ -23,7 +24,7 @@ class Place(Protocol):
     def __str__(self) -> str:
         """The place as a reader of messages knows it."""
 
-    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """The contents by file name, possibly gzip-compressed; files not there are left out.
 
         Raises:
@@ -40,13 +41,13 @@ class Folder:
     def __str__(self) -> str:
         return f"folder {self.path}"
 
-    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
-        """Read those of the files that are there."""
+    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
+        """Map those of the files that are there into memory."""
         found = {}
         for file in files:
             for path in (self.path / file.name, self.path / f"{file.name}.gz"):
                 if path.is_file():
-                    found[file.name] = path.read_bytes()
+                    found[file.name] = mapped(path)
                     break
         return not_empty(found)
 
@@ -60,7 +61,7 @@ class WebFolder:
     def __str__(self) -> str:
         return self.url
 
-    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """Download each file with bounded retries, time and size."""
         import requests
         from requests.adapters import HTTPAdapter, Retry
@@ -81,7 +82,7 @@ class WebFolder:
                 raise SourceError(reason_of(error)) from None
         return not_empty({name: content for name, content in found.items() if content is not None})
 
-    def _download(self, session, file: IdxFile) -> bytes | None:  # type: ignore[no-untyped-def]  # requests is lazy
+    def _download(self, session, file: IdxFile) -> Content | None:  # type: ignore[no-untyped-def]  # requests is lazy
         for suffix in (".gz", ""):
             address = f"{self.url}{file.name}{suffix}"
             with session.get(address, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS)) as response:
@@ -91,7 +92,7 @@ class WebFolder:
         return None
 
 
-def _bounded(chunks: Iterator[bytes], file: IdxFile) -> bytes:
+def _bounded(chunks: Iterator[bytes], file: IdxFile) -> Content:
     content = bytearray()
     with progress(f"Downloading {file.name}", file.size / MEGABYTE, "MB") as advance:
         for chunk in chunks:
@@ -99,10 +100,10 @@ def _bounded(chunks: Iterator[bytes], file: IdxFile) -> bytes:
             if len(content) > file.size + MEGABYTE:
                 raise SourceError(f"sent more than the {file.size} bytes of {file.name}")
             advance(len(chunk) / MEGABYTE)
-    return bytes(content)
+    return memoryview(content).toreadonly()
 
 
-def not_empty(found: dict[str, bytes], where: str = "") -> dict[str, bytes]:
+def not_empty(found: Mapping[str, Content], where: str = "") -> Mapping[str, Content]:
     """What was found.
 
     Raises:
