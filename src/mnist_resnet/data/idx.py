@@ -52,7 +52,7 @@ def parse(content: Content) -> UInt8Array:
 def _shape(content: Content) -> tuple[int, ...]:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTE or content[3] not in (1, 3):
         raise IdxError(
-            f"wrong magic number {bytes(content[:4]).hex() or '(empty)'}: expected 00000801 (labels) or 00000803 (images)"
+            f"wrong magic number {content[:4].hex() or '(empty)'}: expected 00000801 (labels) or 00000803 (images)"
         )
     dimensions = content[3]
     if len(content) < 4 + 4 * dimensions:
