@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.arrays import Array, parts
 
-def digest_of_array(array: npt.NDArray[Any]) -> str:
+
+def digest_of_array(array: Array) -> str:
     """The SHA-256 of an array's data type, shape and values in row-major order, in hexadecimal.
 
     Args:
         array: Of any numeric data type and any shape; its place in memory has no influence.
     """
-    values = np.ascontiguousarray(array)
-    if values.dtype.byteorder == ">":
-        values = values.astype(values.dtype.newbyteorder("<"))
-    digest = hashlib.sha256(f"{values.dtype.name} {array.shape}\n".encode())
-    digest.update(values.reshape(-1).view(np.uint8).data)
+    digest = hashlib.sha256(f"{array.dtype.name} {array.shape}\n".encode())
+    little_endian = array.dtype.newbyteorder("<") if array.dtype.byteorder == ">" else array.dtype
+    for part in parts(array):
+        values = np.ascontiguousarray(part, little_endian)
+        digest.update(values.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.arrays import parts
 from mnist_resnet.config import PreprocessingParameters
 from mnist_resnet.errors import UserError
 
@@ -58,7 +59,7 @@ def fit_preprocessing(images: npt.NDArray[np.uint8], parameters: PreprocessingPa
 
 
 def _mean_and_deviation(images: npt.NDArray[np.uint8]) -> tuple[float, float]:
-    counts = sum(np.bincount(image.ravel(), minlength=256) for image in images)
+    counts = sum(np.bincount(part.ravel(), minlength=256) for part in parts(images))
     values = np.arange(256)
     mean = np.average(values, weights=counts)
     return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))

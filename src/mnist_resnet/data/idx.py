@@ -7,10 +7,12 @@ a big-endian 32-bit integer, then the values in C order. Only unsigned bytes (ty
 import math
 import struct
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.arrays import Content, parts
 from mnist_resnet.errors import UserError
 
 _UNSIGNED_BYTE = 0x08
@@ -23,11 +25,11 @@ class IdxError(UserError, ValueError):
     """Bytes that are not a whole IDX file of the expected shape."""
 
 
-def parse(content: bytes) -> UInt8Array:
+def parse(content: Content) -> UInt8Array:
     """Read an IDX file of unsigned bytes.
 
     Args:
-        content: The uncompressed file.
+        content: The uncompressed file; may be mapped into memory.
 
     Returns:
         A read-only uint8 array that shares memory with ``content``: (images, height, width) for an
@@ -47,7 +49,7 @@ def parse(content: bytes) -> UInt8Array:
         raise IdxError(f"the header promises an impossible shape, {shape}") from None
 
 
-def _shape(content: bytes) -> tuple[int, ...]:
+def _shape(content: Content) -> tuple[int, ...]:
     if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTE or content[3] not in (1, 3):
         raise IdxError(
             f"wrong magic number {content[:4].hex() or '(empty)'}: expected 00000801 (labels) or 00000803 (images)"
@@ -60,13 +62,22 @@ def _shape(content: bytes) -> tuple[int, ...]:
 
 def encode(array: UInt8Array) -> bytes:
     """Write a uint8 array of one or three dimensions as an IDX file; the inverse of :func:`parse`."""
+    return b"".join(encoded(array))
+
+
+def encoded(array: UInt8Array) -> Iterator[bytes]:
+    """The same file piece by piece, for arrays that are too large to be held twice.
+
+    Raises:
+        IdxError: Before the first piece, if the array is of another type or number of dimensions.
+    """
     if array.dtype != np.uint8 or array.ndim not in (1, 3):
         raise IdxError(f"expected a uint8 array of 1 or 3 dimensions, received {array.dtype} of {array.ndim}")
-    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
-    return header + array.tobytes()
+    yield struct.pack(f">BBBB{array.ndim}I", 0, 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
+    yield from (part.tobytes() for part in parts(array))
 
 
-def decompress(content: bytes, size: int) -> bytes:
+def decompress(content: Content, size: int) -> Content:
     """Undo gzip compression if ``content`` has it.
 
     Args:
@@ -83,7 +94,7 @@ def decompress(content: bytes, size: int) -> bytes:
     return content
 
 
-def _gunzip(content: bytes, size: int) -> bytes:
+def _gunzip(content: Content, size: int) -> bytes:
     stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
         expanded = stream.decompress(content, size + 1)

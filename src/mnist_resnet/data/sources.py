@@ -1,12 +1,13 @@
 """Places where a data set's files can be had; each hands over bytes, which the caller verifies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from mnist_resnet.arrays import Content, mapped
 from mnist_resnet.config import IdxFile
 from mnist_resnet.data.deadline import Deadline
 from mnist_resnet.progress import progress
@@ -27,7 +28,7 @@ class Place(Protocol):
     def __str__(self) -> str:
         """The place as a reader of messages knows it."""
 
-    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """The contents by file name, possibly gzip-compressed; files not there are left out.
 
         Raises:
@@ -44,14 +45,13 @@ class Folder:
     def __str__(self) -> str:
         return f"folder {self.path}"
 
-    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
-        """Read those of the files that are there."""
+    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
+        """Map those of the files that are there into memory."""
         found = {}
         for file in files:
             for path in (self.path / file.name, self.path / f"{file.name}.gz"):
                 if path.is_file():
-                    with path.open("rb") as opened:
-                        found[file.name] = opened.read(file.size + MEGABYTE)
+                    found[file.name] = mapped(path)[: file.size + MEGABYTE]
                     break
         return not_empty(found)
 
@@ -65,7 +65,7 @@ class WebFolder:
     def __str__(self) -> str:
         return self.url
 
-    def read(self, files: Sequence[IdxFile]) -> dict[str, bytes]:
+    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """Download each file with bounded retries, time and size."""
         import requests
         from requests.adapters import HTTPAdapter, Retry
@@ -87,7 +87,7 @@ class WebFolder:
                 raise SourceError(reason_of(error)) from None
         return not_empty({name: content for name, content in found.items() if content is not None})
 
-    def _download(self, session: Any, file: IdxFile, deadline: Deadline) -> bytes | None:
+    def _download(self, session: Any, file: IdxFile, deadline: Deadline) -> Content | None:
         for suffix in (".gz", ""):
             address = f"{self.url}{file.name}{suffix}"
             get = partial(session.get, address, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS))
@@ -109,7 +109,7 @@ def _chunks(response: Any, deadline: Deadline) -> Iterator[bytes]:
         raise
 
 
-def _bounded(chunks: Iterator[bytes], file: IdxFile) -> bytes:
+def _bounded(chunks: Iterator[bytes], file: IdxFile) -> Content:
     content = bytearray()
     with progress(f"Downloading {file.name}", file.size / MEGABYTE, "MB") as advance:
         for chunk in chunks:
@@ -117,10 +117,10 @@ def _bounded(chunks: Iterator[bytes], file: IdxFile) -> bytes:
             if len(content) > file.size + MEGABYTE:
                 raise SourceError(f"sent more than the {file.size} bytes of {file.name}")
             advance(len(chunk) / MEGABYTE)
-    return bytes(content)
+    return memoryview(content).toreadonly()
 
 
-def not_empty(found: dict[str, bytes], where: str = "") -> dict[str, bytes]:
+def not_empty(found: Mapping[str, Content], where: str = "") -> Mapping[str, Content]:
     """What was found.
 
     Raises:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.arrays import Selection
 from mnist_resnet.config import DataParameters
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import UInt8Array
@@ -13,9 +14,9 @@ from mnist_resnet.data.idx import UInt8Array
 class Split(NamedTuple):
     """Training and validation arrays; images are (images, height, width), labels (images,)."""
 
-    train_images: UInt8Array
+    train_images: UInt8Array | Selection
     train_labels: UInt8Array
-    validation_images: UInt8Array
+    validation_images: UInt8Array | Selection
     validation_labels: UInt8Array
 
 
@@ -30,6 +31,9 @@ def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) ->
         parameters: The seed, how the validation part is chosen, its fraction and an optional limit
             on the images used. A fraction of 0 leaves the validation part empty.
 
+    Returns:
+        Labels, and images that are not copied: each is read from ``images`` when it is asked for.
+
     Raises:
         DataError: If the limit exceeds the number of images, or a part would be too small for all classes.
     """
@@ -41,7 +45,7 @@ def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) ->
         train, validation = np.split(chosen, [len(chosen) - size])
     else:
         train, validation = _stratified(chosen, labels, size, parameters.seed)
-    return Split(images[train], labels[train], images[validation], labels[validation])
+    return Split(Selection(images, train), labels[train], Selection(images, validation), labels[validation])
 
 
 def _limited(labels: UInt8Array, parameters: DataParameters) -> npt.NDArray[np.int64]:

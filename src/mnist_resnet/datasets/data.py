@@ -2,14 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
-from mnist_resnet.data.idx import UInt8Array, encode, parse
+from mnist_resnet.arrays import Array, Selection, mapped, parts, same
+from mnist_resnet.data.idx import UInt8Array, encoded, parse
 from mnist_resnet.datasets.base import ArtifactDataset
 
 
@@ -33,32 +34,43 @@ class FolderDataset(AbstractDataset[None, Path]):
 
 
 class IdxDataset(ArtifactDataset[UInt8Array]):
-    """An IDX file as published: images (images, height, width) or labels (images,), uint8."""
+    """An IDX file as published, mapped into memory: images (images, height, width) or labels (images,), uint8."""
 
     def _read(self, path: Path) -> UInt8Array:
-        return parse(path.read_bytes())
+        return parse(mapped(path))
 
     def _write(self, path: Path, data: UInt8Array) -> None:
-        path.write_bytes(encode(data))
+        with path.open("wb") as file:
+            file.writelines(encoded(data))
 
     def _verify(self, path: Path, data: UInt8Array) -> None:
-        if not np.array_equal(self._read(path), data):
+        if not same(self._read(path), data):
             raise DatasetError(f"{path} does not hold what was written to it")
 
 
-class ArrayDataset(ArtifactDataset[npt.NDArray[Any]]):
+class ArrayDataset(ArtifactDataset[Array]):
     """An array as ``.npy``, mapped into memory on load and never unpickled."""
 
     def _read(self, path: Path) -> npt.NDArray[Any]:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
-    def _write(self, path: Path, data: npt.NDArray[Any]) -> None:
+    def _write(self, path: Path, data: Array) -> None:
         with path.open("wb") as file:
-            np.save(file, data, allow_pickle=False)
+            if isinstance(data, Selection):
+                _save_by_parts(file, data)
+            else:
+                np.save(file, data, allow_pickle=False)
 
-    def _verify(self, path: Path, data: npt.NDArray[Any]) -> None:
-        if not np.array_equal(self._read(path), data):
+    def _verify(self, path: Path, data: Array) -> None:
+        if not same(self._read(path), data):
             raise DatasetError(f"{path} does not hold what was written to it")
+
+
+def _save_by_parts(file: BinaryIO, rows: Selection) -> None:
+    """Write the same bytes as ``numpy.save`` would if all rows were in memory."""
+    description = np.lib.format.dtype_to_descr(rows.dtype)
+    np.lib.format.write_array_header_1_0(file, {"descr": description, "fortran_order": False, "shape": rows.shape})
+    file.writelines(part.tobytes() for part in parts(rows))
 
 
 class JsonDataset(ArtifactDataset[Any]):

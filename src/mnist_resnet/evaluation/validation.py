@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnist_resnet.artifacts import sha256_of_bytes
+from mnist_resnet.arrays import parts
+from mnist_resnet.artifacts import sha256_of_pieces
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.session import open_session
 
@@ -35,4 +36,4 @@ class Validation:
     @property
     def digest(self) -> str:
         """The SHA-256 of images and labels."""
-        return sha256_of_bytes(self.images.tobytes() + self.labels.tobytes())
+        return sha256_of_pieces(part.tobytes() for array in (self.images, self.labels) for part in parts(array))

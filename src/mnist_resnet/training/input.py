@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.arrays import Array
 from mnist_resnet.training.augmentation import EpochDraws
 
 _PREFETCHED_BATCHES = 2
@@ -35,9 +36,7 @@ class Batches(Sequence[Batch]):
         return self._make(number)
 
 
-def training_batches(
-    images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], draws: EpochDraws, batch_size: int
-) -> Batches:
+def training_batches(images: Array, labels: npt.NDArray[np.uint8], draws: EpochDraws, batch_size: int) -> Batches:
     """The batches of one epoch: images with their draws, and labels; an incomplete last one is left out.
 
     Args:
@@ -55,7 +54,7 @@ def training_batches(
     return Batches(len(labels) // batch_size, make)
 
 
-def validation_batches(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], batch_size: int) -> Batches:
+def validation_batches(images: Array, labels: npt.NDArray[np.uint8], batch_size: int) -> Batches:
     """All images and labels, in order, as they are."""
 
     def make(number: int) -> Batch:

@@ -43,9 +43,32 @@ def runtime(parameters: TrainingParameters) -> Iterator[Runtime]:
     _announce(device.name, precision)
     keras.config.set_dtype_policy(precision)
     try:
-        yield Runtime(device.name, precision)
+        with _forgotten_gradients():
+            yield Runtime(device.name, precision)
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextmanager
+def _forgotten_gradients() -> Iterator[None]:
+    """Let go of a training when it is over.
+
+    TensorFlow registers the gradient of every optimizer's step by name, for as long as the process lives, and with it
+    keeps the step's graph and the data that were fed: memory and open files that grow with each training.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    from tensorflow.python.framework.ops import gradient_registry
+
+    registered = gradient_registry._registry
+    before = set(registered)
+    try:
+        yield
+    finally:
+        for name in registered.keys() - before:
+            if name.startswith("CustomGradient-"):
+                del registered[name]
 
 
 def _make_deterministic() -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mnist_resnet.artifacts import sha256_of_bytes
-from mnist_resnet.data.idx import encode
+from mnist_resnet.artifacts import sha256_of_pieces
+from mnist_resnet.data.idx import encoded
 from mnist_resnet.digests import digest_of_array, digests_of_onnx, digests_of_weights
 
 # In the order of the flow: what differs in one stage is a reason for what differs in those behind it.
@@ -51,7 +51,7 @@ def _epochs(history: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def _file_digest(array: Any) -> str:
-    return sha256_of_bytes(encode(array))
+    return sha256_of_pieces(encoded(array))
 
 
 def _variants(files: Mapping[str, bytes]) -> dict[str, str]:
