@@ -5,8 +5,9 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,25 @@ def _exchange(written: Path, path: Path, aside: Path) -> None:
         if aside.exists():
             aside.replace(path)
         raise
+
+
+def remove_leftovers(folder: Path, seconds_old: float = 0) -> None:
+    """Remove what ``replacing`` had begun to write in a folder, or below it, when its process was killed.
+
+    Args:
+        folder: Nothing happens if there is none. Nobody else may write there, unless what is written is younger.
+        seconds_old: How long nothing must have been written to a leftover.
+    """
+    for path in list(folder.rglob(".*.*")):
+        with suppress(OSError):  # its owner is alive and has removed it itself
+            if _is_leftover(path) and time.time() - path.stat().st_mtime >= seconds_old:
+                shutil.rmtree(path)
+
+
+def _is_leftover(path: Path) -> bool:
+    """Whether a path is a temporary folder of ``replacing``, by its name and by what is in it."""
+    name = path.name[1:].rpartition(".")[0]
+    return path.is_dir() and {each.name for each in path.iterdir()} <= {name, f"{name}.replaced"}
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import mlflow
 import pytest
@@ -23,6 +23,9 @@ from selenium import webdriver
 
 from mnist_resnet.tracking.run import tracking_uri
 from tests.conftest import PROJECT, MadeData
+
+if TYPE_CHECKING:
+    from tests.integration.forked import ForkServer
 
 KEDRO = Path(sys.executable).with_name("kedro")
 _CHROMIUM_OPTIONS = (
@@ -211,3 +214,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
     opened = webdriver.Chrome(options, webdriver.ChromeService(driver))
     yield opened
     opened.quit()
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator["ForkServer"]:
+    """Commands in processes that start at once."""
+    from tests.integration.forked import fork_server
+
+    with fork_server() as server:
+        yield server

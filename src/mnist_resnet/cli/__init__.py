@@ -7,6 +7,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
 from mnist_resnet.cli.compare import compare
+from mnist_resnet.cli.interruption import resumably
 from mnist_resnet.cli.layers import layers
 from mnist_resnet.cli.predict import predict
 from mnist_resnet.cli.project import plainly
@@ -22,6 +23,6 @@ def cli() -> None:
 
 run = copy.copy(kedro_run)
 assert kedro_run.callback is not None
-run.callback = plainly(kedro_run.callback)
+run.callback = resumably(plainly(kedro_run.callback))
 for command in (run, layers, predict, compare, reproduce):
     cli.add_command(command)

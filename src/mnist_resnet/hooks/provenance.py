@@ -58,6 +58,7 @@ class ProvenanceHooks:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
         """Record what is known before any work; tracking has opened its run by now."""
+        self._listening.close()  # to an earlier run of this process that was interrupted
         self._made.clear()
         self._provenance = None
         if self._tracking.run is None:

@@ -51,6 +51,7 @@ class TrackingHooks:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Open the run and log its parameters."""
+        self._close("KILLED")  # an earlier run of this process was interrupted
         self._catalog, self.where = catalog, ""
         if self._parameters is None or not self._parameters.tracking.enabled:
             return

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from mnist_resnet import interruption
+from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
 from mnist_resnet.tracking.logged_model import LoggedModel, log_model
 
 logger = logging.getLogger(__name__)
@@ -57,11 +59,14 @@ class TrackedRun:
         for logger_name in _NOISY:  # importing MLflow has set its own levels
             logging.getLogger(logger_name).setLevel(logging.WARNING)
         self._mlflow = mlflow
+        self._resumable = True
         self._environment = {name: os.environ.get(name) for name in _EXPORTED}
         self.uri = tracking_uri(project)
         mlflow.set_tracking_uri(self.uri)
         _select_experiment(experiment, project)
-        self.run_id: str = mlflow.start_run(run_name=name, tags=dict(tags)).info.run_id
+        close_dead_runs(self.uri, experiment, project)
+        self.run_id: str = mlflow.start_run(run_name=name, tags={**tags, **process_tags(project)}).info.run_id
+        interruption.register(self._kill)
         # MLflow's own handler, registered earlier and so called later, would mark the run FINISHED.
         atexit.register(self._interrupted)
         self._terminate = _exit_on_sigterm()
@@ -89,14 +94,21 @@ class TrackedRun:
         if self._mlflow.active_run() is None:
             return
         self._mlflow.end_run(status)
+        interruption.unregister(self._kill)
         atexit.unregister(self._interrupted)
         if self._terminate is not None:
             signal.signal(signal.SIGTERM, self._terminate)
         _restore(self._environment)
 
+    def _kill(self) -> None:
+        """Mark the run as KILLED from any thread; MLflow's own ``end_run`` knows only runs of its thread."""
+        self._resumable = False  # whoever calls this has told how to go on
+        self._mlflow.MlflowClient(self.uri).set_terminated(self.run_id, "KILLED")
+
     def _interrupted(self) -> None:
         self.close("KILLED")
-        logger.warning("Interrupted; `kedro run --only-missing-outputs` goes on from the last complete stage")
+        if self._resumable:
+            logger.warning("Interrupted; `kedro run --only-missing-outputs` goes on from the last complete stage")
 
 
 def _select_experiment(name: str, project: Path) -> None:

@@ -1,0 +1,41 @@
+"""What a command says when it is interrupted: how to go on."""
+
+import functools
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from mnist_resnet.interruption import stopping_orderly
+
+_ONLY_MISSING = "--only-missing-outputs"
+
+
+def resumably(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let Ctrl-C and SIGTERM end ``kedro run`` within seconds, with the line that goes on from there."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        with stopping_orderly(_say_how_to_resume):
+            return command(*arguments, **options)
+
+    return wrapped
+
+
+def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The shell command that goes on where an interrupted one has stopped.
+
+    Args:
+        arguments: The words after ``kedro`` of that one.
+        environment: The variables that it ran with.
+    """
+    words = ["kedro", *arguments, *([] if _ONLY_MISSING in arguments else [_ONLY_MISSING])]
+    recipe = environment.get("KEDRO_ENV")
+    return (f"KEDRO_ENV={shlex.quote(recipe)} " if recipe else "") + shlex.join(words)
+
+
+def _say_how_to_resume(signal: str) -> None:
+    click.echo(f"Interrupted by {signal}. To go on: {resuming_command(sys.argv[1:], os.environ)}", err=True)

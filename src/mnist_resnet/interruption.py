@@ -1,0 +1,122 @@
+"""SIGINT and SIGTERM: work stops within seconds, what is open is closed, and no traceback is shown."""
+
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SECONDS_TO_UNWIND, _SECONDS_TO_CLOSE = 5.0, 3.0
+
+_DEFAULT = (signal.SIG_DFL, signal.default_int_handler)
+
+_closing: list[Callable[[], None]] = []
+# A forked process must not report its signals to this one.
+os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+
+
+class Interrupted(SystemExit):
+    """A signal has asked this process to stop; the exit code is 128 and the signal's number."""
+
+
+def register(close: Callable[[], None]) -> None:
+    """Have something closed when ``stopping_orderly`` is interrupted; it may be called from another thread."""
+    _closing.append(close)
+
+
+def unregister(close: Callable[[], None]) -> None:
+    """Take back ``register``; nothing happens if it was not called."""
+    with suppress(ValueError):
+        _closing.remove(close)
+
+
+@contextmanager
+def stopping_orderly(say: Callable[[str], None]) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the block within seconds, with all that is registered closed.
+
+    The signal is raised where the main thread is. Where that takes too long, as in a long call that
+    knows no Python, or where somebody swallows it, another thread closes what is registered and ends
+    the process. A second signal ends it at once. Signals that are ignored or handled already stay so.
+
+    Args:
+        say: Told the name of the signal, before anything is closed.
+
+    Raises:
+        Interrupted: Once the block has ended because of a signal.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    watch = _Watch(say)
+    try:
+        yield
+    except BaseException:
+        if watch.received is None:
+            raise
+        watch.close_all()
+        raise Interrupted(128 + watch.received) from None
+    finally:
+        if watch.received is None:  # else the process is ending, and has a few seconds left
+            watch.stop()
+
+
+class _Watch:
+    """The signals of one block, as the main thread and as a thread of its own see them."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.received: int | None = None
+        self._say, self._said = say, threading.Lock()
+        handled = [number for number in _SIGNALS if signal.getsignal(number) in _DEFAULT]
+        self._before = {number: signal.signal(number, self._raise) for number in handled}
+        # The interpreter writes each signal's number there at once, whatever the main thread does.
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+        self._wakeup_before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Put everything back as it was."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        os.close(self._writing)
+        self._thread.join()
+        os.close(self._reading)
+
+    def close_all(self) -> None:
+        """Say what happens, and close what is registered, the last one first; only the first call does so."""
+        if self.received is None or not self._said.acquire(blocking=False):
+            return
+        self._say(signal.Signals(self.received).name)
+        for close in reversed(_closing):
+            with suppress(Exception):  # there is nobody left to tell, and the others are to be closed, too
+                close()
+
+    def _raise(self, number: int, _: FrameType | None) -> None:
+        if self.received is None:
+            self.received = number
+            raise Interrupted(128 + number)
+
+    def _watch(self) -> None:
+        number = self._next()
+        if number is None:
+            return
+        if self._next(_SECONDS_TO_UNWIND) is None:
+            self.received = number
+            closing = threading.Thread(target=self.close_all, daemon=True)
+            closing.start()
+            closing.join(_SECONDS_TO_CLOSE)
+        sys.stderr.flush()
+        os._exit(128 + number)
+
+    def _next(self, seconds: float | None = None) -> int | None:
+        """Wait for one of the signals; None if there was none in time, or the watch has been stopped."""
+        while select.select([self._reading], [], [], seconds)[0] and (number := os.read(self._reading, 1)):
+            if number[0] in self._before:
+                return number[0]
+        return None

@@ -1,0 +1,113 @@
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from mnist_resnet.interruption import stopping_orderly
+
+PROGRAM = """
+import hashlib
+import sys
+import time
+from mnist_resnet import interruption
+
+def work():
+    if sys.argv[1] == "python":
+        time.sleep(60)
+    elif sys.argv[1] == "native":  # a call during which the interpreter handles no signal
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 10**8)
+    elif sys.argv[1] == "swallowed":
+        while True:
+            try:
+                time.sleep(60)
+            except BaseException:
+                pass
+    elif sys.argv[1] == "converted":
+        try:
+            time.sleep(60)
+        except BaseException:
+            raise ImportError("initialization failed")
+
+def close():
+    print("closed", flush=True)
+    if sys.argv[2:] == ["slow"]:
+        time.sleep(60)
+
+def fail():
+    raise OSError("no answer")
+
+interruption.register(close)
+interruption.register(fail)  # does not hold up the rest
+interruption._SECONDS_TO_UNWIND = 1.0
+with interruption.stopping_orderly(lambda name: print(name, flush=True)):
+    print("begun", flush=True)
+    work()
+"""
+
+
+def start(*arguments: str) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "begun\n"
+    return process
+
+
+@pytest.mark.parametrize("work", ["python", "native", "swallowed", "converted"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_closes_what_is_open_and_ends_the_process(work, number):
+    with start(work) as process:
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=20)
+    assert output.splitlines() == [number.name, "closed"]
+    assert errors == ""
+    assert process.returncode == 128 + number
+
+
+def test_the_second_signal_ends_it_at_once():
+    with start("python", "slow") as process:
+        process.send_signal(signal.SIGINT)
+        assert [process.stdout.readline() for _ in range(2)] == ["SIGINT\n", "closed\n"]
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        process.communicate(timeout=20)
+    assert time.monotonic() - began < 2
+    assert process.returncode == 128 + signal.SIGINT
+
+
+def test_nothing_is_left_of_a_block_that_ends_by_itself():
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    threads, files = threading.active_count(), len(os.listdir("/dev/fd"))
+    with pytest.raises(ValueError, match="its own"), stopping_orderly(print):
+        assert signal.getsignal(signal.SIGTERM) not in before
+        raise ValueError("its own")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert (threading.active_count(), len(os.listdir("/dev/fd"))) == (threads, files)
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of a command that a script has put in the background
+    try:
+        with stopping_orderly(print):
+            signal.raise_signal(signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_in_another_thread_signals_are_left_alone():
+    done = []
+
+    def work():
+        with stopping_orderly(print):
+            done.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == [before]
