@@ -23,6 +23,7 @@ from mnist_resnet.cli import cli
 from mnist_resnet.data.idx import encode
 from mnist_resnet.digests import digest_of_array, digests_of_onnx
 from mnist_resnet.evaluation.parity import ParityError
+from mnist_resnet.reproduce.checkout import clone
 from mnist_resnet.reproduce.outcome import Level, Tolerances
 from mnist_resnet.reproduce.recorded import compare_recorded
 from mnist_resnet.reproduce.verdict import NamespaceVerdict
@@ -137,6 +138,9 @@ def test_a_run_records_what_it_was_made_from(runs: Runs) -> None:
     assert record["parameters"]["squares"]["training"]["epochs"] == 2
     assert record["environment"]["packages"]["tensorflow"]
     assert record["precision"]["squares"] in {"float32", "mixed_bfloat16", "mixed_float16"}
+    onnx = {"type": "mnist_resnet.datasets.OnnxDataset", "filepath": "data/06_models/squares/model.onnx"}
+    assert record["catalog"]["squares.onnx"] == onnx
+    assert str(runs.project.folder) not in json.dumps(record["catalog"])
     assert runs.provenance("another seed")["run"]["runtime_params"] == {"squares": {"training": {"seed": 1}}}
 
 
@@ -295,29 +299,6 @@ def _run_ids(runs: Runs) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_run_is_made_again_in_a_clone(reproduce: Any, runs: Runs) -> None:
-    before = _run_ids(runs)
-    ended = reproduce("committed", "--at-least", "bitwise")
-    assert ended.exit_code == 0, ended.output
-    assert "BITWISE: reproduction of base training" in ended.output
-    (new,) = _run_ids(runs) - before
-    client = mlflow.MlflowClient(runs.store)
-    tags = client.get_run(new).data.tags
-    assert (tags["reproduces"], tags["reproduction_verdict"]) == (runs.ids["committed"], "BITWISE")
-    assert client.get_run(runs.ids["committed"]).data.tags["reproduction_verdict"] == "BITWISE"
-    verdict = json.loads(mlflow.artifacts.load_text(f"runs:/{new}/reproduction.json"))
-    assert verdict["namespaces"]["squares"]["other_differences"] == []
-    assert "reproduction.md" in {file.path for file in client.list_artifacts(new)}
-
-
-@pytest.mark.slow
-def test_a_run_of_an_earlier_commit_is_made_again_with_its_patch(reproduce: Any) -> None:
-    ended = reproduce("first", "--at-least", "bitwise", "--trust-patch")
-    assert ended.exit_code == 0, ended.output
-    assert "+++ b/conf/base/parameters.yml" in ended.output
-
-
-@pytest.mark.slow
 def test_the_present_source_can_run_in_place(reproduce: Any, runs: Runs) -> None:
     model = runs.project.folder / "data/06_models/squares/model.onnx"
     before = model.stat().st_mtime_ns
@@ -392,14 +373,65 @@ def test_a_dry_run_ends_with_the_table(reproduce: Any, runs: Runs) -> None:
     assert _run_ids(runs) == before
 
 
-def test_a_commit_that_is_not_there_is_no_source(reproduce: Any, runs: Runs, tmp_path: Path) -> None:
-    shutil.copy(PROJECT / "pyproject.toml", tmp_path)
-    (tmp_path / "src").mkdir()
-    _git(tmp_path, "init", "-q")
-    os.chdir(tmp_path)
+def test_a_commit_that_was_deleted_is_no_source(reproduce: Any, runs: Runs, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    _git(tmp_path, "clone", "-q", "--no-hardlinks", str(runs.project.folder), str(copy))
+    os.chdir(copy)
+    assert reproduce("committed", "--tracking-uri", runs.store, "--dry-run").exit_code == 0
+    for forget in (
+        "remote remove origin",
+        "reset -q --hard HEAD~1",
+        "reflog expire --expire=now --all",
+        "gc -q --prune=now",
+    ):
+        _git(copy, *forget.split())
     ended = reproduce("committed", "--tracking-uri", runs.store)
     assert ended.exit_code == 2
-    assert "not in this repository" in ended.output
+    deleted = runs.provenance("committed")["source"]["commit"][:12]
+    assert f"- commit: recorded {deleted}; here not in this repository: fetch it" in ended.output
+
+
+def test_a_shallow_repository_is_a_source_as_far_as_it_goes(runs: Runs, tmp_path: Path) -> None:
+    _git(tmp_path, "clone", "-q", "--depth", "1", runs.project.folder.as_uri(), "shallow")
+    commit = runs.provenance("committed")["source"]["commit"]
+    made = clone(tmp_path / "shallow", commit, None, tmp_path / "clone")
+    assert (made / "src" / "mnist_resnet" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        ("RUNNING", "its status is RUNNING, so it goes on still, or its process was ended without a word"),
+        ("FAILED", "its status is FAILED, and MLflow holds how far it came"),
+        ("KILLED", "its status is KILLED, so it was interrupted"),
+    ],
+)
+def test_a_run_that_did_not_finish_is_refused_with_its_reason(
+    reproduce: Any, compare: Any, runs: Runs, status: str, reason: str
+) -> None:
+    client = mlflow.MlflowClient(runs.store)
+    unfinished = client.create_run(client.search_experiments()[0].experiment_id).info.run_id
+    record = runs.provenance("committed") | {"status": "RUNNING"}
+    client.log_text(unfinished, json.dumps(record), "provenance.json")
+    if status != "RUNNING":
+        client.set_terminated(unfinished, status)
+    for ended in (reproduce(unfinished), compare("committed", unfinished)):
+        assert ended.exit_code == 2, ended.output
+        assert reason in ended.output
+    client.delete_run(unfinished)
+
+
+def test_a_damaged_record_is_refused_by_what_it_lacks(reproduce: Any, compare: Any, runs: Runs) -> None:
+    file = runs.artifact("committed", "provenance.json")
+    content = file.read_text()
+    record = json.loads(content)
+    del record["environment"]["packages"]
+    file.write_text(json.dumps(record))
+    ended = [reproduce("committed"), compare("first", "committed")]
+    file.write_text(content)
+    for each in ended:
+        assert each.exit_code == 2, each.output
+        assert "its provenance is damaged: it lacks environment.packages" in each.output
 
 
 @pytest.mark.slow

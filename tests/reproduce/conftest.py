@@ -17,7 +17,13 @@ def made_record() -> Record:
         "status": "FINISHED",
         "started": "2026-11-23T09:00:00+00:00",
         "ended": "2026-11-23T09:01:00+00:00",
-        "run": {"command": ["run"], "env": None, "pipeline_names": ["training"], "namespaces": ["made"]},
+        "run": {
+            "command": ["run"],
+            "env": None,
+            "pipeline_names": ["training"],
+            "namespaces": ["made"],
+            "runtime_params": {},
+        },
         "parameters": {
             "recipe": "base",
             "datasets": {"made": {"files": {"train_images": {"sha256": "aaaa"}}}},

@@ -19,6 +19,7 @@ from kedro.pipeline.node import Node
 
 from mnist_resnet.config import Parameters, validate_parameters
 from mnist_resnet.hooks.tracking import TrackingHooks
+from mnist_resnet.tracking.provenance.catalog import collect_catalog
 from mnist_resnet.tracking.provenance.environment import collect_environment
 from mnist_resnet.tracking.provenance.record import (
     PROVENANCE_FILE,
@@ -56,7 +57,7 @@ class ProvenanceHooks:
         self._parameters = validate_parameters(context.config_loader["parameters"])
 
     @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Record what is known before any work; tracking has opened its run by now."""
         self._listening.close()  # to an earlier run of this process that was interrupted
         self._made.clear()
@@ -70,6 +71,7 @@ class ProvenanceHooks:
             parameters=resolved_parameters(self._parameters, namespaces),
             environment=collect_environment(self._project),
             source=collect_source(self._project),
+            catalog=collect_catalog(catalog, pipeline.datasets(), self._project),
             namespaces={name: {} for name in namespaces},
         )
         self._listening.enter_context(listening(self._note_epoch))

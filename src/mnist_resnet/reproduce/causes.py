@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_resnet.artifacts import flatten
+from mnist_resnet.reproduce.record import Record, SourceRecord
 
-Record = Mapping[str, Any]
+Values = Mapping[str, Any]
 
 _COMPUTING = ("keras", "tensorflow", "jax", "jaxlib", "numpy", "ml-dtypes", "nvidia-")
 _JUDGING = ("onnxruntime", "numpy", "nvidia-")
@@ -67,7 +68,7 @@ def differences(first: Record, second: Record, namespace: str) -> tuple[Cause, .
     """
     return (
         *_parameters(first, second, namespace),
-        *_sources(first["source"] or {}, second["source"] or {}),
+        *_sources(first["source"], second["source"]),
         *environment_differences(first["environment"], second["environment"]),
         *_differing("precision", _only(first["precision"], namespace), _only(second["precision"], namespace)),
     )
@@ -102,28 +103,31 @@ def _parameters(first: Record, second: Record, namespace: str) -> Iterator[Cause
             yield Cause(kind, name, before.get(name), after.get(name))
 
 
-def _concerning(parameters: Record, namespace: str) -> dict[str, Any]:
+def _concerning(parameters: Values, namespace: str) -> dict[str, Any]:
     concerns = {"recipe", namespace, f"datasets.{namespace}"}
     flat = flatten(parameters)
     return {key: flat[key] for key in flat if any(key == each or key.startswith(f"{each}.") for each in concerns)}
 
 
-def _sources(first: Record, second: Record) -> Iterator[Cause]:
-    yield from _differing("commit", {"commit": first.get("commit")}, {"commit": second.get("commit")})
+def _sources(first: SourceRecord | None, second: SourceRecord | None) -> Iterator[Cause]:
+    commits = [{"commit": source["commit"] if source else None} for source in (first, second)]
+    yield from _differing("commit", *commits)
     before, after = _patch(first), _patch(second)
     if before != after or "unknown" in before:
         yield Cause("patch", "patch", before, after)
 
 
-def _patch(source: Record) -> str:
+def _patch(source: SourceRecord | None) -> str:
     """The uncommitted changes in words that are equal if they are; those that were not recorded are unknown."""
-    patch = source.get("patch")
+    if source is None:
+        return "none"
+    patch = source["patch"]
     if patch and patch["sha256"]:
         return f"{patch['sha256'][:12]} ({patch['size']} bytes)"
-    return "unknown" if source.get("dirty") else "none"
+    return "unknown" if source["dirty"] else "none"
 
 
-def environment_differences(first: Record, second: Record) -> Iterator[Cause]:
+def environment_differences(first: Values, second: Values) -> Iterator[Cause]:
     """All that differs between two machines with what is installed on them.
 
     Args:

@@ -4,22 +4,19 @@ import hashlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.reproduce.preflight import Check, Status
+from mnist_resnet.reproduce.record import SourceRecord
 from mnist_resnet.tracking.provenance.source import collect_source, git
-
-Described = Mapping[str, Any]
 
 
 class CheckoutError(UserError, RuntimeError):
     """The recorded source cannot be put in place; the message holds git's."""
 
 
-def check_source(project: Path, source: Described | None, patch: bytes | None) -> tuple[Check, Check]:
+def check_source(project: Path, source: SourceRecord | None, patch: bytes | None) -> tuple[Check, Check]:
     """Whether the recorded commit is there, and the recorded patch applies to it; nothing is changed.
 
     Args:
@@ -37,7 +34,7 @@ def check_source(project: Path, source: Described | None, patch: bytes | None) -
     return found, _check_patch(project, source, patch, present)
 
 
-def check_present_source(project: Path, source: Described | None) -> tuple[Check, Check]:
+def check_present_source(project: Path, source: SourceRecord | None) -> tuple[Check, Check]:
     """Compare the recorded source with the working tree as it is.
 
     Args:
@@ -47,7 +44,7 @@ def check_present_source(project: Path, source: Described | None) -> tuple[Check
     here = collect_source(project)
     commits = (source["commit"][:12] if source else "none", here.commit[:12] if here else "none")
     digest = here.patch.sha256 if here and here.patch else None
-    patches = (_patch_in_words(source or {}), f"sha256 {(digest or 'unknown')[:12]}" if here and here.dirty else "none")
+    patches = (_patch_in_words(source), f"sha256 {(digest or 'unknown')[:12]}" if here and here.dirty else "none")
     return _compared("commit", *commits), _compared("patch", *patches)
 
 
@@ -86,7 +83,7 @@ def as_shown(patch: bytes) -> str:
     return "".join(sign if sign.isprintable() or sign in "\n\t" else ascii(sign)[1:-1] for sign in text)
 
 
-def _check_patch(project: Path, source: Described, patch: bytes | None, commit_present: bool) -> Check:
+def _check_patch(project: Path, source: SourceRecord, patch: bytes | None, commit_present: bool) -> Check:
     recorded = _patch_in_words(source)
     if not source["dirty"]:
         return Check("patch", Status.PASS, "none", "none needed")
@@ -104,11 +101,11 @@ def _check_patch(project: Path, source: Described, patch: bytes | None, commit_p
     return Check("patch", status, recorded, f"applies, without {left_out}" if left_out else "applies")
 
 
-def _patch_in_words(source: Described) -> str:
-    if not source.get("dirty"):
+def _patch_in_words(source: SourceRecord | None) -> str:
+    if source is None or not source["dirty"]:
         return "none"
-    digest = (source["patch"] or {}).get("sha256") or "unknown"
-    return f"sha256 {digest[:12]}"
+    digest = source["patch"]["sha256"] if source["patch"] else None
+    return f"sha256 {(digest or 'unknown')[:12]}"
 
 
 def _why_not_applied(project: Path, commit: str, patch: bytes) -> str:

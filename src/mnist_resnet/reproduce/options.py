@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mnist_resnet.reproduce.record import Record, RunRecord
+
 Options = dict[str, Any]
 
 _STAGES = ("data", "train", "export", "evaluate")
@@ -11,7 +13,7 @@ _SELECTING = ("node_names", "tags", "from_nodes", "from_inputs")
 _LISTED = (*_SELECTING, "namespaces", "to_nodes", "to_outputs")
 
 
-def run_options(record: Mapping[str, Any], experiment: str) -> Options:
+def run_options(record: Record, experiment: str) -> Options:
     """The options that repeat a run.
 
     The recorded parameters are given as they were resolved, so nothing depends on settings of this machine. All that
@@ -25,7 +27,7 @@ def run_options(record: Mapping[str, Any], experiment: str) -> Options:
     return _common(record, tracking) | _text_of(record["run"], _LISTED) | _pipelines(record["run"]["pipeline_names"])
 
 
-def preparing_options(record: Mapping[str, Any]) -> Options | None:
+def preparing_options(record: Record) -> Options | None:
     """The options that make, unrecorded, what a run found there; None if it began with nothing.
 
     Args:
@@ -38,7 +40,7 @@ def preparing_options(record: Mapping[str, Any]) -> Options | None:
     return _common(record, {"enabled": False}) | namespaces | _pipelines(before)
 
 
-def _common(record: Mapping[str, Any], tracking: Mapping[str, Any]) -> Options:
+def _common(record: Record, tracking: Mapping[str, Any]) -> Options:
     asked = record["run"]
     parameters = {**asked["runtime_params"], **record["parameters"]}
     parameters["tracking"] = {**asked["runtime_params"].get("tracking", {}), **tracking}
@@ -54,7 +56,7 @@ def _text_of(asked: Mapping[str, Any], names: tuple[str, ...]) -> Options:
     return {name: ",".join(asked[name]) for name in names if asked.get(name)}
 
 
-def _stages_before(asked: Mapping[str, Any]) -> list[str]:
+def _stages_before(asked: RunRecord) -> list[str]:
     """The stages whose outputs a run may have read: up to the last that it did not make, or made in part."""
     names = set(asked["pipeline_names"]) or _WHOLE
     wanted = [stage for stage in _STAGES if stage in names or names & _WHOLE]

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.reproduce.causes import Cause, Record, environment_differences
+from mnist_resnet.reproduce.causes import Cause, Values, environment_differences
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -47,7 +47,7 @@ class Check:
     present: str
 
 
-def check_environment(recorded: Record, present: Record) -> tuple[Check, ...]:
+def check_environment(recorded: Values, present: Values) -> tuple[Check, ...]:
     """Compare machine and software, one check for each kind of thing.
 
     Args:
@@ -121,7 +121,7 @@ def _listed(causes: Sequence[Cause], which: str) -> Iterator[str]:
         yield f"and {len(causes) - _SHOWN} more"
 
 
-def _in_words(environment: Record, kind: str) -> str:
+def _in_words(environment: Values, kind: str) -> str:
     match kind:
         case "lock file":
             return ", ".join(f"{name} {digest[:12]}" for name, digest in environment["lock_files"].items()) or "none"

@@ -1,11 +1,16 @@
 """The verdict on two runs that MLflow holds."""
 
-from typing import Any
-
 from mnist_resnet.reproduce.outcome import Tolerances
+from mnist_resnet.reproduce.record import Record, UndecidableError, check_record
 from mnist_resnet.reproduce.table import ComparedRun
-from mnist_resnet.reproduce.verdict import UndecidableError, Verdict, check_record, compare_runs
+from mnist_resnet.reproduce.verdict import Verdict, compare_runs
 from mnist_resnet.tracking.recorded import RecordedRun, find_run
+
+_WHY = {
+    "RUNNING": ", so it goes on still, or its process was ended without a word",
+    "FAILED": ", and MLflow holds how far it came",
+    "KILLED": ", so it was interrupted",
+}
 
 
 def compare_recorded(
@@ -36,7 +41,7 @@ def compare_recorded(
     return verdict, before, after
 
 
-def whole_record(run: RecordedRun) -> dict[str, Any]:
+def whole_record(run: RecordedRun) -> Record:
     """The provenance of a run that finished.
 
     Args:
@@ -48,8 +53,7 @@ def whole_record(run: RecordedRun) -> dict[str, Any]:
     """
     if run.status != "FINISHED":
         raise UndecidableError(
-            f"{run.in_words()} did not finish: its status is {run.status}; only whole runs are compared or reproduced"
+            f"{run.in_words()} did not finish: its status is {run.status}{_WHY.get(run.status, '')}; only whole runs "
+            f"are compared or reproduced"
         )
-    record = run.provenance()
-    check_record(record, run.in_words())
-    return record
+    return check_record(run.provenance(), run.in_words())

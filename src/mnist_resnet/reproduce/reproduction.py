@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from mnist_resnet.data.fetch import MIRROR_VARIABLE
 from mnist_resnet.reproduce.checkout import check_present_source, check_source, clone
@@ -14,6 +13,7 @@ from mnist_resnet.reproduce.options import preparing_options, run_options
 from mnist_resnet.reproduce.outcome import Tolerances
 from mnist_resnet.reproduce.preflight import Check, check_determinism, check_environment
 from mnist_resnet.reproduce.raw_data import find_raw_data
+from mnist_resnet.reproduce.record import Record
 from mnist_resnet.reproduce.recorded import compare_recorded, whole_record
 from mnist_resnet.reproduce.table import ComparedRun, as_markdown, as_values
 from mnist_resnet.reproduce.verdict import Verdict
@@ -41,7 +41,7 @@ class Plan:
     """
 
     run: RecordedRun
-    record: Mapping[str, Any]
+    record: Record
     patch: bytes | None
     project: Path
     in_place: bool
@@ -65,8 +65,8 @@ def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan
     """
     run = find_run(wanted, store)
     record = whole_record(run)
-    patch = None if in_place or not (record["source"] or {}).get("dirty") else run.patch()
     source = record["source"]
+    patch = run.patch() if source and source["dirty"] and not in_place else None
     sources = check_present_source(project, source) if in_place else check_source(project, source, patch)
     environment = asdict(collect_environment(project))
     data, mirror = find_raw_data(project, os.environ.get(MIRROR_VARIABLE), record["parameters"]["datasets"])
@@ -111,7 +111,9 @@ def reproduce(
 def _workplace(planned: Plan, scratch: Path, say: Say) -> Workplace:
     if planned.in_place:
         return Workplace(planned.project, Path(sys.executable), scratch)
-    commit = planned.record["source"]["commit"]
+    source = planned.record["source"]
+    assert source is not None  # the preflight refuses a run without one
+    commit = source["commit"]
     say(f"Cloning commit {commit[:12]} into {scratch}")
     project = clone(planned.project, commit, planned.patch, scratch / "repository")
     # Kedro asks for the folder, of which git keeps nothing.

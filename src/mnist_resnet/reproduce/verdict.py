@@ -4,16 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.parity import Parity
-from mnist_resnet.reproduce.causes import Cause, Record, differences, likely_causes
+from mnist_resnet.reproduce.causes import Cause, differences, likely_causes
 from mnist_resnet.reproduce.outcome import Level, Pair, Tolerances, compare_outcomes
+from mnist_resnet.reproduce.record import Record, UndecidableError
 from mnist_resnet.reproduce.stages import StageComparison, compare_stages
-from mnist_resnet.tracking.provenance.record import SCHEMA
-
-
-class UndecidableError(UserError, ValueError):
-    """Two runs of which it cannot be told whether they came out the same; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -82,18 +77,15 @@ def compare_runs(
     """Compare two runs.
 
     Args:
-        first: The content of ``provenance.json`` of one run.
+        first: The whole record of one run.
         second: That of the other.
         probabilities: For each data set of which both runs have them, both arrays of test probabilities, float32
             (images, classes). Without them, probabilities are the same or unknown, as their digests tell.
         tolerances: What the runs may differ by.
 
     Raises:
-        UndecidableError: If a run did not finish, if its record is of another schema or damaged, or if the runs
-            have no stage of any data set in common.
+        UndecidableError: If the runs have no stage of any data set in common.
     """
-    for record, which in ((first, "first"), (second, "second")):
-        check_record(record, f"the {which} run")
     allowed, arrays = tolerances or Tolerances(), probabilities or {}
     names = [set(record["namespaces"]) for record in (first, second)]
     verdicts = {
@@ -112,31 +104,6 @@ def compare_runs(
         only_second=tuple(sorted(names[1] - names[0])),
         nothing_shared=tuple(sorted(verdicts.keys() - known.keys())),
     )
-
-
-def check_record(record: Record, which: str) -> None:
-    """Refuse a record that nothing can be told from.
-
-    Args:
-        record: The content of ``provenance.json``.
-        which: The run, in words.
-
-    Raises:
-        UndecidableError: If the run did not finish, or the record is of another schema or damaged.
-    """
-    schema = record.get("schema")
-    if schema != SCHEMA:
-        raise UndecidableError(
-            f"{which}: its provenance has schema {schema!r}, and this version reads {SCHEMA}; compare it with the "
-            f"version of mnist_resnet that made it"
-        )
-    missing = {"status", "run", "parameters", "environment", "source", "precision", "namespaces"} - record.keys()
-    if missing:
-        raise UndecidableError(f"{which}: its provenance is damaged: it lacks {', '.join(sorted(missing))}")
-    if record["status"] != "FINISHED":
-        raise UndecidableError(
-            f"{which} did not finish: its status is {record['status']}; only whole runs are compared"
-        )
 
 
 def _compare_namespace(

@@ -29,6 +29,14 @@ def test_python_packages_and_lock_files_are_told(tmp_path):
     assert 1 <= environment.usable_cores <= environment.cores == os.cpu_count()
 
 
+def test_of_two_versions_of_a_package_the_one_that_is_imported_is_told(tmp_path, monkeypatch):
+    described = tmp_path / "rich-1.0.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text("Metadata-Version: 2.1\nName: rich\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert collect_environment(tmp_path).packages["rich"] == "1.0"
+
+
 def test_only_the_variables_that_decide_how_numbers_are_computed_are_told(tmp_path, monkeypatch):
     told = {"OMP_NUM_THREADS": "2", "TF_DETERMINISTIC_OPS": "1", "KERAS_BACKEND": "tensorflow"}
     kept_back = {

@@ -19,6 +19,7 @@ ENVIRONMENT = Environment(
     packages={"numpy": "2.4.0"},
     variables={},
 )
+CATALOG = {"mnist.onnx": {"type": "mnist_resnet.datasets.OnnxDataset", "filepath": "data/06_models/mnist/model.onnx"}}
 RUN_PARAMS = {
     "run_id": "2026-11-23",
     "project_path": "/somewhere",
@@ -41,7 +42,8 @@ RUN_PARAMS = {
 
 def made(raw_parameters, source: Source | None = None) -> Provenance:
     parameters = resolved_parameters(validate_parameters(raw_parameters), ["mnist"])
-    return Provenance(RunArguments.of(RUN_PARAMS, ["run", "--env", "smoke"]), parameters, ENVIRONMENT, source, {})
+    asked = RunArguments.of(RUN_PARAMS, ["run", "--env", "smoke"])
+    return Provenance(asked, parameters, ENVIRONMENT, source, CATALOG, {})
 
 
 def test_the_record_is_json_of_a_known_schema(raw_parameters):
@@ -52,6 +54,7 @@ def test_the_record_is_json_of_a_known_schema(raw_parameters):
     assert datetime.fromisoformat(record["started"]).tzinfo is not None
     assert record["environment"]["gpus"] == [{"name": "A GPU", "driver": "550"}]
     assert record["source"] is None
+    assert record["catalog"] == CATALOG
 
 
 def test_the_end_is_noted(raw_parameters):

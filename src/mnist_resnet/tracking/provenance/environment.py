@@ -101,9 +101,12 @@ def _gpus() -> tuple[Gpu, ...]:
 
 
 def _packages() -> dict[str, str]:
-    # A distribution that is being removed may be found without a name.
-    found = ((each.name, each.version) for each in metadata.distributions() if each.name)
-    return dict(sorted((name.lower().replace("_", "-"), version) for name, version in found))
+    found: dict[str, str] = {}
+    for each in metadata.distributions():
+        if each.name:  # one that is being removed may be found without
+            # Of several, the first on the path is the one that is imported.
+            found.setdefault(each.name.lower().replace("_", "-"), each.version)
+    return dict(sorted(found.items()))
 
 
 def _is_decisive(name: str) -> bool:

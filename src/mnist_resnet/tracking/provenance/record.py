@@ -76,6 +76,7 @@ class Provenance:
         parameters: Resolved, nested as in the configuration; see ``resolved_parameters``.
         environment: What computes.
         source: The code; None outside a repository.
+        catalog: Where the artifacts are kept; see ``collect_catalog``.
         namespaces: For each data set, for each of ``STAGES`` that the run made or used, its values.
         precision: For each data set that was trained, the precision that ``auto`` came to.
     """
@@ -84,6 +85,7 @@ class Provenance:
     parameters: Mapping[str, Any]
     environment: Environment
     source: Source | None
+    catalog: Mapping[str, Mapping[str, str]]
     namespaces: dict[str, Stages]
     precision: dict[str, str] = field(default_factory=dict)
     started: str = field(default_factory=_now)
@@ -107,6 +109,7 @@ class Provenance:
             "parameters": self.parameters,
             "environment": asdict(self.environment),
             "source": _described(self.source),
+            "catalog": self.catalog,
             "precision": self.precision,
             "namespaces": self.namespaces,
         }
