@@ -1,6 +1,7 @@
 """What the commands share: the project's configuration, and errors without tracebacks."""
 
 import functools
+import traceback
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,17 +11,26 @@ from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.redaction import without_credentials
 
 
 def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command end with the message of an error that a user can mend, without a traceback."""
+    """Let a command end with the message of an error that a user can mend, without a traceback.
+
+    Of any other error the traceback is shown, as Python shows it. Neither shows the credentials of an address.
+    """
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
         try:
             return command(*arguments, **options)
         except (UserError, DatasetError) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(without_credentials(str(error))) from error
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception:  # noqa: BLE001  # whatever it is, it is shown
+            click.echo(without_credentials(traceback.format_exc()), err=True, nl=False)
+            raise SystemExit(1) from None
 
     return wrapped
 

