@@ -7,7 +7,7 @@ import pytest
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.run import TrackedRun, open_run
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 
 
@@ -27,7 +27,7 @@ def log(run: TrackedRun, recipe: str) -> str:
 
 
 def test_candidates_are_versions_and_one_is_champion(run: TrackedRun) -> None:
-    assert registry.is_recording()
+    assert open_run() is run
     assert registry.champion_version("squares") is None
     first, second = log(run, "first"), log(run, "second")
     assert registry.register_candidate("squares", first, {"validation_accuracy": 0.5}) == "1"
@@ -54,4 +54,4 @@ def test_a_file_that_was_never_recorded_is_no_candidate(run: TrackedRun) -> None
 
 def test_nothing_is_recorded_once_the_run_has_ended(run: TrackedRun) -> None:
     run.close("FINISHED")
-    assert not registry.is_recording()
+    assert open_run() is None

@@ -157,9 +157,13 @@ class NamespaceParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class TrackingParameters:
-    """Whether runs are recorded in MLflow, and under which experiment."""
+    """Whether runs are recorded in MLflow, and under which experiment.
+
+    With ``offline`` they are kept in ``mlspool/`` until ``kedro sync-tracking`` sends them there.
+    """
 
     enabled: Switch
+    offline: Switch
     experiment: Name
 
 

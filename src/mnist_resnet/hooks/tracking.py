@@ -66,11 +66,11 @@ class TrackingHooks:
             | {"command": " ".join(["kedro", *sys.argv[1:]])}
             | git,
             parameters=_flat_parameters(self._parameters, namespaces),
+            offline=self._parameters.tracking.offline,
         )
         self._listening.enter_context(listening(self._log_epoch))
         for namespace in namespaces:
             catalog[f"{namespace}.run"] = {"recipe": self._parameters.recipe, "run_id": self._run.run_id, **git}
-        self.where = f"MLflow run: {self._run.run_id} in {without_credentials(self._run.uri)} (see it with `mlflow ui`)"
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -99,7 +99,10 @@ class TrackingHooks:
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Close the run as failed."""
+        spooled = self._run is not None and self._run.spool_folder is not None
         self._close("FAILED")
+        if spooled:
+            logger.warning("%s", self.where)  # there is no summary to say it
 
     @property
     def run(self) -> TrackedRun | None:
@@ -110,6 +113,7 @@ class TrackingHooks:
         self._listening.close()
         if self._run is not None:
             self._run.close(status)
+            self.where = _where(self._run, self._project)
         self._run = None
 
     def _log_epoch(self, result: EpochResult) -> None:
@@ -129,6 +133,14 @@ class TrackingHooks:
             class_names=self._parameters.datasets[self._namespace].class_names,
             providers=tuple(settings["providers"]),
         )
+
+
+def _where(run: TrackedRun, project: Path) -> str:
+    store = without_credentials(run.uri)
+    if run.spool_folder is None:
+        return f"MLflow run: {run.run_id} in {store} (see it with `mlflow ui`)"
+    folder = run.spool_folder.relative_to(project)
+    return f"MLflow run: {run.run_id}, kept in {folder}; `kedro sync-tracking` sends it to {store}"
 
 
 def _flat_parameters(parameters: Parameters, namespaces: list[str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """ONNX classifiers as models of MLflow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.artifacts import sha256_of_bytes
+from mnist_resnet.artifacts import remove, sha256_of_bytes
 
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _SERVED_WITH = ("mlflow", "numpy", "onnxruntime-gpu")
+_DIGEST = "onnx_sha256"
+# Who made the run, and from what: MLflow gives these to a run and to its models.
+_ORIGIN = ("mlflow.user", "mlflow.source.")
+
+
+def _installed() -> tuple[str, ...]:
+    return tuple(f"{package}=={version(package)}" for package in _SERVED_WITH)
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class LoggedModel:
         input_example: uint8 (images, height, width).
         class_names: In the order of the probabilities.
         providers: onnxruntime providers that a server of the model asks for.
+        requirements: Packages that serve it, as pip takes them; those installed here by default.
     """
 
     name: str
@@ -32,26 +40,78 @@ class LoggedModel:
     input_example: npt.NDArray[np.uint8]
     class_names: tuple[str, ...]
     providers: tuple[str, ...]
+    requirements: tuple[str, ...] = field(default_factory=_installed)
 
 
-def log_model(model: LoggedModel) -> None:
-    """Record a model in the open run: ``mlflow models serve`` answers raw images with it, and nothing else."""
+def log_model(model: LoggedModel, client: Any, run_id: str) -> None:
+    """Record a model in a run: ``mlflow models serve`` answers raw images with it, and nothing else.
+
+    ``mlflow.pyfunc.log_model`` takes the same steps; here each can be taken again after a failure in their midst, which
+    neither doubles the model nor leaves half of one.
+
+    Args:
+        model: The model.
+        client: Of the store that holds the run.
+        run_id: MLflow's identifier.
+    """
+    from mlflow.entities import LoggedModelOutput, Param
+
+    run = client.get_run(run_id)
+    logged = _find(model, client, run) or _create(model, client, run)
+    if str(logged.status) != "READY":
+        if logged.model_id not in _outputs(run):
+            client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
+        with TemporaryDirectory() as folder:
+            _save(model, Path(folder) / "model", logged, run_id)
+            client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
+        client.finalize_logged_model(logged.model_id, "READY")
+    client.log_batch(run_id, params=[Param("providers", str(list(model.providers)))])
+
+
+def _find(model: LoggedModel, client: Any, run: Any) -> Any | None:
+    """The model as an earlier try has left it; None if there was none, or not so far."""
+    digest = f"tags.{_DIGEST} = '{sha256_of_bytes(model.content)}'"
+    found = client.search_logged_models([run.info.experiment_id], digest)
+    mine = (each for each in found if (each.source_run_id, each.name) == (run.info.run_id, model.name))
+    return next(mine, None)
+
+
+def _create(model: LoggedModel, client: Any, run: Any) -> Any:
+    origin = {key: value for key, value in run.data.tags.items() if key.startswith(_ORIGIN)}
+    return client.create_logged_model(
+        experiment_id=run.info.experiment_id,
+        name=model.name,
+        source_run_id=run.info.run_id,
+        tags={**origin, _DIGEST: sha256_of_bytes(model.content)},
+        params=run.data.params,
+    )
+
+
+def _outputs(run: Any) -> set[str]:
+    return {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
+
+
+def _save(model: LoggedModel, folder: Path, logged: Any, run_id: str) -> None:
+    """Write the files that MLflow serves the model from."""
     import mlflow
+    from mlflow.models import Model
 
-    with TemporaryDirectory() as folder:
-        onnx = Path(folder) / "model.onnx"
+    identity = {"model_uuid": logged.model_id, "model_id": logged.model_id, "run_id": run_id}
+    with TemporaryDirectory() as source:
+        onnx = Path(source) / "model.onnx"
         onnx.write_bytes(model.content)
-        mlflow.pyfunc.log_model(
+        mlflow.pyfunc.save_model(
+            folder,
+            mlflow_model=Model(artifact_path=logged.artifact_location, metadata=_metadata(model), **identity),
             python_model=_SERVED_MODEL,
             artifacts={"onnx": str(onnx)},
-            name=model.name,
             signature=_signature(len(model.class_names)),
             input_example={"image": np.asarray(model.input_example)},
-            pip_requirements=[f"{package}=={version(package)}" for package in _SERVED_WITH],
+            pip_requirements=list(model.requirements),
             model_config={"providers": list(model.providers)},
-            metadata=_metadata(model),
-            tags={"onnx_sha256": sha256_of_bytes(model.content)},
         )
+    for compiled in folder.rglob("__pycache__"):
+        remove(compiled)
 
 
 def _metadata(model: LoggedModel) -> dict[str, Any]:

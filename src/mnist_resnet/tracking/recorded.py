@@ -17,6 +17,7 @@ from mnist_resnet.tracking.models import require_file
 from mnist_resnet.tracking.provenance.record import PROVENANCE_FILE
 from mnist_resnet.tracking.provenance.source import PATCH_FILE
 from mnist_resnet.tracking.run import without_credentials
+from mnist_resnet.tracking.sync import OFFLINE_RUN_ID
 
 _PROBABILITIES = "{namespace}/test_probabilities.npy"
 _PAGE = 1000
@@ -37,6 +38,7 @@ class RecordedRun:
         started: In ISO 8601, UTC.
         status: MLflow's word for how it ended: RUNNING, FINISHED, FAILED or KILLED.
         store: The tracking URI of the store that holds it.
+        offline_id: The identifier that it had, and that its files name, while it was recorded offline; else empty.
     """
 
     run_id: str
@@ -44,10 +46,15 @@ class RecordedRun:
     started: str
     status: str
     store: str
+    offline_id: str = ""
 
     def in_words(self) -> str:
         """The run as messages name it."""
         return f"run {self.run_id[:8]} ({self.name}, {self.started})"
+
+    def is_meant_by(self, wanted: str) -> bool:
+        """Whether a text is the beginning of one of its identifiers, or its name."""
+        return self.name == wanted or any(each.startswith(wanted) for each in (self.run_id, self.offline_id))
 
     def provenance(self) -> dict[str, Any]:
         """The content of its ``provenance.json``.
@@ -117,8 +124,8 @@ def find_run(wanted: str, store: str) -> RecordedRun:
         RecordedModelError: If the store's file is missing.
     """
     require_file(store)
-    found = [run for run in _runs(store) if wanted and (run.run_id.startswith(wanted) or run.name == wanted)]
-    exact = [run for run in found if run.run_id == wanted]
+    found = [run for run in _runs(store) if wanted and run.is_meant_by(wanted)]
+    exact = [run for run in found if wanted in {run.run_id, run.offline_id}]
     if len(exact or found) == 1:
         return (exact or found)[0]
     where = without_credentials(store)
@@ -144,7 +151,8 @@ def _runs(store: str) -> Iterator[RecordedRun]:
         for run in page:
             info = run.info
             started = datetime.fromtimestamp(info.start_time / 1000, UTC).isoformat(timespec="seconds")
-            yield RecordedRun(info.run_id, info.run_name, started, info.status, store)
+            offline_id = run.data.tags.get(OFFLINE_RUN_ID, "")
+            yield RecordedRun(info.run_id, info.run_name, started, info.status, store, offline_id)
         token = page.token
         if not token:
             return

@@ -1,38 +1,46 @@
 """MLflow's model registry: who is the candidate, who is the champion."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 CANDIDATE, CHAMPION = "candidate", "champion"
+_EVALUATED = "evaluated"
 
 
-def is_recording() -> bool:
-    """Whether an MLflow run is open."""
-    import mlflow
-
-    return mlflow.active_run() is not None
-
-
-def register_candidate(name: str, onnx_sha256: str, tags: Mapping[str, Any]) -> str | None:
+def register_candidate(
+    name: str,
+    onnx_sha256: str,
+    tags: Mapping[str, Any],
+    evaluated: int | None = None,
+    experiment_ids: Sequence[str] | None = None,
+) -> str | None:
     """Register the recorded model of an ONNX file, and point the alias ``candidate`` at it.
 
     Args:
         name: Of the registered model, which is created if there is none.
         onnx_sha256: The file's digest, by which the recorded model is found.
         tags: What to say of this version.
+        evaluated: When, in milliseconds since 1970: neither a candidate that was evaluated later, nor what a later
+            evaluation said of this version, is replaced. None stands for now.
+        experiment_ids: MLflow's experiments to look for the recorded model in; the present one if None.
 
     Returns:
-        The version; None if no such model was recorded in this experiment.
+        The version; None if no such model was recorded there.
     """
     import mlflow
 
     client, digest = mlflow.MlflowClient(), f"tags.onnx_sha256 = '{onnx_sha256}'"
-    found = mlflow.search_logged_models(filter_string=digest, max_results=1, output_format="list")
+    found = mlflow.search_logged_models(experiment_ids, filter_string=digest, max_results=1, output_format="list")
     if not found:
         return None
     (model,) = found
     version = _version_of(client, name, model) or _new_version(client, name, model)
-    for key, value in tags.items():
+    present = _version_by_alias(client, name, CANDIDATE)
+    known = [client.get_model_version(name, version), *([present] if present else [])]
+    if evaluated is not None and any(int(each.tags.get(_EVALUATED, 0)) > evaluated for each in known):
+        return version
+    said = {**tags, _EVALUATED: evaluated} if evaluated is not None else tags
+    for key, value in said.items():
         client.set_model_version_tag(name, version, key, str(value))
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version
@@ -59,10 +67,16 @@ def _new_version(client: Any, name: str, model: Any) -> str:
 def champion_version(name: str) -> str | None:
     """The version of the present champion; None if there is none."""
     import mlflow
+
+    champion = _version_by_alias(mlflow.MlflowClient(), name, CHAMPION)
+    return str(champion.version) if champion else None
+
+
+def _version_by_alias(client: Any, name: str, alias: str) -> Any | None:
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION).version)
+        return client.get_model_version_by_alias(name, alias)
     except MlflowException as error:
         if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             return None

@@ -1,41 +1,61 @@
-"""The life of one MLflow run: opened, filled while work goes on, closed with the true status."""
+"""The life of one MLflow run: opened, filled while work goes on, closed with the true status.
+
+A store that is away when the run is opened is an error. One that goes away later, or answers too slowly, is left alone
+from then on, and the rest is kept in a spool, as is all of a run that is recorded offline.
+"""
 
 import atexit
 import logging
 import os
-import re
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from mnist_resnet import interruption
 from mnist_resnet.redaction import without_credentials
+from mnist_resnet.tracking.availability import (
+    REQUEST_SECONDS,
+    is_away,
+    patiently,
+    waiting_at_most,
+)
 from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
-from mnist_resnet.tracking.logged_model import LoggedModel, log_model
+from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.operations import (
+    Artifact,
+    Candidate,
+    End,
+    Metrics,
+    Model,
+    Operation,
+    Parameters,
+    Status,
+    perform,
+)
+from mnist_resnet.tracking.spool import Spool, SpooledRun
+from mnist_resnet.tracking.store import (
+    absolute_uri,
+    own_environment,
+    refusing_what_is_away,
+    select_experiment,
+    shortened,
+    tracking_uri,
+)
 
-__all__ = ["Status", "TrackedRun", "absolute_uri", "tracking_uri", "without_credentials"]
+__all__ = ["Status", "TrackedRun", "absolute_uri", "open_run", "tracking_uri", "without_credentials"]
 
 logger = logging.getLogger(__name__)
 
-Status = Literal["FINISHED", "FAILED", "KILLED"]
+Answer = TypeVar("Answer")
+# Beyond a second for each thing recorded, this is how long, in all, a slow store may hold up a run.
+_SECONDS_OF_WAITING = 120.0
 _NOISY = ("alembic", "mlflow", "git.cmd")
-# MLflow passes these on to later processes, and so to later runs of this one.
-_EXPORTED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID")
-
-
-def tracking_uri(project: Path) -> str:
-    """Where runs are recorded: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the project's folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}"
-
-
-def absolute_uri(uri: str) -> str:
-    """A tracking URI that names the same place from any folder."""
-    scheme = next((each for each in ("sqlite:///", "") if uri.startswith(each)), "")
-    is_path = bool(scheme) or not re.match(r"[a-z+]+:|databricks|uc$", uri)
-    return f"{scheme}{Path(uri.removeprefix(scheme)).absolute()}" if is_path else uri
 
 
 class TrackedRun:
@@ -47,61 +67,173 @@ class TrackedRun:
         name: The run's name.
         tags: What the run is.
         parameters: Flat; values are stored as text.
+        offline: Whether to leave the store alone and spool everything. A run that another process has opened, and named
+            by ``MLFLOW_RUN_ID``, is filled where it is all the same.
+
+    Raises:
+        TrackingUnavailableError: If the store cannot be used.
     """
 
     def __init__(
-        self, project: Path, experiment: str, name: str, tags: Mapping[str, str], parameters: Mapping[str, Any]
+        self,
+        project: Path,
+        experiment: str,
+        name: str,
+        tags: Mapping[str, str],
+        parameters: Mapping[str, Any],
+        offline: bool = False,
     ) -> None:
         import mlflow
 
         for logger_name in _NOISY:  # importing MLflow has set its own levels
             logging.getLogger(logger_name).setLevel(logging.WARNING)
-        self._mlflow = mlflow
-        self._resumable = True
-        self._environment = {name: os.environ.get(name) for name in _EXPORTED}
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
+        self._mlflow, self._project = mlflow, project
         self.uri = tracking_uri(project)
-        mlflow.set_tracking_uri(self.uri)
-        _select_experiment(experiment, project)
-        close_dead_runs(self.uri, experiment, project)
-        self.run_id: str = mlflow.start_run(run_name=name, tags={**tags, **process_tags(project)}).info.run_id
+        self._client: Any = None
+        self._spool: Spool | None = None
+        self._waited = 0.0
+        self._resumable = True
+        self._to_undo = ExitStack()
+        self._to_undo.enter_context(own_environment())
+        self._to_undo.enter_context(waiting_at_most(REQUEST_SECONDS, self.uri))
+        created = not offline or "MLFLOW_RUN_ID" in os.environ
+        try:
+            self.run_id = self._create(experiment, name, tags) if created else uuid.uuid4().hex
+            self._described = self._describe(created, experiment, name, tags)
+            if not created:
+                self._spool = Spool(project, self._described)
+            self._log_first(Parameters({key: str(value) for key, value in parameters.items()}))
+        except BaseException:
+            self._to_undo.close()
+            raise
+        _open.append(self)
         interruption.register(self._kill)
         # MLflow's own handler, registered earlier and so called later, would mark the run FINISHED.
         atexit.register(self._interrupted)
         self._terminate = _exit_on_sigterm()
-        try:
-            mlflow.log_params(dict(parameters))
-        except BaseException:
-            self.close("FAILED")
-            raise
+
+    @property
+    def spool_folder(self) -> Path | None:
+        """Where the run, or the rest of it, is kept for ``kedro sync-tracking``; None while MLflow records it."""
+        return self._spool.folder if self._spool else None
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, with the step they belong to."""
-        self._mlflow.log_metrics(dict(metrics), step=step)
+        self._record(Metrics({key: float(value) for key, value in metrics.items()}, step or 0, _now()))
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds, in a folder of the run's artifacts."""
-        log = self._mlflow.log_artifacts if path.is_dir() else self._mlflow.log_artifact
-        log(str(path), folder)
+        self._record(Artifact(path, folder))
 
     def log_model(self, model: LoggedModel) -> None:
         """Record an ONNX model that ``mlflow models serve`` answers raw images with, and nothing else."""
-        log_model(model)
+        self._record(Model(model))
+
+    def register_later(self, candidate: Candidate) -> None:
+        """Have ``kedro sync-tracking`` register a model, after ``ask`` has found the store away."""
+        assert self._spool is not None
+        self._spool.append(candidate)
+
+    def ask(self, question: Callable[[], Answer]) -> Answer | None:
+        """Ask the store something; None if it is away, or has been in this run.
+
+        Args:
+            question: Asks MLflow, possibly several times to the effect of once; its answer is not None.
+        """
+        if self._spool is not None:
+            return None
+        try:
+            return patiently(question)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            self._leave_store(f"does not answer any more ({shortened(error)})")
+            return None
 
     def close(self, status: Status) -> None:
         """End the run; later calls do nothing."""
-        if self._mlflow.active_run() is None:
+        if self not in _open:
             return
-        self._mlflow.end_run(status)
+        _open.remove(self)
         interruption.unregister(self._kill)
+        if not self._ended_there(status):
+            self._record(End(status, _now()))
+        if self._spool is not None:
+            self._spool.close()
         atexit.unregister(self._interrupted)
         if self._terminate is not None:
             signal.signal(signal.SIGTERM, self._terminate)
-        _restore(self._environment)
+        self._to_undo.close()
+
+    def _create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+        with refusing_what_is_away(self.uri):
+            self._mlflow.set_tracking_uri(self.uri)
+            self._client = self._mlflow.MlflowClient(self.uri)
+            select_experiment(experiment, self._project)
+            close_dead_runs(self.uri, experiment, self._project)
+            tagged = {**tags, **process_tags(self._project)}
+            run_id: str = self._mlflow.start_run(run_name=name, tags=tagged).info.run_id
+            return run_id
+
+    def _describe(self, created: bool, experiment: str, name: str, tags: Mapping[str, str]) -> SpooledRun:
+        from mlflow.tracking.context.registry import resolve_tags
+
+        store = without_credentials(self.uri)
+        all_tags = dict(tags) if created else resolve_tags(dict(tags))
+        return SpooledRun(self.run_id, created, store, experiment, name, all_tags, _now())
+
+    def _log_first(self, parameters: Parameters) -> None:
+        """Record the parameters; the last chance to refuse a store."""
+        if self._spool is not None:
+            self._spool.append(parameters)
+            return
+        try:
+            with refusing_what_is_away(self.uri):
+                perform(parameters, self._client, self.run_id)
+        except BaseException:
+            with suppress(Exception):
+                self._mlflow.end_run("FAILED")
+            raise
+
+    def _record(self, operation: Operation) -> None:
+        started = time.monotonic()
+        if self.ask(lambda: perform(operation, self._client, self.run_id)) is None:
+            assert self._spool is not None
+            self._spool.append(operation)
+            return
+        self._waited += max(time.monotonic() - started - 1, 0)
+        if self._waited > _SECONDS_OF_WAITING:
+            self._leave_store(f"is slow: the run has waited {self._waited:.0f} s for it")
+
+    def _leave_store(self, reason: str) -> None:
+        self._spool = Spool(self._project, self._described)
+        logger.warning(
+            "MLflow's store %s %s. The run goes on; what is missing there is kept in %s until `kedro sync-tracking` "
+            "sends it",
+            *(without_credentials(self.uri), reason, self._spool.folder.relative_to(self._project)),
+        )
+
+    def _ended_there(self, status: Status) -> bool:
+        """End MLflow's active run, if it is this one; whether the store knows."""
+        active = self._mlflow.active_run()
+        if active is None or active.info.run_id != self.run_id:
+            return False
+        try:
+            self._mlflow.end_run(status)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            return False
+        return self._spool is None
 
     def _kill(self) -> None:
         """Mark the run as KILLED from any thread; MLflow's own ``end_run`` knows only runs of its thread."""
         self._resumable = False  # whoever calls this has told how to go on
-        self._mlflow.MlflowClient(self.uri).set_terminated(self.run_id, "KILLED")
+        if self._spool is not None:
+            self._spool.append(End("KILLED", _now()))
+        else:
+            self._mlflow.MlflowClient(self.uri).set_terminated(self.run_id, "KILLED")
 
     def _interrupted(self) -> None:
         self.close("KILLED")
@@ -109,21 +241,16 @@ class TrackedRun:
             logger.warning("Interrupted; `kedro run --only-missing-outputs` goes on from the last complete stage")
 
 
-def _select_experiment(name: str, project: Path) -> None:
-    import mlflow
-
-    if mlflow.get_experiment_by_name(name) is None:
-        local = mlflow.get_tracking_uri().startswith("sqlite:")
-        mlflow.create_experiment(name, (project / "mlartifacts").as_uri() if local else None)
-    mlflow.set_experiment(name)
+_open: list[TrackedRun] = []
 
 
-def _restore(environment: Mapping[str, str | None]) -> None:
-    for name, value in environment.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
+def open_run() -> TrackedRun | None:
+    """The run that is open in this process; None if there is none."""
+    return _open[-1] if _open else None
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def _exit_on_sigterm() -> Any:

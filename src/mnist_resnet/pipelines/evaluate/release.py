@@ -1,6 +1,7 @@
 """The step from an evaluated model to MLflow's registry."""
 
 import logging
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -14,8 +15,15 @@ from mnist_resnet.evaluation.robustness import Robustness
 from mnist_resnet.evaluation.validation import Validation
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.models import download_onnx
+from mnist_resnet.tracking.operations import Candidate
+from mnist_resnet.tracking.run import open_run
 
 logger = logging.getLogger(__name__)
+
+_POSTPONED = (
+    "MLflow's registry is not at hand: `kedro sync-tracking` registers this model as candidate; then `kedro run "
+    "--pipelines evaluate` decides who is champion"
+)
 
 
 def release(
@@ -30,8 +38,9 @@ def release(
     parameters: ReleaseParameters,
 ) -> dict[str, Any]:
     """Register the model as candidate, and as champion if it beats the present one; what became of it."""
-    if not (parameters.register and registry.is_recording()):
-        return {"model": name, "version": None, "champion": False, "reason": "nothing is registered in this run"}
+    run = open_run()
+    if run is None or not parameters.register:
+        return _undecided(name, "nothing is registered in this run")
     validation = Validation(validation_images, validation_labels, evaluation.providers)
     accuracy = validation.accuracy(onnx_model) if len(validation_images) else None
     tags = {
@@ -39,27 +48,54 @@ def release(
         "validation_accuracy": accuracy,
         "validation_sha256": validation.digest,
     }
-    version = registry.register_candidate(name, sha256_of_bytes(onnx_model), tags)
+    candidate = Candidate(name, sha256_of_bytes(onnx_model), _as_text(tags), evaluated=int(time.time() * 1000))
+    kept = Robustness(**robustness)
+    kept_when_perturbed = kept.mean_perturbed / max(kept.untouched, np.finfo(float).tiny)
+    outcome = run.ask(lambda: _compete(candidate, accuracy, kept_when_perturbed, validation, dataset.title, parameters))
+    if outcome is None:
+        run.register_later(candidate)
+        return _undecided(name, _POSTPONED)
+    return outcome
+
+
+def _compete(
+    candidate: Candidate,
+    accuracy: float | None,
+    kept_when_perturbed: float,
+    validation: Validation,
+    title: str,
+    parameters: ReleaseParameters,
+) -> dict[str, Any]:
+    name = candidate.name
+    version = registry.register_candidate(name, candidate.onnx_sha256, candidate.tags, candidate.evaluated)
     if version is None:
-        reason = "this file was recorded in no run of this experiment; run the export stage with tracking on"
-        return {"model": name, "version": None, "champion": False, "reason": reason}
+        return _undecided(
+            name, "this file was recorded in no run of this experiment; run the export stage with tracking on"
+        )
     before = registry.champion_version(name)
     if before == version:
         return {"model": name, "version": version, "champion": True, "reason": "it is the champion already"}
-    perturbed = Robustness(**robustness)
     contest = Contest(
-        images=len(validation_images),
+        images=len(validation.images),
         candidate=accuracy,
         champion=_accuracy_of(f"models:/{name}@{registry.CHAMPION}", validation) if before else None,
-        kept_when_perturbed=perturbed.mean_perturbed / max(perturbed.untouched, np.finfo(float).tiny),
+        kept_when_perturbed=kept_when_perturbed,
     )
     decision = decide(contest, parameters)
     if decision.champion:
         registry.crown(name, version)
     standing = "is champion" if decision.champion else "stays candidate"
-    logger.info("%s, version %s in MLflow's registry %s: %s", dataset.title, version, standing, decision.reason)
+    logger.info("%s, version %s in MLflow's registry %s: %s", title, version, standing, decision.reason)
     outcome = {"model": name, "version": version, **asdict(decision)}
     return outcome | {"champion_before": before, "contest": asdict(contest)}
+
+
+def _undecided(name: str, reason: str) -> dict[str, Any]:
+    return {"model": name, "version": None, "champion": False, "reason": reason}
+
+
+def _as_text(tags: dict[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in tags.items()}
 
 
 def _accuracy_of(uri: str, validation: Validation) -> float | None:

@@ -1,0 +1,85 @@
+"""``kedro sync-tracking``: runs that MLflow does not hold yet, or not whole, sent there."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from kedro.utils import find_kedro_project
+
+if TYPE_CHECKING:
+    from mnist_resnet.tracking.sync import Pending
+
+
+@click.command("sync-tracking")
+@click.option(
+    "--tracking-uri",
+    help="MLflow's store to send to; if left out, the one that each run was meant for, with the credentials of "
+    "MLFLOW_TRACKING_URI if that is the same.",
+)
+@click.option("--dry-run", is_flag=True, help="Only list what would be sent; MLflow is not asked.")
+def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
+    """Send to MLflow what was kept in mlspool/ while it was away, or because of tracking.offline.
+
+    Broken off, it can be typed again: what was sent is not sent twice. A run that was recorded offline gets MLflow's
+    own id; its former one stays as the tag offline_run_id. Models are registered as candidates unless one was evaluated
+    later; who is champion is decided by the next `kedro run --pipelines evaluate`. The exit code is 0 if nothing is
+    left to send but runs that are still going on, and 1 if something could not be sent.
+    """
+    from mnist_resnet.tracking.spool import spool_folders
+
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    folders, away = spool_folders(project), set[str]()
+    if not folders:
+        click.echo("Nothing to send")
+    # A later run may register a model that an earlier one has recorded, so their order counts.
+    failed = [folder for folder in folders if not _sync(folder, project, tracking_uri, dry_run, away)]
+    if failed:
+        sys.exit(1)
+
+
+def _sync(folder: Path, project: Path, uri: str | None, dry_run: bool, away: set[str]) -> bool:
+    """Send one spool, or say why not; whether there was no error. Stores that do not answer are added to ``away``."""
+    from mnist_resnet.tracking.sync import StoreAwayError, SyncError, upload_unless_busy
+
+    def send(spool: "Pending") -> None:
+        _describe(spool)
+        if dry_run:
+            return
+        if spool.target in away:
+            raise SyncError(f"run {spool.run.run_id[:8]}: its store is away, as said above")
+        try:
+            _upload(spool, project)
+        except StoreAwayError:
+            away.add(spool.target)
+            raise
+
+    try:
+        if not upload_unless_busy(folder, project, uri, send):
+            click.echo(f"{folder.name}: left alone, for its run is going on or another process sends it")
+    except (SyncError, OSError) as error:
+        click.echo(f"Error: {error}", err=True)
+        return False
+    return True
+
+
+def _describe(spool: "Pending") -> None:
+    from mnist_resnet.redaction import without_credentials
+    from mnist_resnet.tracking.sync import progress_of
+
+    before = progress_of(spool.folder)
+    sent = f", of which {before.sent} were sent to {before.store}" if before else ""
+    part = "the rest of run" if spool.run.created else "run"
+    click.echo(
+        f"{part} {spool.run.run_id[:8]} ({spool.run.name}): {len(spool.operations)} records{sent}, for "
+        f"{without_credentials(spool.target)}"
+    )
+
+
+def _upload(spool: "Pending", project: Path) -> None:
+    from mnist_resnet.progress import progress
+    from mnist_resnet.tracking.sync import upload
+
+    with progress(f"Sending {spool.run.name}", len(spool.operations), "records") as advance:
+        run_id = upload(spool, project, advance)
+    click.echo(f"Sent; MLflow's run is {run_id}")

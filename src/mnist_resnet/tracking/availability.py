@@ -1,0 +1,74 @@
+"""Whether MLflow's store answers, and how long anything waits for it."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+REQUEST_SECONDS, UPLOAD_SECONDS = 10, 60
+# A server that is started again is back within this time.
+PATIENCE = 15.0
+_FIRST_PAUSE = 0.5
+# Clients of databases and of object stores let these through; their errors have no common base.
+_CLIENTS_OF_STORES = ("sqlalchemy", "botocore", "boto3", "urllib3")
+# Statuses of MLflow below 500 that speak of the store or the way to it, not of what was asked of it.
+_NOT_AT_PRESENT = {401, 403, 408, 429}
+
+Answer = TypeVar("Answer")
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether an error says that the store did not answer or could not store, not that the request was wrong."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, OSError) or type(error).__module__.split(".")[0] in _CLIENTS_OF_STORES:
+        return True
+    if isinstance(error, MlflowException):
+        status = error.get_http_status_code()
+        if status >= 500 or status in _NOT_AT_PRESENT:
+            return True
+    return error.__cause__ is not None and is_away(error.__cause__)
+
+
+def patiently(question: Callable[[], Answer], patience: float | None = None) -> Answer:
+    """Ask again and again, with growing pauses, while the store is away.
+
+    Args:
+        question: Asks it; may be asked several times to the effect of once.
+        patience: Seconds from the first failure after which no further try begins; ``PATIENCE`` if None.
+    """
+    deadline, pause = None, _FIRST_PAUSE
+    while True:
+        try:
+            return question()
+        except Exception as error:
+            now = time.monotonic()
+            deadline = deadline or now + (PATIENCE if patience is None else patience)
+            if not is_away(error) or now + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause *= 2
+
+
+@contextmanager
+def waiting_at_most(seconds: int, uri: str) -> Iterator[None]:
+    """Let requests of MLflow fail after some seconds, within the block, instead of minutes.
+
+    MLflow's own retries are off: it would send again what must not be done twice, such as the creation of a run.
+    Variables that the user has set stay.
+
+    Args:
+        seconds: For a connection, and again for each answer.
+        uri: Of the store; if it holds a password, MLflow prints no address of the run, which would show it.
+    """
+    variables = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds)}
+    if "@" in uri:
+        variables["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    added = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

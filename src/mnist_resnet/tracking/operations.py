@@ -1,0 +1,111 @@
+"""What a run asks MLflow to record, each thing a value that can be kept and sent later.
+
+Doing one twice has the effect of doing it once: parameters and metrics that are there are the same, files are written
+over, models, versions and runs are looked for before they are made.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mnist_resnet.tracking import registry
+from mnist_resnet.tracking.logged_model import LoggedModel, log_model
+
+Status = Literal["FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The run's parameters, flat."""
+
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures, with the step they belong to and when they were measured, in milliseconds since 1970."""
+
+    values: Mapping[str, float]
+    step: int
+    timestamp: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file, or a folder with all it holds, and the folder of the run's artifacts that it belongs in."""
+
+    path: Path
+    folder: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model to serve."""
+
+    model: LoggedModel
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A recorded model's place in the registry.
+
+    Attributes:
+        name: Of the registered model.
+        onnx_sha256: By which the recorded model is found.
+        tags: What to say of the version.
+        evaluated: When, in milliseconds since 1970; a candidate that was evaluated later stays.
+    """
+
+    name: str
+    onnx_sha256: str
+    tags: Mapping[str, str]
+    evaluated: int
+
+
+@dataclass(frozen=True)
+class End:
+    """How and when, in milliseconds since 1970, the run ended."""
+
+    status: Status
+    time: int
+
+
+Operation = Parameters | Metrics | Artifact | Model | Candidate | End
+
+
+def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
+    """Record something in a run.
+
+    Args:
+        operation: What to record.
+        client: Of the store that holds the run; MLflow's present store must be the same.
+        run_id: MLflow's identifier.
+
+    Returns:
+        Always true: an operation that fails raises what MLflow raises.
+    """
+    match operation:
+        case Parameters() | Metrics():
+            _log_values(operation, client, run_id)
+        case Artifact(path, folder):
+            log = client.log_artifacts if path.is_dir() else client.log_artifact
+            log(run_id, str(path), folder or None)
+        case Model(model):
+            log_model(model, client, run_id)
+        case Candidate(name, digest, tags, evaluated):
+            experiment = client.get_run(run_id).info.experiment_id
+            registry.register_candidate(name, digest, tags, evaluated, [experiment])
+        case End(status, time):
+            client.set_terminated(run_id, status, time)
+    return True
+
+
+def _log_values(operation: Parameters | Metrics, client: Any, run_id: str) -> None:
+    from mlflow.entities import Metric, Param
+
+    if isinstance(operation, Parameters):
+        client.log_batch(run_id, params=[Param(key, value) for key, value in operation.values.items()])
+        return
+    when = (operation.timestamp, operation.step)
+    client.log_batch(run_id, metrics=[Metric(key, value, *when) for key, value in operation.values.items()])

@@ -1,0 +1,83 @@
+"""All that MLflow holds of a project's runs, in a form that compares equal for equal runs."""
+
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import mlflow
+import yaml
+
+from mnist_resnet.tracking.dead_runs import PROCESS
+from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.store import own_environment
+
+# What differs between a run and the same run again.
+_OF_ONE_RUN = {"model_id", "model_uuid", "run_id", "utc_time_created", "artifact_path"}
+
+
+def only_run(store: str, experiment: str) -> mlflow.entities.Run:
+    client = mlflow.MlflowClient(store)
+    (run,) = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return run
+
+
+def recorded(store: str, experiment: str) -> dict[str, Any]:
+    """The only run of an experiment: parameters, metrics with their steps, tags, files by digest, models."""
+    client, run = mlflow.MlflowClient(store), only_run(store, experiment)
+    histories = {key: client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
+    models = client.search_logged_models([run.info.experiment_id])
+    assert [each.model_id for each in run.outputs.model_outputs] == [each.model_id for each in models]
+    with TemporaryDirectory() as folder:
+        with own_environment():
+            mlflow.set_tracking_uri(store)
+            mlflow.artifacts.download_artifacts(run_id=run.info.run_id, dst_path=folder)
+            described = [_model(client, model, run) for model in models]
+        files = {path.relative_to(folder).as_posix(): path for path in Path(folder).rglob("*") if path.is_file()}
+        digests = {name: sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    return {
+        "name": run.info.run_name,
+        "status": run.info.status,
+        "parameters": run.data.params,
+        "metrics": {key: [(each.step, each.value) for each in history] for key, history in histories.items()},
+        # A run that is sent later belongs to no process any more.
+        "tags": {key: value for key, value in run.data.tags.items() if key != PROCESS},
+        "files": digests,
+        "models": sorted(described, key=lambda each: each["name"]),
+    }
+
+
+def _model(client: mlflow.MlflowClient, model: Any, run: mlflow.entities.Run) -> dict[str, Any]:
+    with TemporaryDirectory() as folder:
+        mlflow.artifacts.download_artifacts(artifact_uri=model.model_uri, dst_path=folder)
+        names = sorted(path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file())
+        described = yaml.safe_load((Path(folder) / "MLmodel").read_text())
+        (onnx,) = Path(folder).rglob("*.onnx")
+        digest = sha256(onnx.read_bytes()).hexdigest()
+    assert (described["run_id"], described["model_id"]) == (run.info.run_id, model.model_id)
+    assert model.source_run_id == run.info.run_id
+    flavor = described["flavors"]["python_function"]
+    flavor["artifacts"]["onnx"].pop("uri")
+    return {
+        "name": model.name,
+        "status": str(model.status),
+        "tags": model.tags,
+        "parameters": model.params,
+        "files": names,
+        "onnx": digest,
+        "described": {key: value for key, value in described.items() if key not in _OF_ONE_RUN},
+    }
+
+
+def fill(run: TrackedRun, folder: Path, model: Any, steps: tuple[int, ...] = (1, 2)) -> None:
+    """Record one thing of each kind."""
+    folder.mkdir(exist_ok=True)
+    (folder / "report.md").write_text("# Report\n")
+    (folder / "saved_model" / "variables").mkdir(parents=True, exist_ok=True)
+    (folder / "saved_model" / "variables" / "index").write_bytes(b"index")
+    for step in steps:
+        run.log_metrics({"made.train_loss": 1 / step, "made.seconds": 3.0}, step=step)
+    run.log_artifact(folder / "report.md", "made")
+    run.log_artifact(folder / "saved_model", "made/saved_model")
+    run.log_model(model)
+    run.log_metrics({"made.test_accuracy": 0.75})
