@@ -1,9 +1,9 @@
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +13,7 @@ PROGRAM = """
 import hashlib
 import sys
 import time
+from pathlib import Path
 from mnist_resnet import interruption
 
 def work():
@@ -81,12 +82,17 @@ def test_the_second_signal_ends_it_at_once():
 
 def test_nothing_is_left_of_a_block_that_ends_by_itself():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    threads, files = threading.active_count(), len(os.listdir("/dev/fd"))
-    with pytest.raises(ValueError, match="its own"), stopping_orderly(print):
+    threads, files = threading.active_count(), len(list(Path("/dev/fd").iterdir()))
+
+    @stopping_orderly(print)
+    def fail():
         assert signal.getsignal(signal.SIGTERM) not in before
         raise ValueError("its own")
+
+    with pytest.raises(ValueError, match="its own"):
+        fail()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-    assert (threading.active_count(), len(os.listdir("/dev/fd"))) == (threads, files)
+    assert (threading.active_count(), len(list(Path("/dev/fd").iterdir()))) == (threads, files)
 
 
 def test_a_signal_that_is_ignored_stays_ignored():
