@@ -1,7 +1,9 @@
 """Made data, small enough that a test of the whole flow takes seconds."""
 
+import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -194,6 +196,17 @@ def evaluation_parameters() -> EvaluationParameters:
         latency=LatencyParameters(warm_up=1, calls=2, latency_batch_sizes=(1,), throughput_batch_sizes=(8,)),
         robustness=RobustnessParameters(images=20, seed=0),
     )
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """This process may not write beyond so many bytes of a file: as on a full disk, for any user on any machine."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def base_parameters() -> dict[str, Any]:

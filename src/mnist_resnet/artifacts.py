@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_resnet.storage import writing
+
 
 def sha256_of_bytes(content: bytes | memoryview) -> str:
     """The SHA-256 of some bytes, in hexadecimal."""
@@ -49,15 +51,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Raises:
         FileNotFoundError: If the block succeeds without having written anything.
+        StorageError: If the disk is full or cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
-        written = Path(folder) / path.name
-        yield written
-        if not written.exists():
-            raise FileNotFoundError(f"nothing was written for {path}")
-        _flush_to_disk(written)
-        _exchange(written, path, aside=Path(folder) / f"{path.name}.replaced")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            written = Path(folder) / path.name
+            with writing(path, Path(folder)):
+                yield written
+                if not written.exists():
+                    raise FileNotFoundError(f"nothing was written for {path}")
+                _flush_to_disk(written)
+                _exchange(written, path, aside=Path(folder) / f"{path.name}.replaced")
 
 
 def _exchange(written: Path, path: Path, aside: Path) -> None:
@@ -152,6 +157,11 @@ class Fingerprint:
         except (OSError, ValueError, TypeError):
             return None
         return stored if all(isinstance(value, Mapping) for value in asdict(stored).values()) else None
+
+
+def fingerprint_path(outputs: Path, namespace: str, stage: str) -> Path:
+    """Where the fingerprint of a stage of a data set is kept, in the folder of a recipe's outputs."""
+    return outputs / "fingerprints" / namespace / f"{stage}.json"
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What Kedro needs to know of this project."""
 
+import os
 import warnings
 
 from mnist_resnet.hooks import HOOKS
@@ -8,6 +9,9 @@ __all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
 
 # Kedro 1.7 calls a function that omegaconf 2.4 has renamed: nothing that a user could act on.
 warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated", UserWarning)
+
+# Nobody but the user and the user's group may change data, models and the record of runs, however lax the shell is.
+os.umask(os.umask(0o077) | 0o002)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

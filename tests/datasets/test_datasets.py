@@ -28,6 +28,7 @@ from mnist_resnet.datasets import (
 )
 from mnist_resnet.models.convolution import Convolution
 from mnist_resnet.models.normalization import FusedBatchNormalization
+from tests.conftest import files_up_to
 
 
 def idx(seed: int = 0) -> np.ndarray:
@@ -190,6 +191,17 @@ def test_a_failing_first_save_leaves_nothing(dataset, make, monkeypatch, fail):
         dataset.save(make())
     assert list(dataset.path.parent.iterdir()) == []
     assert not dataset.exists()
+
+
+def test_a_disk_that_takes_nothing_more_is_one_clear_error(dataset, make):
+    dataset.save(make(0))
+    before, made = contents(dataset.path.parent), make(1)
+    with files_up_to(0), pytest.raises(DatasetError) as refused:
+        dataset.save(made)
+    assert str(refused.value).startswith(f"{dataset.path} could not be written: ")
+    assert str(refused.value).endswith("What was there before is as it was.")
+    assert contents(dataset.path.parent) == before
+    assert [path.name for path in dataset.path.parent.iterdir()] == [dataset.path.name]
 
 
 def test_a_save_that_writes_something_else_is_noticed(tmp_path, monkeypatch):

@@ -163,6 +163,27 @@ def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData) -> Path:
+    """A project with the data set ``squares`` that has been through all stages once, untracked."""
+    project = make_project(tmp_path_factory.mktemp("template"))
+    add_squares(project, made_data)
+    made_data.write(project.folder / "data/01_raw/squares")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.folder)
+        project.run({"tracking": {"enabled": False}}, pipeline_names=["training"], namespaces=["squares"])
+    return project.folder
+
+
+@pytest.fixture
+def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A copy of the template, to be spoiled."""
+    folder = tmp_path / "trained"
+    shutil.copytree(template, folder)
+    monkeypatch.chdir(folder)
+    return Project(folder)
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

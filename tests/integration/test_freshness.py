@@ -1,6 +1,5 @@
 """Outputs made from other parameters or inputs count as missing, and are not built upon."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,31 +8,10 @@ import pytest
 
 from mnist_resnet.artifacts import sha256_of_path
 from mnist_resnet.hooks.freshness import StaleInputError
-from tests.conftest import MadeData
-from tests.integration.conftest import Project, add_squares, make_project
+from tests.integration.conftest import Project
 
 pytestmark = pytest.mark.integration
 SQUARES: dict[str, Any] = {"namespaces": ["squares"]}
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData) -> Path:
-    """A project that has been through all stages once."""
-    project = make_project(tmp_path_factory.mktemp("template"))
-    add_squares(project, made_data)
-    made_data.write(project.folder / "data/01_raw/squares")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(project.folder)
-        project.run({"tracking": {"enabled": False}}, pipeline_names=["training"], **SQUARES)
-    return project.folder
-
-
-@pytest.fixture
-def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    folder = tmp_path / "trained"
-    shutil.copytree(template, folder)
-    monkeypatch.chdir(folder)
-    return Project(folder)
 
 
 def _run(project: Project, changes: dict[str, Any] | None = None, **options: Any) -> None:

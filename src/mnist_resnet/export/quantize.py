@@ -1,15 +1,14 @@
 """Smaller forms of an ONNX file: 8-bit integers for processors, 16-bit floating point for GPUs."""
 
 import copy
-import tempfile
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.storage import temporary_folder
 
 CalibrationMethod = Literal["minmax", "entropy", "percentile"]
 
@@ -40,8 +39,8 @@ def to_int8(onnx_model: bytes, images: UInt8Array, method: CalibrationMethod) ->
 
     model = onnx.load_from_string(onnx_model)
     # onnxruntime prints what it does; nobody waits long for it.
-    with tempfile.TemporaryDirectory(prefix="mnist_resnet.") as folder, redirect_stdout(StringIO()):
-        source, prepared, quantized = (Path(folder) / name for name in ("source.onnx", "prepared.onnx", "int8.onnx"))
+    with temporary_folder() as folder, redirect_stdout(StringIO()):
+        source, prepared, quantized = (folder / name for name in ("source.onnx", "prepared.onnx", "int8.onnx"))
         source.write_bytes(onnx_model)
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
         quantization.quantize_static(

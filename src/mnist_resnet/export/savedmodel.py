@@ -1,8 +1,5 @@
 """The network as a TensorFlow SavedModel that answers raw images."""
 
-import tempfile
-from pathlib import Path
-
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +7,7 @@ import tensorflow as tf
 
 from mnist_resnet.artifacts import read_files, write_files
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
+from mnist_resnet.storage import temporary_folder
 
 SIGNATURE = "serving_default"
 
@@ -35,9 +33,9 @@ def to_savedmodel(network: keras.Model) -> dict[str, bytes]:
         lambda image: {OUTPUT_NAME: network(image, training=False)},
         input_signature=[image_signature(network)],
     )
-    with tempfile.TemporaryDirectory(prefix="mnist_resnet.") as folder:
-        archive.write_out(folder, verbose=False)
-        return read_files(Path(folder))
+    with temporary_folder() as folder:
+        archive.write_out(str(folder), verbose=False)
+        return read_files(folder)
 
 
 def savedmodel_probabilities(
@@ -53,9 +51,9 @@ def savedmodel_probabilities(
     Returns:
         float32 (images, classes).
     """
-    with tempfile.TemporaryDirectory(prefix="mnist_resnet.") as folder, tf.device("/CPU:0"):
-        write_files(Path(folder), files)
-        loaded = tf.saved_model.load(folder)
+    with temporary_folder() as folder, tf.device("/CPU:0"):
+        write_files(folder, files)
+        loaded = tf.saved_model.load(str(folder))
         answer = loaded.signatures[SIGNATURE]
         batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
         outputs = [answer(**{INPUT_NAME: tf.constant(batch)})[OUTPUT_NAME].numpy() for batch in batches]

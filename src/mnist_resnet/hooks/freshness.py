@@ -18,7 +18,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from mnist_resnet.artifacts import Fingerprint, remove, sha256_of_path
+from mnist_resnet.artifacts import Fingerprint, fingerprint_path, remove, sha256_of_path
 from mnist_resnet.datasets import ArtifactDataset
 from mnist_resnet.errors import UserError
 
@@ -42,15 +42,14 @@ class FreshnessHooks:
     """Keep the fingerprints of all stages, and act on them."""
 
     def __init__(self) -> None:
-        self._folder = Path()
+        self._outputs = Path()
         self._stages: list[_Stage] = []
         self._catalog: DataCatalog | None = None
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Find the folder of the fingerprints."""
-        outputs = context.config_loader["globals"]["outputs"]
-        self._folder = context.project_path / outputs / "fingerprints"
+        """Find the folder of the outputs."""
+        self._outputs = context.project_path / context.config_loader["globals"]["outputs"]
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -65,16 +64,11 @@ class FreshnessHooks:
         self._refuse_stale_inputs(pipeline)
 
     @hook_impl
-    def before_node_run(self, node: Node) -> None:
-        """Forget the fingerprint of a stage whose outputs are about to change."""
-        for stage in self._stages_of(node):
-            if stage.unsaved:
-                remove(self._path(stage))
-
-    @hook_impl
     def after_dataset_saved(self, dataset_name: str, node: Node) -> None:
-        """Store the fingerprint of a stage once all of its outputs have been saved."""
+        """Forget a stage's fingerprint with the first output that changes, and store it anew after the last."""
         for stage in self._stages_of(node):
+            if dataset_name in stage.unsaved:
+                remove(self._path(stage))
             stage.unsaved.discard(dataset_name)
             if not stage.unsaved:
                 self._fingerprint(stage).write(self._path(stage))
@@ -124,7 +118,7 @@ class FreshnessHooks:
         return [s for s in self._stages if s.namespace == node.namespace and s.name in node.tags]
 
     def _path(self, stage: _Stage) -> Path:
-        return self._folder / stage.namespace / f"{stage.name}.json"
+        return fingerprint_path(self._outputs, stage.namespace, stage.name)
 
 
 def _stages(namespace: str) -> list[_Stage]:

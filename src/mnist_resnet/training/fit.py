@@ -19,6 +19,7 @@ from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.input import feed, training_batches, validation_batches
 from mnist_resnet.training.loss import CrossEntropy
 from mnist_resnet.training.optimizers import build_optimizer
+from mnist_resnet.training.space import require_space_for
 from mnist_resnet.training.watch import RawWeights, StepWatch, TrainingError
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def train(
         One result for each epoch.
 
     Raises:
+        StorageError: If the disks have no room for the checkpoint and what is made of the network later.
         TrainingError: If there are fewer images than one batch, or the loss is no longer finite.
     """
     steps = len(split.train_labels) // parameters.batch_size
@@ -51,6 +53,8 @@ def train(
             f"training.batch_size: received {parameters.batch_size}, but there are only "
             f"{len(split.train_labels)} training images; choose at most that many"
         )
+    if checkpoint:
+        require_space_for(network, parameters, checkpoint)
     trainee = _trainee(network, steps, parameters)
     network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     return _Training(network, trainee, split, parameters, title).run(checkpoint)

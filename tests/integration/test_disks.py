@@ -1,0 +1,55 @@
+"""Disks that take no more or nothing at all, and who may write what a run leaves."""
+
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+from kedro.io import DatasetError
+
+from mnist_resnet.artifacts import read_files
+from tests.integration.conftest import KEDRO, Project, clean_environment
+
+pytestmark = pytest.mark.integration
+
+
+def _type(project: Project, shell: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Type a command of the shell, then ``kedro run`` for ``squares``."""
+    return subprocess.run(
+        ["/bin/bash", "-c", f'{shell} && exec "$0" "$@"', KEDRO, "run", "--namespaces", "squares", *arguments],
+        cwd=project.folder,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_disk_without_room_is_one_error_that_leaves_all_as_it_was(trained: Project) -> None:
+    before = read_files(trained.folder / "data")
+    ended = _type(trained, "ulimit -f 8", "--pipelines", "data", "--params", "tracking.enabled=false")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    error = ended.stderr.splitlines()[-1]
+    assert error.startswith("Error: ")
+    assert "data/01_raw/squares/train-images-idx3-ubyte could not be written: File too large; it needs more" in error
+    assert read_files(trained.folder / "data") == before
+
+
+def test_a_disk_that_is_only_read_is_one_error(squares: Project) -> None:
+    (squares.folder / "data").symlink_to("/sys")  # where not even root can make a folder
+    with pytest.raises(DatasetError, match=r"^\S*/data/01_raw/squares/train-images-idx3-ubyte could not be written: "):
+        squares.run({"tracking": {"enabled": False}}, pipeline_names=["data"], namespaces=["squares"])
+
+
+def test_nobody_else_may_write_what_a_run_leaves_however_lax_the_shell(squares: Project) -> None:
+    before = set(squares.folder.rglob("*"))
+    ended = _type(squares, "umask 0", "--pipelines", "data")
+    assert ended.returncode == 0, ended.stderr
+    made = set(squares.folder.rglob("*")) - before
+    assert {squares.folder / name for name in ("data", "mlartifacts", "data/05_model_input/squares")} <= made
+    assert [path for path in made if _world_writable(path)] == []
+
+
+def _world_writable(path: Path) -> bool:
+    return bool(path.lstat().st_mode & stat.S_IWOTH)

@@ -1,0 +1,73 @@
+from dataclasses import replace
+
+import keras
+import pytest
+
+from mnist_resnet import storage
+from mnist_resnet.data.split import Split
+from mnist_resnet.storage import StorageError
+from mnist_resnet.training import fit
+from mnist_resnet.training.checkpoint import Checkpoints, TrainingState
+from mnist_resnet.training.space import require_space_for
+
+FREE = 80_000_000
+
+
+@pytest.fixture
+def network() -> keras.Model:
+    """1,000 · 1,000 + 1,000 weights: four megabytes."""
+    image = keras.Input((1000,))
+    return keras.Model(image, keras.layers.Dense(1000)(image), name="dense")
+
+
+@pytest.fixture
+def little_room(monkeypatch):
+    """80 MB are free on every disk, as on one that is nearly full."""
+    usage = storage.shutil.disk_usage("/")._replace(free=FREE)
+    monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage)
+
+
+def test_a_training_that_fits_is_allowed(network, training_parameters, tmp_path):
+    require_space_for(network, training_parameters, tmp_path / "checkpoint")
+
+
+def test_one_that_does_not_is_refused_with_its_needs(network, training_parameters, tmp_path, little_room):
+    with pytest.raises(StorageError) as refused:
+        require_space_for(network, training_parameters, tmp_path / "models" / "checkpoint")
+    message = str(refused.value)
+    # Seven models of four megabytes and fifty for the rest; four models among temporary files.
+    assert message.startswith(
+        f"Training dense and exporting it needs about 78.0 MB in {tmp_path}/models and 16.0 MB in /"
+    )
+    assert "but 80.0 MB are free there; make room first" in message
+
+
+def test_nothing_is_trained_or_written_where_there_is_no_room(
+    model_parameters, preprocessing, training_parameters, made_split: Split, tmp_path, monkeypatch
+):
+    from mnist_resnet.models.resnet import build_network
+
+    usage = storage.shutil.disk_usage("/")._replace(free=1_000_000)
+    monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage)
+    network = build_network(model_parameters, preprocessing, (8, 8), 3)
+    before = [array.copy() for array in network.get_weights()]
+    with pytest.raises(StorageError, match="Training resnet_tiny and exporting it needs about"):
+        fit.train(network, made_split, training_parameters, "Made squares", tmp_path / "checkpoint")
+    assert all((array == old).all() for array, old in zip(network.get_weights(), before, strict=True))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"optimizer": "adam"}, {"optimizer": "adam", "average_decay": 0.9, "keep_best_epoch": True}]
+)
+def test_two_checkpoints_fit_into_the_estimate(network, training_parameters, tmp_path, monkeypatch, changes):
+    parameters = replace(training_parameters, **changes)
+    network.compile(optimizer=fit.build_optimizer(10, parameters), loss="mse")
+    network.optimizer.build(network.trainable_variables)
+    best = network.get_weights() if parameters.keep_best_epoch else None
+    Checkpoints(tmp_path / "checkpoint", "identity").save(network, TrainingState(best=best))
+    size = sum(file.stat().st_size for file in (tmp_path / "checkpoint").iterdir())
+    asked = {}
+    monkeypatch.setattr("mnist_resnet.training.space.require_space", lambda _, needs: asked.update(needs))
+    require_space_for(network, parameters, tmp_path / "checkpoint")
+    assert asked[tmp_path] > 2 * size
