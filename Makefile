@@ -5,7 +5,7 @@ UV := $(VENV)/bin/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml
 
-.PHONY: help install training training-gpu test test-slow check lock
+.PHONY: help install training training-gpu test test-slow check audit lock
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
@@ -29,6 +29,13 @@ check: install ## Lint, types, import contracts
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+# Strict, since pip-audit passes over packages that the index says nothing of, and would end as if all were well.
+AUDIT = $(UV) tool run pip-audit==2.10.1 --strict --require-hashes --disable-pip --requirement
+
+audit: install ## Ask the package index for known vulnerabilities of the locked packages
+	$(AUDIT) requirements.lock
+	$(AUDIT) requirements-gpu.lock
 
 lock: install ## Resolve the locks anew
 	$(COMPILE) --upgrade --output-file requirements.lock

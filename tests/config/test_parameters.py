@@ -94,6 +94,8 @@ OUT_OF_RANGE = [
     ("datasets.mnist.files.train_images.sha256", "a" * 63, "match pattern '^[0-9a-f]{64}$'"),
     ("datasets.mnist.sources.0.url", "http://example.org/mnist/", "'^https://"),
     ("datasets.mnist.sources.0.url", "https://example.org/mnist", "/$'"),
+    ("datasets.mnist.sources.0.url", "https://user:password@example.org/mnist/", "'^https://"),
+    ("datasets.mnist.sources.0.url", "https://example.org/mnist/?token=1/", "'^https://"),
     ("datasets.mnist.sources.0", {"kind": "ftp"}, "'https', 'npm', 'debian'"),
     ("datasets.mnist.sources.2.package", "--registry=http://example.org", "match pattern"),
     ("datasets.mnist.sources.2.version", "latest", "match pattern"),

@@ -190,6 +190,26 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def listening_addresses(port: int) -> set[str]:
+    """The addresses of this machine at which something listens to a port."""
+    if not Path("/proc/net/tcp").exists():
+        pytest.skip("Linux tells who listens where; this is another")
+    rows = [line.split() for name in ("tcp", "tcp6") for line in _lines(Path("/proc/net") / name)]
+    # Second and fourth: the own address in hexadecimal, and the state, of which 0A is listening.
+    local = [row[1].split(":") for row in rows if row[3] == "0A"]
+    return {_in_words(address) for address, number in local if int(number, 16) == port}
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines()[1:] if path.exists() else []
+
+
+def _in_words(address: str) -> str:
+    """An address as people write it; of the kernel's, each 32 bits are in this machine's order."""
+    words = [int(address[place : place + 8], 16).to_bytes(4, sys.byteorder) for place in range(0, len(address), 8)]
+    return socket.inet_ntop(socket.AF_INET if len(words) == 1 else socket.AF_INET6, b"".join(words))
+
+
 @contextmanager
 def serving(command: Sequence[str], folder: Path, address: str, **environment: str) -> Iterator[Callable[[], str]]:
     """Run a server until the block ends; the block starts once ``address`` answers, and gets what is printed so far."""

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from mnist_resnet.cli import run as run_command
-from tests.integration.conftest import Project, free_port, serving
+from tests.integration.conftest import Project, free_port, listening_addresses, serving
 
 pytestmark = pytest.mark.integration
 
@@ -139,6 +139,7 @@ def test_a_server_that_is_asked_with_credentials_records_none(squares: Project, 
     command += ["--artifacts-destination", str(store / "artifacts"), "--port", address.rpartition(":")[2]]
     mirror = str(squares.folder / "mirror")
     with serving(command, squares.folder, f"{address}/health") as printed:
+        assert listening_addresses(int(address.rpartition(":")[2])) == {"127.0.0.1"}
         ended = squares.kedro(
             *RUN, MLFLOW_TRACKING_URI=in_address(address), MNIST_RESNET_DATA_MIRROR=mirror, **BY_COMMAND
         )

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import requests
 
 from mnist_resnet.data.idx import parse
-from tests.integration.conftest import SmokeRun, free_port, serving
+from tests.integration.conftest import SmokeRun, free_port, listening_addresses, serving
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +43,7 @@ def server(smoke: SmokeRun) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
     command += ["--model-uri", "models:/mnist@champion"]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--port", str(port), "--workers", "1"]
     with serving(command, smoke.project.folder, f"http://127.0.0.1:{port}/ping") as printed:
         yield Server(f"http://127.0.0.1:{port}/invocations", printed())
 
@@ -73,6 +74,12 @@ def test_the_server_starts_without_alarming_lines(server: Server) -> None:
     assert "Application startup complete" in server.start
     words = server.start.lower()
     assert not [alarm for alarm in ("error", "warning", "traceback", "fail", "cuda") if alarm in words], server.start
+
+
+def test_the_server_can_be_asked_from_this_machine_only(server: Server) -> None:
+    port = urlsplit(server.address).port
+    assert port is not None
+    assert listening_addresses(port) == {"127.0.0.1"}
 
 
 def test_raw_images_are_answered_with_their_probabilities(
