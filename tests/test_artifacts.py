@@ -1,4 +1,5 @@
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from mnist_resnet.artifacts import (
     flatten,
     read_files,
     remove,
+    remove_leftovers,
     replacing,
     sha256_of_bytes,
     sha256_of_path,
@@ -111,6 +113,60 @@ def test_an_interrupt_while_folders_change_places_keeps_the_old_one(tmp_path, mo
         replace_folder()
     assert content_of(path) == OLD
     assert list(tmp_path.iterdir()) == [path]
+
+
+def killed_while_writing(path, files):
+    """What ``replacing`` leaves if its process is killed: nothing is cleaned up."""
+    context = replacing(path)
+    write(context.__enter__(), files)
+    return context
+
+
+def test_what_a_killed_process_had_begun_to_write_is_removed(tmp_path):
+    write(tmp_path / "sub" / "target", OLD)
+    contexts = [killed_while_writing(tmp_path / "sub" / name, NEW) for name in ("target", "other.json")]
+    (tmp_path / "sub" / ".ipynb_checkpoints.d").mkdir()
+    (tmp_path / "sub" / ".ipynb_checkpoints.d" / "notes").touch()
+    (tmp_path / "sub" / ".gitkeep.txt").touch()
+    remove_leftovers(tmp_path, seconds_old=60)
+    assert len(list((tmp_path / "sub").iterdir())) == 5
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "sub").iterdir()) == [
+        ".gitkeep.txt",
+        ".ipynb_checkpoints.d",
+        "target",
+    ]
+    assert content_of(tmp_path / "sub" / "target") == OLD
+    remove_leftovers(tmp_path / "absent")
+    del contexts
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_who_reads_beside_a_writer_sees_the_old_or_the_new_but_never_half(tmp_path, kind):
+    path, ended, seen = tmp_path / "target", threading.Event(), []
+    parts = [""] if kind == "file" else [f"{number % 3}/{number}" for number in range(10)]
+    versions = [{part: bytes([version]) * 50_000 for part in parts} for version in range(2)]
+    write(path, versions[0])
+
+    def read():
+        while not ended.is_set():
+            try:
+                seen.append(content_of(path))
+            except FileNotFoundError:
+                seen.append(None)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for version in range(40):
+        with replacing(path) as temporary:
+            write(temporary, versions[version % 2])
+    ended.set()
+    reader.join()
+    whole = [content for content in seen if content is not None]
+    assert whole
+    assert all(content in versions for content in whole)
+    if kind == "file":
+        assert len(whole) == len(seen)
 
 
 def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):

@@ -80,17 +80,17 @@ def test_the_second_signal_ends_it_at_once():
     assert process.returncode == 128 + signal.SIGINT
 
 
+def fail_while_stopping_orderly() -> None:
+    with stopping_orderly(print):
+        assert signal.getsignal(signal.SIGTERM) not in {signal.SIG_DFL, signal.default_int_handler}
+        raise ValueError("its own")
+
+
 def test_nothing_is_left_of_a_block_that_ends_by_itself():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     threads, files = threading.active_count(), len(list(Path("/dev/fd").iterdir()))
-
-    @stopping_orderly(print)
-    def fail():
-        assert signal.getsignal(signal.SIGTERM) not in before
-        raise ValueError("its own")
-
     with pytest.raises(ValueError, match="its own"):
-        fail()
+        fail_while_stopping_orderly()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     assert (threading.active_count(), len(list(Path("/dev/fd").iterdir()))) == (threads, files)
 

@@ -111,9 +111,22 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
-    """The contents of all files under ``folder``, by relative name in sorted order."""
+    """The contents of all files under ``folder``, by relative name in sorted order.
+
+    Raises:
+        FileNotFoundError: If the folder is missing, or was replaced by another meanwhile.
+    """
+    before = _identity(folder)
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    contents = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    if _identity(folder) != before:
+        raise FileNotFoundError(f"{folder} was replaced while it was read")
+    return contents
+
+
+def _identity(folder: Path) -> tuple[int, int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def remove(path: Path) -> None:

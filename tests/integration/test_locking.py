@@ -1,0 +1,82 @@
+"""One run at a time for each folder of outputs, also within one process."""
+
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from mnist_resnet.artifacts import replacing
+from mnist_resnet.evaluation.session import ProviderError
+from mnist_resnet.locking import LOCK_FILE, FolderLock, LockedError
+from mnist_resnet.tracking.run import tracking_uri
+from tests.integration.conftest import Project
+
+pytestmark = pytest.mark.integration
+UNTRACKED = {"tracking": {"enabled": False}}
+DATA = {"namespaces": ["squares"], "pipeline_names": ["data"]}
+NO_GPU = {"squares": {"evaluation": {"require_gpu": True}}}
+
+
+@pytest.fixture
+def others(squares: Project) -> FolderLock:
+    """The lock of the base recipe's outputs, held by somebody else."""
+    lock = FolderLock(squares.folder / "data")
+    lock.acquire()
+    return lock
+
+
+def test_a_run_is_refused_before_any_work_and_before_it_is_recorded(squares: Project, others: FolderLock) -> None:
+    with pytest.raises(LockedError, match="Another run works in"):
+        squares.run(**DATA)
+    assert [path.name for path in (squares.folder / "data").iterdir()] == [LOCK_FILE]
+    client = mlflow.MlflowClient(tracking_uri(squares.folder))
+    assert client.get_experiment_by_name("mnist_resnet") is None
+    others.release()
+
+
+def test_another_recipe_runs_beside_it(squares: Project, others: FolderLock) -> None:
+    squares.run(UNTRACKED, env="smoke", **DATA)
+    assert (squares.folder / "data/recipes/smoke/05_model_input/squares/preprocessing.json").exists()
+    assert others.path.exists()
+    others.release()
+
+
+def test_a_run_that_a_later_hook_refuses_gives_the_lock_back(squares: Project) -> None:
+    with pytest.raises(ProviderError):  # after which Kedro calls no other hook
+        squares.run(NO_GPU | UNTRACKED, namespaces=["squares"])
+    assert not (squares.folder / "data").exists()
+
+
+def test_after_an_interrupted_run_the_next_one_of_this_process_is_whole(
+    squares: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("mnist_resnet.data.split.split", _interrupt)
+        with pytest.raises(KeyboardInterrupt):  # of which Kedro tells no hook
+            squares.run(**DATA)
+    assert (squares.folder / "data" / LOCK_FILE).exists()
+    squares.run(**DATA)
+    assert not (squares.folder / "data" / LOCK_FILE).exists()
+    client = mlflow.MlflowClient(tracking_uri(squares.folder))
+    experiment = client.get_experiment_by_name("mnist_resnet")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED", "KILLED"]
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_killed_runs_had_begun_to_write_is_removed_but_not_what_others_write(squares: Project) -> None:
+    outputs = squares.folder / "data"
+    folders = [outputs / "06_models", outputs / "recipes/fast/06_models", outputs / "01_raw"]
+    contexts = [replacing(folder / "model.keras") for folder in folders]
+    for context in contexts:
+        context.__enter__().touch()  # as far as a kill lets it come
+    squares.run(UNTRACKED, **DATA)
+    assert [_hidden(folder) for folder in folders] == [0, 1, 1]
+
+
+def _hidden(folder: Path) -> int:
+    return len(list(folder.glob(".*")))
