@@ -18,7 +18,7 @@ training: install ## Fetch, train, export and evaluate both data sets
 training-gpu: $(VENV)/requirements-gpu.lock ## The same with CUDA
 	$(VENV)/bin/kedro run --pipelines training
 
-test: install ## Run the tests (about eight minutes)
+test: install ## Run the tests (some minutes)
 	$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
 
 test-slow: install ## Run the tests that take longer

@@ -40,6 +40,7 @@ PROJECT = Path(__file__).parents[1]
 CLASSES = 3
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks at the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, where two processes share the tests, those of a file and those that look at one smoke run."""
     for item in items:

@@ -226,6 +226,15 @@ def test_a_slow_store_is_left_after_a_while(project, store, tmp_path, model, onl
     assert recorded(store, EXPERIMENT) == online
 
 
+def test_a_run_whose_end_is_recorded_slowly_leaves_nothing_to_send(project, store, monkeypatch) -> None:
+    run = TrackedRun(project, EXPERIMENT, **ARGUMENTS)
+    mlflow.end_run("KILLED")  # as if the store had not taken the first word of it
+    monkeypatch.setattr(module, "_SECONDS_OF_WAITING", -1.0)
+    run.close("FINISHED")
+    assert spool_folders(project) == []
+    assert only_run(store, EXPERIMENT).info.status == "FINISHED"
+
+
 def test_a_wrong_value_is_no_reason_to_leave_the_store(project, store) -> None:
     run = TrackedRun(project, EXPERIMENT, **ARGUMENTS)
     with pytest.raises(mlflow.exceptions.MlflowException, match="Invalid"):

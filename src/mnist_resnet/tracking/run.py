@@ -156,15 +156,17 @@ class TrackedRun:
         if self not in _open:
             return
         _open.remove(self)
-        interruption.unregister(self._kill)
-        if not self._ended_there(status):
-            self._record(End(status, _now()))
-        if self._spool is not None:
-            self._spool.close()
-        atexit.unregister(self._interrupted)
-        if self._terminate is not None:
-            signal.signal(signal.SIGTERM, self._terminate)
-        self._to_undo.close()
+        try:
+            if not self._ended_there(status):
+                self._record(End(status, _now()))
+        finally:
+            interruption.unregister(self._kill)
+            if self._spool is not None:
+                self._spool.close()
+            atexit.unregister(self._interrupted)
+            if self._terminate is not None:
+                signal.signal(signal.SIGTERM, self._terminate)
+            self._to_undo.close()
 
     def _create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         with refusing_what_is_away(self.uri):
@@ -203,7 +205,7 @@ class TrackedRun:
             self._spool.append(operation)
             return
         self._waited += max(time.monotonic() - started - 1, 0)
-        if self._waited > _SECONDS_OF_WAITING:
+        if self._waited > _SECONDS_OF_WAITING and not isinstance(operation, End):
             self._leave_store(f"is slow: the run has waited {self._waited:.0f} s for it")
 
     def _leave_store(self, reason: str) -> None:

@@ -136,7 +136,8 @@ def _send(spool: Pending, client: Any, run_id: str, advance: Callable[[float], N
     store, before = without_credentials(spool.target), progress_of(spool.folder)
     known = before is not None and (before.store, before.run_id) == (store, run_id)
     sent = before.sent if before is not None and known else 0
-    advance(sent)
+    if sent:
+        advance(sent)
     for number, operation in enumerate(spool.operations[sent:], start=sent + 1):
         _ask(spool, f"its {type(operation).__name__.lower()} (record {number})", _performing(operation, client, run_id))
         with replacing(spool.folder / _PROGRESS) as file:

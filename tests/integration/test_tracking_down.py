@@ -1,0 +1,181 @@
+"""MLflow's store is away: at the start, in the midst of a run, and while what was kept is sent."""
+
+import json
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from click.testing import CliRunner
+
+from mnist_resnet.cli import cli
+from mnist_resnet.tracking import availability
+from mnist_resnet.tracking.run import tracking_uri
+from mnist_resnet.tracking.spool import spool_folders
+from mnist_resnet.tracking.store import TrackingUnavailableError
+from mnist_resnet.tracking.sync import OFFLINE_RUN_ID
+from mnist_resnet.training.events import EpochResult, listening
+from tests.integration.conftest import KEDRO, Project, clean_environment
+from tests.tracking.recordings import only_run, recorded
+from tests.tracking.servers import Server, free_port
+
+pytestmark = pytest.mark.integration
+TRAINING = {"pipeline_names": ["training"], "namespaces": ["squares"]}
+EXPERIMENT = "mnist_resnet"
+# These hold times, dates and identifiers of one run.
+_UNLIKE = ("provenance.json", "report.md", "report.html", "evaluation.json", "history.json", "release.json")
+
+
+@pytest.fixture(autouse=True)
+def own_tracking() -> Iterator[None]:
+    yield
+    mlflow.set_tracking_uri(None)
+
+
+def release_of(project: Project) -> dict[str, object]:
+    content: dict[str, object] = json.loads((project.folder / "data/08_reporting/squares/release.json").read_text())
+    return content
+
+
+def shape_of(project: Project, store: str) -> dict[str, Any]:
+    """What MLflow holds of the only run, without what differs between two runs of the same."""
+    held = recorded(store, EXPERIMENT)
+    files = {name: None if name.endswith((*_UNLIKE, ".png")) else digest for name, digest in held["files"].items()}
+    metrics = {key: [step for step, _ in history] for key, history in held["metrics"].items()}
+    tags = {key: value for key, value in held["tags"].items() if key != OFFLINE_RUN_ID}
+    models = [(each["name"], each["status"], each["files"]) for each in held["models"]]
+    client = mlflow.MlflowClient(store)
+    aliases = client.get_registered_model("squares").aliases
+    versions = {str(each.version): sorted(each.tags) for each in client.search_model_versions("name = 'squares'")}
+    return {
+        **held,
+        "files": sorted(files),
+        "metrics": metrics,
+        "tags": tags,
+        "models": models,
+        "versions": versions,
+        "aliases": aliases,
+    }
+
+
+def test_a_dead_server_stops_a_run_before_any_work(squares: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://somebody:hunter2@127.0.0.1:{free_port()}")
+    with pytest.raises(TrackingUnavailableError, match=r"tracking\.offline=true") as refused:
+        squares.run(**TRAINING)
+    assert "hunter2" not in str(refused.value)
+    assert not (squares.folder / "data").exists()
+
+
+def test_an_offline_run_is_whole_and_is_sent_whole(squares: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{squares.folder / 'online.db'}")
+        shutil.copy(squares.folder / "mlflow.db", squares.folder / "online.db")
+        squares.run(**TRAINING)
+        online = shape_of(squares, tracking_uri(squares.folder))
+    shutil.rmtree(squares.folder / "data")
+    squares.run({"tracking": {"offline": True}}, **TRAINING)
+    assert "kedro sync-tracking" in str(release_of(squares)["reason"])
+    (folder,) = spool_folders(squares.folder)
+    ended = CliRunner().invoke(cli, ["sync-tracking"])
+    assert ended.exit_code == 0, ended.output
+    sent = shape_of(squares, tracking_uri(squares.folder))
+    assert sent.pop("aliases") == {"candidate": "1"}
+    assert online.pop("aliases") == {"candidate": "1", "champion": "1"}
+    assert sent == online
+    run = only_run(tracking_uri(squares.folder), EXPERIMENT)
+    assert run.data.tags[OFFLINE_RUN_ID] == folder.name
+    squares.run(pipeline_names=["evaluate"], namespaces=["squares"])
+    assert (release_of(squares)["version"], release_of(squares)["champion"]) == ("1", True)
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(empty_store, folder / "mlflow.db")
+    server = Server(folder)
+    server.start()
+    yield server
+    server.go_on()
+    server.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["kill", "stall"])
+def test_a_server_that_goes_away_in_training_costs_seconds_and_nothing_else(
+    squares: Project, server: Server, monkeypatch: pytest.MonkeyPatch, end: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    monkeypatch.setattr(availability, "PATIENCE", 2.0)
+    waited: list[float] = []
+
+    def lose(result: EpochResult) -> None:
+        waited.append(time.monotonic())
+        if result.epoch == 1:
+            getattr(server, end)()
+
+    with listening(lose):
+        squares.run(**TRAINING)
+    assert [each for each in caplog.messages if "does not answer any more" in each]
+    assert "kedro sync-tracking" in str(release_of(squares)["reason"])
+    # One request of 10 s and the pauses, beside an epoch.
+    assert waited[1] - waited[0] < 30
+    (folder,) = spool_folders(squares.folder)
+    _back(server, end)
+    for _ in range(2):
+        ended = squares.kedro("sync-tracking", MLFLOW_TRACKING_URI=server.uri)
+        assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "Nothing to send\n"
+    held = shape_of(squares, server.uri)
+    assert only_run(server.uri, EXPERIMENT).info.run_id == folder.name
+    assert (held["status"], held["metrics"]["squares.train_loss"]) == ("FINISHED", [1, 2])
+    assert [name for name, status, _ in held["models"] if status == "READY"] == ["squares"]
+    assert (list(held["versions"]), held["aliases"]) == (["1"], {"candidate": "1"})
+
+
+def _back(server: Server, end: str) -> None:
+    if end == "kill":
+        server.start()
+    else:
+        server.go_on()
+
+
+@pytest.mark.slow
+def test_an_upload_that_is_killed_again_and_again_gives_the_same_as_one_that_is_not(
+    squares: Project, server: Server, tmp_path: Path
+) -> None:
+    squares.run({"tracking": {"offline": True}}, **TRAINING)
+    shutil.copytree(squares.folder / "mlspool", tmp_path / "again")
+    assert squares.kedro("sync-tracking", MLFLOW_TRACKING_URI=server.uri).returncode == 0
+    # The spool is meant for the local store, and now sent there with interruptions.
+    whole = shape_of(squares, tracking_uri(squares.folder))
+    (squares.folder / "mlspool").rename(tmp_path / "sent")
+    shutil.copytree(tmp_path / "again", squares.folder / "mlspool")
+    generator = random.Random(0)  # noqa: S311
+    command = [KEDRO, "sync-tracking", "--tracking-uri", server.uri]
+    for _ in range(4):
+        with subprocess.Popen(command, cwd=squares.folder, env=clean_environment()) as process:
+            _wait_for_progress(squares.folder, process, generator.uniform(0, 0.2))
+            process.kill()
+    server.kill()
+    assert squares.kedro(*command[1:]).returncode == 1
+    server.start()
+    ended = squares.kedro(*command[1:])
+    assert ended.returncode == 0, ended.stderr
+    assert shape_of(squares, server.uri) == whole
+
+
+def _wait_for_progress(project: Path, process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """Wait until an upload has noted something more, and then a little longer."""
+    notes = list(project.glob("mlspool/[!.]*/uploaded.json"))
+    before = notes[0].read_text() if notes else ""
+    while process.poll() is None:
+        notes = list(project.glob("mlspool/[!.]*/uploaded.json"))
+        if notes and notes[0].read_text() != before:
+            time.sleep(seconds)
+            return
+        time.sleep(0.02)
