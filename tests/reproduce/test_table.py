@@ -12,6 +12,8 @@ from tests.reproduce.conftest import change
 FIRST = ComparedRun("0123456789abcdef", "base training", "2026-11-22T09:00:00+00:00")
 SECOND = ComparedRun("fedcba9876543210", "base again", "2026-11-23T09:00:00+00:00")
 
+APART = 2.0**-17  # which float32 holds exactly beside 0.75
+
 
 @pytest.fixture
 def verdict(record) -> Verdict:
@@ -21,7 +23,7 @@ def verdict(record) -> Verdict:
     second = change(second, "namespaces/other", {})
     second = change(second, "environment/processor", "Another | processor")
     second = change(second, "environment/packages/rich", "15.0")
-    probabilities = np.array([[0.75, 0.25]], np.float32), np.array([[0.7505, 0.2495]], np.float32)
+    probabilities = np.array([[0.75, 0.25]], np.float32), np.array([[0.75 + APART, 0.25 - APART]], np.float32)
     return compare_runs(record, second, {"made": probabilities})
 
 
@@ -30,13 +32,13 @@ def test_the_values_are_json_and_say_all(verdict):
     assert values["schema"] == 1
     assert values["first"] == {"run_id": FIRST.run_id, "name": FIRST.name, "started": FIRST.started}
     assert values["verdict"] == "NUMERIC"
-    assert values["tolerances"] == {"probability": 1e-3, "accuracy": None}
+    assert values["tolerances"] == {"probability": 1e-5, "accuracy": None}
     assert values["only_second"] == ["other"]
     made = values["namespaces"]["made"]
     assert made["first_difference"] == {"stage": "epochs", "label": "epoch 2", "detail": "train_loss 0.4 → 0.41"}
     assert made["likely_cause"] == "processor: A processor → Another | processor"
     assert [cause["name"] for cause in made["other_differences"]] == ["rich"]
-    assert made["probabilities"]["max_abs_diff"] == pytest.approx(5e-4, rel=1e-3)  # float32 near 0.75
+    assert made["probabilities"]["max_abs_diff"] == APART
     assert made["metrics"] == {"test_accuracy": [0.9, 0.9], "test_loss": [0.3, 0.3]}
     assert {"stage": "split", "status": "equal", "label": "split", "detail": ""} in made["stages"]
 
@@ -52,7 +54,7 @@ def test_markdown_has_one_row_for_each_data_set_and_stage(verdict):
     assert lines[0] == "# NUMERIC: base again (fedcba98) against base training (01234567)"
     expected = (
         r"| made | NUMERIC | epoch 2 (train_loss 0.4 → 0.41) | processor: A processor → Another \| processor "
-        r"| 5.0e-04 | 0.9000 → 0.9000 |"
+        r"| 7.6e-06 | 0.9000 → 0.9000 |"
     )
     assert expected in lines
     assert "| made | epoch 2 | different | train_loss 0.4 → 0.41 |" in lines

@@ -44,16 +44,16 @@ def test_other_machines_that_compute_the_same_are_bitwise_the_same(record):
 
 
 @pytest.mark.parametrize(
-    ("difference", "level"), [(0.0, Level.NUMERIC), (9e-4, Level.NUMERIC), (2e-3, Level.STATISTICAL)]
+    ("difference", "level"), [(0.0, Level.NUMERIC), (9e-6, Level.NUMERIC), (2e-5, Level.STATISTICAL)]
 )
 def test_probabilities_within_tolerance_are_numerically_the_same(record, difference, level):
     assert judged(record, diverged(record), difference).level == level
 
 
 def test_another_class_is_not_numerically_the_same(record):
-    first = np.array([[0.5001, 0.4999, 0.0]], np.float32)
+    first = np.array([[0.500001, 0.499999, 0.0]], np.float32)
     verdict = compare_runs(record, diverged(record), {"made": (first, first[:, [1, 0, 2]])})
-    assert verdict.namespaces["made"].parity.max_abs_diff < 1e-3
+    assert verdict.namespaces["made"].parity.max_abs_diff < 1e-5
     assert verdict.level == Level.STATISTICAL
 
 
@@ -64,7 +64,7 @@ def test_probabilities_that_are_no_numbers_are_not_numerically_the_same(record):
 
 def test_the_tolerance_of_probabilities_can_be_given(record):
     assert judged(record, diverged(record), 2e-3, tolerances=Tolerances(probability=0.01)).level == Level.NUMERIC
-    assert judged(record, diverged(record), 9e-4, tolerances=Tolerances(probability=1e-5)).level == Level.STATISTICAL
+    assert judged(record, diverged(record), 9e-6, tolerances=Tolerances(probability=1e-6)).level == Level.STATISTICAL
 
 
 def test_accuracies_within_half_of_the_confidence_interval_are_statistically_the_same(record):

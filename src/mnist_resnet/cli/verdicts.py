@@ -32,7 +32,7 @@ _OPTIONS = (
     click.option(
         "--probability-tolerance",
         type=_Tolerance,
-        default=1e-3,
+        default=1e-5,
         show_default=True,
         help="NUMERIC: the largest difference of two probabilities.",
     ),

@@ -30,12 +30,13 @@ class Tolerances:
     """What two runs may differ by.
 
     Attributes:
-        probability: NUMERIC: the largest difference of two probabilities of one image and class.
+        probability: NUMERIC: the largest difference of two probabilities of one image and class. The default is what
+            equal weights may give in another order of additions (docs/decisions/0012-tolerance-of-numeric.md).
         accuracy: STATISTICAL: the largest difference of two accuracies. None is half the width of the 95 %
             confidence interval (Wilson) of the first run's, which chance in the choice of test images explains.
     """
 
-    probability: float = 1e-3
+    probability: float = 1e-5
     accuracy: float | None = None
 
 
