@@ -38,16 +38,22 @@ def test_a_disk_without_room_is_one_error_that_leaves_all_as_it_was(trained: Pro
 
 def test_a_disk_that_is_only_read_is_one_error(squares: Project) -> None:
     (squares.folder / "data").symlink_to("/sys")  # where not even root can make a folder
-    with pytest.raises(DatasetError, match=r"^\S*/data/01_raw/squares/train-images-idx3-ubyte could not be written: "):
+    with pytest.raises(DatasetError, match=r"/data/01_raw/squares/train-images-idx3-ubyte could not be written: "):
         squares.run({"tracking": {"enabled": False}}, pipeline_names=["data"], namespaces=["squares"])
 
 
-def test_nobody_else_may_write_what_a_run_leaves_however_lax_the_shell(squares: Project) -> None:
+@pytest.mark.parametrize("tracked", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_nobody_else_may_write_what_a_run_leaves_however_lax_the_shell(squares: Project, tracked: bool) -> None:
+    if tracked:
+        (squares.folder / "mlflow.db").unlink()
     before = set(squares.folder.rglob("*"))
-    ended = _type(squares, "umask 0", "--pipelines", "data")
+    ended = _type(squares, "umask 0", "--pipelines", "data", "--params", f"tracking.enabled={str(tracked).lower()}")
     assert ended.returncode == 0, ended.stderr
     made = set(squares.folder.rglob("*")) - before
-    assert {squares.folder / name for name in ("data", "mlartifacts", "data/05_model_input/squares")} <= made
+    stores = {"data", "data/05_model_input/squares/preprocessing.json"} | (
+        {"mlflow.db", "mlartifacts"} if tracked else set()
+    )
+    assert {squares.folder / name for name in stores} <= made
     assert [path for path in made if _world_writable(path)] == []
 
 

@@ -10,7 +10,7 @@ from mnist_resnet.tracking.run import TrackedRun
 from tests.made_model import bright_half, halves_model
 
 
-def test_a_model_is_had_by_its_id_its_version_and_its_alias(project) -> None:
+def test_a_model_is_had_by_its_id_its_version_and_its_alias_unless_it_is_damaged(project) -> None:
     content = halves_model()
     run = TrackedRun(project, "squares", "a run", {}, {})
     run.log_model(
@@ -26,6 +26,13 @@ def test_a_model_is_had_by_its_id_its_version_and_its_alias(project) -> None:
     for uri in (model.model_uri, "models:/squares/1", "models:/squares@champion"):
         assert read_recorded_onnx(uri, project) == content
     assert sorted(Path(model.artifact_location.removeprefix("file://")).iterdir()) == held
+
+    (stored,) = Path(model.artifact_location.removeprefix("file://")).rglob("*.onnx")
+    damaged = bytearray(content)
+    damaged[len(damaged) // 2] ^= 1
+    stored.write_bytes(damaged)
+    with pytest.raises(RecordedModelError, match=r"received 'models:/squares/1', whose ONNX file is damaged"):
+        read_recorded_onnx("models:/squares/1", project)
 
 
 @pytest.mark.parametrize("uri", ["models:/m-0", "models:/squares@champion", "models:/squares/3", "models:/"])

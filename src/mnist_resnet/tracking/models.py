@@ -3,6 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.errors import UserError
 from mnist_resnet.tracking.run import tracking_uri, without_credentials
 
@@ -22,7 +23,7 @@ def read_recorded_onnx(uri: str, project: Path) -> bytes:
         The file's content.
 
     Raises:
-        RecordedModelError: If there is no such model, or it is not kept as one ONNX file.
+        RecordedModelError: If there is no such model, it is not kept as one ONNX file, or that is damaged.
     """
     import mlflow
 
@@ -51,7 +52,14 @@ def download_onnx(uri: str) -> bytes:
             raise RecordedModelError(
                 f"model URI: received '{uri}', which holds {len(files)} ONNX files; choose one that holds one"
             )
-        return files[0].read_bytes()
+        content = files[0].read_bytes()
+        recorded = (mlflow.models.Model.load(folder).metadata or {}).get("onnx_sha256")
+    if recorded not in {None, sha256_of_bytes(content)}:
+        raise RecordedModelError(
+            f"model URI: received '{uri}', whose ONNX file is damaged: it is not the one that was recorded; "
+            f"choose another, or record it again by `kedro run`"
+        )
+    return content
 
 
 def require_file(store: str) -> None:
