@@ -14,6 +14,7 @@ from typing import Any, Literal
 from mnist_resnet import interruption
 from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
 from mnist_resnet.tracking.logged_model import LoggedModel, log_model
+from mnist_resnet.tracking.new_store import make_store
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class TrackedRun:
         self._resumable = True
         self._environment = {name: os.environ.get(name) for name in _EXPORTED}
         self.uri = tracking_uri(project)
+        make_store(self.uri)
         mlflow.set_tracking_uri(self.uri)
         _select_experiment(experiment, project)
         close_dead_runs(self.uri, experiment, project)
