@@ -77,14 +77,15 @@ def _exchange(written: Path, path: Path, aside: Path) -> None:
         raise
 
 
-def remove_leftovers(folder: Path, seconds_old: float = 0) -> None:
-    """Remove what ``replacing`` had begun to write in a folder, or below it, when its process was killed.
+def remove_leftovers(folder: Path, seconds_old: float = 0, deep: bool = True) -> None:
+    """Remove what ``replacing`` had begun to write in a folder when its process was killed.
 
     Args:
         folder: Nothing happens if there is none. Nobody else may write there, unless what is written is younger.
         seconds_old: How long nothing must have been written to a leftover.
+        deep: Whether to look into the folders below it, too.
     """
-    for path in list(folder.rglob(".*.*")):
+    for path in list(folder.rglob(".*.*") if deep else folder.glob(".*.*")):
         with suppress(OSError):  # its owner is alive and has removed it itself
             if _is_leftover(path) and time.time() - path.stat().st_mtime >= seconds_old:
                 shutil.rmtree(path)

@@ -15,9 +15,8 @@ from click.testing import CliRunner
 
 from mnist_resnet.cli import cli
 from mnist_resnet.tracking import availability
-from mnist_resnet.tracking.run import tracking_uri
 from mnist_resnet.tracking.spool import spool_folders
-from mnist_resnet.tracking.store import TrackingUnavailableError
+from mnist_resnet.tracking.store import TrackingUnavailableError, tracking_uri
 from mnist_resnet.tracking.sync import OFFLINE_RUN_ID
 from mnist_resnet.training.events import EpochResult, listening
 from tests.integration.conftest import KEDRO, Project, clean_environment

@@ -4,6 +4,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from mnist_resnet.tracking.dead_runs import PROCESS, process_tags
 from mnist_resnet.tracking.recorded import RecordedRun, find_run
 from mnist_resnet.tracking.reproduction import open_reproduction
 from mnist_resnet.tracking.run import TrackedRun
@@ -29,15 +30,17 @@ def _run(original: RecordedRun, run_id: str) -> mlflow.entities.Run:
 def test_a_tracked_run_goes_on_with_the_one_that_was_opened_for_it(
     original: RecordedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_reproduction(original) as reproduction:
+    with open_reproduction(original, tmp_path) as reproduction:
         for name, value in reproduction.variables().items():
             monkeypatch.setenv(name, value)
         tracked = TrackedRun(tmp_path, reproduction.experiment, "base training", {"recipe": "base"}, {"seed": 0})
         tracked.close("FINISHED")
         reproduction.log_verdict("BITWISE", {"reproduction.json": "{}\n"}, original)
+    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     assert tracked.run_id == reproduction.run_id
     run = _run(original, tracked.run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "reproduction of base training")
+    assert run.data.tags[PROCESS] == process_tags(tmp_path)[PROCESS]
     assert run.data.params == {"seed": "0"}
     expected = {"reproduces": original.run_id, "recipe": "base", "reproduction_verdict": "BITWISE"}
     assert expected.items() <= run.data.tags.items()
@@ -48,6 +51,6 @@ def test_a_tracked_run_goes_on_with_the_one_that_was_opened_for_it(
 def test_a_run_that_nobody_went_on_with_is_closed(
     original: RecordedRun, error: type[BaseException], status: str
 ) -> None:
-    with pytest.raises(error), open_reproduction(original) as reproduction:
+    with pytest.raises(error), open_reproduction(original, Path.cwd()) as reproduction:
         raise error
     assert _run(original, reproduction.run_id).info.status == status

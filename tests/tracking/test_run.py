@@ -14,9 +14,11 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking import run as module
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.run import TrackedRun, absolute_uri, tracking_uri, without_credentials
+from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.store import absolute_uri, tracking_uri
 
 EXPERIMENT = "squares"
 

@@ -17,7 +17,7 @@ from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.cli import cli
 from mnist_resnet.errors import UserError
 from mnist_resnet.tracking import availability, registry
-from mnist_resnet.tracking import run as module
+from mnist_resnet.tracking import recorder as module
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.operations import Candidate, End, Metrics
 from mnist_resnet.tracking.recorded import find_run

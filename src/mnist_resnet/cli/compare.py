@@ -27,7 +27,7 @@ def compare(
     """
     from mnist_resnet.reproduce.outcome import Tolerances
     from mnist_resnet.reproduce.recorded import compare_recorded
-    from mnist_resnet.tracking.run import tracking_uri as default_uri
+    from mnist_resnet.tracking.store import tracking_uri as default_uri
 
     store = tracking_uri or default_uri(present_project())
     try:

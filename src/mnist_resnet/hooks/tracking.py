@@ -20,9 +20,11 @@ from kedro.pipeline.node import Node
 
 from mnist_resnet.artifacts import flatten
 from mnist_resnet.config import Parameters, validate_parameters
+from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.operations import Status
 from mnist_resnet.tracking.provenance.source import collect_commit
-from mnist_resnet.tracking.run import Status, TrackedRun, without_credentials
+from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.training.events import EpochResult, listening
 
 logger = logging.getLogger(__name__)

@@ -98,7 +98,7 @@ def reproduce(
     workplace.require_own_package()
     variables = {MIRROR_VARIABLE: planned.mirror} if planned.mirror else {}
     _prepare(planned, workplace, variables, say)
-    with open_reproduction(planned.run) as reproduction:
+    with open_reproduction(planned.run, planned.project) as reproduction:
         say(f"Running it again, as run {reproduction.run_id[:8]}")
         options = run_options(planned.record, reproduction.experiment)
         if workplace.kedro_run(options, variables | reproduction.variables()) != 0:

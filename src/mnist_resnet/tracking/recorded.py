@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking.models import require_file
 from mnist_resnet.tracking.provenance.record import PROVENANCE_FILE
 from mnist_resnet.tracking.provenance.source import PATCH_FILE
-from mnist_resnet.tracking.run import without_credentials
 from mnist_resnet.tracking.sync import OFFLINE_RUN_ID
 
 _PROBABILITIES = "{namespace}/test_probabilities.npy"

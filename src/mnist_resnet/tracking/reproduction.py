@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from mnist_resnet.tracking.dead_runs import process_tags
+from mnist_resnet.tracking.operations import Status
 from mnist_resnet.tracking.recorded import RecordedRun
-from mnist_resnet.tracking.run import Status
 
 REPRODUCES = "reproduces"
 VERDICT = "reproduction_verdict"
@@ -47,18 +49,20 @@ class Reproduction:
 
 
 @contextmanager
-def open_reproduction(original: RecordedRun) -> Iterator[Reproduction]:
+def open_reproduction(original: RecordedRun, project: Path) -> Iterator[Reproduction]:
     """Open a run that repeats another, in the same experiment; it is marked FAILED or KILLED if it is left open.
 
     Args:
         original: The run to repeat.
+        project: The folder of the present project, by which a run whose process has died is found.
     """
     import mlflow
 
     client = mlflow.MlflowClient(original.store)
     experiment = client.get_experiment(client.get_run(original.run_id).info.experiment_id)
     name = f"reproduction of {original.name}"
-    created = client.create_run(experiment.experiment_id, tags={REPRODUCES: original.run_id}, run_name=name)
+    tags = {REPRODUCES: original.run_id, **process_tags(project)}
+    created = client.create_run(experiment.experiment_id, tags=tags, run_name=name)
     run_id = created.info.run_id
     status: Status = "KILLED"
     try:

@@ -19,42 +19,18 @@ from typing import Any, TypeVar
 
 from mnist_resnet import interruption
 from mnist_resnet.redaction import without_credentials
-from mnist_resnet.tracking.availability import (
-    REQUEST_SECONDS,
-    is_away,
-    patiently,
-    waiting_at_most,
-)
+from mnist_resnet.tracking.availability import REQUEST_SECONDS, is_away, waiting_at_most
 from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.operations import (
-    Artifact,
-    Candidate,
-    End,
-    Metrics,
-    Model,
-    Operation,
-    Parameters,
-    Status,
-    perform,
-)
-from mnist_resnet.tracking.spool import Spool, SpooledRun
-from mnist_resnet.tracking.store import (
-    absolute_uri,
-    own_environment,
-    refusing_what_is_away,
-    select_experiment,
-    shortened,
-    tracking_uri,
-)
-
-__all__ = ["Status", "TrackedRun", "absolute_uri", "open_run", "tracking_uri", "without_credentials"]
+from mnist_resnet.tracking.new_store import make_store
+from mnist_resnet.tracking.operations import Artifact, Candidate, End, Metrics, Model, Parameters, Status
+from mnist_resnet.tracking.recorder import Recorder
+from mnist_resnet.tracking.spool import SpooledRun
+from mnist_resnet.tracking.store import own_environment, refusing_what_is_away, select_experiment, tracking_uri
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-# Beyond a second for each thing recorded, this is how long, in all, a slow store may hold up a run.
-_SECONDS_OF_WAITING = 120.0
 _NOISY = ("alembic", "mlflow", "git.cmd")
 
 
@@ -85,14 +61,10 @@ class TrackedRun:
     ) -> None:
         import mlflow
 
-        for logger_name in _NOISY:  # importing MLflow has set its own levels
-            logging.getLogger(logger_name).setLevel(logging.WARNING)
-        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
+        _quieten()
         self._mlflow, self._project = mlflow, project
         self.uri = tracking_uri(project)
         self._client: Any = None
-        self._spool: Spool | None = None
-        self._waited = 0.0
         self._resumable = True
         self._to_undo = ExitStack()
         self._to_undo.enter_context(own_environment())
@@ -100,9 +72,7 @@ class TrackedRun:
         created = not offline or "MLFLOW_RUN_ID" in os.environ
         try:
             self.run_id = self._create(experiment, name, tags) if created else uuid.uuid4().hex
-            self._described = self._describe(created, experiment, name, tags)
-            if not created:
-                self._spool = Spool(project, self._described)
+            self._recorder = Recorder(project, self._describe(created, experiment, name, tags), self._client)
             self._log_first(Parameters({key: str(value) for key, value in parameters.items()}))
         except BaseException:
             self._to_undo.close()
@@ -116,24 +86,23 @@ class TrackedRun:
     @property
     def spool_folder(self) -> Path | None:
         """Where the run, or the rest of it, is kept for ``kedro sync-tracking``; None while MLflow records it."""
-        return self._spool.folder if self._spool else None
+        return self._recorder.spool_folder
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, with the step they belong to."""
-        self._record(Metrics({key: float(value) for key, value in metrics.items()}, step or 0, _now()))
+        self._recorder.record(Metrics({key: float(value) for key, value in metrics.items()}, step or 0, _now()))
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds, in a folder of the run's artifacts."""
-        self._record(Artifact(path, folder))
+        self._recorder.record(Artifact(path, folder))
 
     def log_model(self, model: LoggedModel) -> None:
         """Record an ONNX model that ``mlflow models serve`` answers raw images with, and nothing else."""
-        self._record(Model(model))
+        self._recorder.record(Model(model))
 
     def register_later(self, candidate: Candidate) -> None:
         """Have ``kedro sync-tracking`` register a model, after ``ask`` has found the store away."""
-        assert self._spool is not None
-        self._spool.append(candidate)
+        self._recorder.keep(candidate)
 
     def ask(self, question: Callable[[], Answer]) -> Answer | None:
         """Ask the store something; None if it is away, or has been in this run.
@@ -141,15 +110,7 @@ class TrackedRun:
         Args:
             question: Asks MLflow, possibly several times to the effect of once; its answer is not None.
         """
-        if self._spool is not None:
-            return None
-        try:
-            return patiently(question)
-        except Exception as error:
-            if not is_away(error):
-                raise
-            self._leave_store(f"does not answer any more ({shortened(error)})")
-            return None
+        return self._recorder.ask(question)
 
     def close(self, status: Status) -> None:
         """End the run; later calls do nothing."""
@@ -158,11 +119,10 @@ class TrackedRun:
         _open.remove(self)
         try:
             if not self._ended_there(status):
-                self._record(End(status, _now()))
+                self._recorder.record(End(status, _now()))
         finally:
             interruption.unregister(self._kill)
-            if self._spool is not None:
-                self._spool.close()
+            self._recorder.close()
             atexit.unregister(self._interrupted)
             if self._terminate is not None:
                 signal.signal(signal.SIGTERM, self._terminate)
@@ -170,6 +130,7 @@ class TrackedRun:
 
     def _create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
         with refusing_what_is_away(self.uri):
+            make_store(self.uri)
             self._mlflow.set_tracking_uri(self.uri)
             self._client = self._mlflow.MlflowClient(self.uri)
             select_experiment(experiment, self._project)
@@ -187,34 +148,13 @@ class TrackedRun:
 
     def _log_first(self, parameters: Parameters) -> None:
         """Record the parameters; the last chance to refuse a store."""
-        if self._spool is not None:
-            self._spool.append(parameters)
-            return
         try:
             with refusing_what_is_away(self.uri):
-                perform(parameters, self._client, self.run_id)
+                self._recorder.insist(parameters)
         except BaseException:
             with suppress(Exception):
                 self._mlflow.end_run("FAILED")
             raise
-
-    def _record(self, operation: Operation) -> None:
-        started = time.monotonic()
-        if self.ask(lambda: perform(operation, self._client, self.run_id)) is None:
-            assert self._spool is not None
-            self._spool.append(operation)
-            return
-        self._waited += max(time.monotonic() - started - 1, 0)
-        if self._waited > _SECONDS_OF_WAITING and not isinstance(operation, End):
-            self._leave_store(f"is slow: the run has waited {self._waited:.0f} s for it")
-
-    def _leave_store(self, reason: str) -> None:
-        self._spool = Spool(self._project, self._described)
-        logger.warning(
-            "MLflow's store %s %s. The run goes on; what is missing there is kept in %s until `kedro sync-tracking` "
-            "sends it",
-            *(without_credentials(self.uri), reason, self._spool.folder.relative_to(self._project)),
-        )
 
     def _ended_there(self, status: Status) -> bool:
         """End MLflow's active run, if it is this one; whether the store knows."""
@@ -227,13 +167,13 @@ class TrackedRun:
             if not is_away(error):
                 raise
             return False
-        return self._spool is None
+        return self.spool_folder is None
 
     def _kill(self) -> None:
         """Mark the run as KILLED from any thread; MLflow's own ``end_run`` knows only runs of its thread."""
         self._resumable = False  # whoever calls this has told how to go on
-        if self._spool is not None:
-            self._spool.append(End("KILLED", _now()))
+        if self.spool_folder is not None:
+            self._recorder.keep(End("KILLED", _now()))
         else:
             self._mlflow.MlflowClient(self.uri).set_terminated(self.run_id, "KILLED")
 
@@ -249,6 +189,12 @@ _open: list[TrackedRun] = []
 def open_run() -> TrackedRun | None:
     """The run that is open in this process; None if there is none."""
     return _open[-1] if _open else None
+
+
+def _quieten() -> None:
+    for name in _NOISY:  # importing MLflow has set its own levels
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
 
 
 def _now() -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kedro.io import DataCatalog
 
-from mnist_resnet.tracking.run import without_credentials
+from mnist_resnet.redaction import without_credentials
 
 _LOCATIONS = ("filepath", "path")
 
