@@ -1,10 +1,12 @@
 """Runs that MLflow's store does not answer, or not all of the time: nothing is lost and nothing doubled."""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import mlflow
@@ -27,7 +29,7 @@ from mnist_resnet.tracking.store import TrackingUnavailableError
 from mnist_resnet.tracking.sync import OFFLINE_RUN_ID, StoreAwayError, pending, progress_of, upload
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 from tests.tracking.recordings import fill, only_run, recorded
-from tests.tracking.servers import free_port, silent_server
+from tests.tracking.servers import Server, free_port, silent_server
 
 EXPERIMENT = "squares"
 ARGUMENTS = {"name": "a run", "tags": {"recipe": "base"}, "parameters": {"made.training.seed": 0, "none": None}}
@@ -352,6 +354,43 @@ def test_a_killed_run_is_sent_as_killed_but_not_while_it_lives(project, store) -
     run = only_run(store, EXPERIMENT)
     assert (run.info.status, run.data.metrics, run.data.params) == ("KILLED", {"loss": 0.5}, {"seed": "0"})
     assert run.data.tags[OFFLINE_RUN_ID] == run_id
+
+
+SYNC = "from mnist_resnet.cli.sync_tracking import sync_tracking; sync_tracking()"
+
+
+@pytest.mark.slow
+def test_an_upload_that_is_killed_again_and_again_gives_the_same_as_one_that_is_not(
+    project, tmp_path, empty_store, model, online
+) -> None:
+    run = TrackedRun(project, EXPERIMENT, **ARGUMENTS, offline=True)
+    fill(run, tmp_path / "made", model)
+    run.close("FINISHED")
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    server = Server(tmp_path)
+    server.start()
+    generator = random.Random(0)  # noqa: S311
+    command = [sys.executable, "-c", SYNC, "--tracking-uri", server.uri]
+    for _ in range(3):
+        with subprocess.Popen(command, cwd=project) as process:
+            _wait_for_progress(run.spool_folder, process, generator.uniform(0, 0.2))
+            process.kill()
+    server.kill()
+    assert sync(project, "--tracking-uri", server.uri).exit_code == 1
+    server.start()
+    assert sync(project, "--tracking-uri", server.uri).exit_code == 0
+    sent = recorded(server.uri, EXPERIMENT)
+    server.kill()
+    del sent["tags"][OFFLINE_RUN_ID]
+    assert sent == online
+
+
+def _wait_for_progress(spool: Path, process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """Wait until an upload has noted something more, and then a little longer."""
+    before = progress_of(spool)
+    while process.poll() is None and progress_of(spool) == before:
+        time.sleep(0.02)
+    time.sleep(seconds)
 
 
 def candidate(model: LoggedModel, evaluated: int) -> Candidate:
