@@ -22,5 +22,5 @@ def test_a_million_images_need_less_than_4_gib_and_are_never_copied(
     few, many = measure(10_000, tmp_path / "few"), measure(1_000_000, tmp_path / "many")
     for what, used in many.items():
         assert used.resident < 4 * GIB_IN_MIB, (what, used)
-        # Mapped files are not counted here. The input draws 45 bytes of random numbers for each image, besides.
+        # Mapped files are not counted here. The input draws some 70 bytes of random numbers for each image besides.
         assert used.anonymous - few[what].anonymous < IMAGES_IN_MIB / 4, (what, used)

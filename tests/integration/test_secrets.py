@@ -1,6 +1,7 @@
 """Credentials that are planted wherever a user may have them reach nothing that a run prints or writes."""
 
 import base64
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -135,8 +136,10 @@ def test_a_server_that_is_asked_with_credentials_records_none(squares: Project, 
     address = f"http://127.0.0.1:{free_port()}"
     store = squares.folder / "server"
     store.mkdir()
+    shutil.copy(squares.folder / "mlflow.db", store)  # empty as yet
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(store / "artifacts"), "--port", address.rpartition(":")[2]]
+    command += ["--artifacts-destination", str(store / "artifacts"), "--workers", "1"]
+    command += ["--port", address.rpartition(":")[2]]
     mirror = str(squares.folder / "mirror")
     with serving(command, squares.folder, f"{address}/health") as printed:
         assert listening_addresses(int(address.rpartition(":")[2])) == {"127.0.0.1"}
