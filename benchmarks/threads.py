@@ -6,9 +6,9 @@
 
 Each is an ordinary recorded `kedro run` in this project, compared with the first as `kedro compare` does it; with
 `--pipelines export,evaluate` all have the weights of the first. The last column is the same for the trained network in
-TensorFlow, of which nothing is recorded but its agreement with the exported file. An
-instruction set is that of oneDNN, which computes TensorFlow's convolutions and products; what TensorFlow computes by
-Eigen, and onnxruntime, stay as they are, so this stands for another processor only in part.
+TensorFlow, of which nothing is recorded but its agreement with the exported file. An instruction set is that of oneDNN,
+which computes TensorFlow's convolutions and products; what TensorFlow computes by Eigen, and onnxruntime, stay as they
+are, so this stands for another processor only in part.
 """
 
 import argparse

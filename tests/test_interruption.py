@@ -11,10 +11,13 @@ from mnist_resnet.interruption import stopping_orderly
 
 PROGRAM = """
 import hashlib
+import signal
 import sys
 import time
 from pathlib import Path
 from mnist_resnet import interruption
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
 
 def work():
     if sys.argv[1] == "python":

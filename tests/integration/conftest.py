@@ -184,6 +184,13 @@ def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return Project(folder)
 
 
+def git(folder: Path, *arguments: str) -> str:
+    """What a git command prints."""
+    command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
+    variables = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    return subprocess.run(command, cwd=folder, check=True, env=variables, capture_output=True, text=True).stdout
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

@@ -30,7 +30,7 @@ from mnist_resnet.reproduce.verdict import NamespaceVerdict
 from mnist_resnet.tracking.provenance.stages import STAGES
 from mnist_resnet.tracking.store import tracking_uri
 from tests.conftest import PROJECT, MadeData
-from tests.integration.conftest import KEDRO, Project, add_squares, clean_environment, make_project
+from tests.integration.conftest import KEDRO, Project, add_squares, clean_environment, git, make_project
 
 pytestmark = pytest.mark.integration
 SECRET = "hunter2-swordfish"
@@ -104,22 +104,16 @@ def _make_repository(folder: Path) -> None:
     for name in ("conf/local/credentials.yml", "conf/base/credentials.yml", ".env"):
         (folder / name).write_text(f"password: {SECRET}\n")
     shutil.copytree(PROJECT / "src", folder / "src", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
-    _git(folder, "init", "-q")
-    _git(folder, "add", ".gitignore", "pyproject.toml", "src")
-    _git(folder, "commit", "-q", "-m", "First")
+    git(folder, "init", "-q")
+    git(folder, "add", ".gitignore", "pyproject.toml", "src")
+    git(folder, "commit", "-q", "-m", "First")
 
 
 def _commit_the_rest(folder: Path) -> None:
     for name in ("conf/base/credentials.yml", ".env"):
         (folder / name).unlink()
-    _git(folder, "add", "-A")
-    _git(folder, "commit", "-q", "-m", "Second")
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
-    variables = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
-    return subprocess.run(command, cwd=folder, check=True, env=variables, capture_output=True, text=True).stdout
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "Second")
 
 
 def _with_another_pixel(mirror: Path, made_data: MadeData) -> dict[str, Any]:
@@ -283,9 +277,9 @@ def reproduce(runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> An
     monkeypatch.chdir(runs.project.folder / "conf" / "base")
 
     def reproduce(name: str, *options: str) -> Result:
-        before = _git(runs.project.folder, "status", "--porcelain", "--ignored"), _git(runs.project.folder, "log")
+        before = git(runs.project.folder, "status", "--porcelain", "--ignored"), git(runs.project.folder, "log")
         ended = CliRunner().invoke(cli, ["reproduce", runs.ids.get(name, name), *options])
-        after = _git(runs.project.folder, "status", "--porcelain", "--ignored"), _git(runs.project.folder, "log")
+        after = git(runs.project.folder, "status", "--porcelain", "--ignored"), git(runs.project.folder, "log")
         assert after == before
         assert list(tmp_path.glob("mnist_resnet-reproduce-*")) == []
         return ended
@@ -368,14 +362,14 @@ def test_a_dry_run_ends_with_the_table(reproduce: Any, runs: Runs) -> None:
     before = _run_ids(runs)
     ended = reproduce("committed", "--dry-run", "--strict")
     assert ended.exit_code == 0, ended.output
-    assert _git(runs.project.folder, "rev-parse", "--short=12", "HEAD").strip() in ended.output
+    assert git(runs.project.folder, "rev-parse", "--short=12", "HEAD").strip() in ended.output
     assert "WARN" not in ended.output
     assert _run_ids(runs) == before
 
 
 def test_a_commit_that_was_deleted_is_no_source(reproduce: Any, runs: Runs, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    _git(tmp_path, "clone", "-q", "--no-hardlinks", str(runs.project.folder), str(copy))
+    git(tmp_path, "clone", "-q", "--no-hardlinks", str(runs.project.folder), str(copy))
     os.chdir(copy)
     assert reproduce("committed", "--tracking-uri", runs.store, "--dry-run").exit_code == 0
     for forget in (
@@ -384,7 +378,7 @@ def test_a_commit_that_was_deleted_is_no_source(reproduce: Any, runs: Runs, tmp_
         "reflog expire --expire=now --all",
         "gc -q --prune=now",
     ):
-        _git(copy, *forget.split())
+        git(copy, *forget.split())
     ended = reproduce("committed", "--tracking-uri", runs.store)
     assert ended.exit_code == 2
     deleted = runs.provenance("committed")["source"]["commit"][:12]
@@ -392,7 +386,7 @@ def test_a_commit_that_was_deleted_is_no_source(reproduce: Any, runs: Runs, tmp_
 
 
 def test_a_shallow_repository_is_a_source_as_far_as_it_goes(runs: Runs, tmp_path: Path) -> None:
-    _git(tmp_path, "clone", "-q", "--depth", "1", runs.project.folder.as_uri(), "shallow")
+    git(tmp_path, "clone", "-q", "--depth", "1", runs.project.folder.as_uri(), "shallow")
     commit = runs.provenance("committed")["source"]["commit"]
     made = clone(tmp_path / "shallow", commit, None, tmp_path / "clone")
     assert (made / "src" / "mnist_resnet" / "__init__.py").exists()

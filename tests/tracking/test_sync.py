@@ -247,7 +247,7 @@ def test_a_wrong_value_is_no_reason_to_leave_the_store(project, store) -> None:
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_server_that_is_away_at_the_start_is_refused(tmp_path, monkeypatch, silent) -> None:
-    monkeypatch.setattr(module, "REQUEST_SECONDS", 1)
+    monkeypatch.setattr("mnist_resnet.tracking.run.REQUEST_SECONDS", 1)
     with silent_server() as stalling:
         address = stalling if silent else f"http://127.0.0.1:{free_port()}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address.replace("//", "//somebody:hunter2@"))
