@@ -113,15 +113,21 @@ def start(request: dict[str, Any]) -> int:
 
 def main() -> None:
     prepare()
+    alive = set()
     for line in sys.stdin:
         request = json.loads(line)
         if "ended" in request:
             pid, status = os.waitpid(request["ended"], 0 if request["wait"] else os.WNOHANG)
+            alive.discard(pid)
             answer = json.dumps(os.waitstatus_to_exitcode(status) if pid else None)
         else:
-            answer = json.dumps(start(request))
+            pid = start(request)
+            alive.add(pid)
+            answer = json.dumps(pid)
         sys.stdout.write(f"{answer}\n")
         sys.stdout.flush()
+    for pid in alive:  # of a test that has failed
+        os.kill(pid, signal.SIGKILL)
     os._exit(0)
 
 
