@@ -138,7 +138,8 @@ def test_a_server_that_is_asked_with_credentials_records_none(squares: Project, 
     store.mkdir()
     shutil.copy(squares.folder / "mlflow.db", store)  # empty as yet
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", f"sqlite:///{store / 'mlflow.db'}"]
-    command += ["--artifacts-destination", str(store / "artifacts"), "--port", address.rpartition(":")[2]]
+    command += ["--artifacts-destination", str(store / "artifacts"), "--workers", "1"]
+    command += ["--port", address.rpartition(":")[2]]
     mirror = str(squares.folder / "mirror")
     with serving(command, squares.folder, f"{address}/health") as printed:
         assert listening_addresses(int(address.rpartition(":")[2])) == {"127.0.0.1"}
