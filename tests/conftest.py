@@ -40,14 +40,6 @@ PROJECT = Path(__file__).parents[1]
 CLASSES = 3
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks at the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together, where two processes share the tests, those of a file and those that look at one smoke run."""
-    for item in items:
-        looks_at_smoke_run = "smoke" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("smoke run" if looks_at_smoke_run else item.path.as_posix()))
-
-
 @dataclass(frozen=True)
 class MadeData:
     """An IDX data set of 8×8 images whose class is where the bright square is."""
