@@ -77,10 +77,15 @@ def select_experiment(name: str, project: Path) -> None:
         project: The project's folder, which holds the artifacts if MLflow's present store is a file.
     """
     import mlflow
+    from mlflow.exceptions import MlflowException
 
     if mlflow.get_experiment_by_name(name) is None:
         local = mlflow.get_tracking_uri().startswith("sqlite:")
-        mlflow.create_experiment(name, (project / "mlartifacts").as_uri() if local else None)
+        try:
+            mlflow.create_experiment(name, (project / "mlartifacts").as_uri() if local else None)
+        except MlflowException:
+            if mlflow.get_experiment_by_name(name) is None:  # else another run was faster
+                raise
     mlflow.set_experiment(name)
 
 
