@@ -183,7 +183,12 @@ def evaluation_parameters() -> EvaluationParameters:
         providers=("CPUExecutionProvider",),
         require_gpu=False,
         cuda=CudaParameters(
-            algorithm_search="exhaustive", largest_workspace=True, channels_last=False, tf32=True, memory_limit=None
+            algorithm_search="exhaustive",
+            largest_workspace=True,
+            channels_last=False,
+            tf32=True,
+            graphs=False,
+            memory_limit=None,
         ),
         batch_size=32,
         latency=LatencyParameters(warm_up=1, calls=2, latency_batch_sizes=(1,), throughput_batch_sizes=(8,)),

@@ -177,6 +177,7 @@ def test_a_gpu_that_loads_is_used(model, with_cuda, caplog):
         ({"largest_workspace": False}, "cudnn_conv_use_max_workspace", "0"),
         ({"channels_last": True}, "prefer_nhwc", "1"),
         ({"tf32": False}, "use_tf32", "0"),
+        ({"graphs": True}, "enable_cuda_graph", "1"),
         ({"memory_limit": 512}, "gpu_mem_limit", str(512 * 1024 * 1024)),
     ],
 )
@@ -189,6 +190,14 @@ def test_cuda_runs_with_the_settings_asked_for(model, with_cuda, evaluation_para
     assert (provider, cpu) == (CUDA_PROVIDER, CPU_PROVIDER)
     assert options[option] == value
     assert {key for key in options | options_before if options.get(key) != options_before.get(key)} == {option}
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_batches_stay_where_they_are_for_cuda_graphs_alone(model, with_cuda, evaluation_parameters, graphs):
+    settings = replace(evaluation_parameters.cuda, graphs=graphs)
+    for got, expected in ((CUDA_PROVIDER, graphs), (CPU_PROVIDER, False)):
+        with_cuda([got, CPU_PROVIDER])
+        assert open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], cuda=settings).fixed is expected
 
 
 def test_settings_of_cuda_change_nothing_on_the_cpu(model, without_cuda, evaluation_parameters, made_data):

@@ -33,13 +33,15 @@ class CudaParameters:
     ``algorithm_search`` is how cuDNN chooses a convolution's algorithm for each shape, with as much
     memory as it likes if ``largest_workspace``. ``channels_last`` computes in NHWC order. ``tf32`` lets
     products of float32 lose 13 of 23 bits. ``memory_limit`` is in MiB (none: what the GPU has);
-    memory is taken as it is needed, so that TensorFlow's can stand beside it.
+    memory is taken as it is needed, so that TensorFlow's can stand beside it. With ``graphs`` each batch
+    size is recorded as a CUDA graph, whose input and output stay at fixed places.
     """
 
     algorithm_search: Literal["exhaustive", "heuristic", "default"]
     largest_workspace: Switch
     channels_last: Switch
     tf32: Switch
+    graphs: Switch
     memory_limit: Count | None
 
 

@@ -10,6 +10,7 @@ def cuda_options(parameters: CudaParameters) -> dict[str, str]:
     options = {
         "arena_extend_strategy": "kSameAsRequested",
         "cudnn_conv_algo_search": parameters.algorithm_search.upper(),
+        "enable_cuda_graph": _switch(parameters.graphs),
         "cudnn_conv_use_max_workspace": _switch(parameters.largest_workspace),
         "prefer_nhwc": _switch(parameters.channels_last),
         "use_tf32": _switch(parameters.tf32),

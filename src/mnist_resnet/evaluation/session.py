@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from mnist_resnet.config import CudaParameters
 from mnist_resnet.errors import UserError
+from mnist_resnet.evaluation.binding import FixedBatch
 from mnist_resnet.evaluation.cuda import cuda_options
 
 logger = logging.getLogger(__name__)
@@ -34,11 +35,14 @@ class Session:
         inference: The onnxruntime session.
         providers_asked: In order of preference.
         provider: The one that runs the model.
+        fixed: Whether the batches of each size stay at fixed places in memory, as CUDA graphs need them.
     """
 
     inference: Any
     providers_asked: tuple[str, ...]
     provider: str
+    fixed: bool = False
+    _batches: dict[int, FixedBatch] = field(default_factory=dict, repr=False)
 
     @property
     def threads(self) -> int:
@@ -72,8 +76,16 @@ class Session:
 
     def run(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Classify one batch in one call."""
+        if self.fixed:
+            return self._fixed(batch).run(batch)
         (outputs,) = self.inference.run(None, {self.inference.get_inputs()[0].name: batch})
         return np.asarray(outputs)
+
+    def _fixed(self, batch: npt.NDArray[np.uint8]) -> FixedBatch:
+        if len(batch) not in self._batches:
+            device = "cuda" if self.provider == CUDA_PROVIDER else "cpu"
+            self._batches[len(batch)] = FixedBatch(self.inference, batch.shape, device)
+        return self._batches[len(batch)]
 
 
 def _is_json(value: str) -> bool:
@@ -107,7 +119,8 @@ def open_session(
     settings = {CUDA_PROVIDER: cuda_options(cuda)} if cuda else {}
     wanted = [(name, settings[name]) if name in settings else name for name in usable]
     inference = onnxruntime.InferenceSession(model, options, providers=wanted)
-    session = Session(inference, tuple(providers), inference.get_providers()[0])
+    got = inference.get_providers()[0]
+    session = Session(inference, tuple(providers), got, fixed=bool(cuda and cuda.graphs and got == CUDA_PROVIDER))
     _check_got(session, require_gpu)
     return session
 
