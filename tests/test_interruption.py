@@ -24,6 +24,12 @@ def work():
         time.sleep(60)
     elif sys.argv[1] == "native":  # a call during which the interpreter handles no signal
         hashlib.pbkdf2_hmac("sha256", b"", b"", 10**8)
+    elif sys.argv[1] == "late":  # such a call that ends while everything is being closed
+        began = time.monotonic()
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 10**5)
+        hashlib.pbkdf2_hmac("sha256", b"", b"", round(10**5 * 2.5 / (time.monotonic() - began)))
+        print("went on", flush=True)
+        time.sleep(60)
     elif sys.argv[1] == "swallowed":
         while True:
             try:
@@ -80,6 +86,15 @@ def test_the_second_signal_ends_it_at_once():
         began = time.monotonic()
         process.communicate(timeout=20)
     assert time.monotonic() - began < 2
+    assert process.returncode == 128 + signal.SIGINT
+
+
+def test_nothing_goes_on_after_a_call_that_was_waited_for_too_long():
+    with start("late", "slow") as process:
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=20)
+    assert (output.splitlines(), errors) == (["SIGINT", "closed"], "")
     assert process.returncode == 128 + signal.SIGINT
 
 

@@ -51,6 +51,8 @@ class Selection:
         return np.asarray(self._array[self._rows[chosen]])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("the rows are picked from an array, which copies them")
         return self[:].astype(dtype or self.dtype, copy=False)
 
 

@@ -85,10 +85,17 @@ def remove_leftovers(folder: Path, seconds_old: float = 0, deep: bool = True) ->
         seconds_old: How long nothing must have been written to a leftover.
         deep: Whether to look into the folders below it, too.
     """
-    for path in list(folder.rglob(".*.*") if deep else folder.glob(".*.*")):
+    for path in _hidden(folder, deep):
         with suppress(OSError):  # its owner is alive and has removed it itself
             if _is_leftover(path) and time.time() - path.stat().st_mtime >= seconds_old:
                 shutil.rmtree(path)
+
+
+def _hidden(folder: Path, deep: bool) -> list[Path]:
+    try:
+        return list(folder.rglob(".*.*") if deep else folder.glob(".*.*"))
+    except FileNotFoundError:  # another run has just put its file in place; what is left goes next time
+        return []
 
 
 def _is_leftover(path: Path) -> bool:

@@ -15,6 +15,7 @@ _SECONDS_TO_UNWIND, _SECONDS_TO_CLOSE = 5.0, 3.0
 _DEFAULT = (signal.SIG_DFL, signal.default_int_handler)
 
 _closing: list[Callable[[], None]] = []
+_watches: "list[_Watch]" = []
 # A forked process must not report its signals to this one.
 os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
 
@@ -32,6 +33,11 @@ def unregister(close: Callable[[], None]) -> None:
     """Take back ``register``; nothing happens if it was not called."""
     with suppress(ValueError):
         _closing.remove(close)
+
+
+def requested() -> bool:
+    """Whether a signal has asked this process to stop, within ``stopping_orderly``."""
+    return any(watch.received is not None for watch in _watches)
 
 
 @contextmanager
@@ -52,6 +58,7 @@ def stopping_orderly(say: Callable[[str], None]) -> Iterator[None]:
         yield
         return
     watch = _Watch(say)
+    _watches.append(watch)
     try:
         yield
     except BaseException:
@@ -62,6 +69,7 @@ def stopping_orderly(say: Callable[[str], None]) -> Iterator[None]:
     finally:
         if watch.received is None:  # else the process is ending, and has a few seconds left
             watch.stop()
+            _watches.remove(watch)
 
 
 class _Watch:
@@ -69,6 +77,7 @@ class _Watch:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.received: int | None = None
+        self._raised = False
         self._say, self._said = say, threading.Lock()
         handled = [number for number in _SIGNALS if signal.getsignal(number) in _DEFAULT]
         self._before = {number: signal.signal(number, self._raise) for number in handled}
@@ -98,8 +107,9 @@ class _Watch:
                 close()
 
     def _raise(self, number: int, _: FrameType | None) -> None:
-        if self.received is None:
-            self.received = number
+        self.received = self.received or number
+        if not self._raised:
+            self._raised = True
             raise Interrupted(128 + number)
 
     def _watch(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from mnist_resnet.errors import UserError
 
 _MEGABYTE = 1_000_000
+_NOT_THE_DISK = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -43,7 +44,7 @@ def writing(path: Path, folder: Path | None = None) -> Iterator[None]:
 def _disk_error(error: Exception, folder: Path | None) -> OSError | None:
     """What the disk has to do with an error; libraries have kinds of their own, and some leave out the reason."""
     if isinstance(error, OSError) and error.errno is not None:
-        return error
+        return None if error.errno in _NOT_THE_DISK else error
     if folder is not None and shutil.disk_usage(folder).free < _MEGABYTE:
         return OSError(errno.ENOSPC, "No space left on device")
     return error if isinstance(error, OSError) else None

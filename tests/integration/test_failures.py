@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import asdict
+from typing import Any
 
 import mlflow
 import pytest
@@ -12,6 +13,7 @@ from mnist_resnet.data.check import DataError
 from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.evaluation.parity import ParityError
 from mnist_resnet.evaluation.session import ProviderError
+from mnist_resnet.hooks import provenance
 from mnist_resnet.tracking.store import tracking_uri
 from mnist_resnet.training.events import EpochResult, listening
 from tests.conftest import MadeData
@@ -108,3 +110,21 @@ def test_tracking_can_be_switched_off(squares: Project) -> None:
     squares.run({"tracking": {"enabled": False}}, pipeline_names=["data"], **SQUARES)
     assert json.loads((squares.folder / "data/05_model_input/squares/preprocessing.json").read_text())
     assert _statuses(squares) == []
+
+
+@pytest.mark.parametrize("place", ["at the start", "at the end"])
+def test_a_run_whose_record_cannot_be_written_has_failed(
+    squares: Project, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    written = []
+    log = provenance._log
+
+    def log_once(*arguments: Any) -> None:
+        if place == "at the start" or written:
+            raise PermissionError("not allowed")
+        written.append(log(*arguments))
+
+    monkeypatch.setattr(provenance, "_log", log_once)
+    with pytest.raises(PermissionError, match="not allowed"):
+        squares.run(pipeline_names=["data"], **SQUARES)
+    assert _statuses(squares) == ["FAILED"]

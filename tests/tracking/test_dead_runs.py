@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 import pytest
 from mlflow import MlflowClient
 
+from mnist_resnet.tracking import dead_runs as module
 from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE, PROCESS, Process, close_dead_runs, process_tags
 
 EXPERIMENT = "squares"
@@ -113,3 +114,10 @@ def test_a_run_that_another_process_has_opened_is_not_this_ones(project, monkeyp
     assert Process(**json.loads(process_tags(project)[PROCESS])) == Process.present(project)
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     assert process_tags(project) == {}
+
+
+def test_another_users_process_of_which_nothing_is_told_is_left_alone(project, store, create_run, monkeypatch):
+    run = create_run(Process.present(project))
+    monkeypatch.setattr(module, "_start_of", lambda _: None)  # as where /proc hides what is not one's own
+    close_dead_runs(store, EXPERIMENT, project)
+    assert run().info.status == "RUNNING"

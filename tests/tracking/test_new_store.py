@@ -5,6 +5,7 @@ import time
 import pytest
 from mlflow import MlflowClient
 
+from mnist_resnet.tracking import new_store as module
 from mnist_resnet.tracking.new_store import make_store
 
 PROGRAM = """
@@ -65,3 +66,17 @@ def test_processes_that_make_it_at_once_use_the_same_one(uri):
     for process in processes:
         process.stdout.close()
     assert len(MlflowClient(uri).search_experiments()) == 1
+
+
+def test_an_address_with_options_is_left_to_mlflow(uri, tmp_path):
+    make_store(f"{uri}?timeout=60")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_there_are_no_links_a_store_is_made_all_the_same(uri, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(module.os, "link", refuse)
+    make_store(uri)
+    assert [each.name for each in MlflowClient(uri).search_experiments()] == ["Default"]

@@ -7,6 +7,7 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.tracking.models import RecordedModelError
 from mnist_resnet.tracking.recorded import RecordedRunError, find_run
 from mnist_resnet.tracking.run import TrackedRun
+from tests.tracking.servers import free_port
 
 
 @pytest.fixture
@@ -89,3 +90,10 @@ def test_damaged_probabilities_are_refused(record, content):
     _, store = record("a run", {"made/test_probabilities.npy": content})
     with pytest.raises(RecordedRunError, match=r"its made/test_probabilities\.npy is damaged"):
         find_run("a run", store).probabilities(["made"])
+
+
+def test_a_store_that_is_away_is_named_without_its_credentials():
+    address = f"http://somebody:hunter2@127.0.0.1:{free_port()}"
+    with pytest.raises(RecordedRunError, match=r"^http://127\.0\.0\.1:\d+ cannot be asked for its runs: ") as refused:
+        find_run("3f2a", address)
+    assert "hunter2" not in str(refused.value)

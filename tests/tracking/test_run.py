@@ -14,10 +14,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from mnist_resnet import interruption
 from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking import run as module
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.spool import read_spool
 from mnist_resnet.tracking.store import absolute_uri, tracking_uri
 
 EXPERIMENT = "squares"
@@ -289,3 +292,48 @@ def test_a_shown_uri_has_no_credentials(uri, shown):
 def test_an_absolute_uri_names_the_same_place_from_any_folder(tmp_path, monkeypatch, uri, expected) -> None:
     monkeypatch.chdir(tmp_path)
     assert absolute_uri(uri) == expected.format(here=tmp_path)
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """A store that has just gone away, which the run does not know."""
+
+    def refuse(*_, **__):
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", refuse)
+
+
+def test_a_signal_while_the_store_is_away_is_kept_for_later(project, away):
+    run = TrackedRun(project, "made", "a run", {}, {})
+    (close,) = interruption._closing
+    close()
+    assert [type(each).__name__ for each in read_spool(run.spool_folder)[1]] == ["End"]
+    assert read_spool(run.spool_folder)[1][0].status == "KILLED"
+    run.close("KILLED")
+
+
+def test_a_run_that_is_interrupted_while_it_is_closed_is_killed(project, monkeypatch):
+    def interrupt(_):
+        raise interruption.Interrupted(130)
+
+    run = TrackedRun(project, "made", "a run", {}, {})
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow, "end_run", interrupt)
+        with pytest.raises(interruption.Interrupted):
+            run.close("FINISHED")
+    assert mlflow.MlflowClient(run.uri).get_run(run.run_id).info.status == "KILLED"
+
+
+@pytest.mark.parametrize(("error", "status"), [(interruption.Interrupted(130), "KILLED"), (KeyError("x"), "FAILED")])
+def test_a_run_that_is_broken_off_while_it_is_opened_is_closed(project, monkeypatch, error, status):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Recorder, "insist", fail)
+    with pytest.raises(type(error)):
+        TrackedRun(project, "made", "a run", {}, {"seed": 0})
+    store = mlflow.MlflowClient(tracking_uri(project))
+    (recorded,) = store.search_runs([store.get_experiment_by_name("made").experiment_id])
+    assert recorded.info.status == status
+    assert mlflow.active_run() is None

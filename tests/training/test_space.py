@@ -71,3 +71,10 @@ def test_two_checkpoints_fit_into_the_estimate(network, training_parameters, tmp
     monkeypatch.setattr("mnist_resnet.training.space.require_space", lambda _, needs: asked.update(needs))
     require_space_for(network, parameters, tmp_path / "checkpoint")
     assert asked[tmp_path] > 2 * size
+
+
+def test_what_an_earlier_run_has_left_is_not_asked_for_again(network, training_parameters, tmp_path, little_room):
+    (tmp_path / "model.keras").write_bytes(bytes(8_000_000))
+    # Without it, 78 and 16 MB would be needed of the 80; see above.
+    with pytest.raises(StorageError, match=r"needs about 70\.0 MB in .* and 16\.0 MB in "):
+        require_space_for(network, training_parameters, tmp_path / "checkpoint")

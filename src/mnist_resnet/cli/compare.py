@@ -2,6 +2,7 @@
 
 import click
 
+from mnist_resnet.cli.project import plainly
 from mnist_resnet.cli.verdicts import CannotTellError, exit_below, present_project, print_verdict, verdict_options
 from mnist_resnet.errors import UserError
 
@@ -11,6 +12,7 @@ from mnist_resnet.errors import UserError
 @click.argument("run_b")
 @verdict_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@plainly
 def compare(
     run_a: str,
     run_b: str,

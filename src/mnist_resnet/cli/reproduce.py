@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mnist_resnet.cli.project import plainly
 from mnist_resnet.cli.verdicts import (
     CannotTellError,
     console,
@@ -31,6 +32,7 @@ _INTERRUPTED = 130
 @click.option("--trust-patch", is_flag=True, help="Apply the recorded uncommitted changes without asking.")
 @click.option("--keep", is_flag=True, help="Leave the temporary folder.")
 @verdict_options
+@plainly
 def reproduce(
     run_id: str,
     dry_run: bool,

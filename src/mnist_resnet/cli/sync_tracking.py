@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import click
 from kedro.utils import find_kedro_project
 
+from mnist_resnet.cli.project import plainly
+
 if TYPE_CHECKING:
     from mnist_resnet.tracking.sync import Pending
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     "MLFLOW_TRACKING_URI if that is the same.",
 )
 @click.option("--dry-run", is_flag=True, help="Only list what would be sent; MLflow is not asked.")
+@plainly
 def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
     """Send to MLflow what was kept in mlspool/ while it was away, or because of tracking.offline.
 

@@ -4,8 +4,10 @@ Written when the run starts and again when it ends, also where it fails. A stage
 artifact that was read instead of it, if any.
 """
 
+import logging
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +33,10 @@ from mnist_resnet.tracking.provenance.record import (
 from mnist_resnet.tracking.provenance.source import PATCH_FILE, collect_source
 from mnist_resnet.tracking.provenance.stages import QUICKLY_LOADED, epoch_values, stage_values
 from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.store import shortened
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts
+
+logger = logging.getLogger(__name__)
 
 
 class ProvenanceHooks:
@@ -64,19 +69,11 @@ class ProvenanceHooks:
         self._provenance = None
         if self._tracking.run is None:
             return
-        assert self._parameters is not None
-        namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
-        self._provenance = Provenance(
-            run=RunArguments.of(run_params, sys.argv[1:]),
-            parameters=resolved_parameters(self._parameters, namespaces),
-            environment=collect_environment(self._project),
-            source=collect_source(self._project),
-            catalog=collect_catalog(catalog, pipeline.datasets(), self._project),
-            namespaces={name: {} for name in namespaces},
-        )
-        self._listening.enter_context(listening(self._note_epoch))
-        self._listening.enter_context(listening_for_starts(self._note_start))
-        self._write("RUNNING")
+        with self._failing_the_run():  # Kedro tells nobody of an error here
+            self._provenance = self._collect(run_params, pipeline, catalog)
+            self._listening.enter_context(listening(self._note_epoch))
+            self._listening.enter_context(listening_for_starts(self._note_start))
+            self._write("RUNNING")
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
@@ -98,14 +95,42 @@ class ProvenanceHooks:
     @hook_impl(tryfirst=True)
     def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Complete the record."""
-        if self._provenance is not None and run_params["only_missing_outputs"]:
-            self._note_present(pipeline, catalog)
-        self._close("FINISHED")
+        with self._failing_the_run():
+            if self._provenance is not None and run_params["only_missing_outputs"]:
+                self._note_present(pipeline, catalog)
+            self._close("FINISHED")
 
     @hook_impl(tryfirst=True)
     def on_pipeline_error(self) -> None:
         """Complete the record as far as the run came."""
-        self._close("FAILED")
+        try:
+            self._close("FAILED")
+        except Exception as error:  # noqa: BLE001  # the one that ended the run is the one to show
+            self._provenance = None
+            logger.warning("%s could not be completed: %s", PROVENANCE_FILE, shortened(error))
+
+    @contextmanager
+    def _failing_the_run(self) -> Iterator[None]:
+        """Close the run as failed if the record cannot be written, since then tracking is not called any more."""
+        try:
+            yield
+        except BaseException:
+            self._listening.close()
+            self._provenance = None
+            self._tracking.on_pipeline_error()
+            raise
+
+    def _collect(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> Provenance:
+        assert self._parameters is not None
+        namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
+        return Provenance(
+            run=RunArguments.of(run_params, sys.argv[1:]),
+            parameters=resolved_parameters(self._parameters, namespaces),
+            environment=collect_environment(self._project),
+            source=collect_source(self._project),
+            catalog=collect_catalog(catalog, pipeline.datasets(), self._project),
+            namespaces={name: {} for name in namespaces},
+        )
 
     def _note(self, dataset_name: str, data: Any) -> None:
         self._made.add(dataset_name)

@@ -18,6 +18,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from mnist_resnet import interruption
 from mnist_resnet.artifacts import flatten
 from mnist_resnet.config import Parameters, validate_parameters
 from mnist_resnet.redaction import without_credentials
@@ -100,9 +101,9 @@ class TrackingHooks:
 
     @hook_impl
     def on_pipeline_error(self) -> None:
-        """Close the run as failed."""
+        """Close the run as failed; or as killed, where a library has made an error of a signal."""
         spooled = self._run is not None and self._run.spool_folder is not None
-        self._close("FAILED")
+        self._close("KILLED" if interruption.requested() else "FAILED")
         if spooled:
             logger.warning("%s", self.where)  # there is no summary to say it
 
@@ -113,10 +114,10 @@ class TrackingHooks:
 
     def _close(self, status: Status) -> None:
         self._listening.close()
-        if self._run is not None:
-            self._run.close(status)
-            self.where = _where(self._run, self._project)
-        self._run = None
+        run, self._run = self._run, None
+        if run is not None:
+            run.close(status)
+            self.where = _where(run, self._project)
 
     def _log_epoch(self, result: EpochResult) -> None:
         assert self._run is not None

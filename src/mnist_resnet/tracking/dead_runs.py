@@ -10,12 +10,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_resnet.tracking.store import shortened
+
 logger = logging.getLogger(__name__)
 
 PROCESS, ENDED_BECAUSE = "process", "ended_because"
 _PROC = Path("/proc")
 # Places in `/proc/<pid>/stat` after the name: the state, and the start in clock ticks since the boot; see proc(5).
 _STATE, _STARTED = 0, 19
+_NEVER = -1
 _PAGE = 1000
 
 
@@ -59,8 +62,9 @@ class Process:
         return self.namespace == here.namespace and not self._is_alive()
 
     def _is_alive(self) -> bool:
-        if self.started is not None:
-            return _start_of(self.pid) == self.started
+        started = _start_of(self.pid)
+        if self.started is not None and started is not None:
+            return started == self.started
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -98,7 +102,7 @@ def close_dead_runs(store: str, experiment: str, project: Path) -> None:
             if process.is_gone(here):
                 _close(client, run, process)
     except MlflowException as error:  # such as of a server that lets nobody change older runs
-        logger.warning("Runs that have died could not be marked as failed: %s", error)
+        logger.warning("Runs that have died could not be marked as failed: %s", shortened(error))
 
 
 def _close(client: Any, run: Any, process: Process) -> None:
@@ -132,8 +136,8 @@ def _namespace() -> str | None:
 
 
 def _start_of(pid: int) -> int | None:
-    """When a process started; None if it has ended, or nobody says."""
+    """When a process started; never, if only its entry is left; None if nobody says, as of other users' processes."""
     with suppress(OSError, ValueError, IndexError):
         fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        return None if fields[_STATE] in {"Z", "X"} else int(fields[_STARTED])
+        return _NEVER if fields[_STATE] in {"Z", "X"} else int(fields[_STARTED])
     return None

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from mnist_resnet.artifacts import remove_leftovers
@@ -18,18 +17,27 @@ def make_store(uri: str) -> None:
     process at the same time, leaves a file that no later run can use.
 
     Args:
-        uri: The tracking URI; nothing happens for other stores than files of SQLite.
+        uri: The tracking URI; nothing happens for other stores than files of SQLite, or where there are options in it.
     """
     path = Path(uri.removeprefix(_SCHEME))
-    if not uri.startswith(_SCHEME) or path.name in {"", ":memory:"} or path.exists():
+    if not uri.startswith(_SCHEME) or "?" in uri or path.name in {"", ":memory:"} or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
         made = Path(folder) / path.name
         _make_tables(made)
-        with suppress(FileExistsError):  # another process was faster, and may use its file already
-            os.link(made, path)
+        _put(made, path)
     remove_leftovers(path.parent, seconds_old=_HOUR, deep=False)
+
+
+def _put(made: Path, path: Path) -> None:
+    try:
+        os.link(made, path)
+    except FileExistsError:  # another process was faster, and may use its file already
+        pass
+    except OSError:  # a file system without links
+        if not path.exists():
+            made.replace(path)
 
 
 def _make_tables(path: Path) -> None:

@@ -14,9 +14,11 @@ import numpy.typing as npt
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
+from mnist_resnet.tracking.availability import REQUEST_SECONDS, is_away, waiting_at_most
 from mnist_resnet.tracking.models import require_file
 from mnist_resnet.tracking.provenance.record import PROVENANCE_FILE
 from mnist_resnet.tracking.provenance.source import PATCH_FILE
+from mnist_resnet.tracking.store import shortened
 from mnist_resnet.tracking.sync import OFFLINE_RUN_ID
 
 _PROBABILITIES = "{namespace}/test_probabilities.npy"
@@ -120,15 +122,21 @@ def find_run(wanted: str, store: str) -> RecordedRun:
         store: The tracking URI of the store to look into.
 
     Raises:
-        RecordedRunError: If there is no such run, or more than one.
+        RecordedRunError: If there is no such run, or more than one, or the store cannot be asked.
         RecordedModelError: If the store's file is missing.
     """
     require_file(store)
-    found = [run for run in _runs(store) if wanted and run.is_meant_by(wanted)]
+    where = without_credentials(store)
+    try:
+        with waiting_at_most(REQUEST_SECONDS, store):
+            found = [run for run in _runs(store) if wanted and run.is_meant_by(wanted)]
+    except Exception as error:
+        if not is_away(error):
+            raise
+        raise RecordedRunError(f"{where} cannot be asked for its runs: {shortened(error)}") from error
     exact = [run for run in found if wanted in {run.run_id, run.offline_id}]
     if len(exact or found) == 1:
         return (exact or found)[0]
-    where = without_credentials(store)
     if not found:
         raise RecordedRunError(
             f"run: received '{wanted}', but {where} has none of that identifier or name; see `mlflow ui`"

@@ -59,6 +59,12 @@ class Recorder:
         assert self._spool is not None
         self._spool.append(operation)
 
+    def give_up(self, operation: Operation) -> None:
+        """Record something later, whether the store could be asked again or not."""
+        if self._spool is None:
+            self._leave_store("does not answer any more")
+        self.keep(operation)
+
     def ask(self, question: Callable[[], Answer]) -> Answer | None:
         """Ask the store something; None if it is away, or has been in this run.
 

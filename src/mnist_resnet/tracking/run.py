@@ -70,11 +70,15 @@ class TrackedRun:
         self._to_undo.enter_context(own_environment())
         self._to_undo.enter_context(waiting_at_most(REQUEST_SECONDS, self.uri))
         created = not offline or "MLFLOW_RUN_ID" in os.environ
+        others = mlflow.active_run()
         try:
             self.run_id = self._create(experiment, name, tags) if created else uuid.uuid4().hex
             self._recorder = Recorder(project, self._describe(created, experiment, name, tags), self._client)
             self._log_first(Parameters({key: str(value) for key, value in parameters.items()}))
-        except BaseException:
+        except BaseException as error:
+            with suppress(Exception):
+                if others is None:
+                    mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
             self._to_undo.close()
             raise
         _open.append(self)
@@ -120,6 +124,10 @@ class TrackedRun:
         try:
             if not self._ended_there(status):
                 self._recorder.record(End(status, _now()))
+        except (SystemExit, KeyboardInterrupt):  # MLflow has forgotten the run by now
+            with suppress(Exception):
+                self._kill()
+            raise
         finally:
             interruption.unregister(self._kill)
             self._recorder.close()
@@ -148,13 +156,8 @@ class TrackedRun:
 
     def _log_first(self, parameters: Parameters) -> None:
         """Record the parameters; the last chance to refuse a store."""
-        try:
-            with refusing_what_is_away(self.uri):
-                self._recorder.insist(parameters)
-        except BaseException:
-            with suppress(Exception):
-                self._mlflow.end_run("FAILED")
-            raise
+        with refusing_what_is_away(self.uri):
+            self._recorder.insist(parameters)
 
     def _ended_there(self, status: Status) -> bool:
         """End MLflow's active run, if it is this one; whether the store knows."""
@@ -172,10 +175,16 @@ class TrackedRun:
     def _kill(self) -> None:
         """Mark the run as KILLED from any thread; MLflow's own ``end_run`` knows only runs of its thread."""
         self._resumable = False  # whoever calls this has told how to go on
+        end = End("KILLED", _now())
         if self.spool_folder is not None:
-            self._recorder.keep(End("KILLED", _now()))
-        else:
-            self._mlflow.MlflowClient(self.uri).set_terminated(self.run_id, "KILLED")
+            self._recorder.keep(end)
+            return
+        try:
+            self._mlflow.MlflowClient(self.uri).set_terminated(self.run_id, end.status)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            self._recorder.give_up(end)
 
     def _interrupted(self) -> None:
         self.close("KILLED")

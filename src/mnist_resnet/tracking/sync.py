@@ -10,6 +10,7 @@ from mnist_resnet.artifacts import replacing
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking.availability import UPLOAD_SECONDS, is_away, patiently, waiting_at_most
+from mnist_resnet.tracking.new_store import make_store
 from mnist_resnet.tracking.operations import End, Operation, perform
 from mnist_resnet.tracking.spool import SpooledRun, last_written, locked, read_spool, remove_spool
 from mnist_resnet.tracking.store import own_environment, select_experiment, shortened, tracking_uri
@@ -106,6 +107,7 @@ def upload(spool: Pending, project: Path, advance: Callable[[float], None]) -> s
     import mlflow
 
     with own_environment(), waiting_at_most(UPLOAD_SECONDS, spool.target):
+        _ask(spool, "its file", lambda: make_store(spool.target), patience=0)
         mlflow.set_tracking_uri(spool.target)
         client = _ask(spool, "to be used", lambda: mlflow.MlflowClient(spool.target), patience=0)
         run_id: str = _ask(spool, "its run", lambda: _server_run(spool.run, client, project), patience=0)

@@ -36,5 +36,10 @@ def require_space_for(network: keras.Model, parameters: TrainingParameters, chec
     model = network.count_params() * _BYTES
     kept = _SLOTS[parameters.optimizer] + (parameters.average_decay is not None) + parameters.keep_best_epoch
     stored = max(2 * (1 + kept) * model + 2 * model, _STORED_MODELS * model)
-    needs = {checkpoint.parent: stored + _BESIDES, Path(tempfile.gettempdir()): _TEMPORARY_MODELS * model}
+    # What an earlier run has left is replaced, one by one; the copy beside each is among the figures.
+    there = sum(file.stat().st_size for file in checkpoint.parent.rglob("*") if file.is_file())
+    needs = {
+        checkpoint.parent: max(stored - there, 2 * model) + _BESIDES,
+        Path(tempfile.gettempdir()): _TEMPORARY_MODELS * model,
+    }
     require_space(f"Training {network.name} and exporting it", needs)

@@ -14,7 +14,7 @@ from mnist_resnet.evaluation.champion import Contest, decide
 from mnist_resnet.evaluation.robustness import Robustness
 from mnist_resnet.evaluation.validation import Validation
 from mnist_resnet.tracking import registry
-from mnist_resnet.tracking.models import download_onnx
+from mnist_resnet.tracking.models import RecordedModelError, download_onnx
 from mnist_resnet.tracking.operations import Candidate
 from mnist_resnet.tracking.run import open_run
 
@@ -78,7 +78,7 @@ def _compete(
     contest = Contest(
         images=len(validation.images),
         candidate=accuracy,
-        champion=_accuracy_of(f"models:/{name}@{registry.CHAMPION}", validation) if before else None,
+        champion=_champion_accuracy(name, validation) if before else None,
         kept_when_perturbed=kept_when_perturbed,
     )
     decision = decide(contest, parameters)
@@ -98,5 +98,12 @@ def _as_text(tags: dict[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in tags.items()}
 
 
-def _accuracy_of(uri: str, validation: Validation) -> float | None:
-    return validation.accuracy(download_onnx(uri)) if len(validation.images) else None
+def _champion_accuracy(name: str, validation: Validation) -> float | None:
+    if not len(validation.images):
+        return None
+    try:
+        champion = download_onnx(f"models:/{name}@{registry.CHAMPION}")
+    except RecordedModelError as error:
+        registry.champion_version(name)  # if the store is away, this says so
+        raise RecordedModelError(str(error)) from None
+    return validation.accuracy(champion)
