@@ -10,6 +10,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
 
+from mnist_resnet import interruption
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
 
@@ -28,7 +29,9 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             raise click.ClickException(without_credentials(str(error))) from error
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
-        except Exception:  # noqa: BLE001  # whatever it is, it is shown
+        except Exception:
+            if interruption.requested():  # which a library has made an error of
+                raise
             click.echo(without_credentials(traceback.format_exc()), err=True, nl=False)
             raise SystemExit(1) from None
 
