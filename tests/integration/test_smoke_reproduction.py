@@ -259,7 +259,8 @@ def test_the_environment_of_another_lock_file_is_installed(repository: Repositor
 
 
 def test_a_failed_run_is_refused(repository: Repository, first: str) -> None:
-    ended = repository.kedro(*WHOLE, *SMOKE, "--params", "mnist.export.parity_tolerance=1e-12")
+    impossible = "mnist.export.parity_tolerance=1e-12,mnist.export.parity_rounding_factor=0.0"
+    ended = repository.kedro(*WHOLE, *SMOKE, "--params", impossible)
     assert ended.returncode != 0
     failed = repository.newest().info.run_id
     assert failed != first
