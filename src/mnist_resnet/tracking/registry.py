@@ -21,7 +21,7 @@ def register_candidate(
         onnx_sha256: The file's digest, by which the recorded model is found.
         tags: What to say of this version.
         evaluated: When, in milliseconds since 1970: neither a candidate that was evaluated later, nor what a later
-            evaluation said of this version, is replaced. None stands for now.
+            evaluation said of this version, is replaced. None: at this moment.
         experiment_ids: MLflow's experiments to look for the recorded model in; the present one if None.
 
     Returns:
