@@ -31,9 +31,9 @@ class Usage:
     def now(cls) -> "Usage":
         gc.collect()
         lines = Path("/proc/self/status").read_text().splitlines()
-        stated = {name: value.split()[0] for name, _, value in (line.partition(":\t") for line in lines) if value}
+        stated = {name: value.split() for name, _, value in (line.partition(":\t") for line in lines)}
         files = len(list(Path("/proc/self/fd").iterdir()))
-        return cls(int(stated["RssAnon"]) / MIB, files, int(stated["Threads"]), len(gc.get_objects()))
+        return cls(int(stated["RssAnon"][0]) / MIB, files, int(stated["Threads"][0]), len(gc.get_objects()))
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells what a process holds; this is another")
