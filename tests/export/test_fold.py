@@ -24,6 +24,8 @@ POSTACTIVATED = {
     "resnet101": (104, 100, 33),
     "resnet152": (155, 151, 50),
 }
+# Of a 1×1 image. tf2onnx ends its search for transpositions before it comes to that of the smallest network.
+POOL = {"resnet10": Counter(["Reshape", "ReduceMean"])}
 PREACTIVATED_RESNET10 = {"Conv": 12, "Relu": 10, "BatchNormalization": 5, "residual Add": 4}
 
 
@@ -94,20 +96,20 @@ def operations(parameters: ModelParameters, method: str) -> Counter[str]:
 def test_the_exported_graph_has_no_operation_too_many(model_parameters, variant):
     convolutions, relus, sums = POSTACTIVATED[variant]
     counted = operations(replace(model_parameters, variant=variant), "pad")
-    assert counted == {
-        "Reshape": len(("to one channel", "channels first, which for one channel moves nothing")),
-        "Cast": 1,
-        "Pad": 1,
-        "Mul": 1,
-        "Conv": convolutions,
-        "Relu": relus,
-        "MaxPool": 1,
-        "GlobalAveragePool": 1,
-        "Squeeze": 1,
-        "MatMul": 1,
-        "Softmax": 1,
-        "Add": sums + len(("standardize", "logits")),
-    }
+    assert counted == POOL.get(variant, Counter(["GlobalAveragePool", "Squeeze"])) + Counter(
+        {
+            "Reshape": len(("to one channel", "channels first, which for one channel moves nothing")),
+            "Cast": 1,
+            "Pad": 1,
+            "Mul": 1,
+            "Conv": convolutions,
+            "Relu": relus,
+            "MaxPool": 1,
+            "MatMul": 1,
+            "Softmax": 1,
+            "Add": sums + len(("standardize", "logits")),
+        }
+    )
 
 
 def test_the_graph_of_a_resizing_network_has_one_resize_and_no_pad(model_parameters):
