@@ -5,7 +5,7 @@ from pathlib import Path
 
 import mlflow
 
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 
 recipe = sys.argv[1]
 mlflow.set_tracking_uri(tracking_uri(Path.cwd()))

@@ -27,7 +27,7 @@ import numpy as np
 import requests
 from hardware import describe_machine
 
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 
 PROJECT = Path(__file__).parents[1]
 HEADERS = {"Content-Type": "application/json"}

@@ -26,7 +26,7 @@ from hardware import describe_machine
 from mnist_resnet.evaluation.parity import compare
 from mnist_resnet.reproduce.outcome import Tolerances
 from mnist_resnet.reproduce.recorded import compare_recorded
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 
 PROJECT = Path(__file__).parents[1]
 HEADER = ("setting", "verdict", "first difference", "max |Δ probability|", "same class", "test accuracy", "TensorFlow")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SECONDS_TO_UNWIND, _SECONDS_TO_CLOSE = 5.0, 3.0
@@ -70,6 +71,19 @@ def stopping_orderly(say: Callable[[str], None]) -> Iterator[None]:
         if watch.received is None:  # else the process is ending, and has a few seconds left
             watch.stop()
             _watches.remove(watch)
+
+
+def exit_on_sigterm() -> Any:
+    """Turn SIGTERM into an orderly exit, if nobody handles it and this is the main thread.
+
+    Returns:
+        The handler before, to be put back; None if nothing was changed.
+    """
+    before = signal.getsignal(signal.SIGTERM)
+    if before != signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
+        return None
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    return before
 
 
 class _Watch:

@@ -21,7 +21,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from selenium import webdriver
 
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import PROJECT, MadeData
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.evaluation.parity import ParityError
 from mnist_resnet.evaluation.session import ProviderError
 from mnist_resnet.hooks import provenance
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.training.events import EpochResult, listening
 from tests.conftest import MadeData
 from tests.integration.conftest import Project, names_of

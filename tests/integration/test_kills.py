@@ -18,7 +18,7 @@ from mlflow.entities import Run
 from mnist_resnet.digests import digest_of_array, digests_of_onnx
 from mnist_resnet.locking import LOCK_FILE
 from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import MadeData
 from tests.integration.conftest import Project, add_squares, make_project
 from tests.integration.forked import Forked, ForkServer

@@ -8,7 +8,7 @@ import pytest
 from mnist_resnet.artifacts import replacing
 from mnist_resnet.evaluation.session import ProviderError
 from mnist_resnet.locking import LOCK_FILE, FolderLock, LockedError
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 from tests.integration.conftest import Project
 
 pytestmark = pytest.mark.integration

@@ -28,7 +28,7 @@ from mnist_resnet.reproduce.outcome import Level, Tolerances
 from mnist_resnet.reproduce.recorded import compare_recorded
 from mnist_resnet.reproduce.verdict import NamespaceVerdict
 from mnist_resnet.tracking.provenance.stages import STAGES
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import PROJECT, MadeData
 from tests.integration.conftest import KEDRO, Project, add_squares, clean_environment, git, make_project
 

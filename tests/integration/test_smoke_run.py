@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mnist_resnet.artifacts import sha256_of_path
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 from tests.integration.conftest import SmokeRun, names_of
 
 pytestmark = pytest.mark.integration

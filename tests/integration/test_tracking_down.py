@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 
 from mnist_resnet.cli import cli
-from mnist_resnet.tracking import availability
-from mnist_resnet.tracking.spool import spool_folders
-from mnist_resnet.tracking.store import TrackingUnavailableError, tracking_uri
-from mnist_resnet.tracking.sync import OFFLINE_RUN_ID
+from mnist_resnet.tracking.spool.folder import spool_folders
+from mnist_resnet.tracking.spool.upload import OFFLINE_RUN_ID
+from mnist_resnet.tracking.store.address import tracking_uri
+from mnist_resnet.tracking.store.availability import TrackingUnavailableError
 from mnist_resnet.training.events import EpochResult, listening
 from tests.integration.conftest import Project
 from tests.tracking.recordings import only_run, recorded
@@ -107,7 +107,7 @@ def test_a_server_that_goes_away_in_training_costs_seconds_and_nothing_else(
     squares: Project, server: Server, monkeypatch: pytest.MonkeyPatch, end: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    monkeypatch.setattr(availability, "PATIENCE", 2.0)
+    monkeypatch.setattr("mnist_resnet.tracking.store.availability.PATIENCE", 2.0)
     waited: list[float] = []
 
     def lose(result: EpochResult) -> None:

@@ -10,7 +10,7 @@ import yaml
 
 from mnist_resnet.tracking.dead_runs import PROCESS
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.store import own_environment
+from mnist_resnet.tracking.store.experiments import own_environment
 
 # What differs between a run and the same run again.
 _OF_ONE_RUN = {"model_id", "model_uuid", "run_id", "utc_time_created", "artifact_path"}

@@ -20,8 +20,8 @@ from mnist_resnet.tracking import run as module
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.spool import read_spool
-from mnist_resnet.tracking.store import absolute_uri, tracking_uri
+from mnist_resnet.tracking.spool.folder import read_spool
+from mnist_resnet.tracking.store.address import absolute_uri, tracking_uri
 
 EXPERIMENT = "squares"
 

@@ -29,7 +29,7 @@ def compare(
     """
     from mnist_resnet.reproduce.outcome import Tolerances
     from mnist_resnet.reproduce.recorded import compare_recorded
-    from mnist_resnet.tracking.store import tracking_uri as default_uri
+    from mnist_resnet.tracking.store.address import tracking_uri as default_uri
 
     store = tracking_uri or default_uri(present_project())
     try:

@@ -54,8 +54,8 @@ def reproduce(
     from mnist_resnet.reproduce.outcome import Tolerances
     from mnist_resnet.reproduce.preflight import as_table, refuse
     from mnist_resnet.reproduce.reproduction import plan
-    from mnist_resnet.tracking.store import absolute_uri
-    from mnist_resnet.tracking.store import tracking_uri as default_uri
+    from mnist_resnet.tracking.store.address import absolute_uri
+    from mnist_resnet.tracking.store.address import tracking_uri as default_uri
 
     project = present_project()
     try:

@@ -10,7 +10,7 @@ from kedro.utils import find_kedro_project
 from mnist_resnet.cli.project import plainly
 
 if TYPE_CHECKING:
-    from mnist_resnet.tracking.sync import Pending
+    from mnist_resnet.tracking.spool.upload import Pending
 
 
 @click.command("sync-tracking")
@@ -29,7 +29,7 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
     later; who is champion is decided by the next `kedro run --pipelines evaluate`. The exit code is 0 if nothing is
     left to send but runs that are still going on, and 1 if something could not be sent.
     """
-    from mnist_resnet.tracking.spool import spool_folders
+    from mnist_resnet.tracking.spool.folder import spool_folders
 
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     folders, away = spool_folders(project), set[str]()
@@ -43,7 +43,7 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
 
 def _sync(folder: Path, project: Path, uri: str | None, dry_run: bool, away: set[str]) -> bool:
     """Send one spool, or say why not; whether there was no error. Stores that do not answer are added to ``away``."""
-    from mnist_resnet.tracking.sync import StoreAwayError, SyncError, upload_unless_busy
+    from mnist_resnet.tracking.spool.upload import StoreAwayError, SyncError, upload_unless_busy
 
     def send(spool: "Pending") -> None:
         _describe(spool)
@@ -68,7 +68,7 @@ def _sync(folder: Path, project: Path, uri: str | None, dry_run: bool, away: set
 
 def _describe(spool: "Pending") -> None:
     from mnist_resnet.redaction import without_credentials
-    from mnist_resnet.tracking.sync import progress_of
+    from mnist_resnet.tracking.spool.upload import progress_of
 
     before = progress_of(spool.folder)
     sent = f", of which {before.sent} were sent to {before.store}" if before else ""
@@ -81,7 +81,7 @@ def _describe(spool: "Pending") -> None:
 
 def _upload(spool: "Pending", project: Path) -> None:
     from mnist_resnet.progress import progress
-    from mnist_resnet.tracking.sync import upload
+    from mnist_resnet.tracking.spool.upload import upload
 
     with progress(f"Sending {spool.run.name}", len(spool.operations), "records") as advance:
         run_id = upload(spool, project, advance)

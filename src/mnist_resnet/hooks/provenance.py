@@ -33,7 +33,7 @@ from mnist_resnet.tracking.provenance.record import (
 from mnist_resnet.tracking.provenance.source import PATCH_FILE, collect_source
 from mnist_resnet.tracking.provenance.stages import QUICKLY_LOADED, epoch_values, stage_values
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.store import shortened
+from mnist_resnet.tracking.store.availability import shortened
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.tracking.store import shortened
+from mnist_resnet.tracking.store.availability import shortened
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
-from mnist_resnet.tracking.store import tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 
 
 class RecordedModelError(UserError, LookupError):

@@ -14,12 +14,11 @@ import numpy.typing as npt
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
-from mnist_resnet.tracking.availability import REQUEST_SECONDS, is_away, waiting_at_most
 from mnist_resnet.tracking.models import require_file
 from mnist_resnet.tracking.provenance.record import PROVENANCE_FILE
 from mnist_resnet.tracking.provenance.source import PATCH_FILE
-from mnist_resnet.tracking.store import shortened
-from mnist_resnet.tracking.sync import OFFLINE_RUN_ID
+from mnist_resnet.tracking.spool.upload import OFFLINE_RUN_ID
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, shortened, waiting_at_most
 
 _PROBABILITIES = "{namespace}/test_probabilities.npy"
 _PAGE = 1000

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mnist_resnet.tracking.availability import is_away, patiently
 from mnist_resnet.tracking.operations import End, Operation, perform
-from mnist_resnet.tracking.spool import Spool, SpooledRun
-from mnist_resnet.tracking.store import shortened
+from mnist_resnet.tracking.spool.folder import Spool, SpooledRun
+from mnist_resnet.tracking.store.availability import is_away, patiently, shortened
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,6 @@ import atexit
 import logging
 import os
 import signal
-import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -19,14 +17,15 @@ from typing import Any, TypeVar
 
 from mnist_resnet import interruption
 from mnist_resnet.redaction import without_credentials
-from mnist_resnet.tracking.availability import REQUEST_SECONDS, is_away, waiting_at_most
 from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.new_store import make_store
 from mnist_resnet.tracking.operations import Artifact, Candidate, End, Metrics, Model, Parameters, Status
 from mnist_resnet.tracking.recorder import Recorder
-from mnist_resnet.tracking.spool import SpooledRun
-from mnist_resnet.tracking.store import own_environment, refusing_what_is_away, select_experiment, tracking_uri
+from mnist_resnet.tracking.spool.folder import SpooledRun
+from mnist_resnet.tracking.store.address import tracking_uri
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, refusing_what_is_away, waiting_at_most
+from mnist_resnet.tracking.store.creation import make_store
+from mnist_resnet.tracking.store.experiments import own_environment, select_experiment
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +84,7 @@ class TrackedRun:
         interruption.register(self._kill)
         # MLflow's own handler, registered earlier and so called later, would mark the run FINISHED.
         atexit.register(self._interrupted)
-        self._terminate = _exit_on_sigterm()
+        self._terminate = interruption.exit_on_sigterm()
 
     @property
     def spool_folder(self) -> Path | None:
@@ -208,12 +207,3 @@ def _quieten() -> None:
 
 def _now() -> int:
     return int(time.time() * 1000)
-
-
-def _exit_on_sigterm() -> Any:
-    """Turn SIGTERM into an orderly exit, if nobody else handles it; returns the handler before."""
-    before = signal.getsignal(signal.SIGTERM)
-    if before != signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
-        return None
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    return before

@@ -5,7 +5,7 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from mnist_resnet.tracking.store import select_experiment
+from mnist_resnet.tracking.store.experiments import select_experiment
 
 
 @pytest.fixture(autouse=True)

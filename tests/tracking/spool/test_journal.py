@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.tracking.journal import append_record, read_records
+from mnist_resnet.tracking.spool.journal import append_record, read_records
 
 
 def test_records_are_read_in_order_with_their_exact_values(tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_what_is_no_journal_is_refused(tmp_path: Path, content: bytes) -> None:
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from mnist_resnet.tracking.journal import append_record
+from mnist_resnet.tracking.spool.journal import append_record
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 append_record(Path(sys.argv[1]), {"number": 1})

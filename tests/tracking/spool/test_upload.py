@@ -18,15 +18,15 @@ from mlflow import MlflowClient
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.cli import cli
 from mnist_resnet.errors import UserError
-from mnist_resnet.tracking import availability, registry
+from mnist_resnet.tracking import registry
 from mnist_resnet.tracking import recorder as module
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.operations import Candidate, End, Metrics
 from mnist_resnet.tracking.recorded import find_run
 from mnist_resnet.tracking.run import TrackedRun, open_run
-from mnist_resnet.tracking.spool import SPOOL_FOLDER, read_spool, spool_folders
-from mnist_resnet.tracking.store import TrackingUnavailableError
-from mnist_resnet.tracking.sync import OFFLINE_RUN_ID, StoreAwayError, pending, progress_of, upload
+from mnist_resnet.tracking.spool.folder import SPOOL_FOLDER, read_spool, spool_folders
+from mnist_resnet.tracking.spool.upload import OFFLINE_RUN_ID, StoreAwayError, pending, progress_of, upload
+from mnist_resnet.tracking.store.availability import TrackingUnavailableError
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 from tests.tracking.recordings import fill, only_run, recorded
 from tests.tracking.servers import Server, free_port, silent_server
@@ -37,7 +37,7 @@ ARGUMENTS = {"name": "a run", "tags": {"recipe": "base"}, "parameters": {"made.t
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(availability, "PATIENCE", 0.0)
+    monkeypatch.setattr("mnist_resnet.tracking.store.availability.PATIENCE", 0.0)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
 
 

@@ -7,7 +7,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from mnist_resnet.tracking.availability import is_away, patiently, waiting_at_most
+from mnist_resnet.tracking.store.availability import is_away, patiently, waiting_at_most
 from tests.tracking.servers import free_port, silent_server
 
 

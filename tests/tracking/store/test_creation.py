@@ -5,13 +5,13 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from mnist_resnet.tracking import new_store as module
-from mnist_resnet.tracking.new_store import make_store
+from mnist_resnet.tracking.store import creation as module
+from mnist_resnet.tracking.store.creation import make_store
 
 PROGRAM = """
 import sys
 import mlflow.store.tracking.sqlalchemy_store
-from mnist_resnet.tracking.new_store import make_store
+from mnist_resnet.tracking.store.creation import make_store
 
 print("begun", flush=True)
 make_store(sys.argv[1])

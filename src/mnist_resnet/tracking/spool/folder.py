@@ -10,20 +10,15 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from mnist_resnet.artifacts import replacing
-from mnist_resnet.tracking.journal import append_record, read_records
-from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.operations import Artifact, Candidate, End, Metrics, Model, Operation, Parameters
+from mnist_resnet.tracking.operations import Operation
+from mnist_resnet.tracking.spool.journal import append_record, read_records
+from mnist_resnet.tracking.spool.records import as_operation, as_record
 
 SPOOL_FOLDER = "mlspool"
 _JOURNAL, _LOCK = "journal.jsonl", "lock"
-_PLAIN = {kind.__name__: kind for kind in (Parameters, Metrics, Candidate, End)}
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ class Spool:
             OSError: If it cannot be stored.
         """
         files = self.folder / "files" / str(self._count)
-        append_record(self.folder / _JOURNAL, _as_record(operation, files))
+        append_record(self.folder / _JOURNAL, as_record(operation, files))
         self._count += 1
 
     def close(self) -> None:
@@ -100,7 +95,7 @@ def read_spool(folder: Path) -> tuple[SpooledRun, list[Operation]]:
     """
     try:
         run, *records = read_records(folder / _JOURNAL)
-        return SpooledRun(**run), [_as_operation(record, folder) for record in records]
+        return SpooledRun(**run), [as_operation(record, folder) for record in records]
     except (TypeError, KeyError) as error:
         raise ValueError(f"{folder / _JOURNAL} does not describe a run: {error}") from error
 
@@ -134,46 +129,3 @@ def remove_spool(folder: Path) -> None:
     """Remove a spool; a process that is killed meanwhile leaves none that others take for one."""
     hidden = folder.rename(folder.with_name(f".{folder.name}.uploaded"))
     shutil.rmtree(hidden, ignore_errors=True)
-
-
-def _as_record(operation: Operation, files: Path) -> dict[str, Any]:
-    """A JSON object that describes an operation; what it needs is copied to ``files``."""
-    match operation:
-        case Artifact(path, folder):
-            with replacing(files / path.name) as copy:
-                (shutil.copytree if path.is_dir() else shutil.copyfile)(path, copy)
-            return {"kind": "Artifact", "files": files.name, "name": path.name, "folder": folder}
-        case Model(model):
-            with replacing(files) as made:
-                _write_model(model, made)
-            settings = {key: getattr(model, key) for key in ("name", "class_names", "providers", "requirements")}
-            return {"kind": "Model", "files": files.name, **settings}
-        case _:
-            return {"kind": type(operation).__name__, **asdict(operation)}
-
-
-def _write_model(model: LoggedModel, folder: Path) -> None:
-    folder.mkdir()
-    (folder / "model.onnx").write_bytes(model.content)
-    np.save(folder / "input_example.npy", model.input_example, allow_pickle=False)
-
-
-def _as_operation(record: dict[str, Any], folder: Path) -> Operation:
-    kind, values = record["kind"], {key: value for key, value in record.items() if key != "kind"}
-    if kind in _PLAIN:
-        operation: Operation = _PLAIN[kind](**values)
-        return operation
-    files = folder / "files" / values.pop("files")
-    if kind == "Artifact":
-        return Artifact(files / values["name"], values["folder"])
-    return Model(_read_model(files, values))
-
-
-def _read_model(folder: Path, settings: dict[str, Any]) -> LoggedModel:
-    known = {field.name for field in fields(LoggedModel)}
-    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    return LoggedModel(
-        content=(folder / "model.onnx").read_bytes(),
-        input_example=np.load(folder / "input_example.npy", allow_pickle=False),
-        **{key: value for key, value in settings.items() if key in known},
-    )

@@ -9,11 +9,12 @@ from typing import Any
 from mnist_resnet.artifacts import replacing
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
-from mnist_resnet.tracking.availability import UPLOAD_SECONDS, is_away, patiently, waiting_at_most
-from mnist_resnet.tracking.new_store import make_store
 from mnist_resnet.tracking.operations import End, Operation, perform
-from mnist_resnet.tracking.spool import SpooledRun, last_written, locked, read_spool, remove_spool
-from mnist_resnet.tracking.store import own_environment, select_experiment, shortened, tracking_uri
+from mnist_resnet.tracking.spool.folder import SpooledRun, last_written, locked, read_spool, remove_spool
+from mnist_resnet.tracking.store.address import tracking_uri
+from mnist_resnet.tracking.store.availability import UPLOAD_SECONDS, is_away, patiently, shortened, waiting_at_most
+from mnist_resnet.tracking.store.creation import make_store
+from mnist_resnet.tracking.store.experiments import own_environment, select_experiment
 
 OFFLINE_RUN_ID = "offline_run_id"
 _PROGRESS = "uploaded.json"

@@ -1,0 +1,1 @@
+"""What could not be sent to MLflow: kept in the project's folder, and sent later."""
