@@ -24,7 +24,7 @@ POSTACTIVATED = {
     "resnet101": (104, 100, 33),
     "resnet152": (155, 151, 50),
 }
-# Of a 1×1 image. tf2onnx ends its search for transpositions before it comes to that of the smallest network.
+# Of images of one pixel. tf2onnx ends its search for transpositions before it comes to that of the smallest network.
 POOL = {"resnet10": Counter(["Reshape", "ReduceMean"])}
 PREACTIVATED_RESNET10 = {"Conv": 12, "Relu": 10, "BatchNormalization": 5, "residual Add": 4}
 

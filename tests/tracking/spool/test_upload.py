@@ -1,12 +1,10 @@
 """Runs that MLflow's store does not answer, or not all of the time: nothing is lost and nothing doubled."""
 
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import mlflow
@@ -18,8 +16,8 @@ from mlflow import MlflowClient
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.cli import cli
 from mnist_resnet.errors import UserError
-from mnist_resnet.tracking import registry
 from mnist_resnet.tracking import recorder as module
+from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.operations import Candidate, End, Metrics
 from mnist_resnet.tracking.recorded import find_run
@@ -356,7 +354,25 @@ def test_a_killed_run_is_sent_as_killed_but_not_while_it_lives(project, store) -
     assert run.data.tags[OFFLINE_RUN_ID] == run_id
 
 
-SYNC = "from mnist_resnet.cli.sync_tracking import sync_tracking; sync_tracking()"
+# An upload that is killed once it has sent some records, the last of which it has not noted yet.
+KILLED_SYNC = """
+import os, signal, sys
+from mnist_resnet.cli.sync_tracking import sync_tracking
+from mnist_resnet.tracking.spool import upload
+
+perform, left = upload.perform, int(sys.argv.pop(1))
+
+def perform_and_die(*arguments):
+    global left
+    perform(*arguments)
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return True
+
+upload.perform = perform_and_die
+sync_tracking()
+"""
 
 
 @pytest.mark.slow
@@ -369,12 +385,10 @@ def test_an_upload_that_is_killed_again_and_again_gives_the_same_as_one_that_is_
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     server = Server(tmp_path)
     server.start()
-    generator = random.Random(0)  # noqa: S311
-    command = [sys.executable, "-c", SYNC, "--tracking-uri", server.uri]
-    for _ in range(3):
-        with subprocess.Popen(command, cwd=project) as process:
-            _wait_for_progress(run.spool_folder, process, generator.uniform(0, 0.2))
-            process.kill()
+    for records in (1, 2, 4):
+        command = [sys.executable, "-c", KILLED_SYNC, str(records), "--tracking-uri", server.uri]
+        assert subprocess.run(command, cwd=project, check=False).returncode == -signal.SIGKILL
+    assert progress_of(run.spool_folder).sent == 1 + 3  # the second and the third noted these
     server.kill()
     assert sync(project, "--tracking-uri", server.uri).exit_code == 1
     server.start()
@@ -383,14 +397,6 @@ def test_an_upload_that_is_killed_again_and_again_gives_the_same_as_one_that_is_
     server.kill()
     del sent["tags"][OFFLINE_RUN_ID]
     assert sent == online
-
-
-def _wait_for_progress(spool: Path, process: "subprocess.Popen[bytes]", seconds: float) -> None:
-    """Wait until an upload has noted something more, and then a little longer."""
-    before = progress_of(spool)
-    while process.poll() is None and progress_of(spool) == before:
-        time.sleep(0.02)
-    time.sleep(seconds)
 
 
 def candidate(model: LoggedModel, evaluated: int) -> Candidate:
