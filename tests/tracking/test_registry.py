@@ -52,6 +52,17 @@ def test_a_file_that_was_never_recorded_is_no_candidate(run: TrackedRun) -> None
     assert mlflow.MlflowClient().search_registered_models() == []
 
 
+def test_a_model_whose_recording_was_broken_off_is_no_candidate(run: TrackedRun) -> None:
+    client, digest = mlflow.MlflowClient(), log(run, "whole")
+    experiment = client.get_run(run.run_id).info.experiment_id
+    of_another = client.create_run(experiment).info.run_id
+    for tagged in (digest, "0" * 64):
+        client.create_logged_model(experiment, "squares", of_another, tags={"onnx_sha256": tagged})
+    assert registry.register_candidate("squares", "0" * 64, {}) is None
+    assert registry.register_candidate("squares", digest, {}) == "1"
+    assert client.get_model_version("squares", "1").run_id == run.run_id
+
+
 def test_nothing_is_recorded_once_the_run_has_ended(run: TrackedRun) -> None:
     run.close("FINISHED")
     assert open_run() is None

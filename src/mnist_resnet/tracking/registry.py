@@ -30,10 +30,11 @@ def register_candidate(
     import mlflow
 
     client, digest = mlflow.MlflowClient(), f"tags.onnx_sha256 = '{onnx_sha256}'"
-    found = mlflow.search_logged_models(experiment_ids, filter_string=digest, max_results=1, output_format="list")
-    if not found:
+    found = mlflow.search_logged_models(experiment_ids, filter_string=digest, output_format="list")
+    whole = [each for each in found if str(each.status) == "READY"]  # others were broken off
+    if not whole:
         return None
-    (model,) = found
+    model = whole[0]
     version = _version_of(client, name, model) or _new_version(client, name, model)
     present = _version_by_alias(client, name, CANDIDATE)
     known = [client.get_model_version(name, version), *([present] if present else [])]
