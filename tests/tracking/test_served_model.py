@@ -139,6 +139,16 @@ def test_asking_for_cuda_alarms_nobody_where_there_is_none(folder, images, model
     assert "".join(capfd.readouterr()) == ""
 
 
+def test_a_damaged_file_is_not_served(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "model")
+    (onnx,) = (tmp_path / "model").rglob("*.onnx")
+    damaged = bytearray(onnx.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    onnx.write_bytes(damaged)
+    with pytest.raises(MlflowException, match=r"the ONNX file is damaged: its SHA-256 is \w{64}, that of the model is"):
+        mlflow.pyfunc.load_model(str(tmp_path / "model"))
+
+
 def test_it_loads_where_this_package_is_not(folder, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}

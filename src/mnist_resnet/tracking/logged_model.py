@@ -108,7 +108,7 @@ def _save(model: LoggedModel, folder: Path, logged: Any, run_id: str) -> None:
             signature=_signature(len(model.class_names)),
             input_example={"image": np.asarray(model.input_example)},
             pip_requirements=list(model.requirements),
-            model_config={"providers": list(model.providers)},
+            model_config={"providers": list(model.providers), _DIGEST: sha256_of_bytes(model.content)},
         )
     for compiled in folder.rglob("__pycache__"):
         remove(compiled)
@@ -118,7 +118,7 @@ def _metadata(model: LoggedModel) -> dict[str, Any]:
     return {
         "class_names": list(model.class_names),
         "image_size": list(model.input_example.shape[1:]),
-        "onnx_sha256": sha256_of_bytes(model.content),
+        _DIGEST: sha256_of_bytes(model.content),
     }
 
 

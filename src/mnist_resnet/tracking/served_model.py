@@ -5,8 +5,10 @@ It therefore imports nothing of this package, and nothing of this package import
 """
 
 import ctypes
+import hashlib
 import reprlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import mlflow
@@ -31,13 +33,20 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is
         """Open the ONNX file.
 
         Args:
-            context: Holds the path of the artifact ``onnx`` and, in ``model_config["providers"]``, the
-                onnxruntime providers to ask for, in order of preference.
+            context: Holds the path of the artifact ``onnx`` and, in ``model_config``, its ``onnx_sha256`` and the
+                onnxruntime ``providers`` to ask for, in order of preference.
+
+        Raises:
+            MlflowException: If the file is not the one that was recorded.
         """
+        content = Path(context.artifacts["onnx"]).read_bytes()
+        recorded, found = context.model_config["onnx_sha256"], hashlib.sha256(content).hexdigest()
+        if found != recorded:
+            raise MlflowException(f"the ONNX file is damaged: its SHA-256 is {found}, that of the model is {recorded}")
         providers = _usable(context.model_config["providers"])
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
-        self._session = onnxruntime.InferenceSession(context.artifacts["onnx"], options, providers=providers)
+        self._session = onnxruntime.InferenceSession(content, options, providers=providers)
 
     # What MLflow passes is a dictionary of arrays; it warns of any type hint that says so, and of none at all.
     def predict(self, context: Any, model_input: np.ndarray) -> dict[str, npt.NDArray[np.float32]]:
