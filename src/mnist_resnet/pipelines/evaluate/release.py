@@ -104,6 +104,9 @@ def _champion_accuracy(name: str, validation: Validation) -> float | None:
     try:
         champion = download_onnx(f"models:/{name}@{registry.CHAMPION}")
     except RecordedModelError as error:
-        registry.champion_version(name)  # if the store is away, this says so
-        raise RecordedModelError(str(error)) from None
+        version = registry.champion_version(name)  # if the store is away, this says so
+        raise RecordedModelError(
+            f"'{name}' has version {version} as {registry.CHAMPION}, which cannot be read to compare this model with. "
+            f"Give that alias to another version, or remove it, by `mlflow ui`. {error}"
+        ) from None
     return validation.accuracy(champion)
