@@ -19,6 +19,7 @@ import pytest
 
 from mnist_resnet.artifacts import read_files
 from mnist_resnet.config import DebianSource, HttpsSource, IdxFile
+from mnist_resnet.data.deadline import Deadline
 from mnist_resnet.data.fetch import FetchError, fetch
 from mnist_resnet.data.sources import SourceError, WebFolder
 
@@ -161,6 +162,16 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setattr("mnist_resnet.data.sources._SOURCE_SECONDS", 0.8 if reason == TOO_SLOW else 2 * PATIENCE)
 
     return shorten
+
+
+@pytest.mark.parametrize(("size", "seconds"), [(11_000_000, 300), (600_000_000, 4 * 3000)])
+def test_larger_data_have_more_time(monkeypatch, size, seconds):
+    limits = []
+    monkeypatch.setattr("mnist_resnet.data.sources.Deadline", lambda limit: limits.append(limit) or Deadline(0))
+    files = [IdxFile(name=f"file{number}", size=size, sha256="0" * 64) for number in range(4)]
+    with pytest.raises(SourceError, match="it took more than 0 s in all"):
+        WebFolder("http://127.0.0.1:1/").read(files)
+    assert limits == [seconds]
 
 
 @pytest.mark.parametrize(("behave", "reason"), BEHAVIOURS.values(), ids=BEHAVIOURS)
