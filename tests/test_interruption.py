@@ -14,10 +14,9 @@ import hashlib
 import signal
 import sys
 import time
+import weakref
 from pathlib import Path
 from mnist_resnet import interruption
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it
 
 def work():
     if sys.argv[1] == "python":
@@ -28,6 +27,12 @@ def work():
         began = time.monotonic()
         hashlib.pbkdf2_hmac("sha256", b"", b"", 10**5)
         hashlib.pbkdf2_hmac("sha256", b"", b"", round(10**5 * 2.5 / (time.monotonic() - began)))
+        print("went on", flush=True)
+        time.sleep(60)
+    elif sys.argv[1] == "callback":  # what is raised there goes nowhere
+        thing = {1, 2}
+        watched = weakref.ref(thing, lambda _: time.sleep(60))
+        del thing
         print("went on", flush=True)
         time.sleep(60)
     elif sys.argv[1] == "swallowed":
@@ -78,6 +83,14 @@ def test_the_first_signal_closes_what_is_open_and_ends_the_process(work, number)
     assert process.returncode == 128 + number
 
 
+def test_a_signal_that_meets_a_callback_is_raised_after_it():
+    with start("callback") as process:
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=20)
+    assert (output.splitlines(), errors) == (["went on", "SIGTERM", "closed"], "")
+    assert process.returncode == 128 + signal.SIGTERM
+
+
 def test_the_second_signal_ends_it_at_once():
     with start("python", "slow") as process:
         process.send_signal(signal.SIGINT)
@@ -107,10 +120,15 @@ def fail_while_stopping_orderly() -> None:
 def test_nothing_is_left_of_a_block_that_ends_by_itself():
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     threads, files = threading.active_count(), len(list(Path("/dev/fd").iterdir()))
+    hook = sys.unraisablehook
     with pytest.raises(ValueError, match="its own"):
         fail_while_stopping_orderly()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-    assert (threading.active_count(), len(list(Path("/dev/fd").iterdir()))) == (threads, files)
+    assert (threading.active_count(), len(list(Path("/dev/fd").iterdir())), sys.unraisablehook) == (
+        threads,
+        files,
+        hook,
+    )
 
 
 def test_a_signal_that_is_ignored_stays_ignored():

@@ -12,6 +12,7 @@ from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SECONDS_TO_UNWIND, _SECONDS_TO_CLOSE = 5.0, 3.0
+_SECONDS_TO_REPEAT = 0.01
 
 _DEFAULT = (signal.SIG_DFL, signal.default_int_handler)
 
@@ -45,9 +46,10 @@ def requested() -> bool:
 def stopping_orderly(say: Callable[[str], None]) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the block within seconds, with all that is registered closed.
 
-    The signal is raised where the main thread is. Where that takes too long, as in a long call that
-    knows no Python, or where somebody swallows it, another thread closes what is registered and ends
-    the process. A second signal ends it at once. Signals that are ignored or handled already stay so.
+    The signal is raised where the main thread is, and once more if that is a callback of the garbage
+    collector, which no exception leaves. Where that takes too long, as in a long call that knows no
+    Python, or where somebody swallows it, another thread closes what is registered and ends the
+    process. A second signal ends it at once. Signals that are ignored or handled already stay so.
 
     Args:
         say: Told the name of the signal, before anything is closed.
@@ -91,7 +93,7 @@ class _Watch:
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.received: int | None = None
-        self._raised = False
+        self._raised, self._repeats = False, 0
         self._say, self._said = say, threading.Lock()
         handled = [number for number in _SIGNALS if signal.getsignal(number) in _DEFAULT]
         self._before = {number: signal.signal(number, self._raise) for number in handled}
@@ -99,11 +101,13 @@ class _Watch:
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
         self._wakeup_before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        self._report, sys.unraisablehook = sys.unraisablehook, self._repeat
         self._thread = threading.Thread(target=self._watch, name="signals", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Put everything back as it was."""
+        sys.unraisablehook = self._report
         for number, handler in self._before.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup_before)
@@ -126,6 +130,15 @@ class _Watch:
             self._raised = True
             raise Interrupted(128 + number)
 
+    def _repeat(self, ignored: "sys.UnraisableHookArgs") -> None:
+        """Send the signal again, to be raised elsewhere, if what cannot be raised here is its exception."""
+        if self.received is None or not issubclass(ignored.exc_type, Interrupted):
+            self._report(ignored)
+            return
+        self._raised, self._repeats = False, self._repeats + 1
+        again = (threading.get_ident(), self.received)
+        threading.Timer(_SECONDS_TO_REPEAT, signal.pthread_kill, again).start()
+
     def _watch(self) -> None:
         number = self._next()
         if number is None:
@@ -141,6 +154,11 @@ class _Watch:
     def _next(self, seconds: float | None = None) -> int | None:
         """Wait for one of the signals; None if there was none in time, or the watch has been stopped."""
         while select.select([self._reading], [], [], seconds)[0] and (number := os.read(self._reading, 1)):
-            if number[0] in self._before:
+            if number[0] in self._before and not self._is_repeated():
                 return number[0]
         return None
+
+    def _is_repeated(self) -> bool:
+        repeated = self._repeats > 0
+        self._repeats -= repeated
+        return repeated
