@@ -1,6 +1,7 @@
 """Made data, small enough that a test of the whole flow takes seconds."""
 
 import resource
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,9 @@ from mnist_resnet.preprocessing import Preprocessing
 
 # Kedro's logging set-up closes all handlers; absl's, which TensorFlow brings, would close pytest's stream with itself.
 absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
+
+# A suite in the background ignores SIGINT, and so would all that it starts and interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).parents[1]
 CLASSES = 3

@@ -76,7 +76,6 @@ def prepare() -> None:
 def run(request: dict[str, Any]) -> None:
     """Do what ``kedro`` does with these arguments."""
     os.chdir(request["folder"])
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background ignores it, and so would this
     os.environ.clear()
     os.environ.update(request["environment"])
     output = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
