@@ -31,7 +31,7 @@ def work():
         time.sleep(60)
     elif sys.argv[1] == "callback":  # what is raised there goes nowhere
         thing = {1, 2}
-        watched = weakref.ref(thing, lambda _: time.sleep(60))
+        watched = weakref.ref(thing, lambda _: print("within", flush=True) or time.sleep(60))
         del thing
         print("went on", flush=True)
         time.sleep(60)
@@ -85,6 +85,7 @@ def test_the_first_signal_closes_what_is_open_and_ends_the_process(work, number)
 
 def test_a_signal_that_meets_a_callback_is_raised_after_it():
     with start("callback") as process:
+        assert process.stdout.readline() == "within\n"
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=20)
     assert (output.splitlines(), errors) == (["went on", "SIGTERM", "closed"], "")
