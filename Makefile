@@ -1,19 +1,19 @@
-# `make training` and `make test` are all that a fresh machine needs: python3, git and make.
+# `make training` and `make test` are all that a fresh machine needs: python3 (3.11 to 3.13), git and make (3.81 or later).
 PYTHON ?= python3
 VENV := .venv
 UV := $(VENV)/bin/uv
+PYTHONS := 3.11 3.12 3.13
+PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml
 
-.PHONY: help install training training-gpu test test-slow check audit lock
+.PHONY: help install training training-gpu test test-slow check check-locks audit lock FORCE
 
 help: ## Show what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | expand -t 16
 
 install: $(VENV)/requirements.lock ## Set up .venv with exactly the locked packages
 
-# TensorFlow leaves oneDNN off on processors without AVX-512, which makes its steps several times as long there.
-training: export TF_ENABLE_ONEDNN_OPTS ?= 1
 training: install ## Fetch, train, export and evaluate both data sets
 	$(VENV)/bin/kedro run --pipelines training
 
@@ -26,11 +26,22 @@ test: install ## Run the tests (some minutes)
 test-slow: install ## Run the tests that take longer
 	$(VENV)/bin/pytest -m slow
 
-check: install ## Lint, types, import contracts
+check: install check-locks ## Lint, types, import contracts, wheels of the locked packages
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+# uv takes macOS 13 for granted; onnxruntime 1.26 asks for 14.
+check-locks: export MACOSX_DEPLOYMENT_TARGET = 14.0
+check-locks: install ## Look for a wheel of each locked package on every platform and Python
+	@wheels() { $(UV) pip install --quiet --dry-run --target $(VENV)/none --only-binary :all: --require-hashes "$$@"; }; \
+	for python in $(PYTHONS); do \
+		for platform in $(PLATFORMS); do \
+			wheels --python-version $$python --python-platform $$platform -r requirements.lock || exit 1; \
+		done; \
+		wheels --python-version $$python --python-platform x86_64-unknown-linux-gnu -r requirements-gpu.lock || exit 1; \
+	done
 
 # Strict, since pip-audit passes over packages that the index says nothing of, and would end as if all were well.
 AUDIT = $(UV) tool run pip-audit==2.10.1 --strict --require-hashes --disable-pip --requirement
@@ -40,15 +51,24 @@ audit: install ## Ask the package index for known vulnerabilities of the locked 
 	$(AUDIT) requirements-gpu.lock
 
 lock: install ## Resolve the locks anew
-	$(COMPILE) --upgrade --output-file requirements.lock
+	$(COMPILE) --upgrade --extra cpu --output-file requirements.lock
 	$(COMPILE) --upgrade --extra gpu --output-file requirements-gpu.lock
+
+# The programs in .venv name its folder and its Python: if either has moved, .venv is made anew.
+USABLE := $(shell $(VENV)/bin/python -c '' 2>/dev/null && test "`cat $(VENV)/folder 2>/dev/null`" = "`pwd -P`" && echo yes)
+ifneq ($(USABLE),yes)
+$(VENV)/requirements.lock $(VENV)/requirements-gpu.lock: FORCE
+endif
 
 # The copy of a lock in .venv says which one is installed there.
 $(VENV)/%.lock: %.lock pyproject.toml
-	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@test "$(USABLE)" = yes || $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "$(PYTHON) is `$(PYTHON) --version 2>&1`, but 3.11, 3.12 or 3.13 is needed: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	test "$(USABLE)" = yes || $(PYTHON) -m venv --clear $(VENV)
 	awk '/^[^ ]/ {wanted = /^uv==/} wanted' $< > $(VENV)/uv.lock
 	test -x $(UV) || $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
 	$(UV) pip sync --quiet --python $(VENV) --require-hashes $<
 	$(UV) pip install --quiet --python $(VENV) --no-deps --no-build-isolation --editable .
 	rm -f $(VENV)/requirements*.lock
 	cp $< $@
+	pwd -P > $(VENV)/folder

@@ -1,7 +1,11 @@
 """What Kedro needs to know of this project."""
 
 import os
+import sys
 import warnings
+
+if sys.platform == "win32":  # where locks and signals are others; this is the first module that Kedro imports
+    sys.exit("mnist_resnet runs on Linux and macOS. On Windows, use it within WSL2, where all works as on Linux.")
 
 from mnist_resnet.hooks import HOOKS
 

@@ -15,6 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mnist_resnet import interruption
+from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking import run as module
 from mnist_resnet.tracking.logged_model import LoggedModel
@@ -177,7 +178,7 @@ def test_a_logged_model_states_what_serves_it(logged):
     _, folder = logged
     requirements = (folder / "requirements.txt").read_text().split()
     names = [requirement.split("==")[0] for requirement in requirements]
-    assert names == ["mlflow", "numpy", "onnxruntime-gpu"]
+    assert names == ["mlflow", "numpy", onnxruntime_package()]
     assert all("==" in requirement for requirement in requirements)
 
 

@@ -16,6 +16,7 @@ from mnist_resnet.config import CudaParameters
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.binding import FixedBatch
 from mnist_resnet.evaluation.cuda import cuda_options
+from mnist_resnet.evaluation.package import onnxruntime_package
 
 logger = logging.getLogger(__name__)
 
@@ -108,12 +109,13 @@ def open_session(
         cuda: How CUDA is to run it; None leaves that to onnxruntime.
 
     Raises:
+        OnnxruntimeError: If onnxruntime is not installed, or twice.
         ProviderError: If none of the providers can be had, or ``require_gpu`` is set and the CPU
             would run the model.
     """
+    usable = usable_providers(providers, require_gpu)
     import onnxruntime
 
-    usable = usable_providers(providers, require_gpu)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     settings = {CUDA_PROVIDER: cuda_options(cuda)} if cuda else {}
@@ -131,12 +133,15 @@ def usable_providers(providers: Sequence[str], require_gpu: bool = False) -> lis
     Asking onnxruntime for CUDA where it cannot load prints alarming lines and falls back silently.
 
     Raises:
+        OnnxruntimeError: If onnxruntime is not installed, or twice.
         ProviderError: If a name is unknown, none is left, or a GPU is required and only the CPU is left.
     """
+    onnxruntime_package()
     import onnxruntime
 
-    _check_names(providers, onnxruntime.get_available_providers())
-    usable = [name for name in providers if name != CUDA_PROVIDER or _cuda_loads()]
+    _check_names(providers, onnxruntime.get_all_providers())
+    built_in = onnxruntime.get_available_providers()
+    usable = [name for name in providers if name in built_in and (name != CUDA_PROVIDER or _cuda_loads())]
     if not usable:
         raise ProviderError(
             f"evaluation.providers: none of {list(providers)} can be loaded here; add '{CPU_PROVIDER}', or install "

@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 from mnist_resnet.artifacts import sha256_of_path
 from mnist_resnet.config import ConfigurationError, Dataset, Parameters, validate_parameters
 from mnist_resnet.data.check import check_labels
+from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.evaluation.session import usable_providers
 
 _BASE_ENVIRONMENTS = {None, "base", "local"}
@@ -30,9 +31,11 @@ class ConfigurationHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check, before the work that leads to their use, backend, required GPU and labels already there."""
+        """Check backend, onnxruntime, required GPU and labels already there, before the work that leads to their use."""
         assert self._parameters is not None
         _check_backend(pipeline)
+        if any(node.tags & {"export", "evaluate"} for node in pipeline.nodes):
+            onnxruntime_package()
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace}:
             _check_present_labels(self._parameters.datasets[namespace], catalog.get(f"{namespace}.published_labels"))
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace and "evaluate" in node.tags}:

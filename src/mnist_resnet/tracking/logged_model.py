@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.artifacts import remove, sha256_of_bytes
+from mnist_resnet.evaluation.package import onnxruntime_package
 
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
-_SERVED_WITH = ("mlflow", "numpy", "onnxruntime-gpu")
 _DIGEST = "onnx_sha256"
 # Who made the run, and from what: MLflow gives these to a run and to its models.
 _ORIGIN = ("mlflow.user", "mlflow.source.")
 
 
 def _installed() -> tuple[str, ...]:
-    return tuple(f"{package}=={version(package)}" for package in _SERVED_WITH)
+    return tuple(f"{package}=={version(package)}" for package in ("mlflow", "numpy", onnxruntime_package()))
 
 
 @dataclass(frozen=True)

@@ -72,15 +72,17 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is
 
 
 def _usable(providers: Sequence[str]) -> list[str]:
-    """Leave CUDA out where there is no driver: asking for it there prints alarming lines, to the same effect."""
+    """Leave out what cannot be had: asking for it prints alarming lines, to the same effect."""
+    built_in = onnxruntime.get_available_providers()
+    providers = [name for name in providers if name in built_in] or [_CPU]
     if _CUDA not in providers:
-        return list(providers)
+        return providers
     try:
         ctypes.CDLL("libcuda.so.1")
     except OSError:
         return [name for name in providers if name != _CUDA] or [_CPU]
     onnxruntime.preload_dlls()
-    return list(providers)
+    return providers
 
 
 def _raw_images(values: npt.NDArray[Any], name: str, image_size: tuple[int, int]) -> npt.NDArray[np.uint8]:
