@@ -31,7 +31,7 @@ class ConfigurationHooks:
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check backend, onnxruntime, required GPU and labels already there, before the work that leads to their use."""
+        """Check backend, onnxruntime, required GPU and labels already there before the work that needs them."""
         assert self._parameters is not None
         _check_backend(pipeline)
         if any(node.tags & {"export", "evaluate"} for node in pipeline.nodes):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 
@@ -50,13 +50,22 @@ class Layers:
             preactivation=parameters.preactivation,
         )
 
+    def convolve(self, inputs: Any, filters: int, kernel_size: int, strides: int, name: str) -> Any:
+        """A convolution, named after its place."""
+        return self.convolution(filters, kernel_size, strides=strides, name=f"{name}_conv")(inputs)
 
-class Step(NamedTuple):
-    """One convolution of a block."""
+    def normalize(self, inputs: Any, name: str, gamma: str = "ones") -> Any:
+        """A norm, whose scale is initialized as ``gamma`` says."""
+        return self.normalization(name=f"{name}_norm", gamma_initializer=gamma)(inputs)
+
+
+@dataclass(frozen=True)
+class Convolved:
+    """The size of one convolution of a block."""
 
     kernel_size: int
     filters: int
-    strides: int
+    strides: int = 1
 
 
 def basic_block(inputs: Any, layers: Layers, filters: int, strides: int, project: bool, name: str) -> Any:
@@ -73,7 +82,7 @@ def basic_block(inputs: Any, layers: Layers, filters: int, strides: int, project
     Returns:
         (batch, height / strides, width / strides, filters).
     """
-    return _residual_block(inputs, layers, [Step(3, filters, strides), Step(3, filters, 1)], project, name)
+    return residual_block(inputs, layers, [Convolved(3, filters, strides), Convolved(3, filters)], project, name)
 
 
 def bottleneck_block(inputs: Any, layers: Layers, filters: int, strides: int, project: bool, name: str) -> Any:
@@ -93,53 +102,38 @@ def bottleneck_block(inputs: Any, layers: Layers, filters: int, strides: int, pr
         (batch, height / strides, width / strides, filters).
     """
     narrow = filters // 4
-    steps = [Step(1, narrow, 1), Step(3, narrow, strides), Step(1, filters, 1)]
-    return _residual_block(inputs, layers, steps, project, name)
+    convolutions = [Convolved(1, narrow), Convolved(3, narrow, strides), Convolved(1, filters)]
+    return residual_block(inputs, layers, convolutions, project, name)
 
 
-def _residual_block(inputs: Any, layers: Layers, steps: Sequence[Step], project: bool, name: str) -> Any:
-    block = _preactivated if layers.preactivation else _postactivated
-    return block(inputs, layers, steps, project, name)
+def residual_block(inputs: Any, layers: Layers, convolutions: Sequence[Convolved], project: bool, name: str) -> Any:
+    """Convolutions with norm and ReLU after each (He et al. 2016), or before each (He et al. 2016b, figure 1b).
 
-
-def _postactivated(inputs: Any, layers: Layers, steps: Sequence[Step], project: bool, name: str) -> Any:
-    residual = inputs
-    for number, step in enumerate(steps, start=1):
-        residual = convolve(residual, layers, step, f"{name}_{number}")
-        if number < len(steps):
-            residual = normalize(residual, layers, f"{name}_{number}")
+    Args:
+        inputs: (batch, height, width, channels).
+        layers: The bound layers.
+        convolutions: Their sizes, in order.
+        project: Whether the shortcut is a 1×1 convolution or the input itself.
+        name: Prefix of the layer names.
+    """
+    relu, last = keras.layers.ReLU, len(convolutions)
+    residual = source = inputs
+    for number, size in enumerate(convolutions, start=1):
+        place, gamma = f"{name}_{number}", layers.last_gamma if number == last else "ones"
+        if layers.preactivation:
+            residual = relu(name=f"{place}_relu")(layers.normalize(residual, place, gamma))
+            source = residual if number == 1 else source  # of the projection: the activated input
+            residual = layers.convolve(residual, size.filters, size.kernel_size, size.strides, place)
         else:
-            residual = layers.normalization(name=f"{name}_{number}_norm", gamma_initializer=layers.last_gamma)(residual)
-    shortcut = _projection(inputs, layers, steps, name) if project else inputs
+            residual = layers.convolve(residual, size.filters, size.kernel_size, size.strides, place)
+            residual = layers.normalize(residual, place, gamma)
+            residual = residual if number == last else relu(name=f"{place}_relu")(residual)
+    shortcut = _projection(source, layers, convolutions, f"{name}_projection") if project else inputs
     total = keras.layers.Add(name=f"{name}_add")([shortcut, residual])
-    return keras.layers.ReLU(name=f"{name}_relu")(total)
+    return total if layers.preactivation else relu(name=f"{name}_relu")(total)
 
 
-def _preactivated(inputs: Any, layers: Layers, steps: Sequence[Step], project: bool, name: str) -> Any:
-    """The order of He et al. 2016b, figure 1b; the projection starts from the activated input."""
-    residual = activated = normalize(inputs, layers, f"{name}_1")
-    for number, step in enumerate(steps, start=1):
-        if number > 1:
-            gamma = layers.last_gamma if number == len(steps) else "ones"
-            residual = normalize(residual, layers, f"{name}_{number}", gamma)
-        residual = convolve(residual, layers, step, f"{name}_{number}")
-    shortcut = _projection(activated, layers, steps, name) if project else inputs
-    return keras.layers.Add(name=f"{name}_add")([shortcut, residual])
-
-
-def _projection(inputs: Any, layers: Layers, steps: Sequence[Step], name: str) -> Any:
-    whole = Step(1, steps[-1].filters, max(step.strides for step in steps))
-    outputs = convolve(inputs, layers, whole, f"{name}_projection")
-    return layers.normalization(name=f"{name}_projection_norm")(outputs) if layers.projection_norm else outputs
-
-
-def convolve(inputs: Any, layers: Layers, step: Step, name: str) -> Any:
-    """A convolution, named after its place."""
-    kernel_size, filters, strides = step
-    return layers.convolution(filters, kernel_size, strides=strides, name=f"{name}_conv")(inputs)
-
-
-def normalize(inputs: Any, layers: Layers, name: str, gamma: str = "ones") -> Any:
-    """A norm, whose scale is initialized as ``gamma`` says, and the ReLU that follows it."""
-    outputs = layers.normalization(name=f"{name}_norm", gamma_initializer=gamma)(inputs)
-    return keras.layers.ReLU(name=f"{name}_relu")(outputs)
+def _projection(inputs: Any, layers: Layers, convolutions: Sequence[Convolved], name: str) -> Any:
+    strides = max(size.strides for size in convolutions)
+    outputs = layers.convolve(inputs, convolutions[-1].filters, 1, strides, name)
+    return layers.normalize(outputs, name) if layers.projection_norm else outputs

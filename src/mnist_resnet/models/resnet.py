@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from mnist_resnet.config import ModelParameters
-from mnist_resnet.models.blocks import Layers, Step, basic_block, bottleneck_block, convolve, normalize
+from mnist_resnet.models.blocks import Layers, basic_block, bottleneck_block
 from mnist_resnet.preprocessing import Preprocessing, preprocessing_layers
 
 INPUT_NAME, LOGITS_NAME, OUTPUT_NAME = "image", "logits", "probabilities"
@@ -83,16 +83,16 @@ def residual_network(inputs: Any, parameters: ModelParameters, classes: int) -> 
     variant, layers = VARIANTS[parameters.variant], Layers.from_parameters(parameters)
     features = _stages(_stem(inputs, layers, variant, parameters), layers, variant)
     if layers.preactivation:
-        features = normalize(features, layers, "last")
+        features = keras.layers.ReLU(name="last_relu")(layers.normalize(features, "last"))
     return _head(features, parameters, classes)
 
 
 def _stem(inputs: Any, layers: Layers, variant: Variant, parameters: ModelParameters) -> Any:
     small = parameters.stem == "3x3"
-    outputs = convolve(inputs, layers, Step(3 if small else 7, variant.stem_filters, 1 if small else 2), "stem")
+    outputs = layers.convolve(inputs, variant.stem_filters, 3 if small else 7, 1 if small else 2, "stem")
     if parameters.stem_norm:
-        outputs = normalize(outputs, layers, "stem")
-    elif not layers.preactivation:
+        outputs = layers.normalize(outputs, "stem")
+    if parameters.stem_norm or not layers.preactivation:
         outputs = keras.layers.ReLU(name="stem_relu")(outputs)
     return outputs if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(outputs)
 
@@ -107,10 +107,11 @@ def _stages(features: Any, layers: Layers, variant: Variant) -> Any:
 
 
 def _head(features: Any, parameters: ModelParameters, classes: int) -> Any:
-    if parameters.head == "average_pool":
-        features = keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    else:
-        features = keras.layers.Flatten(name="flatten")(features)
+    match parameters.head:
+        case "average_pool":
+            features = keras.layers.GlobalAveragePooling2D(name="pool")(features)
+        case "flatten":
+            features = keras.layers.Flatten(name="flatten")(features)
     if parameters.hidden_units is not None:
         features = keras.layers.Dense(parameters.hidden_units, activation="relu", name="hidden")(features)
     return keras.layers.Dense(classes, name=LOGITS_NAME, dtype="float32")(features)
