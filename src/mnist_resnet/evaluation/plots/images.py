@@ -11,11 +11,13 @@ from mnist_resnet.evaluation.plots.figure import new_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+IMAGES_OF_A_CLASS = 8
+
 
 def image_grid(
     images: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], class_names: Sequence[str], title: str
 ) -> "Figure":
-    """A row of images for each class.
+    """A row of up to ``IMAGES_OF_A_CLASS`` images for each class.
 
     Args:
         images: (images, height, width), of any range.
@@ -23,7 +25,7 @@ def image_grid(
         class_names: The classes in label order.
         title: Above the picture.
     """
-    columns = 8
+    columns = IMAGES_OF_A_CLASS
     figure = new_figure(1.0 * columns + 1.6, 1.0 * len(class_names) + 0.7, title)
     grid = figure.subplots(len(class_names), columns, squeeze=False)
     for row, name in enumerate(class_names):

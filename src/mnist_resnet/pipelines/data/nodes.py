@@ -10,6 +10,8 @@ from mnist_resnet.data import split as splitting
 from mnist_resnet.data.check import check_part
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch
 from mnist_resnet.data.idx import UInt8Array, parse
+from mnist_resnet.data.sample import sample_of_each_class
+from mnist_resnet.evaluation import plots
 from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare
@@ -36,11 +38,14 @@ def fix_preprocessing(train_images: UInt8Array, parameters: PreprocessingParamet
 
 
 def plot_prepared_images(
-    images: UInt8Array, labels: UInt8Array, preprocessing: dict[str, Any], dataset: Dataset, run: Run
+    images: UInt8Array,
+    labels: UInt8Array,
+    preprocessing: dict[str, Any],
+    dataset: Dataset,
+    parameters: DataParameters,
+    run: Run,
 ) -> Figure:
-    """Some training images as the network sees them."""
-    from mnist_resnet.evaluation.plots import image_grid
-
-    part = slice(0, 100 * len(dataset.class_names))
-    prepared = prepare(images[part], Preprocessing(**preprocessing))
-    return image_grid(prepared, labels[part], dataset.class_names, caption(dataset, "prepared images", run))
+    """Some training images of each class as the network sees them; no others are read."""
+    shown = sample_of_each_class(labels, plots.IMAGES_OF_A_CLASS, parameters.seed)
+    prepared = prepare(images[shown], Preprocessing(**preprocessing))
+    return plots.image_grid(prepared, labels[shown], dataset.class_names, caption(dataset, "prepared images", run))

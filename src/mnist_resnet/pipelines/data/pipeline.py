@@ -26,7 +26,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 plot_prepared_images,
-                ["train_images", "train_labels", "preprocessing", "params:dataset", "run"],
+                ["train_images", "train_labels", "preprocessing", "params:dataset", "params:data", "run"],
                 "prepared_images",
                 name="plot_prepared_images",
             ),
