@@ -1,3 +1,4 @@
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,9 +9,10 @@ from mnist_resnet.evaluation.agreement import agreement
 from mnist_resnet.evaluation.calibration import measure_calibration
 from mnist_resnet.evaluation.latency import Speed
 from mnist_resnet.evaluation.metrics import measure
+from mnist_resnet.evaluation.perturbations import PERTURBATIONS
 from mnist_resnet.evaluation.report import report
 from mnist_resnet.evaluation.results import evaluation_results, variant_results
-from mnist_resnet.evaluation.robustness import Robustness
+from mnist_resnet.evaluation.robustness import summarize
 
 DIGEST = "0123456789abcdef" * 4
 SPEED = Speed({"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}}, {"32": 12345.6, "256": 23456.7})
@@ -50,7 +52,8 @@ CHECKS = [
     {"name": "int8", "published": True, "reason": "published: good", "validation_accuracy": 0.9, "tried": {}},
     {"name": "fp16", "published": False, "reason": "not evaluated: no GPU", "validation_accuracy": None, "tried": {}},
 ]
-ROBUSTNESS = Robustness(4, 0.75, {"blur": {"0.5": 0.75, "1": 0.5, "2": 0.25}})
+RIGHT = np.arange(4)[:, np.newaxis] < [3, 3, 2, 1]  # untouched, and more and more blurred
+ROBUSTNESS = summarize(RIGHT[:, 0], {"blur": dict(zip(("0.5", "1", "2"), RIGHT.T[1:], strict=True))})
 
 
 def variant(made_data, file: str) -> dict[str, Any]:
@@ -159,7 +162,20 @@ def test_the_report_has_the_agreement_of_each_two_forms(text):
 def test_the_report_has_calibration_and_perturbations(text):
     # Confidences 0.8, 0.7, 0.8, 0.8: one bin of three, all right, and one of one, wrong.
     assert "differ by 32.50 points on average (expected calibration error 0.3250, 15 bins)" in text
-    assert "| blur (pixels, standard deviation) | 0.7500 (0.5) | 0.5000 (1) | 0.2500 (2) |" in text
+    assert "4 test images, drawn so that every class has its share" in text
+    assert "As they are, 0.7500 (95 % interval 0.3006 to 0.9544) of them are classified correctly" in text
+    low, high = ROBUSTNESS.mean_perturbed_interval
+    assert f"perturbed, 0.5000 (95 % interval {low:.4f} to {high:.4f}) as a mean" in text
+    cells = ("0.5: 0.7500 (0.3006 to 0.9544)", "1: 0.5000 (0.1500 to 0.8500)", "2: 0.2500 (0.0456 to 0.6994)")
+    assert f"| blur (pixels, standard deviation) | {' | '.join(cells)} |" in text
+
+
+def test_the_report_says_what_each_perturbation_is_and_how_mnist_c_differs(evaluation, made_data):
+    evaluation["robustness"] = asdict(summarize(RIGHT[:, 0], {name: {"1": RIGHT[:, 1]} for name in PERTURBATIONS}))
+    text = report(evaluation, made_data.dataset, HISTORY, PREPROCESSING, ARCHITECTURE)
+    assert "| perturbation | each image is | MNIST-C |" in text
+    for name, perturbation in PERTURBATIONS.items():
+        assert f"| {name} | {perturbation.change} | {perturbation.others} |" in text
 
 
 def test_the_report_says_how_to_make_it_again(text):
@@ -190,7 +206,7 @@ def test_the_report_shows_the_figures_beside_it(text):
 
 def test_tables_are_whole(text):
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 9
+    assert len(tables) == 10
     for header, rule, *rows in tables:
         columns = header.count("|")
         assert set(rule) == set("| -")

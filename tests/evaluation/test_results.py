@@ -10,13 +10,14 @@ from mnist_resnet.evaluation.calibration import measure_calibration
 from mnist_resnet.evaluation.latency import Speed
 from mnist_resnet.evaluation.metrics import accuracy_interval, measure
 from mnist_resnet.evaluation.results import evaluation_results, headline, variant_results
-from mnist_resnet.evaluation.robustness import Robustness
+from mnist_resnet.evaluation.robustness import summarize
 
 DIGEST = "0123456789abcdef" * 4
 SPEED = Speed({"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}}, {"32": 12345.6, "256": 23456.7})
 PARITY = {"savedmodel_max_abs_diff": 1.5e-7, "onnx_max_abs_diff": 2.5e-7, "argmax_agreement": 1.0}
 PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], np.float32)
-ROBUSTNESS = Robustness(4, 0.75, {"blur": {"1": 0.5, "2": 0.25}, "shift": {"1": 0.75}})
+RIGHT = np.arange(4)[:, np.newaxis] < [3, 2, 1, 3]
+ROBUSTNESS = summarize(RIGHT[:, 0], {"blur": {"1": RIGHT[:, 1], "2": RIGHT[:, 2]}, "shift": {"1": RIGHT[:, 3]}})
 
 
 @pytest.fixture
@@ -46,7 +47,18 @@ def test_the_whole_has_its_keys(evaluation):
     assert evaluation["class_names"] == ["left", "right", "below"]
     assert set(evaluation) == {*expected, "class_names", "variants", "agreement", "robustness"}
     assert set(evaluation["variants"]) == {"fp32"}
-    assert evaluation["robustness"]["untouched"] == 0.75
+    assert evaluation["robustness"] == {
+        "images": 4,
+        "untouched": 0.75,
+        "untouched_interval": list(accuracy_interval(3, 4)),
+        "perturbed": {"blur": {"1": 0.5, "2": 0.25}, "shift": {"1": 0.75}},
+        "perturbed_intervals": {
+            "blur": {"1": list(accuracy_interval(2, 4)), "2": list(accuracy_interval(1, 4))},
+            "shift": {"1": list(accuracy_interval(3, 4))},
+        },
+        "mean_perturbed": 0.5,
+        "mean_perturbed_interval": ROBUSTNESS.mean_perturbed_interval,
+    }
 
 
 def test_an_exported_file_has_its_keys(evaluation):

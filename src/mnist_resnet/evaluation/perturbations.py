@@ -1,7 +1,9 @@
 """Changes of images that leave their class as it is, at several strengths.
 
 They follow the corruptions of Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness to Common
-Corruptions and Perturbations", as far as they make sense for small grey images.
+Corruptions and Perturbations", as far as they make sense for small grey images. They are not those of MNIST-C (Mu &
+Gilmer 2019, "MNIST-C: A Robustness Benchmark for Computer Vision"): each says how it differs. Figures are compared
+across runs, so a change that does something else to an image gets another name.
 """
 
 from collections.abc import Callable
@@ -24,11 +26,15 @@ class Perturbation:
         apply: From uint8 (images, height, width), a strength and a generator to changed images of that shape.
         strengths: From mild to strong.
         unit: What the strengths count; pixels are those of an image 28 pixels wide, and grow with the width.
+        change: What is done: "each image is …".
+        others: What MNIST-C does instead: "MNIST-C …".
     """
 
     apply: Callable[[UInt8Array, float, np.random.Generator], UInt8Array]
     strengths: tuple[float, ...]
     unit: str
+    change: str
+    others: str
 
 
 def shift(images: UInt8Array, pixels: float, generator: np.random.Generator) -> UInt8Array:
@@ -97,12 +103,48 @@ def _to_uint8(values: npt.NDArray[np.float32]) -> UInt8Array:
 
 
 PERTURBATIONS = {
-    "shift": Perturbation(shift, (1, 2, 4), "pixels"),
-    "rotation": Perturbation(rotate, (10, 20, 40), "degrees"),
-    "noise": Perturbation(add_noise, (16, 32, 64), "grey levels, standard deviation"),
-    "blur": Perturbation(blur, (0.5, 1, 2), "pixels, standard deviation"),
-    "contrast": Perturbation(reduce_contrast, (0.6, 0.4, 0.2), "of the contrast left"),
-    "occlusion": Perturbation(occlude, (4, 8, 12), "pixels, side of the square"),
+    "shift": Perturbation(
+        shift,
+        (1, 2, 4),
+        "pixels",
+        "moved along one axis: up, down, left or right by chance; black follows",
+        "`translate` moves along both axes at once, by 3 pixels on each, so by 4.2 in all",
+    ),
+    "rotation": Perturbation(
+        rotate,
+        (10, 20, 40),
+        "degrees",
+        "turned about its middle, half of the images to the left and half to the right; black follows",
+        "`rotate` turns by 23 degrees (0.4 radians), left or right by chance",
+    ),
+    "noise": Perturbation(
+        add_noise,
+        (16, 32, 64),
+        "grey levels, standard deviation",
+        "given Gaussian noise at every pixel; what leaves 0 to 255 is cut off",
+        "has shot and impulse noise; `gaussian_noise` is in its code only, at 20 to 97 grey levels",
+    ),
+    "blur": Perturbation(
+        blur,
+        (0.5, 1, 2),
+        "pixels, standard deviation",
+        "blurred with a Gaussian",
+        "has glass and motion blur; `gaussian_blur` is in its code only, at 1 to 6 pixels",
+    ),
+    "contrast": Perturbation(
+        reduce_contrast,
+        (0.6, 0.4, 0.2),
+        "of the contrast left",
+        "drawn, pixel by pixel, towards the mean of its own grey levels, not towards black or mid-grey",
+        "has `brightness` instead; `contrast` is in its code only, the same at 0.4 to 0.05",
+    ),
+    "occlusion": Perturbation(
+        occlude,
+        (4, 8, 12),
+        "pixels, side of the square",
+        "covered by a black square that lies wholly within, at a place chosen by chance",
+        "has nothing like it; as Cutout (DeVries & Taylor 2017), whose squares may reach beyond the edge",
+    ),
 }
 
 

@@ -68,7 +68,7 @@ def evaluation_results(
             float32 exports with the trained network.
         variant_checks: What became of each smaller variant, published or not.
         agreement: Of all forms of the model on the test images.
-        robustness: Of the float32 file.
+        robustness: Of the float32 file, on perturbed test images.
     """
     fp32 = {**variants["fp32"], "parity": dict(parity)}
     return {

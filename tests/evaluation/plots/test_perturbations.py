@@ -1,16 +1,29 @@
+from collections.abc import Iterable
+
 import numpy as np
 import pytest
 
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS, perturb
 from mnist_resnet.evaluation.plots import robustness
-from mnist_resnet.evaluation.robustness import Robustness
+from mnist_resnet.evaluation.robustness import Robustness, summarize
 from tests.evaluation.plots.conftest import pictures, texts
 
 SEED = 3
-PERTURBED = {
-    name: {f"{strength:g}": 0.9 - 0.1 * number - 0.01 * place for place, strength in enumerate(perturbation.strengths)}
-    for number, (name, perturbation) in enumerate(PERTURBATIONS.items())
-}
+
+
+def right_on(images: int) -> np.ndarray:
+    return np.arange(50) < images
+
+
+def measured(names: Iterable[str]) -> Robustness:
+    perturbed = {
+        name: {
+            f"{strength:g}": right_on(45 - 5 * number - place)
+            for place, strength in enumerate(PERTURBATIONS[name].strengths)
+        }
+        for number, name in enumerate(names)
+    }
+    return summarize(right_on(48), perturbed)
 
 
 @pytest.fixture
@@ -19,22 +32,27 @@ def example() -> np.ndarray:
 
 
 def test_every_perturbation_has_a_panel_on_one_scale(example):
-    figure = robustness(Robustness(50, 0.95, PERTURBED), example, SEED, "Robust")
+    whole = measured(PERTURBATIONS)
+    figure = robustness(whole, example, SEED, "Robust")
     read = texts(figure)
-    assert {"Robust", "accuracy", "untouched", *PERTURBED} <= set(read)
+    assert {"Robust", "accuracy, with 95 % intervals", "untouched", *PERTURBATIONS} <= set(read)
     assert {perturbation.unit for perturbation in PERTURBATIONS.values()} <= set(read)
     panels = [axes for axes in figure.axes if axes.lines]
-    assert [axes.get_title() for axes in panels] == list(PERTURBED)
+    assert [axes.get_title() for axes in panels] == list(PERTURBATIONS)
     assert len({axes.get_ylim() for axes in panels}) == 1
-    for axes, (name, accuracies) in zip(panels, PERTURBED.items(), strict=True):
-        level, curve = axes.lines
-        assert set(level.get_ydata()) == {0.95}
-        assert list(curve.get_ydata()) == [0.95, *accuracies.values()]
+    for axes, (name, accuracies) in zip(panels, whole.perturbed.items(), strict=True):
+        level, (curve,) = axes.lines[0], [line for line in axes.lines if line.get_linestyle() == "-"]
+        assert set(level.get_ydata()) == {0.96}
+        assert list(curve.get_ydata()) == [0.96, *accuracies.values()]
+        (bars,) = axes.collections
+        drawn = [sorted(segment[:, 1]) for segment in bars.get_segments()]
+        intervals = [whole.untouched_interval, *whole.perturbed_intervals[name].values()]
+        np.testing.assert_allclose(drawn, intervals)
         assert [label.get_text() for label in axes.get_xticklabels()] == ["untouched", *accuracies], name
 
 
 def test_the_example_is_shown_untouched_and_at_each_strength(example):
-    figure = robustness(Robustness(50, 0.95, PERTURBED), example, SEED, "Robust")
+    figure = robustness(measured(PERTURBATIONS), example, SEED, "Robust")
     expected = []
     for name, perturbation in PERTURBATIONS.items():
         expected.append(example)
@@ -44,7 +62,7 @@ def test_the_example_is_shown_untouched_and_at_each_strength(example):
 
 @pytest.mark.parametrize("names", [["noise"], ["noise", "blur", "shift", "contrast"]])
 def test_some_perturbations_alone_are_shown(example, names):
-    figure = robustness(Robustness(50, 0.95, {name: PERTURBED[name] for name in names}), example, SEED, "Some")
+    figure = robustness(measured(names), example, SEED, "Some")
     assert [axes.get_title() for axes in figure.axes if axes.lines] == names
     assert len(pictures(figure)) == 4 * len(names)
     assert "Some" in texts(figure)

@@ -1,5 +1,6 @@
 """Pictures of what perturbations do to images and to the accuracy."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ _PANELS_IN_A_ROW = 3
 
 
 def robustness(measured: Robustness, example: UInt8Array, seed: int, title: str) -> "Figure":
-    """For each perturbation the accuracy over the strength, and below it one image at each strength.
+    """For each perturbation the accuracy over the strength with 95 % intervals, and below one image at each strength.
 
     Args:
         measured: The accuracies.
@@ -36,21 +37,26 @@ def robustness(measured: Robustness, example: UInt8Array, seed: int, title: str)
         left = panel * columns
         axes = figure.add_subplot(grid[2 * row, left : left + columns], sharey=first)
         first = first or axes
-        _draw_accuracies(axes, name, accuracies, measured.untouched)
-        axes.set_ylabel("accuracy" if panel == 0 else "")
+        intervals = [measured.untouched_interval, *measured.perturbed_intervals[name].values()]
+        _draw_accuracies(axes, name, {"untouched": measured.untouched, **accuracies}, intervals)
+        axes.set_ylabel("accuracy, with 95 % intervals" if panel == 0 else "")
         images = [example, *(perturb(example[np.newaxis], name, float(strength), seed)[0] for strength in accuracies)]
         _draw_examples(figure, grid, 2 * row + 1, left, images)
     return figure
 
 
-def _draw_accuracies(axes: "Axes", name: str, accuracies: dict[str, float], untouched: float) -> None:
-    values = [untouched, *accuracies.values()]
-    axes.axhline(untouched, linestyle="--", color=GREY, linewidth=1)
-    axes.plot(values, "o-", color=BLUE)
+def _draw_accuracies(
+    axes: "Axes", name: str, accuracies: Mapping[str, float], intervals: Sequence[Sequence[float]]
+) -> None:
+    values, (low, high) = np.array([*accuracies.values()]), np.array(intervals).T
+    axes.axhline(values[0], linestyle="--", color=GREY, linewidth=1)
+    # Rounding may leave an interval's end a hair beyond the accuracy of 0 or 1.
+    lengths = np.maximum([values - low, high - values], 0)
+    axes.errorbar(range(len(values)), values, lengths, fmt="o-", color=BLUE, elinewidth=1, capsize=2.5, markersize=4)
     for place, value in enumerate(values):
         # Below the point and to its left, where a falling line leaves room.
-        axes.annotate(f"{value:.3f}", (place, value), (-2, -12), textcoords="offset points", ha="right", fontsize=8)
-    axes.set_xticks(range(len(values)), ["untouched", *accuracies], fontsize=8)
+        axes.annotate(f"{value:.3f}", (place, value), (-3, -12), textcoords="offset points", ha="right", fontsize=8)
+    axes.set_xticks(range(len(values)), accuracies, fontsize=8)
     axes.set_xlim(-0.5, len(values) - 0.5)
     axes.margins(y=0.15)
     axes.grid(alpha=0.3)

@@ -38,6 +38,8 @@ def report(
         quality.robustness_sentence(evaluation["robustness"]),
         quality.robustness_table(evaluation["robustness"]),
         "![Accuracy on perturbed images](robustness_plot.png)",
+        quality.perturbation_sentence(),
+        quality.perturbation_table(evaluation["robustness"]),
         "## What was shipped",
         shipping.shipped_table(fp32),
         "### Variants",

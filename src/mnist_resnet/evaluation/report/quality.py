@@ -1,5 +1,6 @@
 """What the report says of how good the model is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mnist_resnet.config import Dataset
@@ -37,20 +38,51 @@ def calibration_sentence(fp32: dict[str, Any]) -> str:
 
 
 def robustness_sentence(robustness: dict[str, Any]) -> str:
-    """On what images, and how accurate the model is on them as they are."""
+    """On what images, and how accurate the model is on them as they are and perturbed."""
+    untouched, mean = (
+        f"{robustness[key]:.4f} (95 % interval {_range(robustness[f'{key}_interval'])})"
+        for key in ("untouched", "mean_perturbed")
+    )
     return (
-        f"The first {robustness['images']:,} test images, perturbed in several ways; as they are, "
-        f"{robustness['untouched']:.4f} of them are classified correctly."
+        f"{robustness['images']:,} test images, drawn so that every class has its share, perturbed in several ways. As "
+        f"they are, {untouched} of them are classified correctly; perturbed, {mean} as a mean over all ways and "
+        f"strengths. These figures decide nothing: who becomes champion is decided by perturbed validation images."
     )
 
 
 def robustness_table(robustness: dict[str, Any]) -> str:
-    """Accuracy by perturbation, from mild to strong."""
+    """Accuracy by perturbation, from mild to strong, with 95 % intervals."""
+    intervals = robustness["perturbed_intervals"]
     rows = [
-        [f"{name} ({PERTURBATIONS[name].unit})", *(f"{value:.4f} ({strength})" for strength, value in measured.items())]
+        [
+            f"{name} ({PERTURBATIONS[name].unit})",
+            *(f"{strength}: {value:.4f} ({_range(intervals[name][strength])})" for strength, value in measured.items()),
+        ]
         for name, measured in robustness["perturbed"].items()
     ]
     return table(["perturbation", "mild", "medium", "strong"], rows)
+
+
+def _range(interval: Sequence[float]) -> str:
+    low, high = interval
+    return f"{low:.4f} to {high:.4f}"
+
+
+def perturbation_sentence() -> str:
+    """What the figures can be compared with."""
+    return (
+        "What is done to an image, beside what the 15 corruptions of MNIST-C (Mu & Gilmer 2019) do at the strengths "
+        "that its code has by default. The two differ, so do not compare figures of one with figures of the other."
+    )
+
+
+def perturbation_table(robustness: dict[str, Any]) -> str:
+    """What each perturbation is, and what MNIST-C has in its place."""
+    perturbations = {name: PERTURBATIONS[name] for name in robustness["perturbed"]}
+    return table(
+        ["perturbation", "each image is", "MNIST-C"],
+        [[name, perturbation.change, perturbation.others] for name, perturbation in perturbations.items()],
+    )
 
 
 def limits(dataset: Dataset) -> str:

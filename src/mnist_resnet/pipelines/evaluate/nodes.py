@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from mnist_resnet.artifacts import sha256_of_bytes
@@ -71,18 +72,13 @@ def compare_forms(
 def perturb(
     onnx_model: bytes, test_images: UInt8Array, test_labels: UInt8Array, evaluation: EvaluationParameters
 ) -> dict[str, Any]:
-    """The accuracy on perturbed test images."""
+    """The accuracy on perturbed test images, for the report; it decides nothing."""
     from mnist_resnet.evaluation.session import open_session
 
     session = open_session(onnx_model, evaluation.providers, evaluation.require_gpu, evaluation.cuda)
-    part = slice(evaluation.robustness.images)
-    measured = measure_robustness(
-        lambda images: session.probabilities(images, evaluation.batch_size),
-        test_images[part],
-        test_labels[part],
-        evaluation.robustness.seed,
-    )
-    return asdict(measured)
+    classify = partial(session.probabilities, batch_size=evaluation.batch_size)
+    parameters = evaluation.robustness
+    return asdict(measure_robustness(classify, test_images, test_labels, parameters.images, parameters.seed))
 
 
 def collect(
