@@ -8,6 +8,7 @@ import numpy as np
 
 from mnist_resnet.config import Dataset, ExportParameters, ModelParameters
 from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.pipelines.annotations import Network, Probabilities
 from mnist_resnet.preprocessing import Preprocessing
 
@@ -59,12 +60,14 @@ def check_exports(
     savedmodel: dict[str, bytes],
     onnx_model: bytes,
     train_images: UInt8Array,
+    train_labels: UInt8Array,
     export: ExportParameters,
 ) -> tuple[dict[str, bytes], bytes, dict[str, float]]:
     """The same SavedModel and ONNX file, once they agree with the network, and how closely they do."""
     from mnist_resnet.export.check import check_exports
 
-    parity = check_exports(network, savedmodel, onnx_model, train_images[:_CHECKED_IMAGES], export)
+    images = train_images[spread_sample(train_labels, _CHECKED_IMAGES, seed=0)]
+    parity = check_exports(network, savedmodel, onnx_model, images, export)
     return savedmodel, onnx_model, asdict(parity)
 
 

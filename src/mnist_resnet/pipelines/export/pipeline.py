@@ -33,7 +33,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 check_exports,
-                ["float32_network", *candidates, "train_images", "params:export"],
+                ["float32_network", *candidates, "train_images", "train_labels", "params:export"],
                 ["saved_model", "onnx", "parity"],
                 name="check_exports",
             ),

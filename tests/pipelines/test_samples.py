@@ -1,12 +1,15 @@
-"""The picture of the prepared images shows every class, whatever the order of the file."""
+"""Some images stand for all: they are of every class, whatever the order of the file."""
 
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import pytest
 
-from mnist_resnet.config import DataParameters
+from mnist_resnet.config import DataParameters, ExportParameters
+from mnist_resnet.evaluation.parity import Parity
 from mnist_resnet.pipelines.data.nodes import plot_prepared_images
+from mnist_resnet.pipelines.export.nodes import check_exports
 from mnist_resnet.preprocessing import Preprocessing
 from tests.conftest import MadeData
 
@@ -23,7 +26,7 @@ class Watched:
         return chosen[:, None, None] * np.ones((1, 8, 8), np.uint8)
 
 
-def test_every_class_of_a_sorted_file_is_shown_and_no_other_image_is_read(
+def test_every_class_of_a_sorted_file_is_in_the_picture_and_no_other_image_is_read(
     made_data: MadeData, preprocessing: Preprocessing, data_parameters: DataParameters
 ) -> None:
     labels = np.repeat(np.arange(3, dtype=np.uint8), [2000, 3, 1000])
@@ -34,3 +37,19 @@ def test_every_class_of_a_sorted_file_is_shown_and_no_other_image_is_read(
     brightness = np.round(np.array(shown) / preprocessing.scale + preprocessing.mean)
     assert brightness.tolist() == [0] * 8 + [1] * 3 + [2] * 8
     assert images.read == len(shown)
+
+
+def test_exports_are_checked_on_every_class_of_a_sorted_file(
+    export_parameters: ExportParameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = np.repeat(np.arange(4, dtype=np.uint8), 1000)
+    images: Any = Watched(labels)
+    checked = []
+
+    def remember(network: Any, savedmodel: Any, onnx_model: Any, images: np.ndarray, export: Any) -> Parity:
+        checked.extend(images[:, 0, 0].tolist())
+        return Parity(0.0, 1.0)
+
+    monkeypatch.setattr("mnist_resnet.export.check.check_exports", remember)
+    check_exports(None, {}, b"", images, labels, export_parameters)
+    assert np.bincount(checked).tolist() == [64] * 4
