@@ -196,7 +196,7 @@ def evaluation_parameters() -> EvaluationParameters:
         ),
         batch_size=32,
         latency=LatencyParameters(warm_up=1, calls=2, latency_batch_sizes=(1,), throughput_batch_sizes=(8,)),
-        robustness=RobustnessParameters(images=20, seed=0),
+        robustness=RobustnessParameters(images=20, validation_images=20, seed=0),
     )
 
 

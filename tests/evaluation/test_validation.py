@@ -23,3 +23,14 @@ def test_the_digest_is_that_of_images_and_labels(validation):
     others[3, 7, 7] += 1
     assert replace(validation, images=others).digest != validation.digest
     assert replace(validation, labels=np.array([0, 1, 1, 2], np.uint8)).digest != validation.digest
+
+
+def test_each_answer_is_right_or_not(validation):
+    assert validation.correct(halves_model()).tolist() == [True, True, True, False]
+
+
+def test_perturbed_images_are_drawn_from_these_and_no_more_than_asked_for(validation):
+    assert validation.robustness(halves_model(), count=3, seed=0).images == 3
+    whole = validation.robustness(halves_model(), count=500, seed=0)
+    assert (whole.images, whole.untouched) == (4, 0.75)
+    assert whole == validation.robustness(halves_model(), count=4, seed=0)

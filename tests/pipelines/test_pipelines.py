@@ -49,7 +49,7 @@ def inputs(
         "params:export": export_parameters,
         "params:evaluation": evaluation_parameters,
         "params:evaluation.providers": list(evaluation_parameters.providers),
-        "params:release": ReleaseParameters(register=True, margin=None, robustness_floor=0.0),
+        "params:release": ReleaseParameters(register=True, significance=0.05, robustness_floor=0.0),
     }
 
 

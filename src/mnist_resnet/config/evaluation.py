@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mnist_resnet.config.values import CLOSED, Count, FractionOrNone, Name, Seed, Switch, distinct
+from mnist_resnet.config.values import CLOSED, Count, Fraction, FractionOrNone, Name, Seed, Switch, distinct
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -20,9 +20,14 @@ class LatencyParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class RobustnessParameters:
-    """How many test images are perturbed, from the first on, and the seed of all chance in that."""
+    """How many images are perturbed, drawn so that every class has its share, and the seed of all chance in that.
+
+    ``images`` of the test images are for the report alone; ``validation_images`` of the validation
+    images decide whether a model is robust enough to become champion.
+    """
 
     images: Count
+    validation_images: Count
     seed: Seed
 
 
@@ -61,11 +66,11 @@ class EvaluationParameters:
 class ReleaseParameters:
     """When a model is registered, and when it becomes the champion of its data set.
 
-    It must be right on more of the validation images than the present champion, by more than
-    ``margin`` (none: half of the 95 % confidence interval), and on perturbed images keep at least
-    ``robustness_floor`` of its accuracy, as a mean over all perturbations.
+    It must be right on more of the validation images than the present champion, and than always naming their
+    most frequent class; by chance alone it would be with a probability of ``significance`` at most. On perturbed
+    validation images it must keep at least ``robustness_floor`` of its accuracy, as a mean over all perturbations.
     """
 
     register: Switch
-    margin: FractionOrNone | None
+    significance: Fraction
     robustness_floor: FractionOrNone

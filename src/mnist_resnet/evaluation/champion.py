@@ -1,9 +1,22 @@
 """Whether a model is good enough to take the present champion's place."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from mnist_resnet.config import ReleaseParameters
-from mnist_resnet.evaluation.metrics import accuracy_interval
+import numpy as np
+
+from mnist_resnet.config import Dataset, ReleaseParameters
+from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.errors import UserError
+from mnist_resnet.evaluation.paired import Correct, Paired, compare_correct
+
+# How much smaller a probability is tells nobody anything.
+_SMALL = 0.0001
+
+
+class IncomparableError(UserError, ValueError):
+    """A champion that cannot be run on the present images, or whose classes are others."""
 
 
 @dataclass(frozen=True)
@@ -11,16 +24,41 @@ class Contest:
     """What decides, measured by onnxruntime on the validation images; test figures never decide.
 
     Attributes:
-        images: How many validation images there are; possibly none.
-        candidate: Share of them that the new model classifies correctly, in 0 to 1; None without any.
-        champion: The same of the present champion on the same images; None if there is none.
-        kept_when_perturbed: Share of its accuracy that the new model keeps on perturbed images, as a mean.
+        labels: uint8 (images,), the true classes of the validation images; possibly none.
+        candidate: bool (images,), whether the new model is right on each.
+        champion: The same of the present champion; None if there is none to compare with.
+        kept_when_perturbed: Share of its accuracy that the new model keeps on perturbed validation images, as a mean,
+            in 0 to 1; None without any.
     """
 
-    images: int
-    candidate: float | None
-    champion: float | None
-    kept_when_perturbed: float
+    labels: UInt8Array
+    candidate: Correct
+    champion: Correct | None
+    kept_when_perturbed: float | None
+
+    @property
+    def guess(self) -> Correct:
+        """Who always names the most frequent class of these labels: no other constant answer is right as often."""
+        return np.asarray(self.labels == np.bincount(self.labels).argmax())
+
+    def figures(self) -> dict[str, Any]:
+        """What ``release.json`` says of it: accuracies, and how the candidate differs from those it must beat."""
+        if not len(self.labels):
+            return {"images": 0, "candidate": None, "champion": None, "kept_when_perturbed": None}
+        return {
+            "images": len(self.labels),
+            "candidate": float(self.candidate.mean()),
+            "champion": None if self.champion is None else float(self.champion.mean()),
+            "kept_when_perturbed": self.kept_when_perturbed,
+            "guess": float(self.guess.mean()),
+            "over_guess": _figures(self.guess, self.candidate),
+            "over_champion": None if self.champion is None else _figures(self.champion, self.candidate),
+        }
+
+
+def _figures(rival: Correct, candidate: Correct) -> dict[str, float]:
+    paired = compare_correct(rival, candidate)
+    return {"gained": paired.gained, "lost": paired.lost, "p": paired.chance_of_gain()}
 
 
 @dataclass(frozen=True)
@@ -32,31 +70,66 @@ class Decision:
 
 
 def decide(contest: Contest, parameters: ReleaseParameters) -> Decision:
-    """Compare a new model with the present champion.
+    """Compare a new model with guessing and with the present champion, image by image.
 
     Args:
         contest: What was measured.
-        parameters: The margin to win by, and the floor for perturbed images.
+        parameters: The significance to win at, and the floor for perturbed images.
     """
-    if contest.candidate is None:
+    kept, floor = contest.kept_when_perturbed, parameters.robustness_floor
+    if kept is None:
         return Decision(False, "there are no validation images to choose by")
-    if contest.kept_when_perturbed < parameters.robustness_floor:
+    over_guess = compare_correct(contest.guess, contest.candidate)
+    against = f"always naming their most frequent class on {contest.guess.mean():.2%}"
+    if over_guess.chance_of_gain() > parameters.significance:
+        return Decision(False, _in_words(contest, against, over_guess, parameters))
+    if kept < floor:
         return Decision(
             False,
-            f"on perturbed images it keeps {contest.kept_when_perturbed:.2%} of its accuracy; "
-            f"release.robustness_floor is {parameters.robustness_floor:.2%}",
+            f"on perturbed validation images it keeps {kept:.2%} of its accuracy; release.robustness_floor is "
+            f"{floor:.2%}",
         )
     if contest.champion is None:
-        return Decision(True, f"it is the first; right on {contest.candidate:.2%} of the validation images")
-    margin = parameters.margin if parameters.margin is not None else _half_width(contest.candidate, contest.images)
-    gain = contest.candidate - contest.champion
+        return Decision(True, f"it is the first; {_in_words(contest, against, over_guess, parameters)}")
+    over_champion = compare_correct(contest.champion, contest.candidate)
     return Decision(
-        gain > margin,
-        f"right on {contest.candidate:.2%} of the validation images, the champion on {contest.champion:.2%}: "
-        f"{100 * gain:+.2f} points, of which more than {100 * margin:.2f} are needed",
+        over_champion.chance_of_gain() <= parameters.significance,
+        _in_words(contest, f"the champion on {contest.champion.mean():.2%}", over_champion, parameters),
     )
 
 
-def _half_width(accuracy: float, images: int) -> float:
-    low, high = accuracy_interval(round(accuracy * images), images)
-    return (high - low) / 2
+def _in_words(contest: Contest, against: str, paired: Paired, parameters: ReleaseParameters) -> str:
+    chance = paired.chance_of_gain()
+    return (
+        f"right on {contest.candidate.mean():.2%} of {paired.images:,} validation images, {against}: {paired.gained:,} "
+        f"images gained, {paired.lost:,} lost. Were neither better, chance alone would gain as many with a probability "
+        f"of {f'{chance:.2g}' if chance >= _SMALL else f'less than {_SMALL}'}; release.significance allows "
+        f"{parameters.significance:g}"
+    )
+
+
+def check_comparable(champion: bytes, dataset: Dataset) -> None:
+    """Refuse a champion that was made for other images or classes than the data set has now.
+
+    Args:
+        champion: The ONNX file's content.
+        dataset: The present data set.
+
+    Raises:
+        ModelFileError: If it is no ONNX classifier of raw images.
+        IncomparableError: If its image size or its classes differ.
+    """
+    from mnist_resnet.evaluation.prediction import open_classifier
+
+    model = open_classifier(champion, "its file")
+    theirs, ours = _shape(model.image_size, model.class_names), _shape(dataset.image_size, dataset.class_names)
+    if theirs != ours:
+        raise IncomparableError(f"it sorts {theirs}; {dataset.title} is {ours}")
+    renamed = [pair for pair in zip(model.class_names, dataset.class_names, strict=True) if len(set(pair)) > 1]
+    if renamed:
+        theirs, ours = renamed[0]
+        raise IncomparableError(f"its class names are others: '{theirs}' where {dataset.title} has '{ours}'")
+
+
+def _shape(image_size: tuple[int, int], class_names: Sequence[str]) -> str:
+    return f"{image_size[0]}×{image_size[1]} images into {len(class_names)} classes"

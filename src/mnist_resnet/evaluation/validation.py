@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 
 from mnist_resnet.arrays import parts
 from mnist_resnet.artifacts import sha256_of_pieces
 from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
 from mnist_resnet.evaluation.session import open_session
 
 _BATCH_SIZE = 256
@@ -29,9 +32,18 @@ class Validation:
 
     def accuracy(self, onnx_model: bytes) -> float:
         """Share of the images that an ONNX file classifies correctly, by onnxruntime; there must be images."""
+        return float(np.mean(self.correct(onnx_model)))
+
+    def correct(self, onnx_model: bytes) -> npt.NDArray[np.bool_]:
+        """Whether an ONNX file classifies each image correctly."""
         session = open_session(onnx_model, self.providers)
-        predicted = session.probabilities(self.images, _BATCH_SIZE).argmax(axis=1)
-        return float(np.mean(predicted == self.labels))
+        return np.asarray(session.probabilities(self.images, _BATCH_SIZE).argmax(axis=1) == self.labels)
+
+    def robustness(self, onnx_model: bytes, count: int, seed: int) -> Robustness:
+        """How an ONNX file does on up to ``count`` of the images, perturbed by ``seed``; see ``measure_robustness``."""
+        session = open_session(onnx_model, self.providers)
+        classify = partial(session.probabilities, batch_size=_BATCH_SIZE)
+        return measure_robustness(classify, self.images, self.labels, count, seed)
 
     @property
     def digest(self) -> str:

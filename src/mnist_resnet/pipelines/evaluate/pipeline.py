@@ -91,7 +91,7 @@ def _reporting() -> list[Node]:
         ),
         Node(
             release,
-            [*judged, "robustness", "metrics", "name", "params:dataset", "params:evaluation", "params:release"],
+            [*judged, "metrics", "name", "params:dataset", "params:evaluation", "params:release"],
             "release",
             name="release",
         ),

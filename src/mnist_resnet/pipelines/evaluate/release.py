@@ -2,19 +2,20 @@
 
 import logging
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from mnist_resnet.artifacts import sha256_of_bytes
-from mnist_resnet.config import Dataset, EvaluationParameters, ReleaseParameters
+from mnist_resnet.config import Dataset, EvaluationParameters, ReleaseParameters, RobustnessParameters
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation.champion import Contest, decide
-from mnist_resnet.evaluation.robustness import Robustness
+from mnist_resnet.evaluation.champion import Contest, Decision, IncomparableError, check_comparable, decide
+from mnist_resnet.evaluation.paired import Correct
 from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking import registry
-from mnist_resnet.tracking.models import RecordedModelError, download_onnx
+from mnist_resnet.tracking.models import download_onnx
 from mnist_resnet.tracking.operations import Candidate
 from mnist_resnet.tracking.run import open_run
 
@@ -30,7 +31,6 @@ def release(
     onnx_model: bytes,
     validation_images: UInt8Array,
     validation_labels: UInt8Array,
-    robustness: dict[str, Any],
     metrics: dict[str, float],
     name: str,
     dataset: Dataset,
@@ -42,29 +42,30 @@ def release(
     if run is None or not parameters.register:
         return _undecided(name, "nothing is registered in this run")
     validation = Validation(validation_images, validation_labels, evaluation.providers)
-    accuracy = validation.accuracy(onnx_model) if len(validation_images) else None
+    contest = _alone(onnx_model, validation, evaluation.robustness)
     tags = {
         "test_accuracy": metrics["test_accuracy"],
-        "validation_accuracy": accuracy,
+        "validation_accuracy": contest.figures()["candidate"],
         "validation_sha256": validation.digest,
     }
     candidate = Candidate(name, sha256_of_bytes(onnx_model), _as_text(tags), evaluated=int(time.time() * 1000))
-    kept = Robustness(**robustness)
-    kept_when_perturbed = kept.mean_perturbed / max(kept.untouched, np.finfo(float).tiny)
-    outcome = run.ask(lambda: _compete(candidate, accuracy, kept_when_perturbed, validation, dataset.title, parameters))
+    outcome = run.ask(lambda: _compete(candidate, contest, validation, dataset, parameters))
     if outcome is None:
         run.register_later(candidate)
         return _undecided(name, _POSTPONED)
     return outcome
 
 
+def _alone(onnx_model: bytes, validation: Validation, parameters: RobustnessParameters) -> Contest:
+    """What is known of the candidate before it meets the champion."""
+    if not len(validation.images):
+        return Contest(validation.labels, np.zeros(0, np.bool_), champion=None, kept_when_perturbed=None)
+    robustness = validation.robustness(onnx_model, parameters.validation_images, parameters.seed)
+    return Contest(validation.labels, validation.correct(onnx_model), None, robustness.kept)
+
+
 def _compete(
-    candidate: Candidate,
-    accuracy: float | None,
-    kept_when_perturbed: float,
-    validation: Validation,
-    title: str,
-    parameters: ReleaseParameters,
+    candidate: Candidate, contest: Contest, validation: Validation, dataset: Dataset, parameters: ReleaseParameters
 ) -> dict[str, Any]:
     name = candidate.name
     version = registry.register_candidate(name, candidate.onnx_sha256, candidate.tags, candidate.evaluated)
@@ -75,19 +76,35 @@ def _compete(
     before = registry.champion_version(name)
     if before == version:
         return {"model": name, "version": version, "champion": True, "reason": "it is the champion already"}
-    contest = Contest(
-        images=len(validation.images),
-        candidate=accuracy,
-        champion=_champion_accuracy(name, validation) if before else None,
-        kept_when_perturbed=kept_when_perturbed,
-    )
-    decision = decide(contest, parameters)
+    level = logging.INFO
+    try:
+        champion = _answers(name, before, validation, dataset) if before and len(validation.images) else None
+        contest = replace(contest, champion=champion)
+        decision = decide(contest, parameters)
+    except IncomparableError as error:
+        decision, level = Decision(False, str(error)), logging.WARNING
     if decision.champion:
         registry.crown(name, version)
     standing = "is champion" if decision.champion else "stays candidate"
-    logger.info("%s, version %s in MLflow's registry %s: %s", title, version, standing, decision.reason)
+    logger.log(level, "%s, version %s in MLflow's registry %s: %s", dataset.title, version, standing, decision.reason)
     outcome = {"model": name, "version": version, **asdict(decision)}
-    return outcome | {"champion_before": before, "contest": asdict(contest)}
+    return outcome | {"champion_before": before, "contest": contest.figures()}
+
+
+def _answers(champion: str, version: str, validation: Validation, dataset: Dataset) -> Correct:
+    """Whether the champion is right on each validation image, if it can be asked that."""
+    try:
+        content = download_onnx(f"models:/{champion}/{version}")
+        check_comparable(content, dataset)
+        return validation.correct(content)
+    except Exception as error:  # of whatever its store or its file brings about; this run's work is done
+        registry.champion_version(champion)  # if the store is away, this says so
+        obstacle = " ".join(without_credentials(str(error)).split())
+        raise IncomparableError(
+            f"this model cannot be compared with version {version} of '{champion}', the {registry.CHAMPION}: "
+            f"{obstacle}. Give that alias to another version, or remove it, by `mlflow ui`; then `kedro run "
+            f"--pipelines evaluate` decides"
+        ) from error
 
 
 def _undecided(name: str, reason: str) -> dict[str, Any]:
@@ -96,17 +113,3 @@ def _undecided(name: str, reason: str) -> dict[str, Any]:
 
 def _as_text(tags: dict[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in tags.items()}
-
-
-def _champion_accuracy(name: str, validation: Validation) -> float | None:
-    if not len(validation.images):
-        return None
-    try:
-        champion = download_onnx(f"models:/{name}@{registry.CHAMPION}")
-    except RecordedModelError as error:
-        version = registry.champion_version(name)  # if the store is away, this says so
-        raise RecordedModelError(
-            f"'{name}' has version {version} as {registry.CHAMPION}, which cannot be read to compare this model with. "
-            f"Give that alias to another version, or remove it, by `mlflow ui`. {error}"
-        ) from None
-    return validation.accuracy(champion)
