@@ -165,7 +165,14 @@ def training_parameters() -> TrainingParameters:
 @pytest.fixture
 def variant_parameters() -> VariantParameters:
     return VariantParameters(
-        names=("int8", "fp16"), tolerance=0.05, calibration_images=64, calibration_methods=("minmax", "percentile")
+        names=("int8", "fp16"),
+        tolerance=0.1,
+        seed=0,
+        calibration_images=64,
+        choice_images=64,
+        calibration_methods=("minmax", "percentile"),
+        kernel_tolerance=0.05,
+        timed_calls=2,
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from mnist_resnet.config import LatencyParameters
 from mnist_resnet.evaluation import latency as module
-from mnist_resnet.evaluation.latency import measure_speed
+from mnist_resnet.evaluation.latency import measure_speed, relative_speed
 
 PARAMETERS = LatencyParameters(warm_up=2, calls=100, latency_batch_sizes=(1, 4), throughput_batch_sizes=(8, 16))
 IMAGES = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
@@ -85,3 +85,20 @@ def test_on_a_real_clock_calls_take_time():
     for times in speed.latency_ms.values():
         assert 0 < times["p50"] <= times["p95"] <= times["p99"]
     assert min(speed.throughput_images_per_s.values()) > 0
+
+
+def test_two_sessions_take_turns_and_are_compared_turn_by_turn(monkeypatch):
+    clock, order = SimpleNamespace(now=0.0), []
+
+    def session(name, seconds):
+        def run(batch):
+            order.append((name, len(batch)))
+            # The machine is three times as slow in every second turn, and the first call is slow for another reason.
+            clock.now += 9.0 if len(order) == 1 else seconds * (3 if (len(order) - 1) // 2 % 2 else 1)
+
+        return SimpleNamespace(run=run)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    ratios = relative_speed(session("int8", 0.01), session("fp32", 0.015), IMAGES, (8, 16), calls=4)
+    assert ratios == pytest.approx({"8": 1.5, "16": 1.5})
+    assert order == [(name, size) for size in (8, 16) for _ in range(5) for name in ("fp32", "int8")]

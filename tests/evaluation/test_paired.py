@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from mnist_resnet.evaluation.paired import Paired, compare_correct
+from mnist_resnet.evaluation.paired import Paired, compare_correct, images_needed
 
 
 def test_differences_are_counted() -> None:
@@ -56,3 +56,10 @@ def test_the_bound_holds_in_nineteen_of_twenty_samples() -> None:
     held = np.mean([Paired(1000, gained, lost).greatest_loss() >= 0.005 for lost, gained, _ in samples])
     # The standard error of a share of 0.95 in 400 samples is 0.011.
     assert 0.95 - 0.035 < held < 0.95 + 0.035
+
+
+@pytest.mark.parametrize("loss", [0.002, 0.005, 0.1, 0.5])
+def test_the_images_needed_are_the_fewest_that_show_it(loss: float) -> None:
+    images = images_needed(loss)
+    assert Paired(images, 0, 0).greatest_loss() <= loss
+    assert Paired(images - 1, 0, 0).greatest_loss() > loss

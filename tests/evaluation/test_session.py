@@ -207,6 +207,12 @@ def test_settings_of_cuda_change_nothing_on_the_cpu(model, without_cuda, evaluat
     np.testing.assert_array_equal(session.run(images), open_session(model, [CPU_PROVIDER]).run(images))
 
 
+@pytest.mark.parametrize(("optimized", "level"), [(True, "ORT_ENABLE_ALL"), (False, "ORT_DISABLE_ALL")])
+def test_optimization_is_on_unless_it_is_not_wanted(model, optimized, level):
+    options = open_session(model, [CPU_PROVIDER], optimized=optimized).inference.get_session_options()
+    assert options.graph_optimization_level.name == level
+
+
 def test_a_silent_fallback_of_onnxruntime_is_noticed(model, with_cuda):
     with_cuda([CPU_PROVIDER])
     assert open_session(model, [CUDA_PROVIDER, CPU_PROVIDER]).provider == CPU_PROVIDER

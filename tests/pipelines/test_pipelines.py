@@ -49,6 +49,7 @@ def inputs(
         "params:export": export_parameters,
         "params:evaluation": evaluation_parameters,
         "params:evaluation.providers": list(evaluation_parameters.providers),
+        "params:evaluation.latency.throughput_batch_sizes": [8],
         "params:release": ReleaseParameters(register=True, significance=0.05, robustness_floor=0.0),
     }
 

@@ -64,6 +64,18 @@ class Paired:
         return float((lost - gained - images * loss) / np.sqrt(images * (2 * share + loss * (1 - loss))))
 
 
+def images_needed(loss: float, confidence: float = 0.95) -> int:
+    """How many images are enough to show that the second loses at most so much, if not one of them differs.
+
+    Args:
+        loss: Of accuracy, above 0 and at most 1.
+        confidence: See ``Paired.greatest_loss``, which for n images without any difference is z² / (n + z²).
+    """
+    from scipy.stats import norm
+
+    return int(np.ceil(float(norm.ppf(confidence)) ** 2 * (1 - loss) / loss))
+
+
 def compare_correct(first: Correct, second: Correct) -> Paired:
     """Count where two classifiers differ.
 

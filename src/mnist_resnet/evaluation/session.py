@@ -98,7 +98,11 @@ def _is_json(value: str) -> bool:
 
 
 def open_session(
-    model: bytes, providers: Sequence[str], require_gpu: bool = False, cuda: CudaParameters | None = None
+    model: bytes,
+    providers: Sequence[str],
+    require_gpu: bool = False,
+    cuda: CudaParameters | None = None,
+    optimized: bool = True,
 ) -> Session:
     """Load an ONNX model with the first provider that this machine can run.
 
@@ -107,6 +111,8 @@ def open_session(
         providers: onnxruntime provider names, in order of preference.
         require_gpu: Refuse to fall back to the CPU.
         cuda: How CUDA is to run it; None leaves that to onnxruntime.
+        optimized: Whether onnxruntime may replace operations by others. If not, a quantized file is computed as it is
+            written: by float32 operations between quantizing and dequantizing ones.
 
     Raises:
         OnnxruntimeError: If onnxruntime is not installed, or twice.
@@ -118,6 +124,8 @@ def open_session(
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     settings = {CUDA_PROVIDER: cuda_options(cuda)} if cuda else {}
     wanted = [(name, settings[name]) if name in settings else name for name in usable]
     inference = onnxruntime.InferenceSession(model, options, providers=wanted)

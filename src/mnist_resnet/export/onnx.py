@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 
 from mnist_resnet.backend import native_output_held
+from mnist_resnet.export.batch_axis import name_batch_axis
+from mnist_resnet.export.resize import state_sizes
 from mnist_resnet.export.savedmodel import image_signature
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
 
@@ -23,7 +25,7 @@ def to_onnx(network: keras.Model, opset: int, metadata: Mapping[str, Any]) -> by
 
     Returns:
         The ONNX file: input ``image``, uint8 (N, height, width); output ``probabilities``, float32
-        (N, classes); N is dynamic. It has passed ``onnx.checker``.
+        (N, classes); N is dynamic, and called so. It has passed ``onnx.checker``.
     """
     import onnx
     import tf2onnx
@@ -32,7 +34,10 @@ def to_onnx(network: keras.Model, opset: int, metadata: Mapping[str, Any]) -> by
     function = tf.function(lambda image: {OUTPUT_NAME: network(image, training=False)})
     with native_output_held():  # TensorFlow's graph optimizer reports on itself
         model, _ = tf2onnx.convert.from_function(function, input_signature=[image_signature(network)], opset=opset)
+    state_sizes(model)
     _remove_idle_reshapes(model)
+    _remove_unread_constants(model)
+    name_batch_axis(model)
     model.graph.name = network.name
     names = [value.name for value in (*model.graph.input, *model.graph.output)]
     if names != [INPUT_NAME, OUTPUT_NAME]:
@@ -43,7 +48,7 @@ def to_onnx(network: keras.Model, opset: int, metadata: Mapping[str, Any]) -> by
 
 
 def _remove_idle_reshapes(model: Any) -> None:
-    """Remove each reshape to the very shape that its input has, and the shape.
+    """Remove each reshape to the very shape that its input has.
 
     tf2onnx leaves them in front of convolutions of 1×1 images, where they keep onnxruntime from fusing
     convolution, sum and ReLU.
@@ -62,6 +67,9 @@ def _remove_idle_reshapes(model: Any) -> None:
             model.graph.node.remove(node)
     for node in model.graph.node:
         node.input[:] = [inputs.get(name, name) for name in node.input]
+
+
+def _remove_unread_constants(model: Any) -> None:
     read = {name for node in model.graph.node for name in node.input}
     for unread in [each for each in model.graph.initializer if each.name not in read]:
         model.graph.initializer.remove(unread)

@@ -1,92 +1,137 @@
-"""Which smaller forms of an ONNX file are good enough to publish."""
+"""Which smaller forms of an ONNX file are good enough, and of use enough, to publish."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
 
 from mnist_resnet.config import VariantParameters
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation.session import CUDA_PROVIDER, usable_providers
+from mnist_resnet.data.sample import spread_sample
+from mnist_resnet.evaluation.kernels import compare_kernels
+from mnist_resnet.evaluation.latency import relative_speed
+from mnist_resnet.evaluation.paired import Paired, compare_correct, images_needed
+from mnist_resnet.evaluation.session import CPU_PROVIDER, CUDA_PROVIDER, open_session, usable_providers
 from mnist_resnet.evaluation.validation import Validation
 from mnist_resnet.export.quantize import to_fp16, to_int8
+from mnist_resnet.export.variant_check import Findings, VariantCheck, judge
 
-
-@dataclass(frozen=True)
-class VariantCheck:
-    """What became of one variant.
-
-    Attributes:
-        name: ``int8`` or ``fp16``.
-        published: Whether its file is among the outputs.
-        reason: Why, in words.
-        validation_accuracy: By onnxruntime, in 0 to 1; None if it was not evaluated.
-        tried: For int8, the validation accuracy by calibration method.
-    """
-
-    name: str
-    published: bool
-    reason: str
-    validation_accuracy: float | None = None
-    tried: dict[str, float] = field(default_factory=dict)
+_BATCH_SIZE = 256
 
 
 def make_variants(
     onnx_model: bytes,
     train_images: UInt8Array,
+    train_labels: UInt8Array,
     validation: Validation,
     parameters: VariantParameters,
+    batch_sizes: Sequence[int],
 ) -> tuple[dict[str, bytes], list[VariantCheck]]:
     """Make the configured variants and judge them on the validation images.
 
     Args:
         onnx_model: The float32 file, batch norm folded.
-        train_images: uint8 (images, height, width); the first of them calibrate int8.
+        train_images: uint8 (images, height, width); some of them calibrate int8, others choose how.
+        train_labels: uint8 (images,).
         validation: What they are judged by.
         parameters: Which variants, and what they may lose.
+        batch_sizes: Images in a call, to measure speed at.
 
     Returns:
         The published files by name, such as ``model.int8.onnx``, and what became of each variant.
     """
-    if not len(validation.images):
-        reason = "not evaluated: there are no validation images to judge it by"
-        return {}, [VariantCheck(name, published=False, reason=reason) for name in parameters.names]
-    reference = validation.accuracy(onnx_model)
-    made = {"int8": _int8, "fp16": _fp16}
+    unfit = _unfit(len(validation.images), parameters.tolerance)
+    if unfit:
+        return {}, [VariantCheck(name, published=False, reason=f"not evaluated: {unfit}") for name in parameters.names]
     files, checks = {}, []
     for name in parameters.names:
-        content, check = made[name](onnx_model, train_images, validation, reference, parameters)
+        if name == "int8":
+            content, check = _int8(onnx_model, train_images, train_labels, validation, parameters, batch_sizes)
+        else:
+            content, check = _fp16(onnx_model, validation, parameters, batch_sizes)
         checks.append(check)
         if check.published:
             files[f"model.{name}.onnx"] = content
     return files, checks
 
 
+def _unfit(images: int, tolerance: float) -> str:
+    """Why so many validation images cannot show what they are to show; empty if they can."""
+    if not images:
+        return "there are no validation images to judge it by"
+    if Paired(images, 0, 0).greatest_loss() > tolerance:
+        return (
+            f"{images:,} validation images are too few to show that it loses at most {100 * tolerance:.2f} points "
+            f"(export.variants.tolerance); {images_needed(tolerance):,} are the least"
+        )
+    return ""
+
+
 def _int8(
-    onnx_model: bytes, train_images: UInt8Array, validation: Validation, reference: float, parameters: VariantParameters
+    onnx_model: bytes,
+    train_images: UInt8Array,
+    train_labels: UInt8Array,
+    validation: Validation,
+    parameters: VariantParameters,
+    batch_sizes: Sequence[int],
 ) -> tuple[bytes, VariantCheck]:
-    images = train_images[: parameters.calibration_images]
-    made = {str(method): to_int8(onnx_model, images, method) for method in parameters.calibration_methods}
-    tried = {method: validation.accuracy(content) for method, content in made.items()}
-    best = max(tried, key=lambda method: tried[method])
-    how = f"calibrated by {best}"
-    return made[best], _check("int8", tried[best], reference, parameters.tolerance, how, tried)
+    """By the processor, which it is meant for, even where there is a GPU."""
+    on_processor = replace(validation, providers=[CPU_PROVIDER])
+    calibrating, choosing = _calibration(train_images, train_labels, parameters)
+    made = {str(method): to_int8(onnx_model, calibrating, method) for method in parameters.calibration_methods}
+    errors = _errors(onnx_model, made, choosing)
+    best = min(errors, key=lambda method: errors[method])
+    found = _findings(onnx_model, made[best], on_processor, parameters, batch_sizes)
+    found = replace(found, kernels=compare_kernels(made[best], validation.images), errors=errors)
+    return made[best], judge("int8", found, parameters)
 
 
 def _fp16(
-    onnx_model: bytes, train_images: UInt8Array, validation: Validation, reference: float, parameters: VariantParameters
+    onnx_model: bytes, validation: Validation, parameters: VariantParameters, batch_sizes: Sequence[int]
 ) -> tuple[bytes, VariantCheck]:
     if usable_providers(validation.providers)[0] != CUDA_PROVIDER:
         reason = "not evaluated: it is meant for a GPU, and there is none here"
         return b"", VariantCheck("fp16", published=False, reason=reason)
     content = to_fp16(onnx_model)
-    return content, _check("fp16", validation.accuracy(content), reference, parameters.tolerance, "on a GPU", {})
+    return content, judge("fp16", _findings(onnx_model, content, validation, parameters, batch_sizes), parameters)
 
 
-def _check(
-    name: str, accuracy: float, reference: float, tolerance: float, how: str, tried: dict[str, float]
-) -> VariantCheck:
-    published = reference - accuracy <= tolerance
-    verdict = "published" if published else "not published"
-    reason = (
-        f"{verdict}: right on {accuracy:.2%} of the validation images, fp32 on {reference:.2%}, "
-        f"{how}; it may lose {100 * tolerance:.2f} points"
+def _calibration(
+    images: UInt8Array, labels: UInt8Array, parameters: VariantParameters
+) -> tuple[UInt8Array, UInt8Array]:
+    """Images that calibrate and others that choose, both spread over the classes; where there are few, in proportion."""
+    asked = parameters.calibration_images + parameters.choice_images
+    drawn = spread_sample(labels, asked, parameters.seed)
+    calibrating = spread_sample(
+        labels[drawn], max(1, len(drawn) * parameters.calibration_images // asked), parameters.seed
     )
-    return VariantCheck(name, published, reason, accuracy, tried)
+    return images[drawn[calibrating]], images[np.delete(drawn, calibrating)]
+
+
+def _errors(onnx_model: bytes, made: dict[str, bytes], images: UInt8Array) -> dict[str, float]:
+    """By calibration method, the mean difference of a probability from float32's, which accuracy is too coarse to see."""
+
+    def probabilities(content: bytes) -> npt.NDArray[np.float32]:
+        return open_session(content, [CPU_PROVIDER]).probabilities(images, _BATCH_SIZE)
+
+    expected = probabilities(onnx_model)
+    return {method: float(np.abs(probabilities(content) - expected).mean()) for method, content in made.items()}
+
+
+def _findings(
+    onnx_model: bytes,
+    content: bytes,
+    validation: Validation,
+    parameters: VariantParameters,
+    batch_sizes: Sequence[int],
+) -> Findings:
+    reference, correct = validation.correct(onnx_model), validation.correct(content)
+    float32, variant = (open_session(each, validation.providers) for each in (onnx_model, content))
+    return Findings(
+        reference_accuracy=float(reference.mean()),
+        accuracy=float(correct.mean()),
+        paired=compare_correct(reference, correct),
+        size_ratio=len(content) / len(onnx_model),
+        speed_ratios=relative_speed(variant, float32, validation.images, batch_sizes, parameters.timed_calls),
+    )

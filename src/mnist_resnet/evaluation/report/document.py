@@ -44,6 +44,7 @@ def report(
         shipping.shipped_table(fp32),
         "### Variants",
         shipping.variant_table(evaluation),
+        shipping.variant_sentence(),
         "### Agreement of all forms",
         shipping.agreement_table(evaluation["agreement"]),
         "## Speed",

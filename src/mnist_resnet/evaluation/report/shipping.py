@@ -27,13 +27,37 @@ def shipped_table(fp32: dict[str, Any]) -> str:
 
 
 def variant_table(evaluation: dict[str, Any]) -> str:
-    """Test figures of each published file, and why each other variant was not published."""
-    rows = [["`fp32`", f"`{evaluation['variants']['fp32']['file']}`", *_accuracies(evaluation["variants"]["fp32"]), ""]]
+    """Accuracy, size and speed of each published file, and why each other variant was not published."""
+    fp32 = evaluation["variants"]["fp32"]
+    rows = [["`fp32`", f"`{fp32['file']}`", *_accuracies(fp32), "1", "1", "–", ""]]
     for check in evaluation["variant_checks"]:
         results = evaluation["variants"].get(check["name"])
         file, figures = (f"`{results['file']}`", _accuracies(results)) if results else ("–", ["–", "–"])
-        rows.append([f"`{check['name']}`", file, *figures, check["reason"]])
-    return table(["variant", "file", "test accuracy", "95 % interval", "by the validation images"], rows)
+        rows.append([f"`{check['name']}`", file, *figures, *_worth(check), _kernels(check), check["reason"]])
+    worth = ("size, of fp32's", "images/s, of fp32's")
+    header = ["variant", "file", "test accuracy", "95 % interval", *worth, "without its integer kernels", "why"]
+    return table(header, rows)
+
+
+def variant_sentence() -> str:
+    """What the columns of the variants are measured on."""
+    return (
+        "Size, speed and kernels were measured when the variants were made. Without its integer kernels a file is computed "
+        "as it is written, by float32 operations between rounding ones: the share of the validation images with the same "
+        "class, and the largest difference of a probability."
+    )
+
+
+def _worth(check: dict[str, Any]) -> list[str]:
+    """Size and speed in multiples of float32's; records of earlier versions have neither."""
+    size, speeds = check.get("size_ratio"), check.get("speed_ratios") or {}
+    by_batch = ", ".join(f"{ratio:.2f} (batch {batch})" for batch, ratio in speeds.items())
+    return ["–" if size is None else f"{size:.2f}", by_batch or "–"]
+
+
+def _kernels(check: dict[str, Any]) -> str:
+    kernels = check.get("kernels")
+    return f"{kernels['same_class']:.2%}, ≤ {kernels['max_abs_diff']:.1e}" if kernels else "–"
 
 
 def _accuracies(results: dict[str, Any]) -> list[str]:

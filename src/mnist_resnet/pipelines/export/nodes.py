@@ -74,18 +74,20 @@ def check_exports(
 def make_variants(
     onnx_model: bytes,
     train_images: UInt8Array,
+    train_labels: UInt8Array,
     validation_images: UInt8Array,
     validation_labels: UInt8Array,
     dataset: Dataset,
     export: ExportParameters,
     providers: list[str],
+    batch_sizes: list[int],
 ) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
     """The smaller files that are good enough, and what became of each variant."""
     from mnist_resnet.evaluation.validation import Validation
     from mnist_resnet.export.variants import make_variants
 
     validation = Validation(validation_images, validation_labels, providers)
-    files, checks = make_variants(onnx_model, train_images, validation, export.variants)
+    files, checks = make_variants(onnx_model, train_images, train_labels, validation, export.variants, batch_sizes)
     for check in checks:
         logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)
     return files, [asdict(check) for check in checks]

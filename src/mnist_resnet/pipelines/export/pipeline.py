@@ -39,7 +39,10 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 make_variants,
-                ["onnx", "train_images", *validation, "params:dataset", "params:export", "params:evaluation.providers"],
+                [
+                    *("onnx", "train_images", "train_labels", *validation, "params:dataset", "params:export"),
+                    *("params:evaluation.providers", "params:evaluation.latency.throughput_batch_sizes"),
+                ],
                 ["variants", "variant_checks"],
                 name="make_variants",
             ),
