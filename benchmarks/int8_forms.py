@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/int8_forms.py data fashion_mnist --emulate "qemu-x86_64 -cpu Haswell" --images 400
 
-The first table is of this processor and all test images. "Without kernels" is the same file with graph optimization off:
-float32 operations between quantizing and dequantizing ones, which is what the file says. For each emulated processor
-another table compares its integer kernels with that, on some of the images.
+The first table is of this processor and all test images. "Without kernels" is the same file with graph optimization
+off: float32 operations between quantizing and dequantizing ones, which is what the file says. For each emulated
+processor another table compares its integer kernels with that, on some of the images.
 """
 
 import argparse
@@ -26,11 +26,13 @@ from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
 from mnist_resnet.export.quantize import FORMS, to_int8
 
 BATCH_SIZE = 256
+WITHOUT = "without kernels: class, \\|Δp\\|"
 SPEED_AT, CALLS = (32, 256), 20
 CALIBRATION_IMAGES = 256
 
 
 def main() -> None:
+    """Print a table for this processor, and one for each emulated one."""
     asked = _arguments()
     folder = asked.outputs / "06_models" / asked.dataset
     fp32 = (folder / "model.onnx").read_bytes()
@@ -49,11 +51,9 @@ def _print_forms(fp32: bytes, files: dict[str, bytes], images: UInt8Array, label
     said = {}
     reference = _answers(fp32, images)
     right = reference.argmax(axis=1) == labels
-    print(
-        f"| form | accuracy (fp32 {right.mean():.4f}) | at most lost | class as fp32 | without kernels: class, \\|Δp\\| |",
-        end="",
-    )
-    print(f" size | {' | '.join(f'speed at {size}' for size in SPEED_AT)} |\n{'| --- ' * (6 + len(SPEED_AT))}|")
+    columns = [f"accuracy (fp32 {right.mean():.4f})", "at most lost", "class as fp32", WITHOUT, "size"]
+    columns += [f"speed at batch {size}" for size in SPEED_AT]
+    print(f"| form | {' | '.join(columns)} |\n{'| --- ' * (1 + len(columns))}|")
     for name, content in files.items():
         answers, said[name] = _answers(content, images), _answers(content, images, optimized=False)
         correct = answers.argmax(axis=1) == labels
@@ -75,7 +75,7 @@ def _print_emulated(command: str, files: dict[str, bytes], images: UInt8Array, s
             (folder / f"{form}.onnx").write_bytes(content)
         here = Path(__file__).with_name("int8_answers.py")
         subprocess.run([*shlex.split(command), sys.executable, here, folder], check=True, stderr=subprocess.DEVNULL)
-        print(f"\n`{command}`, {len(images):,} images\n\n| form | without kernels: class, \\|Δp\\| |\n| --- | --- |")
+        print(f"\n`{command}`, {len(images):,} images\n\n| form | {WITHOUT} |\n| --- | --- |")
         for form in files:
             kernels = compare(said[form], np.load(folder / f"{form}.npy"))
             print(f"| {form} | {kernels.argmax_agreement:.2%}, {kernels.max_abs_diff:.3f} |")
@@ -102,9 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--raw", type=Path, default=Path("data/01_raw"), help="folder of the published files")
     parser.add_argument("--method", default="minmax", choices=("minmax", "entropy", "percentile"))
     parser.add_argument("--images", type=int, default=400, help="for each emulated processor")
-    parser.add_argument(
-        "--emulate", action="append", default=[], help="a command that runs Python on another processor"
-    )
+    parser.add_argument("--emulate", action="append", default=[], help="a command that runs Python elsewhere")
     return parser.parse_args()
 
 

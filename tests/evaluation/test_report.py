@@ -49,7 +49,16 @@ METADATA = {"git_commit": "c0ffee", "opset": 17, "recipe": "smoke", "training_ru
 PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], np.float32)
 LABELS = np.array([0, 1, 1, 2], np.uint8)
 CHECKS = [
-    {"name": "int8", "published": True, "reason": "published: good", "validation_accuracy": 0.9, "tried": {}},
+    {
+        "name": "int8",
+        "published": True,
+        "reason": "published: good",
+        "validation_accuracy": 0.9,
+        "tried": {},
+        "size_ratio": 0.256,
+        "speed_ratios": {"32": 1.5, "256": 0.75},
+        "kernels": {"images": 4, "max_abs_diff": 0.0123, "same_class": 0.75, "widest_change": 0.01},
+    },
     {"name": "fp16", "published": False, "reason": "not evaluated: no GPU", "validation_accuracy": None, "tried": {}},
 ]
 RIGHT = np.arange(4)[:, np.newaxis] < [3, 3, 2, 1]  # untouched, and more and more blurred
@@ -150,8 +159,11 @@ def test_the_report_has_the_speed(text):
 
 def test_the_report_has_a_row_for_each_variant_published_or_not(text):
     assert "| `fp32` | `model.onnx` | 0.7500 | 0.3006 to 0.9544 |  |" in text
-    assert "| `int8` | `model.int8.onnx` | 0.7500 | 0.3006 to 0.9544 | published: good |" in text
-    assert "| `fp16` | – | – | – | not evaluated: no GPU |" in text
+    assert "| `fp32` | `model.onnx` | 0.7500 | 0.3006 to 0.9544 | 1 | 1 | – |  |" in text
+    worth = "0.26 | 1.50 (batch 32), 0.75 (batch 256) | 75.00%, ≤ 1.2e-02"
+    assert f"| `int8` | `model.int8.onnx` | 0.7500 | 0.3006 to 0.9544 | {worth} | published: good |" in text
+    # As a record of an earlier version has it, without size, speed and kernels.
+    assert "| `fp16` | – | – | – | – | – | – | not evaluated: no GPU |" in text
 
 
 def test_the_report_has_the_agreement_of_each_two_forms(text):

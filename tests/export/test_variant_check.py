@@ -30,9 +30,9 @@ def test_a_good_variant_is_published_with_its_figures(parameters):
     assert check.tried == {"percentile": 0.914}
     assert check.kernels is FOUND.kernels
     assert check.reason == (
-        "published: smaller and faster than fp32 (0.26 of its size, 1.50 of its speed at batch 32, 1.25 of its speed at "
-        "batch 256); right on 91.40% of 3,000 validation images, fp32 on 91.50%, calibrated by percentile: with 95 % "
-        f"confidence it loses at most {100 * loss:.2f} points, and may lose 0.50"
+        "published: smaller and faster than fp32 (0.26 of its size, 1.50 of its speed at batch 32, 1.25 of its speed "
+        "at batch 256); right on 91.40% of 3,000 validation images, fp32 on 91.50%, calibrated by percentile: with "
+        f"95 % confidence it loses at most {100 * loss:.2f} points, and may lose 0.50"
     )
 
 

@@ -134,7 +134,7 @@ def test_few_training_images_are_shared_in_proportion(validation, training, alon
 
 
 def test_what_kernels_cut_is_not_published(validation, training, alone, monkeypatch):
-    """A file whose kernels change one class in a hundred: accurate enough, smaller, and still another on another machine."""
+    """Accurate enough on this processor, and another classifier on the next."""
     cut = KernelAgreement(images=60, max_abs_diff=0.38, same_class=59 / 60, widest_change=0.3)
     monkeypatch.setattr(module, "compare_kernels", lambda *_: cut)
     files, (check,) = make_variants(halves_model(), *training, validation, alone, BATCH_SIZES)

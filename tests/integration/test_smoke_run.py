@@ -94,8 +94,16 @@ def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespa
     models = smoke.outputs / "06_models" / namespace
     int8, fp16 = json.loads((models / "variant_checks.json").read_text())
     assert (models / "variants" / "model.int8.onnx").exists() is int8["published"]
-    assert set(int8["tried"]) == {"minmax", "entropy", "percentile"}
-    assert int8["validation_accuracy"] == max(int8["tried"].values())
+    assert int8["published"]
+    assert set(int8["calibration_errors"]) == {"minmax", "percentile"}
+    assert int8["tried"] == {
+        min(int8["calibration_errors"], key=int8["calibration_errors"].get): int8["validation_accuracy"]
+    }
+    assert int8["kernels"]["images"] == 102
+    assert int8["kernels"]["max_abs_diff"] <= 0.05
+    assert int8["greatest_loss"] <= 0.1
+    assert int8["size_ratio"] < 1
+    assert set(int8["speed_ratios"]) == {"32", "256"}
     assert not fp16["published"]
     assert "there is none here" in fp16["reason"]
     evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())

@@ -96,7 +96,8 @@ def _from_the_last_product_on(graph: Any) -> list[str]:
 
     They stay in float32. With logits of 8 bits one image in a hundred has two most probable classes.
     """
-    names, leading = [], set()
+    names: list[str] = []
+    leading: set[str] = set()
     for node in reversed(graph.node):  # which are sorted, each behind what it reads
         last = leading.isdisjoint(node.output)
         if last:

@@ -12,8 +12,8 @@ def state_sizes(model: Any) -> None:
     just too little: 50 * float32(32 / 50) is 31.99..., so that 31 pixels are inferred where 32 are computed.
 
     Args:
-        model: An ``onnx.ModelProto``, which is changed. Each Resize has an input (N, channels, height, width), of which N
-            is dynamic, and keeps N and channels.
+        model: An ``onnx.ModelProto``, which is changed. Each Resize keeps N and channels of its input, (N, channels,
+            height, width), of which only N is dynamic.
     """
     import onnx
 
@@ -21,12 +21,9 @@ def state_sizes(model: Any) -> None:
     shapes = {value.name: [each.dim_value for each in value.type.tensor_type.shape.dim] for value in known}
     constants = {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
     for node in [node for node in model.graph.node if node.op_type == "Resize" and node.input[2]]:
-        kept, height, width = shapes[node.input[0]][1:]
-        size = [
-            kept,
-            *(round(each * float(scale)) for each, scale in zip((height, width), constants[node.input[2]][2:])),
-        ]
-        _resize_to(model.graph, node, size)
+        before, scales = shapes[node.input[0]], constants[node.input[2]]
+        size = [round(each * float(scale)) for each, scale in zip(before, scales, strict=True)]
+        _resize_to(model.graph, node, size[1:])
 
 
 def _resize_to(graph: Any, resize: Any, size: list[int]) -> None:

@@ -103,8 +103,8 @@ def _kernel_faults(found: Findings, parameters: VariantParameters) -> list[str]:
     if kernels is None or kernels.within(parameters.kernel_tolerance):
         return []
     return [
-        f"on this processor integer kernels and float32 operations give {1 - kernels.same_class:.2%} of the images other "
-        f"classes, and probabilities that differ by up to {kernels.max_abs_diff:.3f} "
+        f"on this processor integer kernels and float32 operations give {1 - kernels.same_class:.2%} of the images "
+        f"other classes, and probabilities that differ by up to {kernels.max_abs_diff:.3f} "
         f"({parameters.kernel_tolerance:.3f} are tolerated, see export.variants.kernel_tolerance)"
     ]
 

@@ -100,7 +100,7 @@ def _fp16(
 def _calibration(
     images: UInt8Array, labels: UInt8Array, parameters: VariantParameters
 ) -> tuple[UInt8Array, UInt8Array]:
-    """Images that calibrate and others that choose, both spread over the classes; where there are few, in proportion."""
+    """Images that calibrate, and others that choose, spread over the classes; of few images each in proportion."""
     asked = parameters.calibration_images + parameters.choice_images
     drawn = spread_sample(labels, asked, parameters.seed)
     calibrating = spread_sample(
@@ -110,7 +110,7 @@ def _calibration(
 
 
 def _errors(onnx_model: bytes, made: dict[str, bytes], images: UInt8Array) -> dict[str, float]:
-    """By calibration method, the mean difference of a probability from float32's, which accuracy is too coarse to see."""
+    """By method, the mean difference of a probability from float32's; accuracy on training images is too coarse."""
 
     def probabilities(content: bytes) -> npt.NDArray[np.float32]:
         return open_session(content, [CPU_PROVIDER]).probabilities(images, _BATCH_SIZE)

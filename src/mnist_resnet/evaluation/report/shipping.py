@@ -42,9 +42,9 @@ def variant_table(evaluation: dict[str, Any]) -> str:
 def variant_sentence() -> str:
     """What the columns of the variants are measured on."""
     return (
-        "Size, speed and kernels were measured when the variants were made. Without its integer kernels a file is computed "
-        "as it is written, by float32 operations between rounding ones: the share of the validation images with the same "
-        "class, and the largest difference of a probability."
+        "Size, speed and kernels were measured when the variants were made. Without its integer kernels a file is "
+        "computed as it is written, by float32 operations between rounding ones: the share of the validation images "
+        "with the same class, and the largest difference of a probability."
     )
 
 
