@@ -83,6 +83,8 @@ def test_the_onnx_file_says_what_it_is(smoke: SmokeRun, namespace: str) -> None:
     properties = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert (properties["recipe"], properties["opset"]) == ("smoke", 17)
     assert len(properties["class_names"]) == 10
+    for value in (*model.graph.input, *model.graph.output):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "N"
     assert properties["training_run_id"] == smoke.logged_model(namespace).source_run_id
     assert set(properties["data_sha256"]) == {
         f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
