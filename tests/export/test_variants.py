@@ -7,6 +7,7 @@ import pytest
 
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.paired import Paired
+from mnist_resnet.evaluation.session import CUDA_PROVIDER
 from mnist_resnet.evaluation.validation import Validation
 from mnist_resnet.export import variants as module
 from mnist_resnet.export.variants import make_variants
@@ -152,6 +153,16 @@ def test_kernels_are_compared_for_the_file_that_is_published(validation, trainin
     files, (check,) = make_variants(halves_model(), *training, validation, alone, BATCH_SIZES)
     assert check.published
     assert list(files.values()) == compared == [halves_model({"made": next(iter(check.tried))})]
+
+
+def test_fp16_is_judged_where_there_is_a_gpu(validation, training, variant_parameters, monkeypatch):
+    """Here by the processor, which stands for one."""
+    monkeypatch.setattr(module, "usable_providers", lambda _: [CUDA_PROVIDER])
+    monkeypatch.setattr(module, "relative_speed", lambda *_: {"8": 2.0})
+    parameters = replace(variant_parameters, names=("fp16",))
+    files, (check,) = make_variants(halves_model(), *training, validation, parameters, BATCH_SIZES)
+    assert list(files) == ["model.fp16.onnx"]
+    assert (check.published, check.validation_accuracy, check.kernels, check.tried) == (True, 1.0, None, {})
 
 
 def test_without_validation_images_nothing_is_made(validation, training, variant_parameters, monkeypatch):
