@@ -8,11 +8,14 @@ if sys.platform == "win32":  # where locks and signals are others; this is the f
     sys.exit("mnist_resnet runs on Linux and macOS. On Windows, use it within WSL2, where all works as on Linux.")
 
 from mnist_resnet.hooks import HOOKS
+from mnist_resnet.terminal.streams import prepare_streams
 
 __all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
 
 # Kedro 1.7 calls a function that omegaconf 2.4 has renamed: nothing that a user could act on.
 warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated", UserWarning)
+
+prepare_streams()
 
 # Nobody but the user and the user's group may change data, models and the record of runs, however lax the shell is.
 os.umask(os.umask(0o077) | 0o002)

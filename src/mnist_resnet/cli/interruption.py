@@ -7,9 +7,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import click
-
 from mnist_resnet.interruption import stopping_orderly
+from mnist_resnet.terminal.streams import write_line
 
 _ONLY_MISSING = "--only-missing-outputs"
 
@@ -38,4 +37,4 @@ def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -
 
 
 def _say_how_to_resume(signal: str) -> None:
-    click.echo(f"Interrupted by {signal}. To go on: {resuming_command(sys.argv[1:], os.environ)}", err=True)
+    write_line(f"Interrupted by {signal}. To go on: {resuming_command(sys.argv[1:], os.environ)}", sys.stderr)

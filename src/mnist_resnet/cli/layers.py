@@ -1,7 +1,5 @@
 """``kedro layers``: the networks of a recipe as tables."""
 
-import sys
-
 import click
 from kedro.framework.cli.utils import env_option, split_string
 
@@ -22,12 +20,12 @@ def layers(env: str | None, namespaces: list[str]) -> None:
 
 
 def _print_network(dataset: Dataset, parameters: NamespaceParameters) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from mnist_resnet.models.resnet import build_network
     from mnist_resnet.models.table import layer_table
     from mnist_resnet.preprocessing import Preprocessing
+    from mnist_resnet.terminal.console import show
 
     any_values = Preprocessing(parameters.preprocessing.method, parameters.preprocessing.size, mean=0.0, scale=1.0)
     rows = layer_table(build_network(parameters.model, any_values, dataset.image_size, len(dataset.class_names)))
@@ -37,4 +35,4 @@ def _print_network(dataset: Dataset, parameters: NamespaceParameters) -> None:
     for row in rows:
         table.add_row(row.name, row.kind, "×".join(map(str, row.output_shape)), f"{row.parameters:,}")
     table.caption = f"{total:,} parameters, {trainable:,} of them trainable"
-    Console(width=None if sys.stdout.isatty() else 110).print(table)
+    show(table)

@@ -1,6 +1,5 @@
 """``kedro predict``: a person's own pictures, classified by an exported model."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,8 @@ from kedro.io import CatalogConfigResolver
 from kedro.utils import find_kedro_project
 
 from mnist_resnet.artifacts import Fingerprint, fingerprint_path, sha256_of_path
-from mnist_resnet.cli.project import load_context, plainly, require_known
+from mnist_resnet.cli.project import CommandError, load_context, plainly, require_known, write_json
+from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
     from mnist_resnet.evaluation.prediction import Prediction
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _RECORDED = "models:/"
 # Kedro logs a line where it is not told what other names mean.
 _NO_OTHERS = {"{default}": {"type": "kedro.io.MemoryDataset"}}
-_WIDE = 10_000
 
 
 @click.command()
@@ -66,7 +65,7 @@ def predict(
         _print_json(source, classifier.session.provider, predictions)
     else:
         _print_table(predictions)
-        click.echo(f"Model: {source}, run by {classifier.session.provider}")
+        write_line(f"Model: {source}, run by {classifier.session.provider}")
 
 
 def _read_model(model: str | None, namespace: str | None, env: str | None) -> tuple[str, bytes]:
@@ -76,11 +75,11 @@ def _read_model(model: str | None, namespace: str | None, env: str | None) -> tu
         return model, read_recorded_onnx(model, find_kedro_project(Path.cwd()) or Path.cwd())
     path = Path(model) if model else _exported_model(namespace, env)
     if model is None and not path.exists():
-        raise click.ClickException(f"{path} is missing; `kedro run` makes it, or name an ONNX file by --model.")
+        raise CommandError(f"{path} is missing; `kedro run` makes it, or name an ONNX file by --model.")
     try:
         return str(path), path.read_bytes()
     except OSError as error:
-        raise click.ClickException(f"--model: received '{path}', which cannot be read: {error.strerror}.") from error
+        raise CommandError(f"--model: received '{path}', which cannot be read: {error.strerror}.") from error
 
 
 def _exported_model(namespace: str | None, env: str | None) -> Path:
@@ -101,7 +100,7 @@ def _refuse_changed(path: Path, name: str, fingerprint: Path) -> None:
     """Refuse a file that is not, byte for byte, what the export stage has made."""
     made = Fingerprint.read(fingerprint)
     if made and path.exists() and made.outputs.get(name) != sha256_of_path(path):
-        raise click.ClickException(
+        raise CommandError(
             f"{path} has changed since it was exported; `kedro run --only-missing-outputs` makes it again. "
             f"To use it as it is, name it by --model."
         )
@@ -111,22 +110,23 @@ def _warn_of_polarity(predictions: "Sequence[Prediction]", inverted: bool) -> No
     remedy = "leave out --invert" if inverted else "add --invert to swap them"
     for prediction in predictions:
         if prediction.looks_inverted:
-            click.echo(
+            write_line(
                 f"Warning: {prediction.file} is dark on bright; MNIST-shaped models know bright on black: {remedy}.",
-                err=True,
+                sys.stderr,
             )
 
 
 def _print_json(source: str, provider: str, predictions: "Sequence[Prediction]") -> None:
     document = {"model": source, "provider": provider, "predictions": [asdict(each) for each in predictions]}
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    write_json(document)
 
 
 def _print_table(predictions: "Sequence[Prediction]") -> None:
     """Lines for people on a terminal; else aligned columns, never cut."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from mnist_resnet.terminal.console import show
 
     terminal = sys.stdout.isatty()
     table = Table("picture", "class", box=box.HEAVY_HEAD if terminal else None, pad_edge=terminal)
@@ -134,4 +134,4 @@ def _print_table(predictions: "Sequence[Prediction]") -> None:
     for prediction in predictions:
         for rank, guess in enumerate(prediction.guesses):
             table.add_row("" if rank else prediction.file, guess.class_name, f"{guess.probability:.4f}")
-    Console(width=None if terminal else _WIDE, markup=False, emoji=False, highlight=False).print(table)
+    show(table)

@@ -1,9 +1,11 @@
 """What the commands share: the project's configuration, and errors without tracebacks."""
 
 import functools
+import json
+import sys
 import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import IO, Any, TextIO, cast
 
 import click
 from kedro.framework.context import KedroContext
@@ -13,6 +15,15 @@ from kedro.io import DatasetError
 from mnist_resnet import interruption
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
+from mnist_resnet.terminal.streams import write_line
+
+
+class CommandError(click.ClickException):
+    """The message that ends a command; click itself would write it in UTF-8 where the stream is ASCII."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message, on standard error unless told otherwise."""
+        write_line(f"Error: {self.format_message()}", cast("TextIO | None", file) or sys.stderr)
 
 
 def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,13 +37,13 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except (UserError, DatasetError) as error:
-            raise click.ClickException(without_credentials(str(error))) from error
+            raise CommandError(without_credentials(str(error))) from error
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception:
             if interruption.requested():  # which a library has made an error of
                 raise
-            click.echo(without_credentials(traceback.format_exc()), err=True, nl=False)
+            write_line(without_credentials(traceback.format_exc()).rstrip(), sys.stderr)
             raise SystemExit(1) from None
 
     return wrapped
@@ -57,3 +68,13 @@ def require_known(namespace: str, known: Iterable[str]) -> None:
     """
     if namespace not in known:
         raise click.BadParameter(f"received '{namespace}'; the data sets are {', '.join(known)}")
+
+
+def write_json(document: Any) -> None:
+    r"""Answer a program with one JSON document on standard output, in ASCII, which all encodings have.
+
+    Args:
+        document: Plain values. A byte of a file name that is no text becomes ``\udc80`` to ``\udcff``, as Python's
+            ``os.fsencode`` takes it back.
+    """
+    write_line(json.dumps(document, indent=2))

@@ -8,13 +8,13 @@ import click
 from mnist_resnet.cli.project import plainly
 from mnist_resnet.cli.verdicts import (
     CannotTellError,
-    console,
     exit_below,
     present_project,
     print_verdict,
     verdict_options,
 )
 from mnist_resnet.errors import UserError
+from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
     from mnist_resnet.reproduce.outcome import Tolerances
@@ -54,13 +54,14 @@ def reproduce(
     from mnist_resnet.reproduce.outcome import Tolerances
     from mnist_resnet.reproduce.preflight import as_table, refuse
     from mnist_resnet.reproduce.reproduction import plan
+    from mnist_resnet.terminal.console import show
     from mnist_resnet.tracking.store.address import absolute_uri
     from mnist_resnet.tracking.store.address import tracking_uri as default_uri
 
     project = present_project()
     try:
         planned = plan(run_id, absolute_uri(tracking_uri or default_uri(project)), project, in_place)
-        console().print(as_table(planned.checks))
+        show(as_table(planned.checks))
         refuse(planned.checks, strict)
         if dry_run:
             return
@@ -69,7 +70,7 @@ def reproduce(
     except UserError as error:
         raise CannotTellError(str(error)) from error
     except KeyboardInterrupt:
-        click.echo("Interrupted", err=True)
+        write_line("Interrupted", sys.stderr)
         sys.exit(_INTERRUPTED)
     exit_below(at_least, verdict)
 
@@ -93,7 +94,7 @@ def _show_patch(patch: bytes | None, trusted: bool) -> None:
 
     if patch is None:
         return
-    click.echo(f"The run was made with these uncommitted changes:\n\n{as_shown(patch)}")
+    write_line(f"The run was made with these uncommitted changes:\n\n{as_shown(patch)}")
     if trusted:
         return
     if not sys.stdin.isatty():
@@ -103,4 +104,4 @@ def _show_patch(patch: bytes | None, trusted: bool) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(f"→ {text}")
+    write_line(f"→ {text}")

@@ -8,6 +8,7 @@ import click
 from kedro.utils import find_kedro_project
 
 from mnist_resnet.cli.project import plainly
+from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
     from mnist_resnet.tracking.spool.upload import Pending
@@ -34,7 +35,7 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     folders, away = spool_folders(project), set[str]()
     if not folders:
-        click.echo("Nothing to send")
+        write_line("Nothing to send")
     # A later run may register a model that an earlier one has recorded, so their order counts.
     failed = [folder for folder in folders if not _sync(folder, project, tracking_uri, dry_run, away)]
     if failed:
@@ -59,9 +60,9 @@ def _sync(folder: Path, project: Path, uri: str | None, dry_run: bool, away: set
 
     try:
         if not upload_unless_busy(folder, project, uri, send):
-            click.echo(f"{folder.name}: left alone, for its run is going on or another process sends it")
+            write_line(f"{folder.name}: left alone, for its run is going on or another process sends it")
     except (SyncError, OSError) as error:
-        click.echo(f"Error: {error}", err=True)
+        write_line(f"Error: {error}", sys.stderr)
         return False
     return True
 
@@ -73,7 +74,7 @@ def _describe(spool: "Pending") -> None:
     before = progress_of(spool.folder)
     sent = f", of which {before.sent} were sent to {before.store}" if before else ""
     part = "the rest of run" if spool.run.created else "run"
-    click.echo(
+    write_line(
         f"{part} {spool.run.run_id[:8]} ({spool.run.name}): {len(spool.operations)} records{sent}, for "
         f"{without_credentials(spool.target)}"
     )
@@ -85,4 +86,4 @@ def _upload(spool: "Pending", project: Path) -> None:
 
     with progress(f"Sending {spool.run.name}", len(spool.operations), "records") as advance:
         run_id = upload(spool, project, advance)
-    click.echo(f"Sent; MLflow's run is {run_id}")
+    write_line(f"Sent; MLflow's run is {run_id}")

@@ -1,6 +1,5 @@
 """What the commands share that end with a verdict: its options, how it is printed, and the exit codes."""
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.utils import find_kedro_project
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from mnist_resnet.cli.project import CommandError, write_json
 
+if TYPE_CHECKING:
     from mnist_resnet.reproduce.table import ComparedRun
     from mnist_resnet.reproduce.verdict import Verdict
 
 _LEVELS = ("BITWISE", "NUMERIC", "STATISTICAL", "DIFFERENT")
-_WIDE = 10_000
 _Tolerance = click.FloatRange(min=0, max=1)
 _OPTIONS = (
     click.option(
@@ -45,7 +43,7 @@ _OPTIONS = (
 )
 
 
-class CannotTellError(click.ClickException):
+class CannotTellError(CommandError):
     """There is no verdict; the message says why."""
 
     exit_code = 2
@@ -63,13 +61,6 @@ def present_project() -> Path:
     return find_kedro_project(Path.cwd()) or Path.cwd()
 
 
-def console() -> "Console":
-    """Where tables are printed, as wide as they are unless a terminal sets limits."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else _WIDE, markup=False, emoji=False, highlight=False)
-
-
 def print_verdict(verdict: "Verdict", first: "ComparedRun", second: "ComparedRun", as_json: bool = False) -> None:
     """Print a verdict as tables, or as one JSON document.
 
@@ -80,12 +71,12 @@ def print_verdict(verdict: "Verdict", first: "ComparedRun", second: "ComparedRun
         as_json: Whether to answer a program.
     """
     from mnist_resnet.reproduce.table import as_tables, as_values
+    from mnist_resnet.terminal.console import show
 
     if as_json:
-        click.echo(json.dumps(as_values(verdict, first, second), indent=2, ensure_ascii=False))
+        write_json(as_values(verdict, first, second))
         return
-    for part in as_tables(verdict, first, second):
-        console().print(part)
+    show(*as_tables(verdict, first, second))
 
 
 def exit_below(at_least: str, verdict: "Verdict") -> None:

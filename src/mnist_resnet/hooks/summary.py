@@ -1,6 +1,6 @@
 """The table that closes a run."""
 
-import sys
+import logging
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -13,6 +13,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from mnist_resnet.hooks.tracking import TrackingHooks
+from mnist_resnet.terminal.streams import OutputError, write_line
+
+logger = logging.getLogger(__name__)
 
 
 class SummaryHooks:
@@ -77,13 +80,16 @@ class SummaryHooks:
 
 
 def _print(rows: list[list[str]], notes: list[str]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    from mnist_resnet.terminal.console import show
+
     table = Table("data set", "test accuracy", "provider", "parity", "time in each stage", title="Summary")
     for row in rows:
         table.add_row(*row)
-    console.print(table)
-    for note in notes:
-        console.print(note, soft_wrap=True, highlight=False)
+    try:
+        show(table)
+        for note in notes:
+            write_line(note)
+    except OutputError as error:  # all has been done by now
+        logger.warning("The summary is missing: %s", error)

@@ -1,0 +1,1 @@
+"""Output for people: standard streams that take any text, and tables that fit."""
