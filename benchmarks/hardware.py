@@ -10,7 +10,7 @@ from mnist_resnet.evaluation.package import onnxruntime_package
 
 def describe_machine() -> str:
     """Processor, cores, Python and package versions in one sentence."""
-    information = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    information = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
     models = [line.split(":", 1)[1].strip() for line in information.splitlines() if line.startswith("model name")]
     processor = models[0] if models else platform.processor()
     names = ("tensorflow", "keras", onnxruntime_package(), "kedro", "mlflow")

@@ -53,9 +53,9 @@ def make_project(folder: Path, images: int) -> Path:
         for part, count in (("train", images), ("test", TEST_IMAGES))
         for kind, path in _write_part(folder / "mirror" / "mnist", part, count)
     }
-    (folder / "conf/large/globals.yml").write_text("recipe: large\noutputs: data/recipes/large\n")
+    (folder / "conf/large/globals.yml").write_text("recipe: large\noutputs: data/recipes/large\n", encoding="utf-8")
     described = {"datasets": {"mnist": {"title": f"{images:,} made images", "files": files, "sources": []}}}
-    (folder / "conf/large/datasets.yml").write_text(yaml.safe_dump(described))
+    (folder / "conf/large/datasets.yml").write_text(yaml.safe_dump(described), encoding="utf-8")
     return folder
 
 
@@ -101,7 +101,7 @@ def watch(command: Sequence[str | Path], folder: Path) -> Usage:
 def _anonymous_kib(process: int) -> int:
     """Linux tells it; 0 elsewhere, and of a process that has just ended."""
     try:
-        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("RssAnon:")), 0)
@@ -114,7 +114,7 @@ def draw_all_batches(folder: Path) -> None:
     from mnist_resnet.training.augmentation import draw_epoch
     from mnist_resnet.training.input import feed, training_batches
 
-    texts = [(folder / "conf/base" / f"{name}.yml").read_text() for name in ("parameters", "datasets")]
+    texts = [(folder / "conf/base" / f"{name}.yml").read_text(encoding="utf-8") for name in ("parameters", "datasets")]
     merged = {key: value for text in texts for key, value in yaml.safe_load(text).items()}
     training = validate_parameters({**merged, "recipe": "base"}).namespaces["mnist"].training
     inputs = folder / "data/recipes/large/05_model_input/mnist"

@@ -30,7 +30,8 @@ def run(env: str, namespaces: Sequence[str], seed: int, params: str) -> tuple[fl
     outputs = PROJECT / "data" / ("" if env == "base" else f"recipes/{env}")
     reports = {name: outputs / "08_reporting" / name / "evaluation.json" for name in namespaces}
     return seconds, {
-        name: json.loads(path.read_text())["variants"]["fp32"]["accuracy"] for name, path in reports.items()
+        name: json.loads(path.read_text(encoding="utf-8"))["variants"]["fp32"]["accuracy"]
+        for name, path in reports.items()
     }
 
 

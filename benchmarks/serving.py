@@ -88,7 +88,7 @@ def wait_for(server: subprocess.Popen[bytes], address: str, output: Path) -> Non
             requests.get(address, timeout=5)
             return
         time.sleep(0.25)
-    raise RuntimeError(f"`mlflow models serve` does not answer at {address}: {output.read_text(errors='replace')}")
+    raise RuntimeError(f"`mlflow models serve` does not answer at {address}: {output.read_text('utf-8', 'replace')}")
 
 
 def client(address: str, body: str, until: float, load: Load) -> None:

@@ -50,7 +50,7 @@ class Results(Generic[Measurement]):
 
 def last_line(command: Sequence[str | Path]) -> Any:
     """What a program answers, as JSON, in the last line that it prints."""
-    answered = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    answered = subprocess.run([str(part) for part in command], capture_output=True, encoding="utf-8", check=False)
     if answered.returncode != 0:
         raise RuntimeError((answered.stderr.strip() or f"exit status {answered.returncode}").splitlines()[-1])
     return json.loads(answered.stdout.splitlines()[-1])

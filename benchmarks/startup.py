@@ -30,7 +30,9 @@ def seconds_to_first_step() -> float:
     """From typing `kedro run` to the end of the first training step, with the data in place."""
     started = time.perf_counter()
     command = [KEDRO, "run", "--pipelines", "training", "--params", "tracking.experiment=startup"]
-    with subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
+    with subprocess.Popen(
+        command, cwd=PROJECT, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, encoding="utf-8"
+    ) as run:
         assert run.stderr is not None
         for line in run.stderr:
             if "images, loss" in line:

@@ -71,7 +71,7 @@ def run(setting: Setting, pipelines: str, arguments: Sequence[str]) -> str:
         preexec_fn=setting.confine(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     found = re.search(r"MLflow run:\s+([0-9a-f]{32})", ended.stdout)

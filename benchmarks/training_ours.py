@@ -17,7 +17,7 @@ PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters.yml"
 
 def base_parameters(batch_size: int, precision: str) -> NamespaceParameters:
     """Those of the base recipe, but for Adam at a constant rate without decay, as the others have it."""
-    base = NamespaceParameters(**yaml.safe_load(PARAMETERS.read_text())["mnist"])
+    base = NamespaceParameters(**yaml.safe_load(PARAMETERS.read_text(encoding="utf-8"))["mnist"])
     asked: dict[str, Any] = {"epochs": EPOCHS, "batch_size": batch_size, "precision": precision}
     adam: dict[str, Any] = {"optimizer": "adam", "schedule": "constant", "learning_rate": 0.001, "weight_decay": 0.0}
     return replace(base, training=replace(base.training, **asked, **adam))

@@ -168,13 +168,13 @@ class Fingerprint:
     def write(self, path: Path) -> None:
         """Store this fingerprint as JSON."""
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n")
+            temporary.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Fingerprint | None":
         """The fingerprint stored at ``path``; None if there is none that can be read."""
         try:
-            stored = cls(**json.loads(path.read_text()))
+            stored = cls(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
         return stored if all(isinstance(value, Mapping) for value in asdict(stored).values()) else None

@@ -16,7 +16,7 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.reproduce.options import Options
 from mnist_resnet.tracking.provenance.environment import LOCK_FILES
 
-_ASK_FOR_PACKAGE = "import mnist_resnet; print(mnist_resnet.__file__)"
+_ASK_FOR_PACKAGE = "import os, mnist_resnet; os.write(1, os.fsencode(mnist_resnet.__file__))"
 # These would lead the run to another project, repository, run or package than its own.
 _MISLEADING = (
     *("KEDRO_ENV", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"),
@@ -54,14 +54,13 @@ class Workplace:
             cwd=self.project,
             env=self._environment({}),
             capture_output=True,
-            text=True,
             check=False,
         )
-        found = asked.stdout.strip()
+        found = os.fsdecode(asked.stdout)
         if not found or not Path(found).resolve().is_relative_to((self.project / "src").resolve()):
             raise RerunError(
                 f"the recorded source cannot be run: of its own package, the recorded commit has none under src/ that "
-                f"imports; Python found {found or asked.stderr.strip()}"
+                f"imports; Python found {found or os.fsdecode(asked.stderr).strip()}"
             )
 
     def kedro_run(self, options: Options, variables: Mapping[str, str]) -> int:

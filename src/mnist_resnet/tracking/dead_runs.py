@@ -125,7 +125,7 @@ def _running(client: Any, experiment: str) -> Iterator[tuple[Any, Process]]:
 
 def _boot() -> str | None:
     with suppress(OSError):
-        return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return None
 
 
@@ -138,6 +138,6 @@ def _namespace() -> str | None:
 def _start_of(pid: int) -> int | None:
     """When a process started; never, if only its entry is left; None if nobody says, as of other users' processes."""
     with suppress(OSError, ValueError, IndexError):
-        fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
         return _NEVER if fields[_STATE] in {"Z", "X"} else int(fields[_STARTED])
     return None

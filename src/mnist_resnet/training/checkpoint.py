@@ -70,7 +70,7 @@ class Checkpoints:
         history = [asdict(result) for result in state.history]
         record = {"identity": self._identity, "arrays": name, "arrays_sha256": digest, "history": history}
         with replacing(self._folder / _RECORD) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n")
+            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         for earlier in self._folder.glob(_ARRAYS.format(epochs="*")):
             if earlier.name != name:
                 earlier.unlink()
@@ -100,7 +100,7 @@ class Checkpoints:
         if not (self._folder / _RECORD).exists():
             return None
         try:
-            record = json.loads((self._folder / _RECORD).read_text())
+            record = json.loads((self._folder / _RECORD).read_text(encoding="utf-8"))
             if record["identity"] != self._identity:
                 logger.info("The checkpoint in %s is of another training; starting anew", self._folder)
                 return None

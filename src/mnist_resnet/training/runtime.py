@@ -116,7 +116,7 @@ def _precision_of_gpu(capability: tuple[int, int]) -> str:
 
 def _precision_of_cpu(information: Path = Path("/proc/cpuinfo")) -> str:
     """bfloat16 pays where the processor multiplies it (AMX, AVX-512); elsewhere it costs as much as float32."""
-    known = information.read_text().split() if information.exists() else []
+    known = information.read_text(encoding="utf-8", errors="replace").split() if information.exists() else []
     return "mixed_bfloat16" if {"amx_bf16", "avx512_bf16"}.intersection(known) else "float32"
 
 

@@ -80,7 +80,7 @@ def processor_model(information: Path = Path("/proc/cpuinfo")) -> str:
     Args:
         information: What Linux says of the processors.
     """
-    lines = information.read_text(errors="replace").splitlines() if information.exists() else []
+    lines = information.read_text(encoding="utf-8", errors="replace").splitlines() if information.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
 
@@ -93,7 +93,9 @@ def _usable_cores() -> int:
 def _gpus() -> tuple[Gpu, ...]:
     command = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=_TIMEOUT_SECONDS).stdout
+        told = subprocess.run(command, capture_output=True, check=True, timeout=_TIMEOUT_SECONDS).stdout.decode(
+            "utf-8", "replace"
+        )
     except (OSError, subprocess.SubprocessError):
         return ()
     parts = (line.rsplit(",", 1) for line in told.splitlines() if "," in line)

@@ -57,7 +57,7 @@ class Spool:
         parent.mkdir(exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".", dir=parent))
         made.chmod(0o755)
-        self._lock = (made / _LOCK).open("w")
+        self._lock = (made / _LOCK).open("wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         append_record(made / _JOURNAL, asdict(run))
         name = run.run_id if not (parent / run.run_id).exists() else f"{run.run_id}-{made.name[1:]}"
@@ -112,7 +112,7 @@ def last_written(folder: Path) -> int:
 def locked(folder: Path) -> Iterator[bool]:
     """Hold a spool's lock within the block; false if its run is going on, or another process uploads it."""
     try:
-        lock = (folder / _LOCK).open("a")
+        lock = (folder / _LOCK).open("ab")
     except (FileNotFoundError, NotADirectoryError):  # it has just been uploaded
         yield False
         return

@@ -85,7 +85,7 @@ def pending(folder: Path, project: Path, uri: str | None = None) -> Pending:
 def progress_of(folder: Path) -> Progress | None:
     """How far an earlier upload of a spool has come; None if there was none."""
     try:
-        return Progress(**json.loads((folder / _PROGRESS).read_text()))
+        return Progress(**json.loads((folder / _PROGRESS).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
