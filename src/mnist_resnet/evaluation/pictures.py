@@ -11,6 +11,8 @@ from mnist_resnet.errors import UserError
 
 # What Pillow decodes by itself or with its bundled libraries; none of these starts another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+# By what Pillow multiplies the levels of 2 and 4 bits.
+_STRETCHED = {"L;2": 85, "L;4": 17}
 
 
 class PictureError(UserError, ValueError):
@@ -64,12 +66,27 @@ def looks_inverted(image: npt.NDArray[np.uint8]) -> bool:
 
 def _read_grey(path: Path) -> Image.Image:
     with Image.open(path, formats=FORMATS) as file:
-        picture = ImageOps.exif_transpose(file)
+        stored = next((str(tile.args) for tile in file.tile), "")  # such as `L;2`; gone once the pixels are read
+        picture = _in_eight_bits(ImageOps.exif_transpose(file), stored)
     if picture.has_transparency_data:
         return _on_contrasting_ground(path, picture.convert("RGBA"))
-    if picture.mode.startswith("I;16"):  # which Pillow would clip at 255
-        return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
     return picture.convert("L")
+
+
+def _in_eight_bits(picture: Image.Image, stored: str) -> Image.Image:
+    """A picture in 8 bits, and with it the colour that is transparent, which Pillow leaves as the file has it."""
+    transparent = picture.info.get("transparency")
+    if picture.mode.startswith("I;16"):  # which Pillow would clip at 255
+        values = np.asarray(picture)
+        grey = Image.fromarray((values // 257).astype(np.uint8))
+        if transparent is not None:
+            grey.putalpha(Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8)))
+        return grey
+    if transparent is not None and stored in _STRETCHED:
+        picture.info["transparency"] = transparent * _STRETCHED[stored]
+    elif transparent is not None and stored == "RGB;16B":  # of which Pillow keeps the upper bytes
+        picture.info["transparency"] = tuple(value >> 8 for value in transparent)
+    return picture
 
 
 def _on_contrasting_ground(path: Path, picture: Image.Image) -> Image.Image:
