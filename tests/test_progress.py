@@ -108,3 +108,25 @@ def test_an_error_in_the_work_passes_through(monkeypatch, stream):
     with pytest.raises(ZeroDivisionError):
         fail()
     assert sys.stderr is used
+
+
+@pytest.mark.parametrize("settings", [{"TERM": "dumb"}, {"TERM": "unknown"}, {"COLUMNS": "40"}])
+def test_a_terminal_that_cannot_hold_a_live_line_gets_plain_ones(lines, clock, monkeypatch, settings):
+    terminal = use_stderr(monkeypatch, Terminal())
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with progress("Training", 54_000, "images") as advance:
+        clock.seconds += 1
+        advance(1_000, "loss 0.6")
+    assert terminal.getvalue() == ""
+    assert lines() == ["Training: 1,000/54,000 images, loss 0.6, 53 s left"]
+
+
+def test_eighty_columns_hold_every_figure(lines, monkeypatch):
+    terminal = use_stderr(monkeypatch, Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    with progress("Fashion-MNIST, epoch 12 of 40", 54_000, "images") as advance:
+        advance(12_345, "loss 0.5123, accuracy 0.9231, 812 images/s")
+    for piece in ("epoch 12 of 40", "12,345/54,000 images", "loss 0.5123", "accuracy", "0.9231", "812 images/s"):
+        assert piece in terminal.getvalue()
+    assert "…" not in terminal.getvalue()

@@ -1,7 +1,9 @@
-"""Progress of long work: a live bar on a terminal, elsewhere a plain line at the start and then now and then."""
+"""Progress of long work: a live line on a terminal, elsewhere a plain line at the start and then now and then."""
 
 import logging
 import math
+import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +13,8 @@ from typing import Protocol
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_LINES = 10.0
+# In columns; a live line that has less would cut figures off.
+_LEAST_WIDTH, _WIDTH_WITH_A_BAR = 80, 120
 
 
 class Advance(Protocol):
@@ -32,23 +36,32 @@ def progress(description: str, total: float, unit: str) -> Iterator[Advance]:
     Yields:
         A function to call as work gets done.
     """
-    with _bar(description, total, unit) if sys.stderr.isatty() else _lines(description, total, unit) as advance:
+    width = _terminal_width()
+    live = width >= _LEAST_WIDTH
+    with _live(description, total, unit, width) if live else _lines(description, total, unit) as advance:
         yield advance
 
 
+def _terminal_width() -> int:
+    """The columns of a terminal on which a line can be written over; 0 if there is none."""
+    able = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
+    return shutil.get_terminal_size().columns if able else 0
+
+
 @contextmanager
-def _bar(description: str, total: float, unit: str) -> Iterator[Advance]:
+def _live(description: str, total: float, unit: str, width: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        *([BarColumn()] if width >= _WIDTH_WITH_A_BAR else []),
         TextColumn(f"{{task.completed:,.0f}}/{{task.total:,.0f}} {unit}"),
-        TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.fields[detail]}", table_column=Column(overflow="fold")),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+    with Progress(*columns, console=Console(stderr=True, width=width), transient=True) as bars:
         task = bars.add_task(description, total=total, detail="")
 
         def advance(amount: float, detail: str = "") -> None:

@@ -17,6 +17,9 @@ warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated", Us
 
 prepare_streams()
 
+# Where there is no git, MLflow's library for it would fill a page; what that means for a run is said by the run.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 # Nobody but the user and the user's group may change data, models and the record of runs, however lax the shell is.
 os.umask(os.umask(0o077) | 0o002)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any, TextIO, cast
 
 import click
+from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
@@ -36,7 +37,7 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*arguments: Any, **options: Any) -> Any:
         try:
             return command(*arguments, **options)
-        except (UserError, DatasetError) as error:
+        except (UserError, DatasetError, MissingConfigException) as error:
             raise CommandError(without_credentials(str(error))) from error
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise

@@ -1,6 +1,7 @@
 """The whole configuration is checked as soon as it has been read."""
 
 import os
+import sys
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -30,9 +31,10 @@ class ConfigurationHooks:
         _check_outputs(context.env, context.config_loader["globals"])
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Check backend, onnxruntime, required GPU and labels already there before the work that needs them."""
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Check folder, backend, onnxruntime, required GPU and labels already there before the work that needs them."""
         assert self._parameters is not None
+        _check_name(run_params["project_path"])
         _check_backend(pipeline)
         if any(node.tags & {"export", "evaluate"} for node in pipeline.nodes):
             onnxruntime_package()
@@ -42,6 +44,17 @@ class ConfigurationHooks:
             evaluation = self._parameters.namespaces[namespace].evaluation
             if evaluation.require_gpu:
                 usable_providers(evaluation.providers, require_gpu=True)
+
+
+def _check_name(project: str) -> None:
+    """Refuse a folder whose name is no text, which neither MLflow's addresses nor TensorFlow's can hold."""
+    try:
+        project.encode()
+    except UnicodeEncodeError as error:
+        remedy = "rename it" if sys.getfilesystemencoding() == "utf-8" else "set PYTHONUTF8=1, or rename it"
+        raise ConfigurationError(
+            f"The project's folder {project} has a name that is no {sys.getfilesystemencoding()}: {remedy}"
+        ) from error
 
 
 def _check_backend(pipeline: Pipeline) -> None:

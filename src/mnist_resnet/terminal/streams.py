@@ -31,14 +31,13 @@ def prepare_streams() -> None:
 
     A stream that another program has put in the place of Python's own is left as it is.
     """
-    codecs.register_error(_HANDLER, _replace)
     for descriptor in range(3):
         _open_if_closed(descriptor)
     sys.stdin = sys.stdin or open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123  # open until the end
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None or (stream is getattr(sys, f"__{name}__") and not isinstance(_raw(stream), _Outliving)):
-            setattr(sys, name, _outliving(stream, 1 if name == "stdout" else 2))
+        if stream is None or stream is getattr(sys, f"__{name}__"):
+            setattr(sys, name, _replacement(stream, 1 if name == "stdout" else 2))
 
 
 def nearest_text(text: str, encoding: str) -> str:
@@ -49,7 +48,6 @@ def nearest_text(text: str, encoding: str) -> str:
         encoding: Its signs stay. Of others, a few have a stand-in, such as ``->``, the rest become an escape such as
             ``\u0394``. A byte of a file name that is no text becomes an escape, too, such as ``\xff``.
     """
-    codecs.register_error(_HANDLER, _replace)
     return text.encode(encoding, _HANDLER).decode(encoding)
 
 
@@ -80,6 +78,9 @@ def _stand_in(sign: str) -> str:
     return _NEAREST.get(sign) or sign.encode("ascii", "backslashreplace").decode("ascii")
 
 
+codecs.register_error(_HANDLER, _replace)
+
+
 def _open_if_closed(descriptor: int) -> None:
     try:
         os.fstat(descriptor)
@@ -91,20 +92,17 @@ def _open_if_closed(descriptor: int) -> None:
         os.set_inheritable(descriptor, True)
 
 
-def _raw(stream: TextIO) -> object:
-    return getattr(getattr(stream, "buffer", None), "raw", getattr(stream, "buffer", None))
-
-
-def _outliving(stream: TextIO | None, descriptor: int) -> TextIO:
+def _replacement(stream: TextIO | None, descriptor: int) -> TextIO:
     """A stream in the place of Python's own."""
     if stream is None:
-        return io.TextIOWrapper(io.BufferedWriter(_Outliving(descriptor)), "utf-8", _HANDLER, line_buffering=True)
+        return io.TextIOWrapper(io.BufferedWriter(_Descriptor(descriptor)), "utf-8", _HANDLER, line_buffering=True)
     original = cast("io.TextIOWrapper", stream)
     original.flush()
-    raw = _Outliving(descriptor)
-    unbuffered = cast("io.BufferedWriter", raw) if original.write_through else io.BufferedWriter(raw)
+    original.reconfigure(errors=_HANDLER)  # loggers may hold it
+    raw = _Descriptor(descriptor)
+    content = cast("io.BufferedWriter", raw) if original.write_through else io.BufferedWriter(raw)
     return io.TextIOWrapper(
-        unbuffered,
+        content,
         original.encoding,
         _HANDLER,
         line_buffering=original.line_buffering,
@@ -112,8 +110,8 @@ def _outliving(stream: TextIO | None, descriptor: int) -> TextIO:
     )
 
 
-class _Outliving(io.FileIO):
-    """A standard stream as bytes."""
+class _Descriptor(io.FileIO):
+    """The bytes of a standard stream."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "w", closefd=False)
