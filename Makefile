@@ -28,6 +28,7 @@ test-slow: install ## Run the tests that take longer
 
 check: install check-locks ## Lint, types, import contracts, wheels of the locked packages
 	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff check --preview --select PLW1514 src benchmarks .ci
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
