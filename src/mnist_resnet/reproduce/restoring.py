@@ -78,9 +78,7 @@ def check_precision(record: Record, environment: Mapping[str, str]) -> Check:
     if impossible:
         reason = f"{', '.join(impossible)}: what auto comes to here, since {ONEDNN_LIMIT} excludes that"
         return Check("precision", Status.WARN, words, reason)
-    return Check(
-        "precision", Status.PASS, words, "stated instead of auto" if _resolved(record) else "the same"
-    )
+    return Check("precision", Status.PASS, words, "stated instead of auto" if _resolved(record) else "the same")
 
 
 def _resolved(record: Record) -> dict[str, str]:
