@@ -1,5 +1,6 @@
 """Made data, small enough that a test of the whole flow takes seconds."""
 
+import os
 import resource
 import signal
 import sys
@@ -36,6 +37,9 @@ from mnist_resnet.preprocessing import Preprocessing
 
 # Kedro's logging set-up closes all handlers; absl's, which TensorFlow brings, would close pytest's stream with itself.
 absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
+
+# Tests that import Keras themselves neither read nor write the settings in the home of whoever runs them.
+os.environ.setdefault("KERAS_HOME", os.devnull)
 
 # A suite in the background ignores SIGINT, and so would all that it starts and interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

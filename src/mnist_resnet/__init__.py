@@ -2,7 +2,10 @@
 
 import os
 
-# TensorFlow reads this once, when it is first imported, wherever that happens.
+from mnist_resnet.processor import state_onednn
+
+# TensorFlow reads these once, when it is first imported, wherever that happens.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+state_onednn()
 
 __version__ = "0.1.0"

@@ -2,6 +2,7 @@ import base64
 import json
 import mmap
 import sys
+import zipfile
 from functools import cache
 from typing import get_type_hints
 
@@ -83,7 +84,7 @@ def same(loaded, saved) -> bool:
 
 def same_network(loaded, saved) -> bool:
     kinds = [type(loaded.get_layer(name)) for name in ("convolution", "norm")]
-    return kinds == [Convolution, FusedBatchNormalization] and all(
+    return kinds == [keras.layers.Conv2D, keras.layers.BatchNormalization] and all(
         map(np.array_equal, loaded.get_weights(), saved.get_weights())
     )
 
@@ -365,9 +366,16 @@ def test_a_savedmodel_loses_the_files_of_the_one_before(tmp_path):
     assert dataset.load() == files()
 
 
-def test_a_network_loads_where_nothing_has_imported_its_layers(tmp_path, monkeypatch):
+def test_a_network_is_stored_with_the_layers_of_keras_alone(tmp_path):
     dataset = KerasModelDataset(filepath=str(tmp_path / "model.keras"))
     dataset.save(network())
+    with zipfile.ZipFile(tmp_path / "model.keras") as stored:
+        assert b"mnist_resnet" not in stored.read("config.json")
+
+
+def test_an_earlier_file_loads_where_nothing_has_imported_its_layers(tmp_path, monkeypatch):
+    dataset = KerasModelDataset(filepath=str(tmp_path / "model.keras"))
+    network().save(tmp_path / "model.keras")  # as it was stored before: with the layers of this package
     # As in a fresh process: Keras knows the layers no longer, and their modules have to be imported again.
     for name in ("blocks", "convolution", "normalization", "resnet"):
         monkeypatch.setattr(mnist_resnet.models, name, getattr(mnist_resnet.models, name))

@@ -1,3 +1,4 @@
+import logging
 from dataclasses import replace
 
 import keras
@@ -6,7 +7,7 @@ import pytest
 
 from mnist_resnet.config import ExportParameters
 from mnist_resnet.evaluation.parity import ParityError
-from mnist_resnet.export.check import check_exports
+from mnist_resnet.export.check import check_exports, keras_probabilities
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.export.savedmodel import to_savedmodel
 from mnist_resnet.models.resnet import build_network
@@ -128,3 +129,12 @@ def test_no_more_than_rounding_to_float32_may_be_forgiven(
     # The bias that was moved by 1e-3 moves the probabilities by about 1e-4.
     with pytest.raises(ParityError, match=r"The ONNX file, .* \(\d\.\d\de-0[67] are tolerated"):
         check_exports(network(), savedmodel(), slightly_off, images, parameters(10.0))
+
+
+def test_networks_are_classified_by_often_without_a_warning_of_retracing(network, images, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("tensorflow"), "propagate", True)
+    for seed in range(2):
+        # Of 13 images most batches are incomplete ones, of sizes that were not seen before.
+        for size in (1, 7, 5, 3, 4, 256):
+            assert keras_probabilities(network(seed), images[:13], size).shape == (13, 3)
+    assert [record.getMessage() for record in caplog.records if "retracing" in record.getMessage()] == []

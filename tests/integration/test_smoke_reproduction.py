@@ -19,6 +19,7 @@ from typing import Any
 import mlflow
 import pytest
 
+from mnist_resnet.processor import offered_instruction_sets
 from tests.conftest import PROJECT
 from tests.integration.conftest import KEDRO, clean_environment, git
 
@@ -73,6 +74,10 @@ class Repository:
         folder = Path(self.client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
         content: dict[str, Any] = json.loads((folder / name).read_text())
         return content
+
+    def rewrite(self, run_id: str, name: str, content: dict[str, Any]) -> None:
+        folder = Path(self.client.get_run(run_id).info.artifact_uri.removeprefix("file://"))
+        (folder / name).write_text(json.dumps(content))
 
     def compared(self, first: str, second: str) -> dict[str, Any]:
         """The verdict on the data set, as ``kedro compare`` tells programs."""
@@ -202,15 +207,48 @@ def test_another_pixel_of_image_5000_is_named(repository: Repository, first: str
     assert verdict["likely_cause"].startswith("parameter datasets.mnist.files.train_images.sha256")
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is only one core to use")
-def test_another_number_of_threads_is_named(repository: Repository, first: str) -> None:
-    cores = sorted(os.sched_getaffinity(0))
-    ended = repository.reproduced(first, "--at-least", "bitwise", confine=lambda: os.sched_setaffinity(0, cores[:1]))
+def _confined_to_one_core() -> None:
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+
+
+two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is only one core to use")
+
+
+@two_cores
+def test_a_run_of_more_cores_is_made_again(repository: Repository, first: str) -> None:
+    ended = repository.reproduced(first, "--at-least", "bitwise", confine=_confined_to_one_core)
+    assert ended.returncode == 0, ended.stdout
+    assert re.search(r"threads\W+PASS", ended.stdout)
+    new = repository.newest().info.run_id
+    environment = repository.artifact(new, "provenance.json")["environment"]
+    cores = len(os.sched_getaffinity(0))
+    assert (environment["usable_cores"], environment["variables"]["TF_NUM_INTRAOP_THREADS"]) == (1, str(cores))
+    assert repository.artifact(new, "reproduction.json")["namespaces"]["mnist"]["other_differences"] == []
+
+
+@two_cores
+def test_the_users_own_number_of_threads_is_kept_and_named(repository: Repository, first: str) -> None:
+    ended = repository.reproduced(first, "--at-least", "bitwise", TF_NUM_INTRAOP_THREADS="1")
     assert ended.returncode == 1, ended.stdout
-    assert re.search(r"threads\W+WARN", ended.stdout)
+    assert re.search(r"environment variables\W+WARN", ended.stdout)
     verdict = repository.artifact(repository.newest().info.run_id, "reproduction.json")["namespaces"]["mnist"]
     assert verdict["first_difference"]["label"] == "epoch 1"
-    assert verdict["likely_cause"] == f"threads usable_cores: {len(cores)} → 1"
+    assert verdict["likely_cause"] == "variable TF_NUM_INTRAOP_THREADS: None → 1"
+
+
+@pytest.mark.skipif("avx512f" not in offered_instruction_sets(), reason="this processor has no more than AVX2")
+def test_a_run_of_lower_instruction_sets_is_made_again(repository: Repository) -> None:
+    # As far as oneDNN computes, this is a processor without AVX-512: it is recorded as one.
+    recorded = repository.record(*WHOLE, *SMOKE, ONEDNN_MAX_CPU_ISA="AVX2")
+    record = repository.artifact(recorded, "provenance.json")
+    assert record["precision"] == {"mnist": "float32"}
+    del record["environment"]["variables"]["ONEDNN_MAX_CPU_ISA"]
+    record["environment"]["instruction_sets"] = ["avx", "avx2", "fma"]
+    repository.rewrite(recorded, "provenance.json", record)
+    ended = repository.reproduced(recorded, "--at-least", "bitwise")
+    assert ended.returncode == 0, ended.stdout
+    assert re.search(r"instruction sets\W+WARN", ended.stdout)
+    assert "oneDNN is held to AVX2 by ONEDNN_MAX_CPU_ISA" in " ".join(re.findall(r"[^\s│]+", ended.stdout))
 
 
 def test_another_version_of_a_package_is_named(repository: Repository, first: str, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def made_record() -> Record:
             "python": "3.11.7 CPython",
             "platform": "Linux",
             "processor": "A processor",
+            "instruction_sets": ["avx2", "avx512f"],
             "cores": 2,
             "usable_cores": 2,
             "gpus": [],

@@ -101,6 +101,13 @@ def test_a_processor_that_multiplies_bfloat16_uses_it(tmp_path, flags, precision
     assert module._precision_of_cpu(information) == precision
 
 
+def test_a_processor_that_is_held_to_less_computes_in_float32(tmp_path, monkeypatch):
+    information = tmp_path / "cpuinfo"
+    information.write_text("flags\t\t: avx2 avx512f avx512_bf16\n")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # without a convolution of bfloat16
+    assert module._precision_of_cpu(information) == "float32"
+
+
 def test_where_nothing_tells_of_the_processor_it_computes_in_float32(tmp_path):
     assert module._precision_of_cpu(tmp_path / "cpuinfo") == "float32"
 

@@ -10,16 +10,18 @@ from mnist_resnet.datasets.base import ArtifactDataset
 
 
 class KerasModelDataset(ArtifactDataset[Any]):
-    """A Keras model as ``.keras``, loaded in safe mode."""
+    """A Keras model as ``.keras``, of Keras' own layers alone; loaded in safe mode."""
 
     def _read(self, path: Path) -> Any:
-        import mnist_resnet.models.resnet  # noqa: F401  # registers the layers that the file names
+        import mnist_resnet.models.resnet  # noqa: F401  # earlier files name the layers that it registers
         from mnist_resnet.backend import keras
 
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
     def _write(self, path: Path, data: Any) -> None:
-        data.save(path)
+        from mnist_resnet.models.portable import portable
+
+        portable(data).save(path)
 
 
 class FilesDataset(ArtifactDataset[dict[str, bytes]]):

@@ -1,6 +1,7 @@
 """The check that stands between an export and its publication."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +15,7 @@ from mnist_resnet.config import ExportParameters
 from mnist_resnet.evaluation.parity import Parity, compare, worst
 from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
 from mnist_resnet.export.rebuild import in_float64
-from mnist_resnet.export.savedmodel import savedmodel_probabilities
+from mnist_resnet.export.savedmodel import image_signature, savedmodel_probabilities
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +95,13 @@ def keras_probabilities(
 ) -> npt.NDArray[np.floating]:
     """Classify uint8 (images, height, width) by the network itself, on the CPU: (images, classes) in its precision."""
     starts = range(0, len(images), batch_size)
-    classify = tf.function(lambda batch: network(batch, training=False), reduce_retracing=True)
     with tf.device("/CPU:0"):
+        classify = _traced(network)
         return np.concatenate([classify(tf.constant(images[s : s + batch_size])).numpy() for s in starts])
+
+
+def _traced(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """The network as one graph for batches of all sizes; traced at each call, TensorFlow would warn of that."""
+    function = tf.function(lambda batch: network(batch, training=False))
+    traced: Callable[[tf.Tensor], tf.Tensor] = function.get_concrete_function(image_signature(network))
+    return traced

@@ -1,6 +1,5 @@
 """The whole configuration is checked as soon as it has been read."""
 
-import os
 import sys
 from typing import Any
 
@@ -10,6 +9,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from mnist_resnet.artifacts import sha256_of_path
+from mnist_resnet.chosen_backend import chosen_backend, require_exporting_backend
 from mnist_resnet.config import ConfigurationError, Dataset, Parameters, validate_parameters
 from mnist_resnet.data.check import check_labels
 from mnist_resnet.evaluation.package import onnxruntime_package
@@ -58,12 +58,11 @@ def _check_name(project: str) -> None:
 
 
 def _check_backend(pipeline: Pipeline) -> None:
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow" and any("export" in node.tags for node in pipeline.nodes):
-        raise ConfigurationError(
-            f"KERAS_BACKEND: received '{backend}', but exporting needs tensorflow. Run `kedro run --pipelines "
-            f"data,train` with it, then `kedro run --pipelines export,evaluate` without"
-        )
+    tags = {tag for node in pipeline.nodes for tag in node.tags}
+    if "export" in tags:
+        require_exporting_backend()
+    elif "train" in tags:
+        chosen_backend()
 
 
 def _check_present_labels(dataset: Dataset, published: Any) -> None:

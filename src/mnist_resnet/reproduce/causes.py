@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_resnet.artifacts import flatten
+from mnist_resnet.reproduce.computing import Values, adding_threads, differing_variables
 from mnist_resnet.reproduce.record import Record, SourceRecord
-
-Values = Mapping[str, Any]
 
 _COMPUTING = ("keras", "tensorflow", "jax", "jaxlib", "numpy", "ml-dtypes", "nvidia-")
 _JUDGING = ("onnxruntime", "numpy", "nvidia-")
 _CODE = ("commit", "patch", "lock file", "Python")
-_MACHINE = ("platform", "processor", "threads", "GPU", "driver", "variable", "precision")
+_MACHINE = ("platform", "processor", "instruction sets", "threads", "GPU", "driver", "variable", "precision")
+
+
+_PRECISION = "training.precision"
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,18 @@ def _can_cause(cause: Cause, reasons: _Reasons, namespace: str) -> bool:
 def _parameters(first: Record, second: Record, namespace: str) -> Iterator[Cause]:
     before, after = (_concerning(record["parameters"], namespace) for record in (first, second))
     kinds = {"seed": "seed", "deterministic": "determinism"}
-    for name in sorted(before.keys() | after.keys()):
+    precisions = {_used_precision(record, namespace) for record in (first, second)}
+    alike = {f"{namespace}.{_PRECISION}"} if len(precisions) == 1 else set()
+    for name in sorted((before.keys() | after.keys()) - alike):
         if before.get(name) != after.get(name):
             kind = kinds.get(name.rpartition(".")[2], "parameter")
             yield Cause(kind, name, before.get(name), after.get(name))
+
+
+def _used_precision(record: Record, namespace: str) -> Any:
+    """The precision that was stated, or that ``auto`` came to, which computes the same."""
+    asked = flatten(record["parameters"]).get(f"{namespace}.{_PRECISION}")
+    return record["precision"].get(namespace, asked) if asked == "auto" else asked
 
 
 def _concerning(parameters: Values, namespace: str) -> dict[str, Any]:
@@ -138,12 +148,16 @@ def environment_differences(first: Values, second: Values) -> Iterator[Cause]:
     yield from _differing("package", first["packages"], second["packages"])
     for kind, key in (("Python", "python"), ("platform", "platform"), ("processor", "processor")):
         yield from _differing(kind, {kind: first[key]}, {kind: second[key]})
-    for key in ("usable_cores", "cores"):
-        yield from _differing("threads", {key: first[key]}, {key: second[key]})
+    if "instruction_sets" in first and "instruction_sets" in second:
+        kind = "instruction sets"
+        yield from _differing(kind, *({kind: " ".join(each["instruction_sets"])} for each in (first, second)))
+    if adding_threads(first) != adding_threads(second):
+        for key in ("usable_cores", "cores"):
+            yield from _differing("threads", {key: first[key]}, {key: second[key]})
     for kind, key in (("GPU", "name"), ("driver", "driver")):
         before, after = (", ".join(gpu[key] for gpu in each["gpus"]) or "none" for each in (first, second))
         yield from _differing(kind, {kind: before}, {kind: after})
-    yield from _differing("variable", first["variables"], second["variables"])
+    yield from _differing("variable", *differing_variables(first, second))
 
 
 def _differing(kind: str, first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Cause]:

@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.reproduce.causes import Cause, Values, environment_differences
+from mnist_resnet.processor import ONEDNN_LIMIT
+from mnist_resnet.reproduce.causes import Cause, environment_differences
+from mnist_resnet.reproduce.computing import THREADS, Values
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,6 +20,7 @@ _KINDS = {
     "Python": "Python",
     "platform": "platform",
     "processor": "processor",
+    "instruction sets": "instruction sets",
     "threads": "threads",
     "GPU": "GPU",
     "driver": "driver",
@@ -47,18 +50,34 @@ class Check:
     present: str
 
 
-def check_environment(recorded: Values, present: Values) -> tuple[Check, ...]:
+def check_environment(recorded: Values, present: Values, restored: Mapping[str, str]) -> tuple[Check, ...]:
     """Compare machine and software, one check for each kind of thing.
 
     Args:
         recorded: ``environment`` of a run's provenance.
-        present: The same of this process.
+        present: The same of the run that is to be made.
+        restored: The variables that are set for it.
     """
     causes = list(environment_differences(recorded, present))
-    return tuple(
-        _check(what, [cause for cause in causes if cause.kind == kind], _in_words(recorded, kind))
-        for what, kind in _KINDS.items()
-    )
+    checks = []
+    for what, kind in _KINDS.items():
+        note = _note(kind, recorded, present, restored)
+        checks.append(_check(what, [cause for cause in causes if cause.kind == kind], _in_words(recorded, kind), note))
+    return tuple(checks)
+
+
+def _note(kind: str, recorded: Values, present: Values, restored: Mapping[str, str]) -> str:
+    """What is done here to compute as recorded, or what is here where nothing was recorded."""
+    match kind:
+        case "threads" if THREADS in restored:
+            return f"{_in_words(present, kind)}, held to {restored[THREADS]} threads by {THREADS}"
+        case "instruction sets" if ONEDNN_LIMIT in restored:
+            return f"oneDNN is held to {restored[ONEDNN_LIMIT]} by {ONEDNN_LIMIT}"
+        case "instruction sets" if "instruction_sets" not in recorded:
+            return _in_words(present, kind)
+        case "variable" if restored:
+            return f"set for the run: {', '.join(restored)}"
+    return ""
 
 
 def check_determinism(parameters: Mapping[str, Any], namespaces: Sequence[str]) -> Check:
@@ -103,11 +122,11 @@ def as_table(checks: Sequence[Check]) -> "Table":
     return table
 
 
-def _check(what: str, causes: Sequence[Cause], in_words: str) -> Check:
+def _check(what: str, causes: Sequence[Cause], in_words: str, note: str) -> Check:
     if not causes:
-        return Check(what, Status.PASS, in_words, "the same")
+        return Check(what, Status.PASS, in_words, note or "the same")
     recorded, present = (", ".join(_listed(causes, which)) for which in ("first", "second"))
-    return Check(what, Status.WARN, recorded, present)
+    return Check(what, Status.WARN, recorded, f"{present}; {note}" if note else present)
 
 
 def _listed(causes: Sequence[Cause], which: str) -> Iterator[str]:
@@ -127,6 +146,8 @@ def _in_words(environment: Values, kind: str) -> str:
             return ", ".join(f"{name} {digest[:12]}" for name, digest in environment["lock_files"].items()) or "none"
         case "package":
             return f"{len(environment['packages'])} packages"
+        case "instruction sets":
+            return " ".join(environment.get("instruction_sets", ["not recorded"])) or "unknown"
         case "threads":
             return f"{environment['usable_cores']} of {environment['cores']} cores"
         case "GPU" | "driver":

@@ -52,6 +52,7 @@ class EnvironmentRecord(TypedDict):
     python: str
     platform: str
     processor: str
+    instruction_sets: NotRequired[list[str]]
     cores: int
     usable_cores: int
     gpus: list[GpuRecord]

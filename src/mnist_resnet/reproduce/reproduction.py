@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mnist_resnet.data.fetch import MIRROR_VARIABLE
+from mnist_resnet.processor import set_by_user
 from mnist_resnet.reproduce.checkout import check_present_source, check_source, clone
 from mnist_resnet.reproduce.options import preparing_options, run_options
 from mnist_resnet.reproduce.outcome import Tolerances
@@ -15,10 +16,11 @@ from mnist_resnet.reproduce.preflight import Check, check_determinism, check_env
 from mnist_resnet.reproduce.raw_data import find_raw_data
 from mnist_resnet.reproduce.record import Record
 from mnist_resnet.reproduce.recorded import compare_recorded, whole_record
+from mnist_resnet.reproduce.restoring import check_precision, restored_variables, with_recorded_precision
 from mnist_resnet.reproduce.table import ComparedRun, as_markdown, as_values
 from mnist_resnet.reproduce.verdict import Verdict
 from mnist_resnet.reproduce.workplace import RerunError, Workplace, choose_python
-from mnist_resnet.tracking.provenance.environment import collect_environment
+from mnist_resnet.tracking.provenance.environment import collect_environment, decisive_variables
 from mnist_resnet.tracking.recorded import RecordedRun, find_run
 from mnist_resnet.tracking.reproduction import open_reproduction
 
@@ -38,6 +40,7 @@ class Plan:
         checks: The preflight table.
         mirror: Where the published files are taken from first.
         locks: Digests of the lock files that the present Python belongs to, by name.
+        restored: Environment variables by which this machine computes as the recorded one.
     """
 
     run: RecordedRun
@@ -48,6 +51,7 @@ class Plan:
     checks: tuple[Check, ...]
     mirror: str | None
     locks: Mapping[str, str]
+    restored: Mapping[str, str]
 
 
 def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan:
@@ -69,11 +73,15 @@ def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan
     patch = run.patch() if source and source["dirty"] and not in_place else None
     sources = check_present_source(project, source) if in_place else check_source(project, source, patch)
     environment = asdict(collect_environment(project))
+    restored = restored_variables(record, environment, set_by_user(os.environ))
+    # The present source states by itself what the package has stated here; a recorded one may not.
+    variables = (dict(os.environ) if in_place else set_by_user(os.environ)) | restored
+    environment["variables"] = decisive_variables(variables)
+    machine = check_environment(record["environment"], environment, restored)
     data, mirror = find_raw_data(project, os.environ.get(MIRROR_VARIABLE), record["parameters"]["datasets"])
-    machine = check_environment(record["environment"], environment)
     determinism = check_determinism(record["parameters"], sorted(record["namespaces"]))
-    checks = (*sources, *machine, data, determinism)
-    return Plan(run, record, patch, project, in_place, checks, mirror, environment["lock_files"])
+    checks = (*sources, *machine, check_precision(record, variables), data, determinism)
+    return Plan(run, record, patch, project, in_place, checks, mirror, environment["lock_files"], restored)
 
 
 def reproduce(
@@ -96,11 +104,12 @@ def reproduce(
     """
     workplace = _workplace(planned, scratch, say)
     workplace.require_own_package()
-    variables = {MIRROR_VARIABLE: planned.mirror} if planned.mirror else {}
-    _prepare(planned, workplace, variables, say)
+    variables = dict(planned.restored) | ({MIRROR_VARIABLE: planned.mirror} if planned.mirror else {})
+    record = with_recorded_precision(planned.record, os.environ | variables)
+    _prepare(record, workplace, variables, say)
     with open_reproduction(planned.run, planned.project) as reproduction:
         say(f"Running it again, as run {reproduction.run_id[:8]}")
-        options = run_options(planned.record, reproduction.experiment)
+        options = run_options(record, reproduction.experiment)
         if workplace.kedro_run(options, variables | reproduction.variables()) != 0:
             raise RerunError(f"run {reproduction.run_id[:8]}, which repeats it, failed; what it printed is above")
     compared = compare_recorded(planned.run.run_id, reproduction.run_id, planned.run.store, tolerances)
@@ -123,9 +132,9 @@ def _workplace(planned: Plan, scratch: Path, say: Say) -> Workplace:
     return Workplace(project, choose_python(project, planned.locks, planned.record), scratch)
 
 
-def _prepare(planned: Plan, workplace: Workplace, variables: Mapping[str, str], say: Say) -> None:
+def _prepare(record: Record, workplace: Workplace, variables: Mapping[str, str], say: Say) -> None:
     """Make what the run found there from earlier runs."""
-    options = preparing_options(planned.record)
+    options = preparing_options(record)
     if options is None:
         return
     say(f"Making first what it found there, without recording that: {options['pipelines']}")

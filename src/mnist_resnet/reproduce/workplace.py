@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.processor import set_by_user
 from mnist_resnet.reproduce.options import Options
 from mnist_resnet.tracking.provenance.environment import LOCK_FILES
 
@@ -82,7 +83,7 @@ class Workplace:
         return _wait_for(process)
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+        kept = {name: value for name, value in set_by_user(os.environ).items() if name not in _MISLEADING}
         return kept | {"PYTHONPATH": str(self.project / "src")} | dict(variables)
 
 

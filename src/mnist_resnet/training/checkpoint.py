@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.artifacts import replacing, sha256_of_bytes, sha256_of_path
+from mnist_resnet.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.digests import digest_of_array

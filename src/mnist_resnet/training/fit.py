@@ -5,9 +5,9 @@ import math
 import time
 from pathlib import Path
 
-import keras
 import numpy as np
 
+from mnist_resnet.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.digests import digests_of_weights

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-import keras
 import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.arrays import Array
+from mnist_resnet.backend import keras
 from mnist_resnet.training.augmentation import EpochDraws
 
 _PREFETCHED_BATCHES = 2

@@ -6,8 +6,7 @@ that is a quarter of a step at batch size 64. TensorFlow has the same updates as
 
 from typing import Any
 
-import keras
-
+from mnist_resnet.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.training.schedule import learning_rate
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from mnist_resnet.backend import keras
 from mnist_resnet.config import TrainingParameters
+from mnist_resnet.processor import multiplies_bfloat16, offered_instruction_sets
 
 logger = logging.getLogger(__name__)
 
@@ -116,8 +117,8 @@ def _precision_of_gpu(capability: tuple[int, int]) -> str:
 
 def _precision_of_cpu(information: Path = Path("/proc/cpuinfo")) -> str:
     """bfloat16 pays where the processor multiplies it (AMX, AVX-512); elsewhere it costs as much as float32."""
-    known = information.read_text(encoding="utf-8", errors="replace").split() if information.exists() else []
-    return "mixed_bfloat16" if {"amx_bf16", "avx512_bf16"}.intersection(known) else "float32"
+    units = multiplies_bfloat16(offered_instruction_sets(information), os.environ)
+    return "mixed_bfloat16" if units else "float32"
 
 
 @cache

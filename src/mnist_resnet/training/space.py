@@ -3,8 +3,7 @@
 import tempfile
 from pathlib import Path
 
-import keras
-
+from mnist_resnet.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.storage import require_space
 

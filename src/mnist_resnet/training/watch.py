@@ -3,9 +3,9 @@
 import math
 import time
 
-import keras
 import numpy as np
 
+from mnist_resnet.backend import keras
 from mnist_resnet.errors import UserError
 from mnist_resnet.progress import Advance
 

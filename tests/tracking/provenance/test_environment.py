@@ -7,6 +7,7 @@ from importlib.metadata import version
 import pytest
 
 from mnist_resnet.artifacts import sha256_of_path
+from mnist_resnet.processor import offered_instruction_sets
 from mnist_resnet.tracking.provenance.environment import Gpu, collect_environment, processor_model
 from tests.conftest import PROJECT
 
@@ -52,6 +53,17 @@ def test_only_the_variables_that_decide_how_numbers_are_computed_are_told(tmp_pa
     variables = collect_environment(tmp_path).variables
     assert told.items() <= variables.items()
     assert "swordfish" not in variables.values()
+
+
+def test_onednn_is_told_also_where_the_user_has_not_set_it(tmp_path):
+    recorded = collect_environment(tmp_path).variables.get("TF_ENABLE_ONEDNN_OPTS")
+    assert recorded == os.environ.get("TF_ENABLE_ONEDNN_OPTS")
+    if platform.machine() == "x86_64":
+        assert recorded is not None
+
+
+def test_the_instruction_sets_of_the_processor_are_told(tmp_path):
+    assert collect_environment(tmp_path).instruction_sets == offered_instruction_sets()
 
 
 def test_the_processor_is_told_by_its_makers_name(tmp_path):

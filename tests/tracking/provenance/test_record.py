@@ -12,6 +12,7 @@ ENVIRONMENT = Environment(
     python="3.11.7 CPython",
     platform="Linux",
     processor="A processor",
+    instruction_sets=("avx2",),
     cores=2,
     usable_cores=2,
     gpus=(Gpu("A GPU", "550"),),

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mnist_resnet.artifacts import sha256_of_path
+from mnist_resnet.processor import offered_instruction_sets
 
 LOCK_FILES = ("requirements.lock", "requirements-gpu.lock")
 _TIMEOUT_SECONDS = 15
@@ -36,6 +37,7 @@ class Environment:
         python: Python's version and implementation.
         platform: Operating system, kernel and architecture.
         processor: The processor's model.
+        instruction_sets: Of the processor, those by which the libraries choose their code; none where it is not told.
         cores: Logical processors of the machine.
         usable_cores: Those that this process may use.
         gpus: Of this machine, in the driver's order; none if there is no driver.
@@ -47,6 +49,7 @@ class Environment:
     python: str
     platform: str
     processor: str
+    instruction_sets: tuple[str, ...]
     cores: int
     usable_cores: int
     gpus: tuple[Gpu, ...]
@@ -65,13 +68,23 @@ def collect_environment(project: Path) -> Environment:
         python=f"{platform.python_version()} {platform.python_implementation()}",
         platform=platform.platform(),
         processor=processor_model(),
+        instruction_sets=offered_instruction_sets(),
         cores=os.cpu_count() or 1,
         usable_cores=_usable_cores(),
         gpus=_gpus(),
         lock_files={name: sha256_of_path(project / name) for name in LOCK_FILES if (project / name).exists()},
         packages=_packages(),
-        variables={name: value for name, value in sorted(os.environ.items()) if _is_decisive(name)},
+        variables=decisive_variables(os.environ),
     )
+
+
+def decisive_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Those variables that decide threads, instruction sets, determinism and the backend, by name.
+
+    Args:
+        environment: Such as ``os.environ``, where the package has stated that oneDNN is to be used: see ``processor``.
+    """
+    return {name: value for name, value in sorted(environment.items()) if _is_decisive(name)}
 
 
 def processor_model(information: Path = Path("/proc/cpuinfo")) -> str:
