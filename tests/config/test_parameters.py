@@ -93,17 +93,17 @@ OUT_OF_RANGE = [
     (
         "datasets.mnist.class_names.0",
         0,
-        "YAML reads words such as no, null and 7 as something else; put the name in quotes",
+        "such as no, null and 7 as something else: put it in quotes",
     ),
     (
         "datasets.mnist.class_names.9",
         False,
-        "YAML reads words such as no, null and 7 as something else; put the name in quotes",
+        "such as no, null and 7 as something else: put it in quotes",
     ),
     (
         "datasets.mnist.class_names.9",
         None,
-        "YAML reads words such as no, null and 7 as something else; put the name in quotes",
+        "such as no, null and 7 as something else: put it in quotes",
     ),
     ("datasets.mnist.empty_classes", ["9", "9"], "must be distinct; repeated: 9"),
     ("datasets.mnist.first_label", "1", "should be a valid integer"),

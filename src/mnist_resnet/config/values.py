@@ -23,9 +23,7 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _text(name: object) -> object:
     if not isinstance(name, str):
-        raise ValueError(
-            "must be text; YAML reads words such as no, null and 7 as something else; put the name in quotes"
-        )
+        raise ValueError("must be text; YAML reads words such as no, null and 7 as something else: put it in quotes")
     return name
 
 

@@ -9,8 +9,10 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from mnist_resnet.artifacts import sha256_of_path
-from mnist_resnet.config import ConfigurationError, Dataset, Parameters, validate_parameters
-from mnist_resnet.data.check import check_labels
+from mnist_resnet.config import ConfigurationError, Dataset, NamespaceParameters, Parameters, validate_parameters
+from mnist_resnet.data.check import DataError, class_indices
+from mnist_resnet.data.idx import IdxArray
+from mnist_resnet.data.split import check_sizes
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.evaluation.session import usable_providers
 
@@ -37,7 +39,8 @@ class ConfigurationHooks:
         if any(node.tags & {"export", "evaluate"} for node in pipeline.nodes):
             onnxruntime_package()
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace}:
-            _check_present_labels(self._parameters.datasets[namespace], catalog.get(f"{namespace}.published_labels"))
+            dataset, parameters = self._parameters.datasets[namespace], self._parameters.namespaces[namespace]
+            _check_present_labels(dataset, parameters, namespace, catalog)
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace and "evaluate" in node.tags}:
             evaluation = self._parameters.namespaces[namespace].evaluation
             if evaluation.require_gpu:
@@ -53,10 +56,30 @@ def _check_backend(pipeline: Pipeline) -> None:
         )
 
 
-def _check_present_labels(dataset: Dataset, published: Any) -> None:
-    """Refuse classes that the labels do not fit, where those have been fetched; else the fetch will."""
-    if published.exists() and sha256_of_path(published.path) == dataset.files.train_labels.sha256:
-        check_labels(dataset, "train", published.load())
+def _check_present_labels(
+    dataset: Dataset, parameters: NamespaceParameters, namespace: str, catalog: DataCatalog
+) -> None:
+    """Refuse labels that do not fit what is configured, where they have been fetched; else the data stage will."""
+    train, test = (
+        _present(catalog.get(f"{namespace}.{name}"), sha256)
+        for name, sha256 in (
+            ("published_labels", dataset.files.train_labels.sha256),
+            ("published_test_labels", dataset.files.test_labels.sha256),
+        )
+    )
+    if train is not None:
+        left = check_sizes(class_indices(dataset, "train", train), parameters.data)
+        if left < parameters.training.batch_size:
+            raise DataError(
+                f"{namespace}.training.batch_size: received {parameters.training.batch_size}, but {dataset.title} "
+                f"leaves only {left} images to train on; choose at most that many"
+            )
+    if test is not None:
+        class_indices(dataset, "test", test)
+
+
+def _present(labels: Any, sha256: str) -> IdxArray | None:
+    return labels.load() if labels.exists() and sha256_of_path(labels.path) == sha256 else None
 
 
 def _check_outputs(env: str | None, names: dict[str, str]) -> None:
