@@ -105,6 +105,7 @@ OUT_OF_RANGE = [
         None,
         "such as no, null and 7 as something else: put it in quotes",
     ),
+    ("datasets.mnist.class_names.9", "ni\nne", "must be on one line"),
     ("datasets.mnist.empty_classes", ["9", "9"], "must be distinct; repeated: 9"),
     ("datasets.mnist.first_label", "1", "should be a valid integer"),
     ("datasets.mnist.first_label", True, "should be a valid integer"),

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Annotated
+from unicodedata import category
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
@@ -24,6 +25,8 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
 def _text(name: object) -> object:
     if not isinstance(name, str):
         raise ValueError("must be text; YAML reads words such as no, null and 7 as something else: put it in quotes")
+    if any(category(character) == "Cc" for character in name):
+        raise ValueError("must be on one line, without control characters")
     return name
 
 
