@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.evaluation.plots.figure import new_figure
+from mnist_resnet.evaluation.plots.lettering import name_lettering
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,17 +26,18 @@ def image_grid(
         class_names: The classes in label order.
         title: Above the picture.
     """
-    columns = IMAGES_OF_A_CLASS
+    columns, (names, lettering) = IMAGES_OF_A_CLASS, name_lettering(class_names)
     figure = new_figure(1.0 * columns + 1.6, 1.0 * len(class_names) + 0.7, title)
     grid = figure.subplots(len(class_names), columns, squeeze=False)
-    for row, name in enumerate(class_names):
+    for row, name in enumerate(names):
         chosen = np.flatnonzero(labels == row)[:columns]
         for column in range(columns):
             axes = grid[row, column]
             axes.set_axis_off()
             if column < len(chosen):
                 axes.imshow(images[chosen[column]], cmap="gray", interpolation="nearest")
-        grid[row, 0].text(-0.15, 0.5, name, transform=grid[row, 0].transAxes, ha="right", va="center", fontsize=9)
+        first = grid[row, 0]
+        first.text(-0.15, 0.5, name, transform=first.transAxes, ha="right", va="center", fontsize=9, **lettering)
     return figure
 
 
@@ -55,7 +57,7 @@ def mistakes(
         class_names: The classes in label order.
         title: Above the picture.
     """
-    columns = 6
+    columns, (names, lettering) = 6, name_lettering(class_names)
     rows = max(1, -(-len(images) // columns))
     figure = new_figure(1.7 * columns, 2.1 * rows + 0.6, title)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
@@ -63,7 +65,6 @@ def mistakes(
     for axes, image, label, shares in zip(figure.axes, images, labels, probabilities, strict=False):
         predicted = int(shares.argmax())
         axes.imshow(image, cmap="gray", interpolation="nearest")
-        axes.set_title(
-            f"{class_names[label]}\ntaken for {class_names[predicted]} ({shares[predicted]:.0%})", fontsize=8
-        )
+        words = f"{names[label]}\ntaken for {names[predicted]} ({shares[predicted]:.0%})"
+        axes.set_title(words, fontsize=8, **lettering)
     return figure

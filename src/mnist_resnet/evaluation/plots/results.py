@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from mnist_resnet.evaluation.calibration import Bin, Calibration
 from mnist_resnet.evaluation.plots.figure import BLUE, GREY, new_figure
+from mnist_resnet.evaluation.plots.lettering import name_lettering
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,9 +32,9 @@ def confusion_matrix(counts: npt.NDArray[np.int64], class_names: Sequence[str], 
     for row, column in np.argwhere(counts):
         colour = "white" if shares[row, column] > 0.3 else "black"
         axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=8)
-    places = np.arange(len(class_names))
-    axes.set_xticks(places, class_names, rotation=45, ha="right")
-    axes.set_yticks(places, class_names)
+    places, (names, lettering) = np.arange(len(class_names)), name_lettering(class_names)
+    axes.set_xticks(places, names, rotation=45, ha="right", **lettering)
+    axes.set_yticks(places, names, **lettering)
     axes.set(xlabel="predicted class", ylabel="true class")
     return figure
 
