@@ -167,7 +167,7 @@ REFUSED = {
     "fraction": ({"squares": {"data": {"validation_fraction": 0.999}}}, r"data\.validation_fraction: received 0\.999"),
     "batch": (
         {"squares": {"training": {"batch_size": 193}}},
-        r"squares\.training\.batch_size: received 193, but Unusual □ leaves only 192 images to train on",
+        r"squares\.training\.batch_size: received 193, but there are only 192 images to train on; choose",
     ),
 }
 

@@ -9,7 +9,14 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from mnist_resnet.artifacts import sha256_of_path
-from mnist_resnet.config import ConfigurationError, Dataset, NamespaceParameters, Parameters, validate_parameters
+from mnist_resnet.config import (
+    ConfigurationError,
+    DataParameters,
+    Dataset,
+    IdxFile,
+    Parameters,
+    validate_parameters,
+)
 from mnist_resnet.data.check import DataError, class_indices
 from mnist_resnet.data.idx import IdxArray
 from mnist_resnet.data.split import check_sizes
@@ -40,7 +47,11 @@ class ConfigurationHooks:
             onnxruntime_package()
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace}:
             dataset, parameters = self._parameters.datasets[namespace], self._parameters.namespaces[namespace]
-            _check_present_labels(dataset, parameters, namespace, catalog)
+            left = _check_present_labels(dataset, namespace, catalog, parameters.data)
+            if left is not None and any(
+                node.namespace == namespace and "train" in node.tags for node in pipeline.nodes
+            ):
+                _check_batch_size(namespace, left, parameters.training.batch_size)
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace and "evaluate" in node.tags}:
             evaluation = self._parameters.namespaces[namespace].evaluation
             if evaluation.require_gpu:
@@ -56,30 +67,32 @@ def _check_backend(pipeline: Pipeline) -> None:
         )
 
 
-def _check_present_labels(
-    dataset: Dataset, parameters: NamespaceParameters, namespace: str, catalog: DataCatalog
-) -> None:
-    """Refuse labels that do not fit what is configured, where they have been fetched; else the data stage will."""
-    train, test = (
-        _present(catalog.get(f"{namespace}.{name}"), sha256)
-        for name, sha256 in (
-            ("published_labels", dataset.files.train_labels.sha256),
-            ("published_test_labels", dataset.files.test_labels.sha256),
-        )
-    )
+def _check_present_labels(dataset: Dataset, namespace: str, catalog: DataCatalog, data: DataParameters) -> int | None:
+    """Refuse labels that do not fit what is configured, where they have been fetched; else the data stage will.
+
+    Returns:
+        How many images are left to train on; None where the labels are not there.
+    """
+    left, files = None, dataset.files
+    train = _present(catalog.get(f"{namespace}.published_labels"), files.train_labels)
+    test = _present(catalog.get(f"{namespace}.published_test_labels"), files.test_labels)
     if train is not None:
-        left = check_sizes(class_indices(dataset, "train", train), parameters.data)
-        if left < parameters.training.batch_size:
-            raise DataError(
-                f"{namespace}.training.batch_size: received {parameters.training.batch_size}, but {dataset.title} "
-                f"leaves only {left} images to train on; choose at most that many"
-            )
+        left = check_sizes(class_indices(dataset, "train", train), data)
     if test is not None:
         class_indices(dataset, "test", test)
+    return left
 
 
-def _present(labels: Any, sha256: str) -> IdxArray | None:
-    return labels.load() if labels.exists() and sha256_of_path(labels.path) == sha256 else None
+def _present(labels: Any, file: IdxFile) -> IdxArray | None:
+    return labels.load() if labels.exists() and sha256_of_path(labels.path) == file.sha256 else None
+
+
+def _check_batch_size(namespace: str, left: int, batch_size: int) -> None:
+    if left < batch_size:
+        raise DataError(
+            f"{namespace}.training.batch_size: received {batch_size}, but there are only {left} images to train on; "
+            f"choose at most that many"
+        )
 
 
 def _check_outputs(env: str | None, names: dict[str, str]) -> None:
