@@ -69,8 +69,9 @@ def _grey(dataset: Dataset, part: str, images: IdxArray) -> IdxArray:
                 return images.reshape(-1, *size)
             if channels in _COLOURS:
                 raise DataError(
-                    f"{dataset.title}: {part} images have shape {images.shape[1:]}, {channels} channels: colour is not "
-                    f"supported; make them grey, with one value from 0 to 255 for each pixel"
+                    f"{dataset.title}: {part} images ({getattr(dataset.files, f'{part}_images').name}) have shape "
+                    f"{images.shape[1:]}, {channels} channels: colour is not supported; make them grey, with one value "
+                    f"from 0 to 255 for each pixel"
                 )
     raise DataError(
         f"{dataset.title}: {part} images have shape {images.shape[1:]}, but image_size says "

@@ -66,7 +66,7 @@ def _header(content: Content) -> tuple[np.dtype[Any], tuple[int, ...]]:
     if not known or not 1 <= content[3] <= _MOST_DIMENSIONS:
         raise IdxError(
             f"wrong magic number {content[:4].hex() or '(empty)'}: expected 00000801 (labels) or 00000803 (images), or "
-            f"09, 0b, 0c, 0d or 0e for 08"
+            f"a type of 09, 0b, 0c, 0d or 0e instead of 08"
         )
     dimensions = content[3]
     if len(content) < 4 + 4 * dimensions:
