@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+import yaml
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
@@ -65,10 +67,11 @@ def unusual(made_data: MadeData) -> MadeData:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, unusual: MadeData) -> Project:
+def project(tmp_path_factory: pytest.TempPathFactory, unusual: MadeData, empty_store: Path) -> Project:
     """A project whose mirror has the files of that data set alone, laid out as Kaggle does, with dots."""
     project = make_project(tmp_path_factory.mktemp("unusual"))
     add_squares(project, unusual)
+    shutil.copy(empty_store, project.folder / "mlflow.db")
     for role, content in unusual.contents.items():
         name = NAMES[role].replace("-idx", ".idx")
         (project.folder / "mirror 1" / name).mkdir(parents=True)
@@ -90,8 +93,9 @@ def run(project: Project, params: dict[str, Any] | None = None, **options: Any) 
 def evaluated(project: Project, unusual: MadeData) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project.folder)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("MNIST_RESNET_DATA_MIRROR", f"file://{project.folder}/mirror%201")
-        run(project, pipeline_names=["training"])
+        run(project, {"tracking": {"enabled": True}}, pipeline_names=["training"])
     shutil.rmtree(project.folder / "mirror 1")
     return json.loads((project.folder / "data/08_reporting/squares/evaluation.json").read_text(encoding="utf-8"))
 
@@ -134,11 +138,13 @@ def test_classes_without_images_have_no_figures(project: Project, evaluated: dic
     assert "Without test images, so that nothing is known of how well they are told apart: नीचे, 無." in report
 
 
-def test_names_of_other_scripts_reach_the_exported_file(
+def test_names_of_other_scripts_reach_the_exported_file_and_mlflow(
     project: Project, evaluated: dict[str, Any], unusual: MadeData
 ) -> None:
-    import onnx
-
+    (recorded,) = (project.folder / "mlartifacts").rglob("MLmodel")
+    assert tuple(yaml.safe_load(recorded.read_text(encoding="utf-8"))["metadata"]["class_names"]) == (
+        unusual.dataset.class_names
+    )
     model = onnx.load(project.folder / "data/06_models/squares/model.onnx")
     metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
     assert tuple(metadata["class_names"]) == unusual.dataset.class_names
