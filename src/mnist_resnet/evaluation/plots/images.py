@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 IMAGES_OF_A_CLASS = 8
 
 
+_MOST_ARRANGED = 32
+
+
 def image_grid(
     images: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], class_names: Sequence[str], title: str
 ) -> "Figure":
@@ -28,6 +31,8 @@ def image_grid(
     """
     columns, (names, lettering) = IMAGES_OF_A_CLASS, name_lettering(class_names)
     figure = new_figure(1.0 * columns + 1.6, 1.0 * len(class_names) + 0.7, title)
+    if len(class_names) > _MOST_ARRANGED:
+        _arrange(figure)
     grid = figure.subplots(len(class_names), columns, squeeze=False)
     for row, name in enumerate(names):
         chosen = np.flatnonzero(labels == row)[:columns]
@@ -39,6 +44,14 @@ def image_grid(
         first = grid[row, 0]
         first.text(-0.15, 0.5, name, transform=first.transAxes, ha="right", va="center", fontsize=9, **lettering)
     return figure
+
+
+def _arrange(figure: "Figure") -> None:
+    """Give names and title their room; Matplotlib would take minutes to find it out for hundreds of rows."""
+    height = figure.get_figheight()
+    figure.set_layout_engine(None)
+    figure.subplots_adjust(left=0.17, right=0.99, bottom=0, top=1 - 0.6 / height, wspace=0.05, hspace=0.05)
+    figure.suptitle(figure.get_suptitle(), y=1 - 0.15 / height)
 
 
 def mistakes(
