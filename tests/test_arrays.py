@@ -11,7 +11,7 @@ import pytest
 
 from mnist_resnet.arrays import Selection, mapped, parts, same
 from mnist_resnet.config import DataParameters, Dataset, IdxFile, IdxFiles, PreprocessingParameters
-from mnist_resnet.data.check import check_part
+from mnist_resnet.data.check import read_part
 from mnist_resnet.data.fetch import fetch
 from mnist_resnet.data.idx import encode, parse
 from mnist_resnet.data.split import split
@@ -89,7 +89,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Path]:
         for kind, array in (("images", images), ("labels", labels)):
             path = folder / f"{role}_{kind}"
             path.write_bytes(encode(array))
-            digest = stage_values("test_images", array)[1]["test_images"]
+            digest = stage_values("published_test_images", array)[1]["test_images"]
             files[path.name] = IdxFile(name=path.name, size=path.stat().st_size, sha256=digest)
     names = tuple("0123456789")
     return Dataset(title="Made", image_size=(28, 28), class_names=names, files=IdxFiles(**files)), folder
@@ -112,7 +112,7 @@ def test_no_step_from_files_to_training_input_copies_all_images(published, tmp_p
     dataset, folder = published
     with no_copy_of(IMAGES * 28 * 28):
         train_images, train_labels, *_ = map(parse, fetch(dataset, folder).values())
-        check_part(dataset, "train", train_images, train_labels)
+        train_images, train_labels = read_part(dataset, "train", train_images, train_labels)
         raw, array = IdxDataset(filepath=str(tmp_path / "raw")), ArrayDataset(filepath=str(tmp_path / "train.npy"))
         raw.save(train_images)
         parameters = DataParameters(seed=0, validation="stratified", validation_fraction=0.05, training_images=None)

@@ -42,6 +42,22 @@ IMPOSSIBLE = [
         ["mnist.training.max_shift: received 10", "[28, 10]", "less than 10"],
     ),
     (
+        {"mnist.data.training_images": 268},
+        ["mnist.training.batch_size: received 256", "data.training_images of 268 leaves only 255 images", "lower the"],
+    ),
+    (
+        {"datasets.mnist.empty_classes": ["ten"]},
+        ["datasets.mnist.empty_classes: received 'ten'", "none of class_names"],
+    ),
+    (
+        {"datasets.mnist.empty_classes": [str(name) for name in range(9)]},
+        ["datasets.mnist.empty_classes: lists 9 of 10 classes", "at least 2 need images"],
+    ),
+    (
+        {"datasets.mnist.files.test_images.name": "train-images-idx3-ubyte"},
+        ["datasets.mnist.files: received the name 'train-images-idx3-ubyte' more than once"],
+    ),
+    (
         {"mnist.data.training_images": 199},
         ["mnist.data.training_images: received 199", "10 classes", "raise it, or validation_fraction"],
     ),
@@ -64,8 +80,17 @@ POSSIBLE = [
     {"mnist.preprocessing.size": [28, 28]},
     {"mnist.preprocessing.size": [20, 20], "mnist.preprocessing.method": "resize"},
     {"mnist.training.max_shift": 27},
-    {"mnist.data.training_images": 200},
-    {"mnist.data.training_images": 1, "mnist.data.validation_fraction": 0},
+    {"mnist.data.training_images": 200, "mnist.training.batch_size": 190},
+    {"mnist.data.training_images": 1, "mnist.data.validation_fraction": 0, "mnist.training.batch_size": 1},
+    {"mnist.data.training_images": 269},
+    {
+        "mnist.data.training_images": 40,
+        "mnist.training.batch_size": 1,
+        "datasets.mnist.empty_classes": list("01234567"),
+    },
+    {"datasets.mnist.class_names": [str(name) for name in range(256)], "datasets.mnist.first_label": -1},
+    {"datasets.mnist.image_size": [1, 1], "mnist.training.max_shift": 0},
+    {"datasets.mnist.class_names": ["猫", "अ", "😀", "نون"]},
     {"mnist.training.patience": 1, "mnist.training.keep_best_epoch": True},
 ]
 

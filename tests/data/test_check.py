@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from mnist_resnet.data.check import DataError, check_part
+from mnist_resnet.data.check import DataError, class_indices, read_part
+from mnist_resnet.data.idx import encode, parse
 from mnist_resnet.errors import UserError
 
 
@@ -11,67 +14,219 @@ def with_label(labels, label):
     return changed
 
 
-IMAGE_FAULTS = [
-    (
+def with_pixel(images, value, kind):
+    changed = images.astype(kind)
+    changed[3, 2, 1] = value
+    return changed
+
+
+def as_published(array, kind):
+    """The array as it comes from a file of another type."""
+    return parse(encode(array.astype(kind)))
+
+
+def letters(count=26, **changes):
+    """How a data set of letters is described."""
+
+    def of(dataset):
+        return replace(dataset, class_names=tuple(chr(ord("A") + index) for index in range(count)), **changes)
+
+    return of
+
+
+COLOUR = ": colour is not supported; make them grey, with one value"
+
+IMAGE_FAULTS = {
+    "narrow": (
         lambda images: images[:, :7],
         r"train images have shape \(7, 8\), but image_size says \(8, 8\); correct image_size",
     ),
-    (lambda images: images.reshape(-1, 4, 16), r"train images have shape \(4, 16\)"),
-    (lambda images: images[:, 0], r"train images have shape \(8,\)"),
-    (lambda images: images[..., None], r"train images have shape \(8, 8, 1\)"),
-    (lambda images: images[0, 0], r"train images have shape \(\)"),
-]
+    "reshaped": (lambda images: images.reshape(-1, 4, 16), r"train images have shape \(4, 16\)"),
+    "rows": (lambda images: images[:, 0], r"train images have shape \(8,\)"),
+    "row": (lambda images: images[0, 0], r"train images have shape \(\)"),
+    "narrow channel": (lambda images: images[:, :7, :, None], r"train images have shape \(7, 8, 1\)"),
+    "colour last": (lambda images: np.stack([images] * 3, 3), rf"\(8, 8, 3\), 3 channels{COLOUR}"),
+    "colour first": (lambda images: np.stack([images] * 4, 1), rf"\(4, 8, 8\), 4 channels{COLOUR}"),
+    "narrow colour": (lambda images: np.stack([images[:, :7]] * 3, 3), rf"\(7, 8, 3\), 3 channels{COLOUR}"),
+    "negative": (lambda images: with_pixel(images, -1, ">i2"), "train images are int16 with the value -1, but a pixel"),
+    "too bright": (lambda images: with_pixel(images, 256, ">i4"), "train images are int32 with the value 256, but"),
+    "broken": (lambda images: with_pixel(images, 0.5, ">f4"), "float32 with the value 0.5, .* scale and round them"),
+    "no number": (lambda images: with_pixel(images, np.nan, ">f8"), "float64 with the value nan"),
+    "infinite": (lambda images: with_pixel(images, np.inf, ">f4"), "float32 with the value inf"),
+}
 
-LABEL_FAULTS = [
-    (lambda labels: labels[:-1], r"240 train images, but labels of shape \(239,\)"),
-    (lambda labels: np.append(labels, np.uint8(0)), r"240 train images, but labels of shape \(241,\)"),
-    (lambda labels: labels[:, None], r"240 train images, but labels of shape \(240, 1\)"),
-    (lambda labels: with_label(labels, 3), r"train labels go up to 3, but class_names lists 3 classes \(0 to 2\)"),
-    (
-        lambda labels: with_label(labels, 255),
-        "train labels go up to 255, .*; correct class_names in conf/base/datasets",
+LABEL_FAULTS = {
+    "fewer": (lambda labels: labels[:-1], r"240 train images, but labels of shape \(239,\)"),
+    "more": (lambda labels: np.append(labels, np.uint8(0)), r"240 train images, but labels of shape \(241,\)"),
+    "column": (lambda labels: labels[:, None], r"240 train images, but labels of shape \(240, 1\)"),
+    "next": (
+        lambda labels: with_label(labels, 3),
+        r"train labels go from 0 to 3, but class_names lists 3 classes, for the labels 0 to 2; list 4 names in "
+        r"class_names in conf/base/datasets\.yml, for the labels 0 to 3",
     ),
-    (lambda labels: labels // 2, "no training image has the class below; correct class_names in conf/base/datasets"),
-    (lambda labels: labels * 0, "no training image has the class right, below;"),
-]
+    "last": (lambda labels: with_label(labels, 255), "train labels go from 0 to 255, .*; list 256 names"),
+    "beyond": (lambda labels: with_label(labels.astype(">i4"), 256), "from 0 to 256, .* one of at most 256 classes"),
+    "negative": (
+        lambda labels: with_label(labels.astype(">i4"), -1),
+        "from -1 to 2, .*; set first_label: -1 and list 4 names",
+    ),
+    "broken": (lambda labels: with_label(labels.astype(">f4"), 0.5), "labels have the value 0.5, but labels are whole"),
+    "no number": (lambda labels: with_label(labels.astype(">f4"), np.nan), "labels have the value nan"),
+    "enormous": (lambda labels: with_label(labels.astype(">f8"), 1e300), r"labels have the value 1e\+300"),
+    "one absent": (
+        lambda labels: labels // 2,
+        r"no training image has the class below \(label 2\), training labels go from 0 to 1; if there is no such "
+        r'class, leave below out of class_names; if they are right, permit it .*: empty_classes: \["below"\]',
+    ),
+    "two absent": (lambda labels: labels * 0, r"no training image has the class right, below \(label 1, 2\)"),
+    "in the middle": (
+        lambda labels: labels // 2 * 2,
+        r'class right \(label 1\), training labels go from 0 to 2; if they are right, permit it .*: \["right"\]',
+    ),
+}
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_parts_that_fit_are_accepted(made_data, part):
-    check_part(made_data.dataset, part, made_data.arrays[f"{part}_images"], made_data.arrays[f"{part}_labels"])
+def test_parts_that_fit_are_taken_as_they_are(made_data, part):
+    images, labels = (made_data.arrays[f"{part}_{kind}"] for kind in ("images", "labels"))
+    read_images, read_labels = read_part(made_data.dataset, part, images, labels)
+    assert np.shares_memory(read_images, images)
+    np.testing.assert_array_equal(read_labels, labels)
+    assert read_labels.dtype == np.uint8
 
 
-@pytest.mark.parametrize(("change", "message"), IMAGE_FAULTS, ids=["narrow", "reshaped", "rows", "channel", "row"])
-def test_images_of_another_shape_are_refused(made_data, change, message):
+@pytest.mark.parametrize(("change", "message"), IMAGE_FAULTS.values(), ids=IMAGE_FAULTS)
+def test_images_that_do_not_fit_are_refused(made_data, change, message):
     arrays = made_data.arrays
-    with pytest.raises(DataError, match=f"Made squares: {message}"):
-        check_part(made_data.dataset, "train", change(arrays["train_images"]), arrays["train_labels"])
+    with pytest.raises(DataError, match=rf"Made squares: .*{message}"):
+        read_part(made_data.dataset, "train", change(arrays["train_images"]), arrays["train_labels"])
+
+
+@pytest.mark.parametrize(("change", "message"), LABEL_FAULTS.values(), ids=LABEL_FAULTS)
+def test_labels_that_do_not_fit_are_refused(made_data, change, message):
+    arrays = made_data.arrays
+    with pytest.raises(DataError, match=rf"Made squares: .*{message}"):
+        read_part(made_data.dataset, "train", arrays["train_images"], change(arrays["train_labels"]))
+
+
+# What means the same in another form
+
+
+@pytest.mark.parametrize("kind", ["i2", "i4", "f4", "f8"])
+def test_whole_numbers_of_any_type_are_pixels_and_labels(made_data, kind):
+    images, labels = made_data.arrays["train_images"], made_data.arrays["train_labels"]
+    read = read_part(made_data.dataset, "train", as_published(images, kind), as_published(labels, kind))
+    for array, expected in zip(read, (images, labels), strict=True):
+        assert array.dtype == np.uint8
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_signed_bytes_are_taken_where_none_is_negative(made_data):
+    dark, labels = made_data.arrays["train_images"] // 2, made_data.arrays["train_labels"]
+    read, _ = read_part(made_data.dataset, "train", as_published(dark, "i1"), as_published(labels, "i1"))
+    np.testing.assert_array_equal(read, dark)
+
+
+@pytest.mark.parametrize("axis", [1, 3])
+def test_one_channel_is_grey(made_data, axis):
+    images, labels = made_data.arrays["train_images"], made_data.arrays["train_labels"]
+    read, _ = read_part(made_data.dataset, "train", np.expand_dims(images, axis), labels)
+    np.testing.assert_array_equal(read, images)
+    assert np.shares_memory(read, images)
+
+
+def test_images_of_one_pixel_are_images(made_data):
+    dataset, labels = replace(made_data.dataset, image_size=(1, 1)), made_data.arrays["test_labels"]
+    images = made_data.arrays["test_images"][:, :1, :1]
+    assert read_part(dataset, "test", images, labels)[0].shape == (60, 1, 1)
+    assert read_part(dataset, "test", images[..., None], labels)[0].shape == (60, 1, 1)
+
+
+# Where labels begin
+
+
+@pytest.mark.parametrize("first", [-1, 1, 48, 1000])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_classes_are_counted_from_the_first_label(made_data, first, part):
+    dataset, labels = replace(made_data.dataset, first_label=first), made_data.arrays[f"{part}_labels"]
+    indices = class_indices(dataset, part, labels.astype(np.int32) + first)
+    np.testing.assert_array_equal(indices, labels)
+
+
+ONE_TO_26 = np.arange(1, 27, dtype=np.uint8)
+
+REMEDIES = {
+    "26 names for 1 to 26": (letters(26), ONE_TO_26, "set first_label: 1 in conf"),
+    "27 names for 1 to 26": (
+        letters(27),
+        ONE_TO_26,
+        r"class A \(label 0\), training labels go from 1 to 26; if labels start at 1, set first_label: 1 and leave A "
+        r'out of class_names; if they are right, permit it in conf/base/datasets\.yml: empty_classes: \["A"\]',
+    ),
+    "25 names for 1 to 26": (letters(25), ONE_TO_26, "set first_label: 1 and list 26 names"),
+    "26 names for 2 to 26": (letters(26), ONE_TO_26[1:], "to the label of the first name, which is one of 1 to 2"),
+    "26 names for ASCII": (letters(26), ONE_TO_26 + 64, "set first_label: 65 in conf"),
+    "26 names for digits and ASCII": (
+        letters(26),
+        np.append(ONE_TO_26 + 64, np.uint8(48)),
+        "set first_label: 48 and list 43 names .*, for the labels 48 to 90; those without training images in empty",
+    ),
+    "from 1, though from 0": (letters(26, first_label=1), ONE_TO_26 - 1, "labels 1 to 26; set first_label: 0 in conf"),
+}
+
+
+@pytest.mark.parametrize(("described", "labels", "remedy"), REMEDIES.values(), ids=REMEDIES)
+def test_the_remedy_that_fits_is_named(made_data, described, labels, remedy):
+    with pytest.raises(DataError, match=remedy):
+        class_indices(described(made_data.dataset), "train", labels)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), LABEL_FAULTS, ids=["fewer", "more", "column", "next", "last", "one absent", "two absent"]
+    "described",
+    [letters(26, first_label=1), letters(27, empty_classes=("A",)), letters(27, empty_classes=("A", "B"))],
+    ids=["first label", "empty class", "an empty class that is not"],
 )
-def test_labels_that_do_not_fit_are_refused(made_data, change, message):
-    arrays = made_data.arrays
-    with pytest.raises(DataError, match=f"Made squares: {message}"):
-        check_part(made_data.dataset, "train", arrays["train_images"], change(arrays["train_labels"]))
+def test_each_remedy_is_the_last_that_is_needed(made_data, described):
+    dataset = described(made_data.dataset)
+    np.testing.assert_array_equal(class_indices(dataset, "train", ONE_TO_26), ONE_TO_26 - dataset.first_label)
+
+
+def test_permitted_classes_are_named_again_with_those_that_are_not(made_data):
+    dataset = letters(28, empty_classes=("A",))(made_data.dataset)
+    with pytest.raises(DataError, match=r'\(label 27\), .*empty_classes: \["A", ".+"\]'):
+        class_indices(dataset, "train", ONE_TO_26)
+
+
+def test_names_of_other_scripts_stay_readable(made_data):
+    dataset = replace(made_data.dataset, class_names=("猫", "अ", "😀"))
+    with pytest.raises(DataError, match=r'the class 😀 \(label 2\), .*empty_classes: \["😀"\]'):
+        class_indices(dataset, "train", np.array([0, 1], np.uint8))
+
+
+# The test part
 
 
 def test_too_large_a_label_is_refused_in_the_test_part_too(made_data):
     arrays = made_data.arrays
-    with pytest.raises(DataError, match="test labels go up to 9"):
-        check_part(made_data.dataset, "test", arrays["test_images"], with_label(arrays["test_labels"], 9))
+    with pytest.raises(DataError, match=r"test labels go from 0 to 9, .*list 10 names .* belong to another data set"):
+        read_part(made_data.dataset, "test", arrays["test_images"], with_label(arrays["test_labels"], 9))
+
+
+def test_a_first_label_that_fits_the_training_images_is_not_called_wrong(made_data):
+    with pytest.raises(DataError, match=r"list 6 names in class_names .* for the labels 0 to 5"):
+        class_indices(made_data.dataset, "test", np.array([3, 4, 5], np.uint8))
 
 
 def test_the_test_part_need_not_have_every_class(made_data):
     arrays = made_data.arrays
-    check_part(made_data.dataset, "test", arrays["test_images"], arrays["test_labels"] * 0)
+    read_part(made_data.dataset, "test", arrays["test_images"], arrays["test_labels"] * 0)
 
 
-def test_no_images_at_all_cannot_be_trained_on(made_data):
-    arrays = made_data.arrays
-    with pytest.raises(DataError, match="no training image has the class left, right, below"):
-        check_part(made_data.dataset, "train", arrays["train_images"][:0], arrays["train_labels"][:0])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_part_without_images_is_refused(made_data, part):
+    images, labels = (made_data.arrays[f"{part}_{kind}"][:0] for kind in ("images", "labels"))
+    with pytest.raises(DataError, match=f"Made squares: its {part} files hold no images"):
+        read_part(made_data.dataset, part, images, labels)
 
 
 def test_an_error_in_the_data_is_one_that_a_user_can_put_right():

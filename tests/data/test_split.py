@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.data.check import DataError
-from mnist_resnet.data.split import split
+from mnist_resnet.data.split import check_sizes, split
 
 SIZES = [150, 100, 50]  # images of each class
 
@@ -151,3 +151,67 @@ def test_the_parts_of_the_made_data_are_uint8(made_data, data_parameters):
     parts = split(made_data.arrays["train_images"], made_data.arrays["train_labels"], data_parameters)
     assert [part.dtype for part in parts] == [np.uint8] * 4
     assert [part.shape for part in parts] == [(192, 8, 8), (192,), (48, 8, 8), (48,)]
+
+
+# Classes with few images
+
+
+@pytest.fixture
+def with_a_single_one(published):
+    """The same with a fourth class, of which there is one image, number 17."""
+    images, labels = published
+    labels = labels.copy()
+    labels[17] = 3
+    return images, labels
+
+
+@pytest.mark.parametrize("limit", [None, 100])
+def test_the_only_image_of_a_class_is_trained_on(with_a_single_one, data_parameters, limit, caplog):
+    caplog.set_level("INFO", logger="mnist_resnet.data.split")
+    parts = split(*with_a_single_one, replace(data_parameters, training_images=limit))
+    assert 17 in numbers(parts.train_images)
+    assert 3 not in parts.validation_labels
+    assert len(parts.validation_labels) == round((limit or sum(SIZES)) * 0.2)
+    assert len(parts.train_labels) + len(parts.validation_labels) == (limit or sum(SIZES))
+    assert "Of 1 classes there is one image each: it is trained on, and not validated by" in caplog.messages
+
+
+def test_more_classes_with_one_image_than_room_for_them_are_refused(data_parameters):
+    labels = np.arange(200, dtype=np.uint8)
+    with pytest.raises(DataError, match=r"validation_fraction: received 0\.2, .* and one of them 200 more images"):
+        split(labels, labels, data_parameters)
+
+
+def test_the_last_images_may_not_be_all_that_there_are_of_a_class(published, data_parameters):
+    images, labels = published
+    parameters = replace(data_parameters, validation="last", validation_fraction=0.25)
+    with pytest.raises(DataError, match=r"'last', .* leaves no training image of 1 classes \(number 2, counted from 0"):
+        split(images, np.sort(labels), parameters)
+
+
+def test_a_limit_may_not_leave_a_class_out(data_parameters):
+    labels = np.repeat(np.arange(3, dtype=np.uint8), [5000, 5000, 2])
+    with pytest.raises(DataError, match=r"training_images 50 leaves no training image of 1 classes \(number 2"):
+        split(labels, labels, replace(data_parameters, training_images=50))
+
+
+def test_the_classes_need_not_be_consecutive(published, data_parameters):
+    images, labels = published
+    parts = split(images, labels * 100, data_parameters)
+    assert np.flatnonzero(np.bincount(parts.validation_labels)).tolist() == [0, 100, 200]
+
+
+def test_two_hundred_and_fifty_six_classes_are_split(data_parameters):
+    labels = np.tile(np.arange(256, dtype=np.uint8), 10)
+    parts = split(labels, labels, data_parameters)
+    assert (np.bincount(parts.validation_labels) == 2).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, 240), ({"validation_fraction": 0.0}, 300), ({"training_images": 100}, 80), ({"validation": "last"}, 240)],
+)
+def test_the_size_of_the_training_part_is_known_before_the_split(published, data_parameters, changes, expected):
+    parameters = replace(data_parameters, **changes)
+    assert check_sizes(published[1], parameters) == expected
+    assert len(split(*published, parameters).train_labels) == expected

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from onnx import TensorProto, helper
 
 import mnist_resnet.models.resnet
+from mnist_resnet.data.idx import encode
 from mnist_resnet.datasets import (
     ArrayDataset,
     FigureDataset,
@@ -307,11 +308,28 @@ def test_pickled_arrays_are_neither_loaded_nor_saved(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["pickled.npy"]
 
 
-@pytest.mark.parametrize("array", [np.zeros((2, 2), np.uint8), np.zeros(3, np.float32)])
-def test_only_images_and_labels_are_saved_as_idx(tmp_path, array):
-    with pytest.raises(DatasetError, match="expected a uint8 array of 1 or 3 dimensions"):
+@pytest.mark.parametrize("array", [np.zeros((2,) * 5, np.uint8), np.zeros(3, np.int64)])
+def test_only_what_idx_knows_is_saved_as_idx(tmp_path, array):
+    with pytest.raises(DatasetError, match="expected an array of 1 to 4 dimensions and a type of IDX"):
         IdxDataset(filepath=str(tmp_path / "images")).save(array)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["i1", "<i2", ">i4", "<f4", ">f8"])
+@pytest.mark.parametrize("shape", [(3,), (3, 2), (3, 2, 2), (3, 2, 2, 1)])
+def test_idx_files_of_any_type_come_back_as_they_were(tmp_path, kind, shape):
+    array = np.arange(np.prod(shape)).reshape(shape).astype(kind)
+    dataset = IdxDataset(filepath=str(tmp_path / "published"))
+    dataset.save(array)
+    assert dataset.path.read_bytes() == encode(array)
+    assert dataset.load().dtype == np.dtype(kind).newbyteorder(">")
+    np.testing.assert_array_equal(dataset.load(), array)
+
+
+def test_an_error_in_an_idx_file_names_it(tmp_path):
+    (tmp_path / "labels").write_bytes(b"\0\0\x0a\x01\0\0\0\0")
+    with pytest.raises(DatasetError, match=rf"{tmp_path}/labels: wrong magic number 00000a01"):
+        IdxDataset(filepath=str(tmp_path / "labels")).load()
 
 
 def test_json_is_written_for_people_too(tmp_path):

@@ -44,11 +44,31 @@ def test_each_class_of_a_small_example():
         "cat": ClassMetrics(precision=2 / 3, recall=2 / 3, f1=2 / 3, support=3),
         "dog": ClassMetrics(precision=1 / 2, recall=1 / 1, f1=2 / 3, support=1),
         "cow": ClassMetrics(precision=1 / 1, recall=1 / 2, f1=2 / 3, support=2),
-        "yak": ClassMetrics(precision=0, recall=0, f1=0, support=0),
+        "yak": ClassMetrics(precision=None, recall=None, f1=None, support=0),
     }
     assert list(measured.per_class) == list(NAMES)
     for name, metrics in expected.items():
         assert vars(measured.per_class[name]) == pytest.approx(vars(metrics)), name
+
+
+def test_a_class_without_images_has_no_figures_though_images_were_taken_for_it():
+    measured = measure(PROBABILITIES, np.array([0, 0, 2, 1, 2, 2], np.uint8) % 2, NAMES)
+    assert measured.per_class["cow"] == ClassMetrics(None, None, None, 0)
+    assert measured.per_class["cat"].support == 5
+
+
+def test_a_class_that_no_image_was_taken_for_has_a_recall_but_no_precision():
+    measured = measure(PROBABILITIES, np.array([0, 0, 3, 1, 2, 2], np.uint8), NAMES)
+    assert measured.per_class["yak"] == ClassMetrics(precision=None, recall=0.0, f1=0.0, support=1)
+
+
+def test_classes_without_images_do_not_change_accuracy_and_loss():
+    spread = np.insert(PROBABILITIES, [1, 4], 0, axis=1)
+    labels = np.array([0, 2, 3, 4], np.uint8)[LABELS]
+    with_absent = measure(spread, labels, ("cat", "eel", "dog", "cow", "yak", "fox"))
+    without = measure(PROBABILITIES, LABELS, NAMES)
+    assert with_absent.accuracy == without.accuracy
+    assert with_absent.loss == pytest.approx(without.loss, rel=1e-6)
 
 
 # Newcombe 1998, "Two-sided confidence intervals for the single proportion: comparison of seven methods",
@@ -70,7 +90,7 @@ def test_figures_are_plain_numbers_that_json_takes():
     assert (type(measured.accuracy), type(measured.loss), type(measured.images)) == (float, float, int)
     assert [type(end) for end in measured.accuracy_interval] == [float, float]
     kinds = [[type(value) for value in vars(metrics).values()] for metrics in measured.per_class.values()]
-    assert kinds == [[float, float, float, int]] * 4
+    assert kinds == [[float, float, float, int]] * 3 + [[type(None)] * 3 + [int]]
 
 
 def test_perfect_answers():

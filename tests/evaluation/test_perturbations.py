@@ -51,7 +51,9 @@ def test_another_seed_gives_other_images(noisy, name):
     assert difference(perturb(noisy, name, strength, 1), perturb(noisy, name, strength, 2)) > 0
 
 
-@pytest.mark.parametrize("shape", [(5, 8, 8), (1, 28, 28), (3, 20, 32), (2, 64, 64)])
+@pytest.mark.parametrize(
+    "shape", [(5, 8, 8), (1, 28, 28), (3, 20, 32), (2, 64, 64), (3, 16, 64), (2, 1, 28), (2, 28, 1)]
+)
 @pytest.mark.parametrize(("name", "strength"), EVERY)
 def test_other_sizes_and_few_images_are_taken(name, strength, shape):
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)

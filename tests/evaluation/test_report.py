@@ -9,11 +9,23 @@ from mnist_resnet.evaluation.agreement import agreement
 from mnist_resnet.evaluation.calibration import measure_calibration
 from mnist_resnet.evaluation.latency import Speed
 from mnist_resnet.evaluation.metrics import measure
+from mnist_resnet.evaluation.page import to_html
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS
 from mnist_resnet.evaluation.report import report
 from mnist_resnet.evaluation.results import evaluation_results, variant_results
 from mnist_resnet.evaluation.robustness import summarize
 
+PICTURES = [
+    f"{name}.png"
+    for name in (
+        "confusion_matrix",
+        "learning_curves",
+        "mistakes",
+        "prepared_images",
+        "reliability_diagram",
+        "robustness_plot",
+    )
+]
 DIGEST = "0123456789abcdef" * 4
 SPEED = Speed({"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}}, {"32": 12345.6, "256": 23456.7})
 PARITY = {"savedmodel_max_abs_diff": 1.5e-7, "onnx_max_abs_diff": 2.5e-7, "argmax_agreement": 1.0}
@@ -82,7 +94,7 @@ def variant(made_data, file: str) -> dict[str, Any]:
 def evaluation(made_data) -> dict:
     variants = {"fp32": variant(made_data, "model.onnx"), "int8": variant(made_data, "model.int8.onnx")}
     forms = agreement({"keras": PROBABILITIES, "fp32": PROBABILITIES, "int8": PROBABILITIES[::-1]})
-    return evaluation_results("made", "smoke", made_data.dataset, variants, PARITY, CHECKS, forms, ROBUSTNESS)
+    return evaluation_results("made", "smoke", made_data.dataset, variants, PARITY, CHECKS, forms, ROBUSTNESS, LABELS)
 
 
 @pytest.fixture
@@ -105,6 +117,23 @@ def test_the_report_has_a_row_for_each_class(text):
     assert "| left | 0.5000 | 1.0000 | 0.6667 | 1 |" in text
     assert "| right | 1.0000 | 0.5000 | 0.6667 | 2 |" in text
     assert "| below | 1.0000 | 1.0000 | 1.0000 | 1 |" in text
+
+
+def test_classes_without_images_have_dashes_and_are_named(evaluation, made_data):
+    evaluation["class_names"] = ["a|b", "<b>", "*猫*"]
+    evaluation["training_images"] = [7, 0, 0]
+    evaluation["variants"]["fp32"]["per_class"]["1"] = {"precision": None, "recall": None, "f1": None, "support": 0}
+    text = report(evaluation, made_data.dataset, HISTORY, PREPROCESSING, ARCHITECTURE)
+    assert r"| a\|b | 0.5000 | 1.0000 | 0.6667 | 1 |" in text
+    assert r"| \<b\> | – | – | – | 0 |" in text
+    assert "Without training images, so that the model cannot know them: \\<b\\>, \\*猫\\*." in text
+    assert "Without test images, so that nothing is known of how well they are told apart: \\<b\\>." in text
+    assert "<td>a|b</td>" in to_html(text, "Made", dict.fromkeys(PICTURES, b""))
+    assert "<td>&lt;b&gt;</td>" in to_html(text, "Made", dict.fromkeys(PICTURES, b""))
+
+
+def test_where_every_class_has_images_none_is_named(text):
+    assert "Without" not in text
 
 
 def test_the_report_has_a_row_for_each_epoch(text):
@@ -205,14 +234,7 @@ def test_the_report_says_how_images_are_prepared(evaluation, made_data, method, 
 
 def test_the_report_shows_the_figures_beside_it(text):
     shown = {line.partition("](")[2].removesuffix(".png)") for line in text.splitlines() if line.startswith("![")}
-    assert shown == {
-        "confusion_matrix",
-        "learning_curves",
-        "mistakes",
-        "prepared_images",
-        "reliability_diagram",
-        "robustness_plot",
-    }
+    assert {f"{name}.png" for name in shown} == set(PICTURES)
 
 
 def test_tables_are_whole(text):

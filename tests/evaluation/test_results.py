@@ -16,6 +16,7 @@ DIGEST = "0123456789abcdef" * 4
 SPEED = Speed({"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}}, {"32": 12345.6, "256": 23456.7})
 PARITY = {"savedmodel_max_abs_diff": 1.5e-7, "onnx_max_abs_diff": 2.5e-7, "argmax_agreement": 1.0}
 PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], np.float32)
+TRAINING_LABELS = np.array([1, 0, 1, 1], np.uint8)
 RIGHT = np.arange(4)[:, np.newaxis] < [3, 2, 1, 3]
 ROBUSTNESS = summarize(RIGHT[:, 0], {"blur": {"1": RIGHT[:, 1], "2": RIGHT[:, 2]}, "shift": {"1": RIGHT[:, 3]}})
 
@@ -38,14 +39,17 @@ def fp32(made_data) -> dict[str, Any]:
 @pytest.fixture
 def evaluation(made_data, fp32) -> dict[str, Any]:
     forms = agreement({"keras": PROBABILITIES, "fp32": PROBABILITIES})
-    return evaluation_results("made", "smoke", made_data.dataset, {"fp32": fp32}, PARITY, [], forms, ROBUSTNESS)
+    return evaluation_results(
+        "made", "smoke", made_data.dataset, {"fp32": fp32}, PARITY, [], forms, ROBUSTNESS, TRAINING_LABELS
+    )
 
 
 def test_the_whole_has_its_keys(evaluation):
     expected = {"schema": 1, "dataset": "made", "recipe": "smoke", "images": 4, "variant_checks": []}
     assert expected.items() <= evaluation.items()
     assert evaluation["class_names"] == ["left", "right", "below"]
-    assert set(evaluation) == {*expected, "class_names", "variants", "agreement", "robustness"}
+    assert evaluation["training_images"] == [1, 3, 0]
+    assert set(evaluation) == {*expected, "class_names", "training_images", "variants", "agreement", "robustness"}
     assert set(evaluation["variants"]) == {"fp32"}
     assert evaluation["robustness"] == {
         "images": 4,

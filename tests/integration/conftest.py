@@ -142,6 +142,8 @@ def add_squares(project: Project, made_data: MadeData) -> None:
         "title": made_data.dataset.title,
         "image_size": list(made_data.dataset.image_size),
         "class_names": list(made_data.dataset.class_names),
+        "first_label": made_data.dataset.first_label,
+        "empty_classes": list(made_data.dataset.empty_classes),
         "files": files,
     }
     _edit(project.folder / "conf/base/datasets.yml", lambda known: known["datasets"].update(squares=described))
@@ -162,7 +164,7 @@ def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     change(content)
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,14 @@ KINDS = {
         "fetch_files",
         "train",
     ),
-    "raw test images": ("test_images", "01_raw/squares/t10k-images-idx3-ubyte", "data", "fetch_files", "evaluate"),
+    "raw test images": (
+        "published_test_images",
+        "01_raw/squares/t10k-images-idx3-ubyte",
+        "data",
+        "fetch_files",
+        "evaluate",
+    ),
+    "test labels": ("test_labels", "05_model_input/squares/test_labels.npy", "data", "read_test_part", "evaluate"),
     "split images": ("train_images", "05_model_input/squares/train_images.npy", "data", "split", "train"),
     "split labels": ("validation_labels", "05_model_input/squares/validation_labels.npy", "data", "split", "export"),
     "preprocessing": (

@@ -70,7 +70,7 @@ def test_classes_that_do_not_fit_the_labels_stop_before_any_work(squares: Projec
         squares.folder / "data/01_raw/squares/train-labels-idx1-ubyte"
     )
     two = {"datasets": {"squares": {"class_names": ["left", "right"]}}}
-    with pytest.raises(DataError, match=r"labels go up to 2, but class_names lists 2 classes"):
+    with pytest.raises(DataError, match=r"labels go from 0 to 2, but class_names lists 2 classes"):
         squares.run(two, pipeline_names=["training"], **SQUARES)
     assert not (squares.folder / "data/05_model_input").exists()
     assert _statuses(squares) == []

@@ -148,7 +148,7 @@ def test_a_run_records_what_each_stage_came_to(runs: Runs, made_data: MadeData) 
     assert list(whole["epochs"]) == ["1", "2"]
     assert whole["initial_weights"].keys() == whole["final_weights"].keys()
     # What an earlier run had made is recorded as it was read.
-    for stage in ("raw_data", "prepared_data", "epochs", "export"):
+    for stage in ("split", "prepared_data", "epochs", "export"):
         assert stages[stage].items() <= whole[stage].items()
     assert "initial_weights" not in stages
 

@@ -1,6 +1,7 @@
 """Each pipeline alone, on a catalog built by hand; no configuration, no hooks."""
 
 from dataclasses import replace
+from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from mnist_resnet.config import (
     ReleaseParameters,
     TrainingParameters,
 )
+from mnist_resnet.data.check import DataError
 from mnist_resnet.pipelines import data, evaluate, export, train
 from tests.conftest import MadeData
 
@@ -125,3 +127,22 @@ def test_the_pipelines_need_no_validation_images(inputs: dict[str, Any]) -> None
     network, images = values["float32_network"], values["test_images"][:8]
     answers = [np.asarray(network(each, training=False)) for each in (images, images[:, :, ::-1])]
     assert answers[0] == pytest.approx(answers[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (bytes.fromhex("00000b02 00000001"), "Made squares: train_labels-idx: truncated within the header"),
+        (b"\x89PNG\r\n\x1a\n", "Made squares: train_labels-idx: wrong magic number 89504e47"),
+    ],
+    ids=["cut off", "a picture"],
+)
+def test_a_file_that_is_no_idx_file_is_named_with_its_data_set(
+    inputs: dict[str, Any], made_data: MadeData, content: bytes, message: str
+) -> None:
+    """Whose digest is right, though, since that was taken of the wrong file."""
+    file = replace(made_data.dataset.files.train_labels, size=len(content), sha256=sha256(content).hexdigest())
+    dataset = replace(made_data.dataset, files=replace(made_data.dataset.files, train_labels=file))
+    (inputs["raw_folder"] / file.name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        _run(data.create_pipeline(), inputs | {"params:dataset": dataset})

@@ -20,8 +20,10 @@ from mnist_resnet.config.parameters import (
     VariantParameters,
 )
 from mnist_resnet.config.validation import ConfigurationError, validate_parameters
+from mnist_resnet.config.values import MOST_CLASSES
 
 __all__ = [
+    "MOST_CLASSES",
     "ConfigurationError",
     "CudaParameters",
     "DataParameters",

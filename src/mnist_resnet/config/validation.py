@@ -1,5 +1,6 @@
 """Checks of a whole configuration before any work starts."""
 
+from collections import Counter
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -78,7 +79,8 @@ def _impossible_combinations(parameters: Parameters) -> list[str]:
 
 
 def _unfitting(namespace: str, dataset: Dataset, parameters: NamespaceParameters) -> list[str]:
-    image, target, faults = dataset.image_size, parameters.preprocessing.size, []
+    image, target = dataset.image_size, parameters.preprocessing.size
+    faults = [*_repeated_file_names(namespace, dataset), *_unknown_empty_classes(namespace, dataset)]
     pads = parameters.preprocessing.method == "pad"
     if pads and (target[0] < image[0] or target[1] < image[1]):
         faults.append(
@@ -100,10 +102,44 @@ def _unfitting(namespace: str, dataset: Dataset, parameters: NamespaceParameters
         )
         if value and fraction == 0
     ]
-    limit, classes = parameters.data.training_images, len(dataset.class_names)
-    if limit is not None and fraction and int(limit * fraction) < classes:
+    limit = parameters.data.training_images
+    return faults if limit is None else [*faults, *_too_few_images(namespace, limit, dataset, parameters)]
+
+
+def _repeated_file_names(namespace: str, dataset: Dataset) -> list[str]:
+    names = [getattr(dataset.files, role.name).name for role in fields(dataset.files)]
+    return [
+        f"datasets.{namespace}.files: received the name '{name}' more than once; each file has its own."
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
+
+
+def _unknown_empty_classes(namespace: str, dataset: Dataset) -> list[str]:
+    unknown = [name for name in dataset.empty_classes if name not in dataset.class_names]
+    faults = [
+        f"datasets.{namespace}.empty_classes: received '{name}', which is none of class_names; correct either."
+        for name in unknown
+    ]
+    if len(dataset.class_names) - len(dataset.empty_classes) < 2 and not unknown:
+        faults.append(
+            f"datasets.{namespace}.empty_classes: lists {len(dataset.empty_classes)} of {len(dataset.class_names)} "
+            f"classes; at least 2 need images."
+        )
+    return faults
+
+
+def _too_few_images(namespace: str, limit: int, dataset: Dataset, parameters: NamespaceParameters) -> list[str]:
+    faults, classes = [], len(dataset.class_names) - len(dataset.empty_classes)
+    fraction, batch = parameters.data.validation_fraction, parameters.training.batch_size
+    if fraction and int(limit * fraction) < classes:
         faults.append(
             f"{namespace}.data.training_images: received {limit}, which leaves fewer validation images than "
             f"the {classes} classes; raise it, or validation_fraction."
+        )
+    elif (left := limit - round(limit * fraction)) < batch:
+        faults.append(
+            f"{namespace}.training.batch_size: received {batch}, but data.training_images of {limit} leaves only "
+            f"{left} images to train on; lower the one, or raise the other."
         )
     return faults

@@ -3,8 +3,9 @@
 from collections import Counter
 from pathlib import PurePosixPath
 from typing import Annotated
+from unicodedata import category
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 
 def _plain_file_name(name: str) -> str:
@@ -21,6 +22,22 @@ def distinct(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _text(name: object) -> object:
+    if not isinstance(name, str):
+        raise ValueError("must be text; YAML reads words such as no, null and 7 as something else: put it in quotes")
+    if any(category(character) == "Cc" for character in name):
+        raise ValueError("must be on one line, without control characters")
+    return name
+
+
+def _enough_classes(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not 2 <= len(names) <= MOST_CLASSES:
+        raise ValueError(f"lists {len(names)}; a classifier has 2 to {MOST_CLASSES} classes")
+    return names
+
+
+MOST_CLASSES = 256  # a class index is one byte
+
 Count = Annotated[int, Field(strict=True, ge=1)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Pixels = Annotated[int, Field(strict=True, ge=1, le=4096)]
@@ -33,6 +50,7 @@ FractionOrNone = Annotated[float, Field(strict=True, ge=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 FileName = Annotated[str, AfterValidator(_plain_file_name)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-ClassNames = Annotated[tuple[Name, ...], Field(min_length=2), AfterValidator(distinct)]
+ClassName = Annotated[Name, BeforeValidator(_text)]
+ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(_enough_classes), AfterValidator(distinct)]
 
 CLOSED = ConfigDict(extra="forbid")

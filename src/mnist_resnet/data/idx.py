@@ -1,13 +1,14 @@
 """The IDX format of the MNIST files: parse, encode, decompress within bounds.
 
 A file is a magic number (two zero bytes, a type code, the number of dimensions), each dimension as
-a big-endian 32-bit integer, then the values in C order. Only unsigned bytes (type 0x08) occur here.
+a big-endian 32-bit integer, then the values in C order, big-endian too.
 """
 
 import math
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,70 +16,87 @@ import numpy.typing as npt
 from mnist_resnet.arrays import Content, parts
 from mnist_resnet.errors import UserError
 
-_UNSIGNED_BYTE = 0x08
+# By the type code: unsigned and signed bytes, 16 and 32 bits, 32-bit and 64-bit floating point.
+_TYPES: dict[int, np.dtype[Any]] = {
+    0x08: np.dtype("u1"),
+    0x09: np.dtype("i1"),
+    0x0B: np.dtype(">i2"),
+    0x0C: np.dtype(">i4"),
+    0x0D: np.dtype(">f4"),
+    0x0E: np.dtype(">f8"),
+}
+_CODES = {kind: code for code, kind in _TYPES.items()}
+_MOST_DIMENSIONS = 4
 _GZIP_MAGIC = b"\x1f\x8b"
 
 UInt8Array = npt.NDArray[np.uint8]
+IdxArray = npt.NDArray[Any]
 
 
 class IdxError(UserError, ValueError):
-    """Bytes that are not a whole IDX file of the expected shape."""
+    """Bytes that are not a whole IDX file."""
 
 
-def parse(content: Content) -> UInt8Array:
-    """Read an IDX file of unsigned bytes.
+def parse(content: Content) -> IdxArray:
+    """Read an IDX file.
 
     Args:
         content: The uncompressed file; may be mapped into memory.
 
     Returns:
-        A read-only uint8 array that shares memory with ``content``: (images, height, width) for an
-        image file, (images,) for a label file.
+        A read-only array of the file's own type and shape that shares memory with ``content``, such as uint8
+        (images, height, width) or (images,).
 
     Raises:
         IdxError: If the magic number is wrong or the length does not fit the header.
     """
-    shape = _shape(content)
+    kind, shape = _header(content)
     start = 4 + 4 * len(shape)
-    expected = start + math.prod(shape)
+    expected = start + kind.itemsize * math.prod(shape)
     if len(content) != expected:
         raise IdxError(f"the header promises {expected} bytes for shape {shape}, but there are {len(content)}")
     try:
-        return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+        return np.frombuffer(content, kind, offset=start).reshape(shape)
     except ValueError:  # an empty array whose other dimensions are beyond numpy's range
         raise IdxError(f"the header promises an impossible shape, {shape}") from None
 
 
-def _shape(content: Content) -> tuple[int, ...]:
-    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTE or content[3] not in (1, 3):
+def _header(content: Content) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    known = len(content) >= 4 and content[:2] == b"\0\0" and content[2] in _TYPES
+    if not known or not 1 <= content[3] <= _MOST_DIMENSIONS:
         raise IdxError(
-            f"wrong magic number {content[:4].hex() or '(empty)'}: expected 00000801 (labels) or 00000803 (images)"
+            f"wrong magic number {content[:4].hex() or '(empty)'}: expected 00000801 (labels) or 00000803 (images), or "
+            f"a type of 09, 0b, 0c, 0d or 0e instead of 08"
         )
     dimensions = content[3]
     if len(content) < 4 + 4 * dimensions:
         raise IdxError(f"truncated within the header, after {len(content)} bytes")
-    return struct.unpack_from(f">{dimensions}I", content, offset=4)
+    return _TYPES[content[2]], struct.unpack_from(f">{dimensions}I", content, offset=4)
 
 
-def encode(array: UInt8Array) -> bytes:
-    """Write a uint8 array of one or three dimensions as an IDX file; the inverse of :func:`parse`."""
+def encode(array: IdxArray) -> bytes:
+    """Write an array as an IDX file; the inverse of :func:`parse`."""
     return b"".join(encoded(array))
 
 
-def encoded(array: UInt8Array) -> Iterator[bytes]:
+def encoded(array: IdxArray) -> Iterator[bytes]:
     """The same file piece by piece, for arrays that are too large to be held twice.
 
     Raises:
-        IdxError: Before the first piece, if the array is of another type or number of dimensions.
+        IdxError: Before the first piece, if IDX has no such type or number of dimensions.
     """
-    if array.dtype != np.uint8 or array.ndim not in (1, 3):
-        raise IdxError(f"expected a uint8 array of 1 or 3 dimensions, received {array.dtype} of {array.ndim}")
-    yield struct.pack(f">BBBB{array.ndim}I", 0, 0, _UNSIGNED_BYTE, array.ndim, *array.shape)
-    yield from (part.tobytes() for part in parts(array))
+    kind = array.dtype.newbyteorder(">")
+    if kind not in _CODES or not 1 <= array.ndim <= _MOST_DIMENSIONS:
+        raise IdxError(
+            f"expected an array of 1 to {_MOST_DIMENSIONS} dimensions and a type of IDX, "
+            f"received {array.dtype} of {array.ndim}"
+        )
+    yield struct.pack(f">BBBB{array.ndim}I", 0, 0, _CODES[kind], array.ndim, *array.shape)
+    yield from (part.astype(kind, copy=False).tobytes() for part in parts(array))
 
 
 def decompress(content: Content, size: int) -> Content:
-    """Undo gzip compression if ``content`` has it.
+    """Undo gzip compression if ``content`` has it, whatever the file is called.
 
     Args:
         content: A gzip file, or bytes that are returned as they are.

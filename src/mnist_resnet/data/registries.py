@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from mnist_resnet.arrays import Content
 from mnist_resnet.config import DebianSource, IdxFile, NpmSource
-from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, not_empty, reason_of
+from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, not_empty, reason_of, spellings
 from mnist_resnet.storage import temporary_folder
 
 _CLIENT_SECONDS, _READ_SECONDS, _RETRIES = 180, 30, 2
@@ -110,7 +110,7 @@ def _members(archive: tarfile.TarFile, folder: PurePosixPath, files: Sequence[Id
     """The files' contents; nothing is unpacked, so that no name in an archive is ever a path on this machine."""
     found, known = {}, set(archive.getnames())
     for file in files:
-        for name in (str(folder / file.name), str(folder / f"{file.name}.gz")):
+        for name in (str(folder / (each + end)) for each in spellings(file.name) for end in ("", ".gz")):
             for member in {name, f"./{name}"} & known:
                 description = archive.getmember(member)
                 opened = archive.extractfile(description) if description.isfile() else None

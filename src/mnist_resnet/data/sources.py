@@ -1,15 +1,18 @@
 """Places where a data set's files can be had; each hands over bytes, which the caller verifies."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from mnist_resnet.arrays import Content, mapped
 from mnist_resnet.config import IdxFile
 from mnist_resnet.data.deadline import Deadline
+from mnist_resnet.data.verification import right_one
 from mnist_resnet.progress import progress
 from mnist_resnet.redaction import without_credentials
 
@@ -38,11 +41,26 @@ class Place(Protocol):
         """
 
 
+def spellings(name: str) -> tuple[str, ...]:
+    """A file's name, and as other mirrors write it: ``train-images-idx3-ubyte`` and ``train-images.idx3-ubyte``."""
+    plain = name.removesuffix(".gz")
+    other = re.sub(r"[-.](?=idx\d)", lambda mark: "." if mark[0] == "-" else "-", plain)
+    return (plain,) if other == plain else (plain, other)
+
+
 @dataclass(frozen=True)
 class Folder:
-    """A folder on this machine, with the files under their names or as ``<name>.gz``."""
+    """A folder on this machine, with the files under any of their names, plain or as ``<name>.gz``.
+
+    Each may also lie in a folder of its own name, as Kaggle's archives unpack.
+
+    Args:
+        path: The folder.
+        stored_as: Further names by the files' own.
+    """
 
     path: Path
+    stored_as: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return without_credentials(f"folder {self.path}")
@@ -51,16 +69,23 @@ class Folder:
         """Map those of the files that are there into memory."""
         found = {}
         for file in files:
-            for path in (self.path / file.name, self.path / f"{file.name}.gz"):
-                if path.is_file():
-                    found[file.name] = mapped(path)[: file.size + MEGABYTE]
-                    break
+            contents = [mapped(path)[: file.size + MEGABYTE] for path in self._paths(file.name) if path.is_file()]
+            if contents:
+                found[file.name] = right_one(contents, file)
         return not_empty(found)
+
+    def _paths(self, name: str) -> list[Path]:
+        plain = spellings(name)
+        names = [each + end for each in plain for end in ("", ".gz")]
+        stored = [self.stored_as[name]] if name in self.stored_as else []
+        return [
+            self.path / each for each in dict.fromkeys([*stored, *names, *(f"{f}/{n}" for f in plain for n in names)])
+        ]
 
 
 @dataclass(frozen=True)
 class WebFolder:
-    """A folder on a web server, with the files as ``<name>.gz`` or uncompressed."""
+    """A folder on a web server, with the files under one of their names, as ``<name>.gz`` or uncompressed."""
 
     url: str
 
@@ -90,8 +115,8 @@ class WebFolder:
         return not_empty({name: content for name, content in found.items() if content is not None})
 
     def _download(self, session: Any, file: IdxFile, deadline: Deadline) -> Content | None:
-        for suffix in (".gz", ""):
-            address = f"{self.url}{file.name}{suffix}"
+        for name in (each + end for each in spellings(file.name) for end in (".gz", "")):
+            address = f"{self.url}{quote(name)}"
             get = partial(session.get, address, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS))
             with deadline.wait_for(get) as response:
                 if response.status_code != 404:

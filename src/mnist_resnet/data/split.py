@@ -1,5 +1,6 @@
 """The split of the training images into training and validation."""
 
+import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,10 @@ from mnist_resnet.arrays import Selection
 from mnist_resnet.config import DataParameters
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import UInt8Array
+
+logger = logging.getLogger(__name__)
+
+Indices = npt.NDArray[np.int64]
 
 
 class Split(NamedTuple):
@@ -23,11 +28,12 @@ class Split(NamedTuple):
 def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) -> Split:
     """Set aside a validation part: the last images, or drawn so that every class has its share.
 
-    Each part keeps the published order, so that equal parameters give equal bytes.
+    Each part keeps the published order, so that equal parameters give equal bytes. The only image of a class stays
+    with the training images.
 
     Args:
         images: uint8 (images, height, width).
-        labels: uint8 (images,).
+        labels: uint8 (images,), class indices.
         parameters: The seed, how the validation part is chosen, its fraction and an optional limit
             on the images used. A fraction of 0 leaves the validation part empty.
 
@@ -35,45 +41,95 @@ def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) ->
         Labels, and images that are not copied: each is read from ``images`` when it is asked for.
 
     Raises:
-        DataError: If the limit exceeds the number of images, or a part would be too small for all classes.
+        DataError: If the limit exceeds the number of images, a part would be too small for all classes, or no image of
+            a class would be left to train on.
     """
+    check_sizes(labels, parameters)
     chosen = _limited(labels, parameters)
-    size = round(parameters.validation_fraction * len(chosen))
-    if parameters.validation_fraction:
-        _check_sizes("data.validation_fraction", parameters.validation_fraction, labels, size, len(chosen) - size)
+    size = _validation_size(len(chosen), parameters)
     if size == 0 or parameters.validation == "last":
         train, validation = np.split(chosen, [len(chosen) - size])
     else:
         train, validation = _stratified(chosen, labels, size, parameters.seed)
+    _check_classes_left(labels, train, parameters)
     return Split(Selection(images, train), labels[train], Selection(images, validation), labels[validation])
 
 
-def _limited(labels: UInt8Array, parameters: DataParameters) -> npt.NDArray[np.int64]:
-    everything = np.arange(len(labels))
-    limit = parameters.training_images
+def check_sizes(labels: UInt8Array, parameters: DataParameters) -> int:
+    """Refuse a split that has too few images in a part, before it is made; the arguments are those of ``split``.
+
+    Returns:
+        How many images are left to train on.
+
+    Raises:
+        DataError: If the limit exceeds the number of images, or a part would be too small for all classes.
+    """
+    limit, count = parameters.training_images, len(labels)
+    if limit is not None and limit > count:
+        raise DataError(
+            f"data.training_images: received {limit}, but there are {count} images; lower it, or use null for all"
+        )
+    if limit is not None and limit < count:
+        _check_parts("data.training_images", limit, labels, limit, count - limit)
+        count = limit
+    size = _validation_size(count, parameters)
+    if parameters.validation_fraction:
+        _check_parts("data.validation_fraction", parameters.validation_fraction, labels, count - size, size)
+    return count - size
+
+
+def _validation_size(images: int, parameters: DataParameters) -> int:
+    return round(parameters.validation_fraction * images)
+
+
+def _check_parts(key: str, value: float, labels: UInt8Array, kept: int, other: int) -> None:
+    """Refuse parts without room for each class; ``kept`` is the size of the one that has the only image of a class."""
+    counts = np.bincount(labels)
+    several, alone = np.count_nonzero(counts > 1), np.count_nonzero(counts == 1)
+    if other < several or kept < several + alone:
+        raise DataError(
+            f"{key}: received {value}, which parts {kept + other} images into {max(kept, other)} and "
+            f"{min(kept, other)}; each part needs at least one image of each of the {several} classes"
+            + (f" that have several, and one of them {alone} more images" if alone else "")
+        )
+
+
+def _limited(labels: UInt8Array, parameters: DataParameters) -> Indices:
+    everything, limit = np.arange(len(labels)), parameters.training_images
     if limit is None or limit == len(labels):
         return everything
-    if limit > len(labels):
-        raise DataError(
-            f"data.training_images: received {limit}, but there are {len(labels)} images; lower it, or use null for all"
-        )
-    _check_sizes("data.training_images", limit, labels, limit, len(labels) - limit)
-    return _stratified(everything, labels, limit, parameters.seed)[1]
+    several, alone = _alone(everything, labels)
+    _, part = _drawn(several, labels, limit - len(alone), parameters.seed)
+    return np.sort(np.concatenate([part, alone]))
 
 
-def _check_sizes(key: str, value: float, labels: UInt8Array, *sizes: int) -> None:
-    classes = len(np.unique(labels))
-    if min(sizes) < classes:
-        raise DataError(
-            f"{key}: received {value}, which parts {sum(sizes)} images into {max(sizes)} and {min(sizes)}; "
-            f"each part needs at least one image of each of the {classes} classes"
-        )
+def _stratified(indices: Indices, labels: UInt8Array, size: int, seed: int) -> tuple[Indices, Indices]:
+    several, alone = _alone(indices, labels)
+    if alone.size:
+        logger.info("Of %d classes there is one image each: it is trained on, and not validated by", alone.size)
+    rest, part = _drawn(several, labels, size, seed)
+    return np.sort(np.concatenate([rest, alone])), np.sort(part)
 
 
-def _stratified(
-    indices: npt.NDArray[np.int64], labels: UInt8Array, size: int, seed: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _alone(indices: Indices, labels: UInt8Array) -> tuple[Indices, Indices]:
+    """The images of classes that have several, and those that are the only one of theirs."""
+    single = (np.bincount(labels[indices]) == 1)[labels[indices]]
+    return indices[~single], indices[single]
+
+
+def _drawn(indices: Indices, labels: UInt8Array, size: int, seed: int) -> tuple[Indices, Indices]:
     from sklearn.model_selection import train_test_split
 
     rest, part = train_test_split(indices, test_size=size, random_state=seed, stratify=labels[indices])
-    return np.sort(rest), np.sort(part)
+    return rest, part
+
+
+def _check_classes_left(labels: UInt8Array, train: Indices, parameters: DataParameters) -> None:
+    lost = np.setdiff1d(labels, labels[train])
+    if lost.size:
+        raise DataError(
+            f"data.validation: received '{parameters.validation}', which with validation_fraction "
+            f"{parameters.validation_fraction} and training_images {parameters.training_images} leaves no training "
+            f"image of {lost.size} classes (number {', '.join(map(str, lost))}, counted from 0); choose 'stratified', "
+            f"a smaller fraction or more training_images"
+        )

@@ -10,7 +10,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
 from mnist_resnet.arrays import Array, Selection, mapped, parts, same
-from mnist_resnet.data.idx import UInt8Array, encoded, parse
+from mnist_resnet.data.idx import IdxArray, IdxError, encoded, parse
 from mnist_resnet.datasets.base import ArtifactDataset
 
 
@@ -33,18 +33,21 @@ class FolderDataset(AbstractDataset[None, Path]):
         return {"filepath": str(self.path)}
 
 
-class IdxDataset(ArtifactDataset[UInt8Array]):
-    """An IDX file as published, mapped into memory: images (images, height, width) or labels (images,), uint8."""
+class IdxDataset(ArtifactDataset[IdxArray]):
+    """An IDX file byte by byte as published, mapped into memory: images or labels of the file's own type and shape."""
 
-    def _read(self, path: Path) -> UInt8Array:
-        return parse(mapped(path))
+    def _read(self, path: Path) -> IdxArray:
+        try:
+            return parse(mapped(path))
+        except IdxError as error:
+            raise IdxError(f"{path}: {error}") from None
 
-    def _write(self, path: Path, data: UInt8Array) -> None:
+    def _write(self, path: Path, data: IdxArray) -> None:
         with path.open("wb") as file:
             file.writelines(encoded(data))
 
-    def _verify(self, path: Path, data: UInt8Array) -> None:
-        if not same(self._read(path), data):
+    def _verify(self, path: Path, data: IdxArray) -> None:
+        if not same(self._read(path), data.astype(data.dtype.newbyteorder(">"), copy=False)):
             raise DatasetError(f"{path} does not hold what was written to it")
 
 

@@ -9,11 +9,15 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One class: precision, recall and F1 in 0 to 1, and how many images truly belong to it."""
+    """One class: precision, recall and F1 in 0 to 1, and how many images truly belong to it.
 
-    precision: float
-    recall: float
-    f1: float
+    None stands where there is nothing to measure by: all three of a class without images, and the precision of one that
+    no image was taken for.
+    """
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
     support: int
 
 
@@ -54,17 +58,22 @@ def measure(
 
     classes, predicted = range(len(class_names)), probabilities.argmax(axis=1)
     normalized = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
-    per_class = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=0.0)
+    per_class = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=np.nan)
     return Metrics(
         images=len(labels),
         accuracy=float(accuracy_score(labels, predicted)),
         accuracy_interval=accuracy_interval(int((predicted == labels).sum()), len(labels)),
         loss=float(log_loss(labels, normalized, labels=classes)),
         per_class={
-            name: ClassMetrics(float(precision), float(recall), float(f1), int(support))
-            for name, precision, recall, f1, support in zip(class_names, *per_class, strict=True)
+            name: _class_metrics(figures, int(support))
+            for name, *figures, support in zip(class_names, *per_class, strict=True)
         },
     )
+
+
+def _class_metrics(figures: Sequence[float], support: int) -> ClassMetrics:
+    precision, recall, f1 = (float(figure) if support and not np.isnan(figure) else None for figure in figures)
+    return ClassMetrics(precision, recall, f1, support)
 
 
 def accuracy_interval(correct: int, images: int) -> tuple[float, float]:

@@ -80,10 +80,10 @@ def reduce_contrast(images: UInt8Array, factor: float, generator: np.random.Gene
 
 
 def occlude(images: UInt8Array, pixels: float, generator: np.random.Generator) -> UInt8Array:
-    """Cover each image by a black square of this side, at a place chosen by chance."""
+    """Cover each image by a black square of this side, or as much of it as fits in, at a place chosen by chance."""
     side = round(_scaled(pixels, images))
     covered = [
-        _stretch(generator.integers(length - side, size=len(images), endpoint=True), side, length)
+        _stretch(generator.integers(max(0, length - side), size=len(images), endpoint=True), side, length)
         for length in images.shape[1:]
     ]
     return np.where(covered[0][:, :, np.newaxis] & covered[1][:, np.newaxis, :], np.uint8(0), images)

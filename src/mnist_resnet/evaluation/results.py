@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from mnist_resnet.config import Dataset
 from mnist_resnet.evaluation.agreement import Agreement
 from mnist_resnet.evaluation.calibration import Calibration
@@ -56,6 +59,7 @@ def evaluation_results(
     variant_checks: Sequence[dict[str, Any]],
     agreement: Agreement,
     robustness: Robustness,
+    training_labels: npt.NDArray[np.uint8],
 ) -> dict[str, Any]:
     """The whole of ``evaluation.json``.
 
@@ -69,6 +73,7 @@ def evaluation_results(
         variant_checks: What became of each smaller variant, published or not.
         agreement: Of all forms of the model on the test images.
         robustness: Of the float32 file, on perturbed test images.
+        training_labels: uint8 (images,), the classes of the images that were trained on.
     """
     fp32 = {**variants["fp32"], "parity": dict(parity)}
     return {
@@ -77,6 +82,7 @@ def evaluation_results(
         "recipe": recipe,
         "images": sum(entry["support"] for entry in fp32["per_class"].values()),
         "class_names": list(dataset.class_names),
+        "training_images": np.bincount(training_labels, minlength=len(dataset.class_names)).tolist(),
         "variants": {**variants, "fp32": fp32},
         "variant_checks": list(variant_checks),
         "agreement": agreement,

@@ -8,12 +8,11 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from mnist_resnet.artifacts import sha256_of_path
 from mnist_resnet.chosen_backend import chosen_backend, require_exporting_backend
-from mnist_resnet.config import ConfigurationError, Dataset, Parameters, validate_parameters
-from mnist_resnet.data.check import check_labels
+from mnist_resnet.config import ConfigurationError, Parameters, validate_parameters
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.evaluation.session import usable_providers
+from mnist_resnet.hooks.present_labels import check_present_labels
 
 _BASE_ENVIRONMENTS = {None, "base", "local"}
 
@@ -39,7 +38,7 @@ class ConfigurationHooks:
         if any(node.tags & {"export", "evaluate"} for node in pipeline.nodes):
             onnxruntime_package()
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace}:
-            _check_present_labels(self._parameters.datasets[namespace], catalog.get(f"{namespace}.published_labels"))
+            check_present_labels(namespace, self._parameters, catalog, trains=_has(pipeline, namespace, "train"))
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace and "evaluate" in node.tags}:
             evaluation = self._parameters.namespaces[namespace].evaluation
             if evaluation.require_gpu:
@@ -65,10 +64,8 @@ def _check_backend(pipeline: Pipeline) -> None:
         chosen_backend()
 
 
-def _check_present_labels(dataset: Dataset, published: Any) -> None:
-    """Refuse classes that the labels do not fit, where those have been fetched; else the fetch will."""
-    if published.exists() and sha256_of_path(published.path) == dataset.files.train_labels.sha256:
-        check_labels(dataset, "train", published.load())
+def _has(pipeline: Pipeline, namespace: str, stage: str) -> bool:
+    return any(node.namespace == namespace and stage in node.tags for node in pipeline.nodes)
 
 
 def _check_outputs(env: str | None, names: dict[str, str]) -> None:

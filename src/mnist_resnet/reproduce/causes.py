@@ -28,7 +28,7 @@ class _Reasons:
 
 _REASONS = {
     "raw_data": _Reasons(("datasets",), kinds=()),
-    "split": _Reasons(("data",), ("scikit-learn", "numpy")),
+    "split": _Reasons(("data", "datasets"), ("scikit-learn", "numpy")),
     "prepared_data": _Reasons(("preprocessing",), ("numpy",)),
     "initial_weights": _Reasons(("training.seed", "training.precision", "model"), _COMPUTING, (*_CODE, "precision")),
     "epochs": _Reasons(("training", "model"), _COMPUTING, (*_CODE, *_MACHINE)),

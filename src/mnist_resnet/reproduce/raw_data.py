@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.config import Dataset
-from mnist_resnet.data.fetch import FetchError, fetch
+from mnist_resnet.data.fetch import FetchError, fetch, local_folder, mirror_of
 from mnist_resnet.reproduce.preflight import Check, Status
 
 RAW_DATA = "data/01_raw"
@@ -19,31 +19,32 @@ def find_raw_data(project: Path, mirror: str | None, datasets: Mapping[str, Any]
 
     Args:
         project: The project's folder; its ``data/01_raw`` comes first.
-        mirror: A place of the user's own, a folder or a URL.
+        mirror: A place of the user's own: a folder, its file URL, or an http(s) URL.
         datasets: ``parameters.datasets`` of a run's provenance.
 
     Returns:
         The check, and the place to take the files from; the user's own if none on this machine holds them all.
     """
     recorded = ", ".join(datasets)
-    own = [] if mirror is None or "://" in mirror else [Path(mirror).expanduser().absolute()]
-    folders = [project / RAW_DATA, *own]
+    own = local_folder(mirror) if mirror else None
+    folders = [project / RAW_DATA, *([own.absolute()] if own else [])]
     lacking = {folder: _lacking(folder, datasets) for folder in folders}
     for folder, names in lacking.items():
         if not names:
             return Check("data", Status.PASS, recorded, f"the same in {folder}"), str(folder)
     missing = ", ".join(lacking[folders[0]])
-    return Check("data", Status.WARN, recorded, f"{missing}: not as recorded in {RAW_DATA}; will be fetched"), mirror
+    check = Check("data", Status.WARN, recorded, f"{missing}: not as recorded in {RAW_DATA}; will be fetched")
+    return check, str(folders[-1]) if own else mirror
 
 
 def _lacking(folder: Path, datasets: Mapping[str, Any]) -> Sequence[str]:
-    return [name for name, described in datasets.items() if not _holds(folder / name, described)]
+    return [name for name, described in datasets.items() if not _holds(folder, name, described)]
 
 
-def _holds(folder: Path, described: Mapping[str, Any]) -> bool:
+def _holds(folder: Path, name: str, described: Mapping[str, Any]) -> bool:
     try:
         dataset = TypeAdapter(Dataset).validate_python(dict(described))
-        fetch(replace(dataset, sources=()), folder)
+        fetch(replace(dataset, sources=()), Path(mirror_of(name, str(folder))))
     except (FetchError, ValidationError):  # another version may describe data sets in another way
         return False
     return True

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from mnist_resnet.evaluation.plots import image_grid, mistakes
 from tests.evaluation.plots.conftest import MANY_NAMES, NAMES, pictures, texts
@@ -24,6 +25,18 @@ def test_an_image_grid_takes_classes_with_few_images_or_none():
     figure = image_grid(numbered(labels), labels, NAMES, "Few")
     assert set(NAMES) <= set(texts(figure))
     assert [int(picture[0, 0]) for picture in pictures(figure)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("count", [32, 33])
+def test_many_rows_have_room_for_names_and_title(count):
+    names = tuple(f"a class of some length, {number}" for number in range(count))
+    labels = np.arange(count, dtype=np.uint8)
+    figure = image_grid(numbered(labels).astype("float32"), labels, names, "Many")
+    assert {"Many", *names} <= set(texts(figure))
+    places = [text.get_window_extent() for text in figure.findobj(Text) if text.get_text() in {"Many", *names}]
+    assert all(figure.bbox.x0 <= place.x0 and place.y1 <= figure.bbox.y1 for place in places)
+    title, first = (place for place in sorted(places, key=lambda place: -place.y1)[:2])
+    assert title.y0 > first.y1
 
 
 def one_hot(classes: list[int], share: float) -> np.ndarray:

@@ -28,6 +28,13 @@ def test_a_confusion_matrix_takes_a_class_without_images():
     assert {"Empty row", "a", "b", "3", "1"} <= set(texts(figure))
 
 
+def test_a_confusion_matrix_of_all_possible_classes_is_no_larger_than_can_be_shown():
+    names = tuple(f"class {number}" for number in range(256))
+    figure = confusion_matrix(np.eye(256, dtype=np.int64), names, "Many")
+    assert max(figure.get_size_inches()) < 25
+    assert {"class 0", "class 255"} <= set(texts(figure))
+
+
 @pytest.fixture
 def calibration():
     """Ten images at confidence 0.75, six of them right; two at 0.95, both right."""

@@ -3,6 +3,7 @@ from hashlib import sha256
 import numpy as np
 import pytest
 
+from mnist_resnet.data.idx import encode
 from mnist_resnet.digests import digest_of_array
 from mnist_resnet.tracking.provenance.stages import STAGES, epoch_values, stage_values
 
@@ -19,15 +20,22 @@ RESULT = {
 VALUES = {name: RESULT[name] for name in RESULT if name not in {"epoch", "seconds", "images_per_second"}}
 
 
-@pytest.mark.parametrize("role", ["train_images", "test_labels"])
-def test_raw_data_are_recorded_by_the_digest_of_their_file(made_data, role):
-    artifact = role.replace("train", "published")
-    digest = sha256(made_data.contents[role]).hexdigest()
-    assert stage_values(artifact, made_data.arrays[role]) == ("raw_data", {artifact: digest})
+@pytest.mark.parametrize(
+    ("role", "artifact", "entry"),
+    [
+        ("train_images", "published_images", "published_images"),
+        ("test_labels", "published_test_labels", "test_labels"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["u1", ">i4", ">f4"])
+def test_raw_data_are_recorded_by_the_digest_of_their_file(made_data, role, artifact, entry, kind):
+    array = made_data.arrays[role].astype(kind)
+    digest = sha256(encode(array)).hexdigest()
+    assert stage_values(artifact, array) == ("raw_data", {entry: digest})
 
 
 def test_each_array_of_the_split_is_recorded(made_split):
-    for name, array in made_split._asdict().items():
+    for name, array in (made_split._asdict() | {"test_labels": made_split.train_labels}).items():
         assert stage_values(name, array) == ("split", {name: digest_of_array(array)})
 
 

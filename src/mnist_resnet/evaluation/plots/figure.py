@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from mnist_resnet.evaluation.plots.lettering import title_lettering
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -15,5 +17,6 @@ def new_figure(width: float, height: float, title: str) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
-    figure.suptitle(title)
+    (shown,), properties = title_lettering(title)
+    figure.suptitle(shown, **properties)
     return figure

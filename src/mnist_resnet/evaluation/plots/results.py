@@ -8,32 +8,40 @@ import numpy.typing as npt
 
 from mnist_resnet.evaluation.calibration import Bin, Calibration
 from mnist_resnet.evaluation.plots.figure import BLUE, GREY, new_figure
+from mnist_resnet.evaluation.plots.lettering import name_lettering
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
+# A cell and the largest matrix, in inches: one of 256 classes with cells for counts would need gigabytes.
+_CELL, _LARGEST = 0.62, 20
+
+
 def confusion_matrix(counts: npt.NDArray[np.int64], class_names: Sequence[str], title: str) -> "Figure":
-    """The share of each true class taken for each class, with the counts written in.
+    """The share of each true class taken for each class, with the counts written in where there is room.
 
     Args:
         counts: (classes, classes), true classes in rows.
         class_names: The classes in label order.
         title: Above the picture.
     """
-    size = 0.62 * len(class_names) + 2.2
+    cell = min(_CELL, _LARGEST / len(class_names))
+    size = cell * len(class_names) + 2.2
     figure = new_figure(size + 0.6, size, title)
     axes = figure.subplots()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # The diagonal is near one; a square root keeps small shares visible.
     axes.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts):
+    for row, column in np.argwhere(counts) if cell == _CELL else ():
         colour = "white" if shares[row, column] > 0.3 else "black"
         axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=8)
-    places = np.arange(len(class_names))
-    axes.set_xticks(places, class_names, rotation=45, ha="right")
-    axes.set_yticks(places, class_names)
+    places, (names, lettering) = np.arange(len(class_names)), name_lettering(class_names)
+    slanted = {"rotation": 45, "ha": "right"} if cell == _CELL else {"rotation": 90}
+    fontsize = min(10, 60 * cell)
+    axes.set_xticks(places, names, fontsize=fontsize, **slanted, **lettering)
+    axes.set_yticks(places, names, fontsize=fontsize, **lettering)
     axes.set(xlabel="predicted class", ylabel="true class")
     return figure
 

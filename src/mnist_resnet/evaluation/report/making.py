@@ -4,20 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from mnist_resnet.config import Dataset
-from mnist_resnet.evaluation.report.table import table
+from mnist_resnet.evaluation.report.table import figure, table
 
 
 def epoch_table(history: Sequence[dict[str, Any]]) -> str:
     """Loss and accuracy by epoch."""
     keys = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     rows = [
-        [str(entry["epoch"]), *(_or_dash(entry[key]) for key in keys), f"{entry['seconds']:.0f} s"] for entry in history
+        [str(entry["epoch"]), *(figure(entry[key]) for key in keys), f"{entry['seconds']:.0f} s"] for entry in history
     ]
     return table(["epoch", *(key.replace("_", " ") for key in keys), "time"], rows)
-
-
-def _or_dash(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
 
 
 def parameters_sentence(architecture: Sequence[dict[str, Any]]) -> str:

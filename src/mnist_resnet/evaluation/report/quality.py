@@ -5,7 +5,7 @@ from typing import Any
 
 from mnist_resnet.config import Dataset
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS
-from mnist_resnet.evaluation.report.table import table
+from mnist_resnet.evaluation.report.table import figure, plain, table
 
 
 def headline_sentence(evaluation: dict[str, Any]) -> str:
@@ -19,13 +19,23 @@ def headline_sentence(evaluation: dict[str, Any]) -> str:
 
 
 def class_table(evaluation: dict[str, Any]) -> str:
-    """Precision, recall and F1 of each class."""
+    """Precision, recall and F1 of each class, and of which classes there are no images to know them by."""
+    names, trained_on = evaluation["class_names"], evaluation["training_images"]
     per_class = evaluation["variants"]["fp32"]["per_class"].values()
+    tested_on = [entry["support"] for entry in per_class]
     rows = [
-        [name, *(f"{entry[key]:.4f}" for key in ("precision", "recall", "f1")), str(entry["support"])]
-        for name, entry in zip(evaluation["class_names"], per_class, strict=True)
+        [plain(name), *(figure(entry[key]) for key in ("precision", "recall", "f1")), str(entry["support"])]
+        for name, entry in zip(names, per_class, strict=True)
     ]
-    return table(["class", "precision", "recall", "F1", "images"], rows)
+    told = [
+        f"Without {kind} images, {consequence}: {', '.join(plain(name) for name in lacking)}."
+        for kind, counts, consequence in (
+            ("training", trained_on, "so that the model cannot know them"),
+            ("test", tested_on, "so that nothing is known of how well they are told apart"),
+        )
+        if (lacking := [name for name, count in zip(names, counts, strict=True) if not count])
+    ]
+    return "\n\n".join([table(["class", "precision", "recall", "F1", "images"], rows), *told])
 
 
 def calibration_sentence(fp32: dict[str, Any]) -> str:

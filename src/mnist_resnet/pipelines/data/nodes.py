@@ -5,11 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mnist_resnet.arrays import Content
 from mnist_resnet.config import DataParameters, Dataset, PreprocessingParameters
 from mnist_resnet.data import split as splitting
-from mnist_resnet.data.check import check_part
-from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch
-from mnist_resnet.data.idx import UInt8Array, parse
+from mnist_resnet.data.check import DataError, read_part
+from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch, mirror_of
+from mnist_resnet.data.idx import IdxArray, IdxError, UInt8Array, parse
 from mnist_resnet.data.sample import sample_of_each_class
 from mnist_resnet.evaluation import plots
 from mnist_resnet.pipelines.annotations import Figure, Run
@@ -17,19 +18,33 @@ from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare
 
 
-def fetch_files(name: str, dataset: Dataset, folder: Path) -> tuple[UInt8Array, UInt8Array, UInt8Array, UInt8Array]:
-    """The published training images and labels, test images and labels, verified."""
+def fetch_files(name: str, dataset: Dataset, folder: Path) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
+    """The published training images and labels, test images and labels, verified, each of its file's own type."""
     mirror = os.environ.get(MIRROR_VARIABLE)
-    contents = fetch(dataset, folder, f"{mirror.rstrip('/')}/{name}" if mirror else None)
-    train_images, train_labels, test_images, test_labels = map(parse, contents.values())
-    check_part(dataset, "train", train_images, train_labels)
-    check_part(dataset, "test", test_images, test_labels)
+    contents = fetch(dataset, folder, mirror_of(name, mirror) if mirror else None)
+    train_images, train_labels, test_images, test_labels = (
+        _parsed(dataset, role, content) for role, content in contents.items()
+    )
+    read_part(dataset, "train", train_images, train_labels)
+    read_part(dataset, "test", test_images, test_labels)
     return train_images, train_labels, test_images, test_labels
 
 
-def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) -> splitting.Split:
+def _parsed(dataset: Dataset, role: str, content: Content) -> IdxArray:
+    try:
+        return parse(content)
+    except IdxError as error:
+        raise DataError(f"{dataset.title}: {getattr(dataset.files, role).name}: {error}") from None
+
+
+def split(images: IdxArray, labels: IdxArray, dataset: Dataset, parameters: DataParameters) -> splitting.Split:
     """Training images and labels, validation images and labels."""
-    return splitting.split(images, labels, parameters)
+    return splitting.split(*read_part(dataset, "train", images, labels), parameters)
+
+
+def read_test_part(images: IdxArray, labels: IdxArray, dataset: Dataset) -> tuple[UInt8Array, UInt8Array]:
+    """Test images and labels as the model knows them."""
+    return read_part(dataset, "test", images, labels)
 
 
 def fix_preprocessing(train_images: UInt8Array, parameters: PreprocessingParameters) -> dict[str, Any]:

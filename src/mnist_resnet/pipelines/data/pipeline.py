@@ -2,7 +2,13 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from mnist_resnet.pipelines.data.nodes import fetch_files, fix_preprocessing, plot_prepared_images, split
+from mnist_resnet.pipelines.data.nodes import (
+    fetch_files,
+    fix_preprocessing,
+    plot_prepared_images,
+    read_test_part,
+    split,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -12,14 +18,20 @@ def create_pipeline() -> Pipeline:
             Node(
                 fetch_files,
                 ["name", "params:dataset", "raw_folder"],
-                ["published_images", "published_labels", "test_images", "test_labels"],
+                ["published_images", "published_labels", "published_test_images", "published_test_labels"],
                 name="fetch_files",
             ),
             Node(
                 split,
-                ["published_images", "published_labels", "params:data"],
+                ["published_images", "published_labels", "params:dataset", "params:data"],
                 ["train_images", "train_labels", "validation_images", "validation_labels"],
                 name="split",
+            ),
+            Node(
+                read_test_part,
+                ["published_test_images", "published_test_labels", "params:dataset"],
+                ["test_images", "test_labels"],
+                name="read_test_part",
             ),
             Node(
                 fix_preprocessing, ["train_images", "params:preprocessing"], "preprocessing", name="fix_preprocessing"

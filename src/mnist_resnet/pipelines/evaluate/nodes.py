@@ -87,13 +87,16 @@ def collect(
     variant_checks: list[dict[str, Any]],
     agreement: dict[str, Any],
     robustness: dict[str, Any],
+    train_labels: UInt8Array,
     name: str,
     dataset: Dataset,
     recipe: str,
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """The contents of ``evaluation.json``, and the few figures by which runs are compared."""
     perturbed = Robustness(**robustness)
-    whole = results.evaluation_results(name, recipe, dataset, variants, parity, variant_checks, agreement, perturbed)
+    whole = results.evaluation_results(
+        name, recipe, dataset, variants, parity, variant_checks, agreement, perturbed, train_labels
+    )
     return whole, results.headline(variants, perturbed)
 
 

@@ -38,7 +38,7 @@ def _measuring() -> list[Node]:
         Node(nodes.perturb, ["onnx", "test_images", "test_labels", "params:evaluation"], "robustness", name="perturb"),
         Node(
             nodes.collect,
-            [*measured, "name", "params:dataset", "params:recipe"],
+            [*measured, "train_labels", "name", "params:dataset", "params:recipe"],
             ["evaluation", "metrics"],
             name="collect",
         ),

@@ -21,8 +21,17 @@ STAGES = (
 )
 
 _EPOCH_VALUES = ("learning_rate", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-_RAW = ("published_images", "published_labels", "test_images", "test_labels")
-_SPLIT = ("train_images", "train_labels", "validation_images", "validation_labels")
+# The published files by their artifacts; the test files' entries are older than their artifacts' names.
+_RAW = {
+    "published_images": "published_images",
+    "published_labels": "published_labels",
+    "published_test_images": "test_images",
+    "published_test_labels": "test_labels",
+}
+_SPLIT = (
+    *("train_images", "train_labels", "validation_images", "validation_labels"),
+    *("test_images", "test_labels"),
+)
 
 
 def stage_values(artifact: str, content: Any) -> tuple[str, dict[str, Any]] | None:
@@ -38,7 +47,9 @@ def stage_values(artifact: str, content: Any) -> tuple[str, dict[str, Any]] | No
     if artifact not in _RECORDED:
         return None
     stage, values = _RECORDED[artifact]
-    return stage, {artifact: values(content)} if stage in {"raw_data", "split"} else values(content)
+    if stage in {"raw_data", "split"}:
+        return stage, {_RAW.get(artifact, artifact): values(content)}
+    return stage, values(content)
 
 
 def epoch_values(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
