@@ -5,4 +5,7 @@ import os
 # TensorFlow reads this once, when it is first imported, wherever that happens.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+# Nobody is told what runs here, unless the user wants it; MLflow reads this when it is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
 __version__ = "0.1.0"

@@ -13,6 +13,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from mnist_resnet.hooks.tracking import TrackingHooks
+from mnist_resnet.paths import shown_path
 
 
 class SummaryHooks:
@@ -72,7 +73,7 @@ class SummaryHooks:
 
     def _notes(self, evaluated: list[str], catalog: DataCatalog) -> list[str]:
         reports = [Path(str(catalog.get(f"{name}.report")._describe()["filepath"])) for name in evaluated]  # type: ignore[union-attr]
-        notes = [f"Report: {report.relative_to(self._project)}" for report in reports]
+        notes = [f"Report: {shown_path(report, self._project)}" for report in reports]
         return notes + ([self._tracking.where] if self._tracking.where else [])
 
 

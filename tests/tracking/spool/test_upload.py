@@ -24,7 +24,7 @@ from mnist_resnet.tracking.recorded import find_run
 from mnist_resnet.tracking.run import TrackedRun, open_run
 from mnist_resnet.tracking.spool.folder import SPOOL_FOLDER, read_spool, spool_folders
 from mnist_resnet.tracking.spool.upload import OFFLINE_RUN_ID, StoreAwayError, pending, progress_of, upload
-from mnist_resnet.tracking.store.availability import TrackingUnavailableError
+from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 from tests.tracking.recordings import fill, only_run, recorded
 from tests.tracking.servers import Server, free_port, silent_server

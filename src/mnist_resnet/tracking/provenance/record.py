@@ -1,7 +1,7 @@
 """The record of one run, as it is written to ``provenance.json``."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,9 +14,12 @@ SCHEMA = 1
 PROVENANCE_FILE = "provenance.json"
 
 _SEVERAL = (
-    *("pipeline_names", "namespaces", "tags", "node_names"),
+    *("namespaces", "tags", "node_names"),
     *("from_nodes", "to_nodes", "from_inputs", "to_outputs"),
 )
+
+# In the order of the flow; Kedro hands over what was asked for in any order.
+_PIPELINES = ("data", "train", "export", "evaluate", "training")
 
 Status = Literal["RUNNING", "FINISHED", "FAILED"]
 Stages = dict[str, dict[str, Any]]
@@ -24,6 +27,12 @@ Stages = dict[str, dict[str, Any]]
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def in_order(pipeline_names: Iterable[str]) -> list[str]:
+    """Names of pipelines in the order of the flow; others after them, by the alphabet."""
+    places = {name: place for place, name in enumerate(_PIPELINES)}
+    return sorted(pipeline_names, key=lambda name: (places.get(name, len(places)), name))
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,7 @@ class RunArguments:
             env=run_params.get("env"),
             runtime_params=dict(run_params.get("runtime_params") or {}),
             only_missing_outputs=bool(run_params.get("only_missing_outputs")),
+            pipeline_names=in_order(run_params.get("pipeline_names") or []),
             **{name: list(run_params.get(name) or []) for name in _SEVERAL},
         )
 
