@@ -1,5 +1,6 @@
 """The table that closes a run."""
 
+import os
 import sys
 import time
 from collections import defaultdict
@@ -14,6 +15,7 @@ from kedro.pipeline.node import Node
 
 from mnist_resnet.hooks.tracking import TrackingHooks
 from mnist_resnet.paths import shown_path
+from mnist_resnet.tracking.provenance.record import TEMPORARY_VARIABLE
 
 
 class SummaryHooks:
@@ -74,6 +76,9 @@ class SummaryHooks:
     def _notes(self, evaluated: list[str], catalog: DataCatalog) -> list[str]:
         reports = [Path(str(catalog.get(f"{name}.report")._describe()["filepath"])) for name in evaluated]  # type: ignore[union-attr]
         notes = [f"Report: {shown_path(report, self._project)}" for report in reports]
+        if os.environ.get(TEMPORARY_VARIABLE):  # where those files are about to be removed
+            recorded = evaluated if self._tracking.where else []
+            notes = [f"Report: {name}/{reports[0].name} among the artifacts of the MLflow run" for name in recorded]
         return notes + ([self._tracking.where] if self._tracking.where else [])
 
 

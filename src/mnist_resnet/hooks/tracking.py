@@ -6,7 +6,6 @@ The catalog says what is logged: an entry's ``metadata.mlflow.as`` is ``artifact
 """
 
 import logging
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +24,7 @@ from mnist_resnet.paths import shown_path
 from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.operations import Status
-from mnist_resnet.tracking.provenance.record import in_order
+from mnist_resnet.tracking.provenance.record import in_order, typed_command
 from mnist_resnet.tracking.provenance.source import collect_commit
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.experiments import chosen_experiment
@@ -70,7 +69,7 @@ class TrackingHooks:
             chosen_experiment(asked, self._parameters.tracking.experiment),
             name=f"{self._parameters.recipe} {names}",
             tags={"recipe": self._parameters.recipe, "pipelines": names, "namespaces": ",".join(namespaces)}
-            | {"command": " ".join(["kedro", *sys.argv[1:]])}
+            | {"command": " ".join(["kedro", *typed_command()])}
             | git,
             parameters=_flat_parameters(self._parameters, namespaces),
             offline=self._parameters.tracking.offline,

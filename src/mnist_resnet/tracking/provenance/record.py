@@ -1,6 +1,9 @@
 """The record of one run, as it is written to ``provenance.json``."""
 
 import json
+import os
+import shlex
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +14,8 @@ from mnist_resnet.tracking.provenance.environment import Environment
 from mnist_resnet.tracking.provenance.source import PATCH_FILE, Patch, Source
 
 SCHEMA = 1
+# Set for a run that another command makes: what was typed, and whether the project's folder goes away afterwards.
+COMMAND_VARIABLE, TEMPORARY_VARIABLE = "MNIST_RESNET_COMMAND", "MNIST_RESNET_TEMPORARY"
 PROVENANCE_FILE = "provenance.json"
 
 _SEVERAL = (
@@ -27,6 +32,11 @@ Stages = dict[str, dict[str, Any]]
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def typed_command() -> list[str]:
+    """The words after ``kedro`` of what a person has typed, also where that has started this process."""
+    return shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or sys.argv[1:]
 
 
 def in_order(pipeline_names: Iterable[str]) -> list[str]:
