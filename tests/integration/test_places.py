@@ -42,9 +42,7 @@ def test_a_whole_run_is_recorded_from_such_a_folder_and_found_after_a_move(place
     picture = moved / "picture.png"
     _draw(picture)
     for source in (["--namespace", "squares"], ["--model", "models:/squares@candidate"]):
-        predicted = Project(moved).kedro(
-            "predict", *model, *([] if model else ["--namespace", "squares"]), str(picture)
-        )
+        predicted = Project(moved).kedro("predict", *source, str(picture))
         assert predicted.returncode == 0, predicted.stderr
     again = Project(moved).kedro("run", "--namespaces", "squares", "--pipelines", "evaluate")
     assert again.returncode == 0, again.stderr
