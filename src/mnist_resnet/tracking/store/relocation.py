@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.tracking.spool.folder import SPOOL_FOLDER
 from mnist_resnet.tracking.store.address import absolute_uri, default_file, sqlite_file, tracking_uri
 
 logger = logging.getLogger(__name__)
@@ -112,11 +113,13 @@ def _rewrite(connection: sqlite3.Connection, former: str, project: Path) -> None
 
 
 def _are_here(connection: sqlite3.Connection, former: str, project: Path) -> bool:
-    """Whether the files of some run or model, by the record in a former place, are in the present one."""
+    """Whether files of runs or models, by the record in a former place, are in the present one, or wait in a spool."""
     for table, column in _OF_FILES:
         query = f"SELECT {column} FROM {table} WHERE {_below(column)}"  # noqa: S608  # names of our own
         for (address,) in connection.execute(query, _bounds(former)):
-            if _path(artifacts_uri(project) + address[len(former) :]).exists():
+            below = address[len(former) :]
+            spool = project / SPOOL_FOLDER / below.strip("/").partition("/")[0]
+            if _path(artifacts_uri(project) + below).exists() or spool.exists():
                 return True
     return False
 
