@@ -15,6 +15,15 @@ from mnist_resnet.redaction import without_credentials
         ("folder ftp:/user:hunter2@example.org/mnist", "folder ftp:/example.org/mnist"),  # as pathlib writes it
         ("https://example.org/npm/mnist@1.2/", "https://example.org/npm/mnist@1.2/"),
         ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+        ("model URI: received 'models:/mnist@champion', not 'models:/mnist@candidate'",
+         "model URI: received 'models:/mnist@champion', not 'models:/mnist@candidate'"),
+        ("runs:/0123/me@work/model.onnx", "runs:/0123/me@work/model.onnx"),
+        ("mlflow-artifacts:/me@work/x dbfs:/me@work/x", "mlflow-artifacts:/me@work/x dbfs:/me@work/x"),
+        ("file:/me@work/x file:///me@work/x C:/me@work/x", "file:/me@work/x file:///me@work/x C:/me@work/x"),
+        ("models://user:hunter2@host/mnist", "models://host/mnist"),
+        ("mymodels:/user:hunter2@host/mnist", "mymodels:/host/mnist"),
+        ("uri=https://user:hunter2@host/a, postgresql+psycopg://u:p@h/d", "uri=https://host/a, postgresql+psycopg://h/d"),
+        ("git@github.com:me/mnist.git", "git@github.com:me/mnist.git"),
         ("Is it at me@example.org? See https://example.org/", "Is it at me@example.org? See https://example.org/"),
     ],
 )  # fmt: skip

@@ -8,4 +8,7 @@ from mnist_resnet.processor import state_onednn
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 state_onednn()
 
+# Nobody is told what runs here, unless the user wants it; MLflow reads this when it is imported.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
 __version__ = "0.1.0"

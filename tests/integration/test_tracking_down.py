@@ -15,7 +15,7 @@ from mnist_resnet.cli import cli
 from mnist_resnet.tracking.spool.folder import spool_folders
 from mnist_resnet.tracking.spool.upload import OFFLINE_RUN_ID
 from mnist_resnet.tracking.store.address import tracking_uri
-from mnist_resnet.tracking.store.availability import TrackingUnavailableError
+from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
 from mnist_resnet.training.events import EpochResult, listening
 from tests.integration.conftest import Project
 from tests.tracking.recordings import only_run, recorded

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 @pytest.fixture(autouse=True)
 def own_tracking(monkeypatch):
     """No run stays open, and what MLflow sets for the whole process is put back."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID"):
         # MLflow sets these itself; setting them first makes their absence what is put back.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)

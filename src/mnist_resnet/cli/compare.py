@@ -29,10 +29,10 @@ def compare(
     """
     from mnist_resnet.reproduce.outcome import Tolerances
     from mnist_resnet.reproduce.recorded import compare_recorded
-    from mnist_resnet.tracking.store.address import tracking_uri as default_uri
+    from mnist_resnet.tracking.store.relocation import present_store
 
-    store = tracking_uri or default_uri(present_project())
     try:
+        store = present_store(present_project(), tracking_uri)
         compared = compare_recorded(run_a, run_b, store, Tolerances(probability_tolerance, accuracy_tolerance))
     except UserError as error:
         raise CannotTellError(str(error)) from error

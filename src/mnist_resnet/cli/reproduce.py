@@ -55,12 +55,11 @@ def reproduce(
     from mnist_resnet.reproduce.preflight import as_table, refuse
     from mnist_resnet.reproduce.reproduction import plan
     from mnist_resnet.terminal.console import show
-    from mnist_resnet.tracking.store.address import absolute_uri
-    from mnist_resnet.tracking.store.address import tracking_uri as default_uri
+    from mnist_resnet.tracking.store.relocation import present_store
 
     project = present_project()
     try:
-        planned = plan(run_id, absolute_uri(tracking_uri or default_uri(project)), project, in_place)
+        planned = plan(run_id, present_store(project, tracking_uri), project, in_place)
         show(as_table(planned.checks))
         refuse(planned.checks, strict)
         if dry_run:

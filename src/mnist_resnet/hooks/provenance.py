@@ -5,7 +5,6 @@ artifact that was read instead of it, if any.
 """
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -29,6 +28,7 @@ from mnist_resnet.tracking.provenance.record import (
     RunArguments,
     Status,
     resolved_parameters,
+    typed_command,
 )
 from mnist_resnet.tracking.provenance.source import PATCH_FILE, collect_source
 from mnist_resnet.tracking.provenance.stages import QUICKLY_LOADED, epoch_values, stage_values
@@ -124,7 +124,7 @@ class ProvenanceHooks:
         assert self._parameters is not None
         namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
         return Provenance(
-            run=RunArguments.of(run_params, sys.argv[1:]),
+            run=RunArguments.of(run_params, typed_command()),
             parameters=resolved_parameters(self._parameters, namespaces),
             environment=collect_environment(self._project),
             source=collect_source(self._project),

@@ -1,6 +1,7 @@
 """The table that closes a run."""
 
 import logging
+import os
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -13,7 +14,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from mnist_resnet.hooks.tracking import TrackingHooks
+from mnist_resnet.paths import shown_path
 from mnist_resnet.terminal.streams import OutputError, write_line
+from mnist_resnet.tracking.provenance.record import TEMPORARY_VARIABLE
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +78,10 @@ class SummaryHooks:
 
     def _notes(self, evaluated: list[str], catalog: DataCatalog) -> list[str]:
         reports = [Path(str(catalog.get(f"{name}.report")._describe()["filepath"])) for name in evaluated]  # type: ignore[union-attr]
-        notes = [f"Report: {report.relative_to(self._project)}" for report in reports]
+        notes = [f"Report: {shown_path(report, self._project)}" for report in reports]
+        if os.environ.get(TEMPORARY_VARIABLE):  # where those files are about to be removed
+            recorded = evaluated if self._tracking.where else []
+            notes = [f"Report: {name}/{reports[0].name} among the artifacts of the MLflow run" for name in recorded]
         return notes + ([self._tracking.where] if self._tracking.where else [])
 
 

@@ -6,7 +6,6 @@ The catalog says what is logged: an entry's ``metadata.mlflow.as`` is ``artifact
 """
 
 import logging
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -21,11 +20,14 @@ from kedro.pipeline.node import Node
 from mnist_resnet import interruption
 from mnist_resnet.artifacts import flatten
 from mnist_resnet.config import Parameters, validate_parameters
+from mnist_resnet.paths import shown_path
 from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.operations import Status
+from mnist_resnet.tracking.provenance.record import in_order, typed_command
 from mnist_resnet.tracking.provenance.source import collect_commit
 from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.store.experiments import chosen_experiment
 from mnist_resnet.training.events import EpochResult, listening
 
 logger = logging.getLogger(__name__)
@@ -60,13 +62,14 @@ class TrackingHooks:
             return
         namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
         git = _git_tags(self._project)
-        names = ",".join(run_params["pipeline_names"] or ["training"])
+        names = ",".join(in_order(run_params["pipeline_names"] or ["training"]))
+        asked = (run_params.get("runtime_params") or {}).get("tracking", {}).get("experiment")
         self._run = TrackedRun(
             self._project,
-            self._parameters.tracking.experiment,
+            chosen_experiment(asked, self._parameters.tracking.experiment),
             name=f"{self._parameters.recipe} {names}",
             tags={"recipe": self._parameters.recipe, "pipelines": names, "namespaces": ",".join(namespaces)}
-            | {"command": " ".join(["kedro", *sys.argv[1:]])}
+            | {"command": " ".join(["kedro", *typed_command()])}
             | git,
             parameters=_flat_parameters(self._parameters, namespaces),
             offline=self._parameters.tracking.offline,
@@ -142,7 +145,7 @@ def _where(run: TrackedRun, project: Path) -> str:
     store = without_credentials(run.uri)
     if run.spool_folder is None:
         return f"MLflow run: {run.run_id} in {store} (see it with `mlflow ui`)"
-    folder = run.spool_folder.relative_to(project)
+    folder = shown_path(run.spool_folder, project)
     return f"MLflow run: {run.run_id}, kept in {folder}; `kedro sync-tracking` sends it to {store}"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mnist_resnet.reproduce.record import Record, RunRecord
+from mnist_resnet.tracking.provenance.record import in_order
 
 Options = dict[str, Any]
 
@@ -49,7 +50,7 @@ def _common(record: Record, tracking: Mapping[str, Any]) -> Options:
 
 
 def _pipelines(names: list[str]) -> Options:
-    return {"pipelines": ",".join(names)} if names else {}
+    return {"pipelines": ",".join(in_order(names))} if names else {}
 
 
 def _text_of(asked: Mapping[str, Any], names: tuple[str, ...]) -> Options:

@@ -21,6 +21,7 @@ from mnist_resnet.reproduce.table import ComparedRun, as_markdown, as_values
 from mnist_resnet.reproduce.verdict import Verdict
 from mnist_resnet.reproduce.workplace import RerunError, Workplace, choose_python
 from mnist_resnet.tracking.provenance.environment import collect_environment, decisive_variables
+from mnist_resnet.tracking.provenance.record import COMMAND_VARIABLE
 from mnist_resnet.tracking.recorded import RecordedRun, find_run
 from mnist_resnet.tracking.reproduction import open_reproduction
 
@@ -110,7 +111,8 @@ def reproduce(
     with open_reproduction(planned.run, planned.project) as reproduction:
         say(f"Running it again, as run {reproduction.run_id[:8]}")
         options = run_options(record, reproduction.experiment)
-        if workplace.kedro_run(options, variables | reproduction.variables()) != 0:
+        asked = {COMMAND_VARIABLE: f"reproduce {planned.run.run_id}"}
+        if workplace.kedro_run(options, variables | asked | reproduction.variables()) != 0:
             raise RerunError(f"run {reproduction.run_id[:8]}, which repeats it, failed; what it printed is above")
     compared = compare_recorded(planned.run.run_id, reproduction.run_id, planned.run.store, tolerances)
     reproduction.log_verdict(compared[0].level.name, _documents(*compared), planned.run)

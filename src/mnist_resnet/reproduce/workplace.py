@@ -16,11 +16,13 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.processor import set_by_user
 from mnist_resnet.reproduce.options import Options
 from mnist_resnet.tracking.provenance.environment import LOCK_FILES
+from mnist_resnet.tracking.provenance.record import COMMAND_VARIABLE, TEMPORARY_VARIABLE
 
 _ASK_FOR_PACKAGE = "import os, mnist_resnet; os.write(1, os.fsencode(mnist_resnet.__file__))"
 # These would lead the run to another project, repository, run or package than its own.
 _MISLEADING = (
     *("KEDRO_ENV", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"),
+    *(COMMAND_VARIABLE, TEMPORARY_VARIABLE),
     *("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"),
 )
 _SECONDS_TO_END_BY_ITSELF, _SECONDS_TO_CLEAN_UP = 3, 60
@@ -84,7 +86,8 @@ class Workplace:
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in set_by_user(os.environ).items() if name not in _MISLEADING}
-        return kept | {"PYTHONPATH": str(self.project / "src")} | dict(variables)
+        temporary = {TEMPORARY_VARIABLE: "true"} if self.project.is_relative_to(self.scratch) else {}
+        return kept | temporary | {"PYTHONPATH": str(self.project / "src")} | dict(variables)
 
 
 def choose_python(project: Path, present_locks: Mapping[str, str], record: Mapping[str, Any]) -> Path:

@@ -6,7 +6,9 @@ from tempfile import TemporaryDirectory
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
-from mnist_resnet.tracking.store.address import tracking_uri
+from mnist_resnet.tracking.store.address import sqlite_file
+from mnist_resnet.tracking.store.packages import package_remedy
+from mnist_resnet.tracking.store.relocation import present_store
 
 
 class RecordedModelError(UserError, LookupError):
@@ -28,7 +30,7 @@ def read_recorded_onnx(uri: str, project: Path) -> bytes:
     """
     import mlflow
 
-    store = tracking_uri(project)
+    store = present_store(project)
     require_file(store)
     mlflow.set_tracking_uri(store)
     return download_onnx(uri)
@@ -47,6 +49,11 @@ def download_onnx(uri: str) -> bytes:
             raise RecordedModelError(
                 f"model URI: received '{uri}', which cannot be had from {store}; `mlflow ui` "
                 f"shows the models that there are. MLflow says: {error}"
+            ) from error
+        except ImportError as error:
+            raise RecordedModelError(
+                f"model URI: received '{uri}', which is kept where a missing package leads ({error}): "
+                f"{package_remedy(error)}"
             ) from error
         files = list(Path(folder).rglob("*.onnx"))
         if len(files) != 1:
@@ -69,6 +76,6 @@ def require_file(store: str) -> None:
     Raises:
         RecordedModelError: If it is missing.
     """
-    path = store.removeprefix("sqlite:///")
-    if path != store and not Path(path).exists():
+    path = sqlite_file(store)
+    if path is not None and not path.exists():
         raise RecordedModelError(f"MLflow's store {path} is missing; `kedro run` makes it, or set MLFLOW_TRACKING_URI")

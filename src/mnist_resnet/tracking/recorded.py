@@ -19,6 +19,7 @@ from mnist_resnet.tracking.provenance.record import PROVENANCE_FILE
 from mnist_resnet.tracking.provenance.source import PATCH_FILE
 from mnist_resnet.tracking.spool.upload import OFFLINE_RUN_ID
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, shortened, waiting_at_most
+from mnist_resnet.tracking.store.packages import package_remedy
 
 _PROBABILITIES = "{namespace}/test_probabilities.npy"
 _PAGE = 1000
@@ -111,6 +112,11 @@ class RecordedRun:
                 return Path(file).read_bytes()
             except (MlflowException, OSError):
                 return None
+            except ImportError as error:
+                raise RecordedRunError(
+                    f"{self.in_words()}: its files are kept where a missing package leads ({error}): "
+                    f"{package_remedy(error)}"
+                ) from error
 
 
 def find_run(wanted: str, store: str) -> RecordedRun:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mnist_resnet.paths import shown_path
 from mnist_resnet.tracking.operations import End, Operation, perform
 from mnist_resnet.tracking.spool.folder import Spool, SpooledRun
 from mnist_resnet.tracking.store.availability import is_away, patiently, shortened
@@ -93,5 +94,5 @@ class Recorder:
         logger.warning(
             "MLflow's store %s %s. The run goes on; what is missing there is kept in %s until `kedro sync-tracking` "
             "sends it",
-            *(self._run.store, reason, self._spool.folder.relative_to(self._project)),
+            *(self._run.store, reason, shown_path(self._spool.folder, self._project)),
         )

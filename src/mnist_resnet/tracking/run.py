@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mnist_resnet import interruption
+from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
 from mnist_resnet.tracking.logged_model import LoggedModel
@@ -23,9 +24,16 @@ from mnist_resnet.tracking.operations import Artifact, Candidate, End, Metrics, 
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.spool.folder import SpooledRun
 from mnist_resnet.tracking.store.address import tracking_uri
-from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, refusing_what_is_away, waiting_at_most
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, waiting_at_most
 from mnist_resnet.tracking.store.creation import make_store
-from mnist_resnet.tracking.store.experiments import own_environment, select_experiment
+from mnist_resnet.tracking.store.experiments import (
+    experiment_by_id,
+    own_environment,
+    require_run_to_fill,
+    select_experiment,
+)
+from mnist_resnet.tracking.store.relocation import follow_project
+from mnist_resnet.tracking.store.remedies import refusing_what_is_away
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +41,16 @@ Answer = TypeVar("Answer")
 _NOISY = ("alembic", "mlflow", "git.cmd")
 
 
+class ActiveRunError(UserError, RuntimeError):
+    """Another run is active in this process; it stays as it was."""
+
+
 class TrackedRun:
     """An open MLflow run.
 
     Args:
         project: The project's folder, which holds the default store.
-        experiment: Created if there is none of that name.
+        experiment: Created if there is none of that name; None for the one that ``MLFLOW_EXPERIMENT_ID`` names.
         name: The run's name.
         tags: What the run is.
         parameters: Flat; values are stored as text.
@@ -47,12 +59,15 @@ class TrackedRun:
 
     Raises:
         TrackingUnavailableError: If the store cannot be used.
+        ExperimentError: If the experiment, or the run to fill, cannot be used.
+        ArtifactStoreError: If the experiment's artifacts are kept where this process cannot reach.
+        ActiveRunError: If another run of MLflow is active here.
     """
 
     def __init__(
         self,
         project: Path,
-        experiment: str,
+        experiment: str | None,
         name: str,
         tags: Mapping[str, str],
         parameters: Mapping[str, Any],
@@ -61,6 +76,14 @@ class TrackedRun:
         import mlflow
 
         _quieten()
+        created = not offline or "MLFLOW_RUN_ID" in os.environ
+        others = mlflow.active_run()
+        if created and others is not None:
+            raise ActiveRunError(
+                f"MLflow's run {others.info.run_id} is active in this process, and was left as it is: pipelines are "
+                f"recorded in a run of their own. End that one by `mlflow.end_run()` before, or set "
+                f"`tracking.enabled: false`"
+            )
         self._mlflow, self._project = mlflow, project
         self.uri = tracking_uri(project)
         self._client: Any = None
@@ -68,11 +91,10 @@ class TrackedRun:
         self._to_undo = ExitStack()
         self._to_undo.enter_context(own_environment())
         self._to_undo.enter_context(waiting_at_most(REQUEST_SECONDS, self.uri))
-        created = not offline or "MLFLOW_RUN_ID" in os.environ
-        others = mlflow.active_run()
         try:
-            self.run_id = self._create(experiment, name, tags) if created else uuid.uuid4().hex
-            self._recorder = Recorder(project, self._describe(created, experiment, name, tags), self._client)
+            described = self._create(experiment, name, tags) if created else self._spooled(experiment, name, tags)
+            self.run_id = described.run_id
+            self._recorder = Recorder(project, described, self._client)
             self._log_first(Parameters({key: str(value) for key, value in parameters.items()}))
         except BaseException as error:
             with suppress(Exception):
@@ -135,23 +157,29 @@ class TrackedRun:
                 signal.signal(signal.SIGTERM, self._terminate)
             self._to_undo.close()
 
-    def _create(self, experiment: str, name: str, tags: Mapping[str, str]) -> str:
+    def _create(self, experiment: str | None, name: str, tags: Mapping[str, str]) -> SpooledRun:
         with refusing_what_is_away(self.uri):
             make_store(self.uri)
+            follow_project(self.uri, self._project)
             self._mlflow.set_tracking_uri(self.uri)
             self._client = self._mlflow.MlflowClient(self.uri)
+            experiment = experiment or experiment_by_id(self._client)
             select_experiment(experiment, self._project)
+            require_run_to_fill(self._client, experiment)
+            if os.environ.get("MLFLOW_REGISTRY_URI"):
+                self._client.search_registered_models(max_results=1)
             close_dead_runs(self.uri, experiment, self._project)
             tagged = {**tags, **process_tags(self._project)}
             run_id: str = self._mlflow.start_run(run_name=name, tags=tagged).info.run_id
-            return run_id
+        return SpooledRun(run_id, True, without_credentials(self.uri), experiment, name, dict(tags), _now())
 
-    def _describe(self, created: bool, experiment: str, name: str, tags: Mapping[str, str]) -> SpooledRun:
+    def _spooled(self, experiment: str | None, name: str, tags: Mapping[str, str]) -> SpooledRun:
         from mlflow.tracking.context.registry import resolve_tags
 
-        store = without_credentials(self.uri)
-        all_tags = dict(tags) if created else resolve_tags(dict(tags))
-        return SpooledRun(self.run_id, created, store, experiment, name, all_tags, _now())
+        store, all_tags = without_credentials(self.uri), resolve_tags(dict(tags))
+        return SpooledRun(
+            uuid.uuid4().hex, False, store, experiment or experiment_by_id(None), name, all_tags, started=_now()
+        )
 
     def _log_first(self, parameters: Parameters) -> None:
         """Record the parameters; the last chance to refuse a store."""

@@ -18,9 +18,9 @@ def test_entries_are_told_by_type_and_place(tmp_path: Path) -> None:
     assert told[1]["filepath"] == "data/made/model.onnx"
 
 
-def test_a_place_beside_the_project_is_told_from_it(tmp_path: Path) -> None:
+def test_a_place_outside_the_project_is_told_as_it_is(tmp_path: Path) -> None:
     entry = {"type": "mnist_resnet.datasets.OnnxDataset", "filepath": f"{tmp_path}/elsewhere/model.onnx"}
-    assert _collected(entry, tmp_path / "project")["made.onnx"]["filepath"] == "../elsewhere/model.onnx"
+    assert _collected(entry, tmp_path / "project")["made.onnx"]["filepath"] == f"{tmp_path}/elsewhere/model.onnx"
 
 
 def test_no_credentials_are_told(tmp_path: Path) -> None:

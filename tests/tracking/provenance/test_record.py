@@ -5,7 +5,7 @@ import pytest
 
 from mnist_resnet.config import validate_parameters
 from mnist_resnet.tracking.provenance.environment import Environment, Gpu
-from mnist_resnet.tracking.provenance.record import Provenance, RunArguments, resolved_parameters
+from mnist_resnet.tracking.provenance.record import Provenance, RunArguments, resolved_parameters, typed_command
 from mnist_resnet.tracking.provenance.source import Patch, Source
 
 ENVIRONMENT = Environment(
@@ -96,3 +96,17 @@ def test_values_of_a_stage_are_added_to_those_there(raw_parameters):
         provenance.add("mnist", "split", values)
     recorded = json.loads(provenance.as_json("RUNNING"))["namespaces"]
     assert recorded == {"mnist": {"split": {"train_images": "22", "train_labels": "11"}}}
+
+
+def test_pipelines_are_recorded_in_the_order_of_the_flow_however_kedro_gives_them():
+    names = ["evaluate", "data", "mine", "export", "train", "also"]
+    expected = ["data", "train", "export", "evaluate", "also", "mine"]
+    for given in (names, names[::-1], set(names)):
+        assert list(RunArguments.of({"pipeline_names": given}, []).pipeline_names) == expected
+
+
+def test_a_run_that_another_command_makes_is_recorded_as_that_command(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["kedro", "run", "--config", "gone/run.yml"])
+    assert typed_command() == ["run", "--config", "gone/run.yml"]
+    monkeypatch.setenv("MNIST_RESNET_COMMAND", "reproduce 0123")
+    assert typed_command() == ["reproduce", "0123"]

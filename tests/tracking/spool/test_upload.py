@@ -24,7 +24,7 @@ from mnist_resnet.tracking.recorded import find_run
 from mnist_resnet.tracking.run import TrackedRun, open_run
 from mnist_resnet.tracking.spool.folder import SPOOL_FOLDER, read_spool, spool_folders
 from mnist_resnet.tracking.spool.upload import OFFLINE_RUN_ID, StoreAwayError, pending, progress_of, upload
-from mnist_resnet.tracking.store.availability import TrackingUnavailableError
+from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 from tests.tracking.recordings import fill, only_run, recorded
 from tests.tracking.servers import Server, free_port, silent_server
@@ -430,3 +430,33 @@ def test_a_candidate_of_later_evaluation_takes_over(project, store, tmp_path, mo
     assert sync(project).exit_code == 0
     version = MlflowClient(store).get_model_version_by_alias("made", "candidate")
     assert (str(version.version), version.tags["evaluated"]) == ("2", "2000")
+
+
+def sync_elsewhere(project: Path) -> None:
+    """Type `kedro sync-tracking` in a project, in a process that knows nothing of its former folder."""
+    program = "from mnist_resnet.cli import cli; cli(['sync-tracking'])"
+    ended = subprocess.run([sys.executable, "-c", program], cwd=project, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_a_run_that_was_kept_in_a_project_that_has_moved_goes_to_its_store(project, tmp_path, model, online) -> None:
+    run = offline_run(project, tmp_path, model)
+    moved = project.rename(tmp_path / "moved")
+    sync_elsewhere(moved)
+    sent = recorded(f"sqlite:///{moved / 'mlflow.db'}", EXPERIMENT)
+    assert sent["tags"].pop(OFFLINE_RUN_ID) == run.run_id
+    assert sent == online
+    assert not project.exists()
+
+
+def test_the_rest_of_a_run_goes_to_the_store_of_a_project_that_has_moved(project, tmp_path, model, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        lose(patch, 1)
+        run = TrackedRun(project, EXPERIMENT, **ARGUMENTS)
+        fill(run, tmp_path / "made", model)
+        run.close("FINISHED")
+    moved = project.rename(tmp_path / "moved")
+    sync_elsewhere(moved)
+    assert (moved / "mlartifacts" / run.run_id / "artifacts" / "made" / "report.md").is_file()
+    assert only_run(f"sqlite:///{moved / 'mlflow.db'}", EXPERIMENT).info.status == "FINISHED"
+    assert not project.exists()

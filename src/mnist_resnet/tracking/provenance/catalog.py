@@ -1,11 +1,11 @@
 """Where a run's artifacts were kept, and by which class: the resolved catalog, as it may be shown."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from kedro.io import DataCatalog
 
+from mnist_resnet.paths import shown_path
 from mnist_resnet.redaction import without_credentials
 
 _LOCATIONS = ("filepath", "path")
@@ -20,7 +20,8 @@ def collect_catalog(catalog: DataCatalog, names: Iterable[str], project: Path) -
         project: The project's folder.
 
     Returns:
-        For each that is stored, by name, its ``type`` and, if it has one, its ``filepath``, relative to the project.
+        For each that is stored, by name, its ``type`` and, if it has one, its ``filepath``, relative to the project
+        unless it lies outside.
         Nothing else of the configuration is taken, since it may hold credentials.
     """
     described = {name: _described(catalog, name, project) for name in sorted(names) if name in catalog}
@@ -39,4 +40,4 @@ def _described(catalog: DataCatalog, name: str, project: Path) -> dict[str, str]
 def _shown(location: str, project: Path) -> str:
     if "://" in location:
         return without_credentials(location).partition("?")[0]
-    return Path(os.path.relpath(location, project)).as_posix()
+    return shown_path(Path(location), project)

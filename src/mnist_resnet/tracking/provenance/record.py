@@ -1,7 +1,10 @@
 """The record of one run, as it is written to ``provenance.json``."""
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -11,12 +14,17 @@ from mnist_resnet.tracking.provenance.environment import Environment
 from mnist_resnet.tracking.provenance.source import PATCH_FILE, Patch, Source
 
 SCHEMA = 1
+# Set for a run that another command makes: what was typed, and whether the project's folder goes away afterwards.
+COMMAND_VARIABLE, TEMPORARY_VARIABLE = "MNIST_RESNET_COMMAND", "MNIST_RESNET_TEMPORARY"
 PROVENANCE_FILE = "provenance.json"
 
 _SEVERAL = (
-    *("pipeline_names", "namespaces", "tags", "node_names"),
+    *("namespaces", "tags", "node_names"),
     *("from_nodes", "to_nodes", "from_inputs", "to_outputs"),
 )
+
+# In the order of the flow; Kedro hands over what was asked for in any order.
+_PIPELINES = ("data", "train", "export", "evaluate", "training")
 
 Status = Literal["RUNNING", "FINISHED", "FAILED"]
 Stages = dict[str, dict[str, Any]]
@@ -24,6 +32,17 @@ Stages = dict[str, dict[str, Any]]
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def typed_command() -> list[str]:
+    """The words after ``kedro`` of what a person has typed, also where that has started this process."""
+    return shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or sys.argv[1:]
+
+
+def in_order(pipeline_names: Iterable[str]) -> list[str]:
+    """Names of pipelines in the order of the flow; others after them, by the alphabet."""
+    places = {name: place for place, name in enumerate(_PIPELINES)}
+    return sorted(pipeline_names, key=lambda name: (places.get(name, len(places)), name))
 
 
 @dataclass(frozen=True)
@@ -63,6 +82,7 @@ class RunArguments:
             env=run_params.get("env"),
             runtime_params=dict(run_params.get("runtime_params") or {}),
             only_missing_outputs=bool(run_params.get("only_missing_outputs")),
+            pipeline_names=in_order(run_params.get("pipeline_names") or []),
             **{name: list(run_params.get(name) or []) for name in _SEVERAL},
         )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from mnist_resnet.tracking.operations import Operation
 from mnist_resnet.tracking.spool.journal import append_record, read_records
 from mnist_resnet.tracking.spool.records import as_operation, as_record
+from mnist_resnet.tracking.store.address import portable_uri, resolved_uri
 
 SPOOL_FOLDER = "mlspool"
 _JOURNAL, _LOCK = "journal.jsonl", "lock"
@@ -59,7 +60,7 @@ class Spool:
         made.chmod(0o755)
         self._lock = (made / _LOCK).open("wb")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        append_record(made / _JOURNAL, asdict(run))
+        append_record(made / _JOURNAL, asdict(run) | {"store": portable_uri(run.store, project)})
         name = run.run_id if not (parent / run.run_id).exists() else f"{run.run_id}-{made.name[1:]}"
         # Only now is it seen by others: locked, and with a run to belong to.
         self.folder = made.rename(parent / name)
@@ -95,6 +96,7 @@ def read_spool(folder: Path) -> tuple[SpooledRun, list[Operation]]:
     """
     try:
         run, *records = read_records(folder / _JOURNAL)
+        run["store"] = resolved_uri(run["store"], folder.parents[1])
         return SpooledRun(**run), [as_operation(record, folder) for record in records]
     except (TypeError, KeyError) as error:
         raise ValueError(f"{folder / _JOURNAL} does not describe a run: {error}") from error

@@ -15,6 +15,8 @@ from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.tracking.store.availability import UPLOAD_SECONDS, is_away, patiently, shortened, waiting_at_most
 from mnist_resnet.tracking.store.creation import make_store
 from mnist_resnet.tracking.store.experiments import own_environment, select_experiment
+from mnist_resnet.tracking.store.packages import package_remedy
+from mnist_resnet.tracking.store.relocation import follow_project
 
 OFFLINE_RUN_ID = "offline_run_id"
 _PROGRESS = "uploaded.json"
@@ -109,6 +111,7 @@ def upload(spool: Pending, project: Path, advance: Callable[[float], None]) -> s
 
     with own_environment(), waiting_at_most(UPLOAD_SECONDS, spool.target):
         _ask(spool, "its file", lambda: make_store(spool.target), patience=0)
+        _ask(spool, "its file", lambda: follow_project(spool.target, project), patience=0)
         mlflow.set_tracking_uri(spool.target)
         client = _ask(spool, "to be used", lambda: mlflow.MlflowClient(spool.target), patience=0)
         run_id: str = _ask(spool, "its run", lambda: _server_run(spool.run, client, project), patience=0)
@@ -177,6 +180,13 @@ def _ask(spool: Pending, what: str, question: Callable[[], Any], patience: float
     store, run_id = without_credentials(spool.target), spool.run.run_id[:8]
     try:
         return patiently(question, patience)
+    except UserError as error:
+        raise SyncError(f"run {run_id}: {error}. What was not sent stays in {spool.folder}") from error
+    except ImportError as error:
+        raise SyncError(
+            f"run {run_id}: {store} or its artifacts are reached by a package that is missing ({error}): "
+            f"{package_remedy(error)}. What was not sent stays in {spool.folder}"
+        ) from error
     except Exception as error:
         if is_away(error):
             raise StoreAwayError(

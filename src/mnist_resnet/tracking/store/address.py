@@ -3,15 +3,78 @@
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote
+
+from mnist_resnet.errors import UserError
+
+# Options make it a matter between the user and SQLite.
+_SQLITE_FILE = re.compile(r"sqlite(?:\+pysqlite)?:///(?!file:|:memory:)([^?]+)")
+
+
+_OWN = "sqlite:///mlflow.db"
+
+
+class StoreAddressError(UserError, ValueError):
+    """A path cannot be the place of a store."""
 
 
 def tracking_uri(project: Path) -> str:
     """Where runs are recorded: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the project's folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(default_file(project))
+
+
+def default_file(project: Path) -> Path:
+    """The file of the store that belongs to a project."""
+    return project / "mlflow.db"
+
+
+def sqlite_uri(file: Path) -> str:
+    """The tracking URI of a file of SQLite, whatever characters its path has.
+
+    Raises:
+        StoreAddressError: If the path is no UTF-8 text, which neither SQLite nor MLflow's addresses can name.
+    """
+    text = str(file)
+    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise StoreAddressError(
+            f"{text!a}: this path is no UTF-8 text, so MLflow cannot keep its store there. Rename the folder, or "
+            f"set `--params tracking.enabled=false`"
+        )
+    if not set(text) & set("?%"):
+        return f"sqlite:///{text}"
+    from sqlalchemy import URL
+
+    # Without the driver's name, MLflow would make a folder that is called like the encoded path.
+    return URL.create("sqlite+pysqlite", database=text).render_as_string()
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a store of SQLite; None for other stores, and for addresses with options."""
+    found = _SQLITE_FILE.fullmatch(uri)
+    return Path(unquote(found[1])) if found else None
+
+
+def portable_uri(uri: str, project: Path) -> str:
+    """A tracking URI as a project's folder keeps it, which may be moved: without the place of its own store."""
+    return _OWN if sqlite_file(uri) == default_file(project) else uri
+
+
+def resolved_uri(kept: str, project: Path) -> str:
+    """The tracking URI that ``portable_uri`` has kept.
+
+    Args:
+        kept: Earlier versions kept the place of a project's own store, too; if that is gone, the project has moved.
+        project: The project's present folder.
+    """
+    file, own = sqlite_file(kept), default_file(project)
+    moved = file is not None and file.name == own.name and not file.parent.exists()
+    return sqlite_uri(own) if kept == _OWN or moved else kept
 
 
 def absolute_uri(uri: str) -> str:
     """A tracking URI that names the same place from any folder."""
+    if file := sqlite_file(uri):
+        return sqlite_uri(file.absolute())
     scheme = next((each for each in ("sqlite:///", "") if uri.startswith(each)), "")
     is_path = bool(scheme) or not re.match(r"[a-z+]+:|databricks|uc$", uri)
     return f"{scheme}{Path(uri.removeprefix(scheme)).absolute()}" if is_path else uri

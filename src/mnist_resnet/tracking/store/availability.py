@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from mnist_resnet.errors import UserError
 from mnist_resnet.redaction import without_credentials
 
 REQUEST_SECONDS, UPLOAD_SECONDS = 10, 60
@@ -20,10 +19,6 @@ _NOT_AT_PRESENT = {401, 403, 408, 429}
 _SHOWN = 300
 
 Answer = TypeVar("Answer")
-
-
-class TrackingUnavailableError(UserError, ConnectionError):
-    """MLflow's store cannot be reached or used; the message says which, and what to do."""
 
 
 def is_away(error: BaseException) -> bool:
@@ -80,30 +75,6 @@ def waiting_at_most(seconds: int, uri: str) -> Iterator[None]:
     finally:
         for name in added:
             os.environ.pop(name, None)
-
-
-@contextmanager
-def refusing_what_is_away(uri: str) -> Iterator[None]:
-    """Turn MLflow's errors within the block into one that says what to do.
-
-    Args:
-        uri: The store's tracking URI.
-
-    Raises:
-        TrackingUnavailableError: In their stead.
-    """
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except Exception as error:
-        if not (isinstance(error, MlflowException) or is_away(error)):
-            raise
-        raise TrackingUnavailableError(
-            f"MLflow's store {without_credentials(uri)} cannot be used: {shortened(error)}. Start its server, correct "
-            f"or unset MLFLOW_TRACKING_URI, or record this run later: `--params tracking.offline=true`, then `kedro "
-            f"sync-tracking`"
-        ) from error
 
 
 def shortened(error: BaseException) -> str:

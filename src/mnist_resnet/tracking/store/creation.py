@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 
 from mnist_resnet.artifacts import remove_leftovers
+from mnist_resnet.tracking.store.address import sqlite_file, sqlite_uri
 
-_SCHEME = "sqlite:///"
 _HOUR = 3600.0
 
 
@@ -19,8 +19,8 @@ def make_store(uri: str) -> None:
     Args:
         uri: The tracking URI; nothing happens for other stores than files of SQLite, or where there are options in it.
     """
-    path = Path(uri.removeprefix(_SCHEME))
-    if not uri.startswith(_SCHEME) or "?" in uri or path.name in {"", ":memory:"} or path.exists():
+    path = sqlite_file(uri)
+    if path is None or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
@@ -43,4 +43,4 @@ def _put(made: Path, path: Path) -> None:
 def _make_tables(path: Path) -> None:
     import mlflow
 
-    mlflow.MlflowClient(f"{_SCHEME}{path}").search_experiments()
+    mlflow.MlflowClient(sqlite_uri(path)).search_experiments()

@@ -1,0 +1,83 @@
+import shutil
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from mnist_resnet.tracking.models import read_recorded_onnx
+from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.store.address import (
+    StoreAddressError,
+    absolute_uri,
+    portable_uri,
+    resolved_uri,
+    sqlite_file,
+    sqlite_uri,
+    tracking_uri,
+)
+
+# Each has a meaning in an address, in a path, in SQL, in a pattern or in a format.
+NAMES = [
+    *("what?", "issue#1", "50%", "%41", "%3F", "a b", "é", "日本", "it's", '"x"', "a&b", "a;b", "a:b", "a@b", "a+b"),
+    *("[x]", "{x}", "a\\b", "$HOME", "*", "~", "`", "|", "<>", "=", "!", "a\tb", "a\nb", "?#% é"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_address_of_a_file_names_that_file(tmp_path, name):
+    file = tmp_path / name / "mlflow.db"
+    assert sqlite_file(sqlite_uri(file)) == file
+    assert absolute_uri(sqlite_uri(file)) == sqlite_uri(file)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_run_is_recorded_with_its_artifacts_whatever_the_folder_is_called(tmp_path, empty_store, name):
+    project = tmp_path / "parent" / name
+    project.mkdir(parents=True)
+    shutil.copy(empty_store, project / "mlflow.db")
+    (tmp_path / "report.md").write_text("# Report\n")
+    run = TrackedRun(project, "squares", "a run", {}, {"seed": 0})
+    run.log_artifact(tmp_path / "report.md", "made")
+    run.log_metrics({"accuracy": 0.5})
+    run.close("FINISHED")
+    assert [path.name for path in (tmp_path / "parent").iterdir()] == [name]
+    (recorded,) = (project / "mlartifacts").rglob("report.md")
+    assert recorded.read_text() == "# Report\n"
+    mlflow.set_tracking_uri(tracking_uri(project))
+    assert mlflow.get_run(run.run_id).info.status == "FINISHED"
+    read = mlflow.artifacts.download_artifacts(run_id=run.run_id, artifact_path="made/report.md")
+    assert Path(read).read_text() == "# Report\n"
+
+
+def test_a_path_that_is_no_text_is_refused_before_any_work(tmp_path):
+    project = tmp_path / "na\udcffme"
+    with pytest.raises(StoreAddressError, match=r"no UTF-8 text.*Rename the folder"):
+        TrackedRun(project, "squares", "a run", {}, {})
+    assert not project.exists()
+
+
+def test_a_store_is_missing_wherever_it_is_missing(tmp_path):
+    with pytest.raises(LookupError, match="is missing"):
+        read_recorded_onnx("models:/made@champion", tmp_path / "what?")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://host", "sqlite://", "sqlite:///:memory:", "sqlite:///x.db?timeout=60", "sqlite:///file:x.db", "mlruns"],
+)
+def test_other_stores_have_no_file(uri):
+    assert sqlite_file(uri) is None
+
+
+def test_a_projects_own_store_is_kept_without_its_place(tmp_path):
+    own, other = sqlite_uri(tmp_path / "mlflow.db"), sqlite_uri(tmp_path / "other.db")
+    assert resolved_uri(portable_uri(own, tmp_path), tmp_path / "moved") == sqlite_uri(tmp_path / "moved" / "mlflow.db")
+    for uri in (other, "http://host:5000"):
+        assert resolved_uri(portable_uri(uri, tmp_path), tmp_path / "moved") == uri
+
+
+def test_a_place_kept_by_earlier_versions_is_followed_if_it_is_gone(tmp_path):
+    there, gone = sqlite_uri(tmp_path / "mlflow.db"), sqlite_uri(tmp_path / "gone" / "mlflow.db")
+    assert resolved_uri(there, tmp_path / "project") == there
+    assert resolved_uri(gone, tmp_path / "project") == sqlite_uri(tmp_path / "project" / "mlflow.db")
