@@ -79,19 +79,27 @@ class RunnerHooks:
             raise RunnerError(f"another run is going on in this process, in thread {running.name}; {_BESIDE}")
 
 
-def _require_sequential(runner: str) -> None:
-    if not _is_sequential(runner):
-        found = _OBJECT.fullmatch(runner)
+def refuse_unless_sequential(kind: object, name: str) -> None:
+    """Let only Kedro's sequential runner pass, and what is derived from it.
+
+    Args:
+        kind: The runner's class; anything else if it is not known.
+        name: As the user gave it.
+
+    Raises:
+        RunnerError: With what to do instead.
+    """
+    if not (isinstance(kind, type) and issubclass(kind, SequentialRunner)):
         raise RunnerError(
-            f"runner: received {found[2] if found else runner}, but here nodes run one after another, since seeds and "
-            f"the record belong to the process. Leave out --runner; {_BESIDE}"
+            f"runner: received {name}, but here nodes run one after another, since seeds and the record belong to the "
+            f"process. Leave out --runner; {_BESIDE}"
         )
 
 
-def _is_sequential(runner: str) -> bool:
-    """Whether a runner, as Kedro describes it to hooks, is Kedro's sequential one or derived from it."""
+def _require_sequential(runner: str) -> None:
+    """Check a runner as Kedro describes it to hooks: by what ``str`` makes of it."""
     if runner == str(None):
-        return True
+        return
     found = _OBJECT.fullmatch(runner)
     kind = getattr(sys.modules.get(found[1]), found[2], None) if found else None
-    return isinstance(kind, type) and issubclass(kind, SequentialRunner)
+    refuse_unless_sequential(kind, found[2] if found else runner)
