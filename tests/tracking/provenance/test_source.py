@@ -138,6 +138,9 @@ def test_source_code_that_deals_with_data_is_kept(repository):
 
 
 def test_a_project_within_a_repository_has_its_own_private_folders(repository):
+    write(repository, {"inner/train.py": "rate = 1\n"})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "A project within")
     write(repository, {"inner/conf/local/user.yml": SECRET, "inner/data/x.txt": SECRET, "inner/train.py": "rate = 2\n"})
     patch = collect_source(repository / "inner").patch
     assert b"rate = 2" in patch.content
