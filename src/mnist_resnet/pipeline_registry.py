@@ -1,12 +1,15 @@
 """The pipelines that ``kedro run`` knows, once for each data set."""
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
-import yaml
+from kedro.config import AbstractConfigLoader
 from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
+from mnist_resnet.context import NoConfigurationError
 from mnist_resnet.pipelines import data, evaluate, export, train
 
 STAGES = {
@@ -18,18 +21,39 @@ STAGES = {
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Each stage for all data sets, and ``training``: all stages, which is also the default."""
-    namespaces = _namespaces()
+    """The pipelines of the project around the present folder, as long as no session has loaded its configuration.
+
+    Once one has, its pipelines take this place: see ``mnist_resnet.context``.
+
+    Raises:
+        NoConfigurationError: If the present folder is in no project.
+    """
+    project = find_kedro_project(Path.cwd()) or Path(__file__).parents[2]
+    source = project / settings.CONF_SOURCE
+    if not (source / "base").is_dir():
+        raise NoConfigurationError(
+            f"{Path.cwd()} is in no project of mnist_resnet: go to its folder, or load a context"
+        )
+    environment = os.environ.get("KEDRO_ENV")
+    loader = settings.CONFIG_LOADER_CLASS(conf_source=str(source), env=environment, **settings.CONFIG_LOADER_ARGS)
+    return create_pipelines(configured_datasets(loader))
+
+
+def configured_datasets(loader: AbstractConfigLoader) -> list[str]:
+    """The names of all data sets in a configuration, those of its environment included."""
+    return list(loader["parameters"].get("datasets") or {})
+
+
+def create_pipelines(datasets: Iterable[str]) -> dict[str, Pipeline]:
+    """Each stage for all data sets, and ``training``: all stages, which is also the default.
+
+    Args:
+        datasets: Their names, which become the namespaces.
+    """
+    namespaces = list(datasets)
     stages = {name: _for_each(namespaces, create()) for name, create in STAGES.items()}
     training = sum(stages.values(), Pipeline([]))
     return {**stages, "training": training, "__default__": training}
-
-
-def _namespaces() -> list[str]:
-    """The names of the data sets; Kedro hands neither configuration nor environment to a registry."""
-    project = find_kedro_project(Path.cwd()) or Path(__file__).parents[2]
-    datasets = yaml.safe_load((project / settings.CONF_SOURCE / "base" / "datasets.yml").read_text(encoding="utf-8"))
-    return list(datasets["datasets"])
 
 
 def _for_each(namespaces: list[str], stage: Pipeline) -> Pipeline:

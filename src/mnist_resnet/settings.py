@@ -7,10 +7,11 @@ import warnings
 if sys.platform == "win32":  # where locks and signals are others; this is the first module that Kedro imports
     sys.exit("mnist_resnet runs on Linux and macOS. On Windows, use it within WSL2, where all works as on Linux.")
 
+from mnist_resnet.context import ProjectContext
 from mnist_resnet.hooks import HOOKS
 from mnist_resnet.terminal.streams import prepare_streams
 
-__all__ = ["CONFIG_LOADER_ARGS", "HOOKS"]
+__all__ = ["CONFIG_LOADER_ARGS", "CONTEXT_CLASS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]
 
 # Kedro 1.7 calls a function that omegaconf 2.4 has renamed: nothing that a user could act on.
 warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated", UserWarning)
@@ -22,6 +23,11 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 # Nobody but the user and the user's group may change data, models and the record of runs, however lax the shell is.
 os.umask(os.umask(0o077) | 0o002)
+
+CONTEXT_CLASS = ProjectContext
+
+# Where the package is installed without the project, its .telemetry, which says the same, is not found.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -90,6 +90,8 @@ def test_a_commit_that_is_not_there_cannot_be_cloned(project: Path, tmp_path: Pa
 
 def test_a_run_outside_a_repository_has_no_source(project: Path) -> None:
     assert {check.status for check in check_source(project, None, None)} == {Status.FAIL}
+    told, _ = check_source(project, None, None, "git is not installed; install it")
+    assert told.recorded == "none: git is not installed; install it"
 
 
 def test_in_place_the_present_source_is_compared(project: Path, changed: tuple[dict, bytes]) -> None:

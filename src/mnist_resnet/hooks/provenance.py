@@ -30,7 +30,7 @@ from mnist_resnet.tracking.provenance.record import (
     resolved_parameters,
     typed_command,
 )
-from mnist_resnet.tracking.provenance.source import PATCH_FILE, collect_source
+from mnist_resnet.tracking.provenance.source import PATCH_FILE, collect_source, why_no_commit
 from mnist_resnet.tracking.provenance.stages import QUICKLY_LOADED, epoch_values, stage_values
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.availability import shortened
@@ -123,11 +123,16 @@ class ProvenanceHooks:
     def _collect(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> Provenance:
         assert self._parameters is not None
         namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
+        source = collect_source(self._project)
+        reason = None if source else why_no_commit(self._project)
+        if reason:
+            logger.warning("No commit is recorded, so this run cannot be reproduced: %s", reason)
         return Provenance(
             run=RunArguments.of(run_params, typed_command()),
             parameters=resolved_parameters(self._parameters, namespaces),
             environment=collect_environment(self._project),
-            source=collect_source(self._project),
+            source=source,
+            source_missing_because=reason,
             catalog=collect_catalog(catalog, pipeline.datasets(), self._project),
             namespaces={name: {} for name in namespaces},
         )

@@ -89,13 +89,14 @@ class TrackingHooks:
         if self._run is None or self._catalog is None:
             return
         dataset = self._catalog.get(dataset_name)
+        namespace = dataset_name.rpartition(".")[0]
         match ((getattr(dataset, "metadata", None) or {}).get("mlflow") or {}).get("as"):
             case "artifact":
-                self._run.log_artifact(dataset.path, self._namespace)  # type: ignore[union-attr]
+                self._run.log_artifact(dataset.path, namespace)  # type: ignore[union-attr]
             case "metrics":
-                self._run.log_metrics({f"{self._namespace}.{key}": value for key, value in data.items()})
+                self._run.log_metrics({f"{namespace}.{key}": value for key, value in data.items()})
             case "model":
-                self._run.log_model(self._model(data, dataset.metadata["mlflow"]))  # type: ignore[union-attr]
+                self._run.log_model(self._model(namespace, data, dataset.metadata["mlflow"]))  # type: ignore[union-attr]
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -129,14 +130,14 @@ class TrackingHooks:
         measured = {f"{self._namespace}.{key}": value for key, value in values.items() if value is not None}
         self._run.log_metrics(measured, step=step)
 
-    def _model(self, content: bytes, settings: dict[str, Any]) -> LoggedModel:
+    def _model(self, namespace: str, content: bytes, settings: dict[str, Any]) -> LoggedModel:
         assert self._parameters is not None
         assert self._catalog is not None
         return LoggedModel(
-            name=self._namespace,
+            name=namespace,
             content=content,
             input_example=self._catalog.load(settings["input_example"])[:_EXAMPLE_IMAGES],
-            class_names=self._parameters.datasets[self._namespace].class_names,
+            class_names=self._parameters.datasets[namespace].class_names,
             providers=tuple(settings["providers"]),
         )
 

@@ -9,28 +9,34 @@ from pathlib import Path
 from mnist_resnet.errors import UserError
 from mnist_resnet.reproduce.preflight import Check, Status
 from mnist_resnet.reproduce.record import SourceRecord
-from mnist_resnet.tracking.provenance.source import collect_source, git
+from mnist_resnet.tracking.provenance.source import collect_source, git, why_no_commit
 
 
 class CheckoutError(UserError, RuntimeError):
     """The recorded source cannot be put in place; the message holds git's."""
 
 
-def check_source(project: Path, source: SourceRecord | None, patch: bytes | None) -> tuple[Check, Check]:
+def check_source(
+    project: Path, source: SourceRecord | None, patch: bytes | None, missing_because: str | None = None
+) -> tuple[Check, Check]:
     """Whether the recorded commit is there, and the recorded patch applies to it; nothing is changed.
 
     Args:
         project: A folder of the repository to look into.
         source: ``source`` of a run's provenance.
         patch: The recorded patch.
+        missing_because: Why there is no ``source``, as recorded with the run; older runs do not tell.
     """
     if source is None:
-        lacking = Check("commit", Status.FAIL, "none: the run was made outside a repository", "–")
+        lacking = Check(
+            "commit", Status.FAIL, f"none: {missing_because or 'git told of none, and why is unknown'}", "–"
+        )
         return lacking, Check("patch", Status.FAIL, "unknown", "–")
     commit = source["commit"]
     present = _succeeds(project, "cat-file", "-e", f"{commit}^{{commit}}")
     status = Status.PASS if present else Status.FAIL
-    found = Check("commit", status, commit[:12], "present" if present else "not in this repository: fetch it")
+    absent = why_no_commit(project) or "not in this repository: fetch it"
+    found = Check("commit", status, commit[:12], "present" if present else absent)
     return found, _check_patch(project, source, patch, present)
 
 

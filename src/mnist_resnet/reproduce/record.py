@@ -121,6 +121,7 @@ class Record(TypedDict):
     parameters: Annotated[dict[str, Any], AfterValidator(_nested)]
     environment: EnvironmentRecord
     source: SourceRecord | None
+    source_missing_because: NotRequired[str | None]
     precision: dict[str, str]
     namespaces: dict[str, Stages]
 

@@ -72,7 +72,8 @@ def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan
     record = whole_record(run)
     source = record["source"]
     patch = run.patch() if source and source["dirty"] and not in_place else None
-    sources = check_present_source(project, source) if in_place else check_source(project, source, patch)
+    reason = record.get("source_missing_because")
+    sources = check_present_source(project, source) if in_place else check_source(project, source, patch, reason)
     environment = asdict(collect_environment(project))
     restored = restored_variables(record, environment, set_by_user(os.environ))
     # The present source states by itself what the package has stated here; a recorded one may not.

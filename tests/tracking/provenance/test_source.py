@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.tracking.provenance.source import collect_commit, collect_source
+from mnist_resnet.tracking.provenance.source import collect_commit, collect_source, why_no_commit
 
 SECRET = "hunter2-swordfish"
 
@@ -138,6 +138,9 @@ def test_source_code_that_deals_with_data_is_kept(repository):
 
 
 def test_a_project_within_a_repository_has_its_own_private_folders(repository):
+    write(repository, {"inner/train.py": "rate = 1\n"})
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "A project within")
     write(repository, {"inner/conf/local/user.yml": SECRET, "inner/data/x.txt": SECRET, "inner/train.py": "rate = 2\n"})
     patch = collect_source(repository / "inner").patch
     assert b"rate = 2" in patch.content
@@ -199,3 +202,29 @@ def test_a_commit_is_told_without_its_patch(repository):
     write(repository, {"src/train.py": "rate = 2\n"})
     source = collect_commit(repository)
     assert (source.dirty, source.patch) == (True, None)
+
+
+def test_a_commit_has_no_reason_to_be_missing(repository):
+    assert why_no_commit(repository) is None
+
+
+def test_each_failure_of_git_is_told_with_its_remedy(repository, tmp_path, monkeypatch):
+    empty, broken = tmp_path / "empty", tmp_path / "broken"
+    git(tmp_path, "init", "-q", str(empty))
+    write(broken, {".git": "gitdir: /nowhere/at/all\n"})
+    write(repository, {"from_zip/pyproject.toml": "", ".gitignore": "/from_zip/\n"})
+    assert "clone the project" in why_no_commit(tmp_path)
+    assert "has no commit" in why_no_commit(empty)
+    assert "git fails" in why_no_commit(broken)
+    assert "does not track it" in why_no_commit(repository / "from_zip")
+    assert collect_commit(repository / "from_zip") is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "git is not installed" in why_no_commit(repository)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_a_clone_of_another_user_is_told_with_its_remedy(repository):
+    for path in (repository, repository / ".git"):
+        os.chown(path, 65534, 65534)
+    assert "safe.directory" in why_no_commit(repository)
+    assert collect_commit(repository) is None

@@ -95,7 +95,8 @@ class Provenance:
         run: What was asked for.
         parameters: Resolved, nested as in the configuration; see ``resolved_parameters``.
         environment: What computes.
-        source: The code; None outside a repository.
+        source: The code; None if git tells of no commit.
+        source_missing_because: The reason, if there is no source.
         catalog: Where the artifacts are kept; see ``collect_catalog``.
         namespaces: For each data set, for each of ``STAGES`` that the run made or used, its values.
         precision: For each data set that was trained, the precision that ``auto`` came to.
@@ -109,6 +110,7 @@ class Provenance:
     namespaces: dict[str, Stages]
     precision: dict[str, str] = field(default_factory=dict)
     started: str = field(default_factory=_now)
+    source_missing_because: str | None = None
 
     def add(self, namespace: str, stage: str, values: Mapping[str, Any]) -> None:
         """Record values of a stage, over those that it has by the same names."""
@@ -129,6 +131,7 @@ class Provenance:
             "parameters": self.parameters,
             "environment": asdict(self.environment),
             "source": _described(self.source),
+            "source_missing_because": self.source_missing_because,
             "catalog": self.catalog,
             "precision": self.precision,
             "namespaces": self.namespaces,

@@ -70,13 +70,58 @@ def collect_commit(project: Path) -> Source | None:
         project: A folder in the working tree.
 
     Returns:
-        None outside a repository, in one without commits, and where there is no git.
+        None where there is none; ``why_no_commit`` tells the reason.
     """
     try:
-        commit = git(project, "rev-parse", "HEAD").decode().strip()
-        return Source(commit, bool(git(project, "status", "--porcelain")))
+        return _commit(project)
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+def why_no_commit(project: Path) -> str | None:
+    """Why ``collect_commit`` finds nothing, with what can be done; None if it finds a commit.
+
+    Args:
+        project: A folder in the working tree.
+    """
+    try:
+        if _commit(project) is None:
+            return f"the repository around {project} does not track it; make it a repository of its own, and commit"
+    except FileNotFoundError:
+        return "git is not installed; install it"
+    except subprocess.TimeoutExpired:
+        return f"git did not answer within {_TIMEOUT_SECONDS} s; try `git status` in {project}"
+    except (OSError, subprocess.SubprocessError) as error:
+        return _refusal(project, _message(error))
+    return None
+
+
+def _commit(project: Path) -> Source | None:
+    """The commit; None if the repository around the project holds no file of it."""
+    commit = git(project, "rev-parse", "HEAD").decode().strip()
+    if not git(project, "ls-tree", "--name-only", "HEAD", "."):
+        return None
+    return Source(commit, bool(git(project, "status", "--porcelain")))
+
+
+def _refusal(project: Path, said: str) -> str:
+    if "dubious ownership" in said:
+        return (
+            f"git refuses {project}, which belongs to another user; if you trust it: "
+            f"git config --global --add safe.directory {project}"
+        )
+    if "ambiguous argument 'HEAD'" in said:
+        return f"the repository of {project} has no commit; make one"
+    around = any((folder / ".git").exists() for folder in (project, *project.parents))
+    if "not a git repository" in said and not around and "GIT_DIR" not in os.environ:
+        return f"{project} is in no repository; clone the project, or `git init` and commit"
+    return f"git fails in {project}: {said.splitlines()[0] if said else 'it says nothing'}"
+
+
+def _message(error: Exception) -> str:
+    """Git's own words, if it has ended with any."""
+    said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
+    return said.decode(errors="replace").strip() or str(error)
 
 
 def collect_source(project: Path, limit: int = PATCH_LIMIT) -> Source | None:
@@ -175,7 +220,7 @@ def git(folder: Path, *arguments: str, given: bytes = b"", variables: Mapping[st
         OSError: If there is no git.
         subprocess.SubprocessError: If it fails, or takes more than a minute.
     """
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **(variables or {})}
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(variables or {})}
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(
         command, input=given, capture_output=True, check=True, timeout=_TIMEOUT_SECONDS, env=environment

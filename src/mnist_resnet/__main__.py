@@ -1,0 +1,17 @@
+"""``python -m mnist_resnet``: what ``kedro run`` does, also where the package is installed without the project."""
+
+import sys
+
+from kedro.framework.project import configure_project
+
+
+def main() -> None:
+    """Run pipelines with the options of ``kedro run``; outputs go into the project's folder, else the present one."""
+    configure_project("mnist_resnet")
+    from mnist_resnet.cli import run
+
+    run.main(args=sys.argv[1:], prog_name="python -m mnist_resnet")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The refusal of ``kedro run --runner`` where it names any but the sequential runner."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from kedro.utils import load_obj
+
+from mnist_resnet.hooks.runners import refuse_unless_sequential
+
+
+def sequentially(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse other runners before they are made: Kedro's ParallelRunner starts a process as soon as it is."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        if options.get("runner"):
+            refuse_unless_sequential(load_obj(options["runner"], "kedro.runner"), options["runner"])
+        return command(*arguments, **options)
+
+    return wrapped
