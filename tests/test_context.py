@@ -11,7 +11,7 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
-from mnist_resnet.context import NoConfigurationError
+from mnist_resnet.config import NoConfigurationError
 from tests.conftest import PROJECT
 
 

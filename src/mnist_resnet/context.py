@@ -9,16 +9,12 @@ from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
 from kedro.pipeline import Pipeline
 
-from mnist_resnet.errors import UserError
+from mnist_resnet.config import NoConfigurationError
 
 _PACKAGE = __name__.partition(".")[0]
 _REMEDY = "type the command in the project's folder, or name its configuration by --conf-source"
 
 _loaded: AbstractConfigLoader | None = None
-
-
-class NoConfigurationError(UserError, ValueError):
-    """There is no configuration of this project where it is looked for."""
 
 
 class ProjectContext(KedroContext):

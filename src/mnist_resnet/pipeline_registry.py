@@ -9,7 +9,7 @@ from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
-from mnist_resnet.context import NoConfigurationError
+from mnist_resnet.config import NoConfigurationError
 from mnist_resnet.pipelines import data, evaluate, export, train
 
 STAGES = {

@@ -19,7 +19,7 @@ from mnist_resnet.config.parameters import (
     TrainingParameters,
     VariantParameters,
 )
-from mnist_resnet.config.validation import ConfigurationError, validate_parameters
+from mnist_resnet.config.validation import ConfigurationError, NoConfigurationError, validate_parameters
 from mnist_resnet.config.values import MOST_CLASSES
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "LatencyParameters",
     "ModelParameters",
     "NamespaceParameters",
+    "NoConfigurationError",
     "NpmSource",
     "Parameters",
     "PreprocessingParameters",

@@ -20,6 +20,10 @@ class ConfigurationError(UserError, ValueError):
     """Parameters that cannot be used: the message names each key, its value and the remedy."""
 
 
+class NoConfigurationError(UserError, ValueError):
+    """There is no configuration of this project where it is looked for."""
+
+
 def validate_parameters(raw: dict[str, Any]) -> Parameters:
     """Check a whole configuration before any work starts.
 
