@@ -191,4 +191,5 @@ def test_commands_work_from_a_subfolder(smoke: SmokeRun) -> None:
     ended = subfolder.kedro("run", "--env", "smoke", "--only-missing-outputs")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("nothing to do") == 2
+    assert ended.stderr == ""
     assert names_of(smoke.project.folder / "data") == before

@@ -76,7 +76,7 @@ class TrackingHooks:
         )
         self._listening.enter_context(listening(self._log_epoch))
         for namespace in namespaces:
-            catalog[f"{namespace}.run"] = {"recipe": self._parameters.recipe, "run_id": self._run.run_id, **git}
+            catalog.save(f"{namespace}.run", {"recipe": self._parameters.recipe, "run_id": self._run.run_id, **git})
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
