@@ -43,6 +43,26 @@ def test_other_machines_that_compute_the_same_are_bitwise_the_same(record):
     ]
 
 
+def without_commit(record: Record, reason: str | None) -> Record:
+    return change(change(record, "source", None), "source_missing_because", reason)
+
+
+def test_a_run_without_a_commit_is_told_with_the_reason(record):
+    without = without_commit(diverged(record), "git is not installed; install it")
+    assert (
+        "commit: aaaa → unknown (git is not installed; install it)"
+        in judged(record, without).namespaces["made"].cause_in_words()
+    )
+    # The source may be another even where the reason is the same.
+    both = judged(without_commit(record, "git is not installed; install it"), without)
+    assert "commit: unknown (git is" in both.namespaces["made"].cause_in_words()
+
+
+def test_a_run_without_a_commit_of_earlier_versions_has_no_reason(record):
+    older = change(diverged(record), "source", None)
+    assert "commit: aaaa → None" in judged(record, older).namespaces["made"].cause_in_words()
+
+
 @pytest.mark.parametrize(
     ("difference", "level"), [(0.0, Level.NUMERIC), (9e-6, Level.NUMERIC), (2e-5, Level.STATISTICAL)]
 )

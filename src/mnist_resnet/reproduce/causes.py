@@ -12,9 +12,8 @@ _COMPUTING = ("keras", "tensorflow", "jax", "jaxlib", "numpy", "ml-dtypes", "nvi
 _JUDGING = ("onnxruntime", "numpy", "nvidia-")
 _CODE = ("commit", "patch", "lock file", "Python")
 _MACHINE = ("platform", "processor", "instruction sets", "threads", "GPU", "driver", "variable", "precision")
-
-
 _PRECISION = "training.precision"
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,8 @@ def differences(first: Record, second: Record, namespace: str) -> tuple[Cause, .
     """
     return (
         *_parameters(first, second, namespace),
-        *_sources(first["source"], second["source"]),
+        *_commits(first, second),
+        *_patches(first["source"], second["source"]),
         *environment_differences(first["environment"], second["environment"]),
         *_differing("precision", _only(first["precision"], namespace), _only(second["precision"], namespace)),
     )
@@ -119,11 +119,23 @@ def _concerning(parameters: Values, namespace: str) -> dict[str, Any]:
     return {key: flat[key] for key in flat if any(key == each or key.startswith(f"{each}.") for each in concerns)}
 
 
-def _sources(first: SourceRecord | None, second: SourceRecord | None) -> Iterator[Cause]:
-    commits = [{"commit": source["commit"] if source else None} for source in (first, second)]
-    yield from _differing("commit", *commits)
+def _commits(first: Record, second: Record) -> Iterator[Cause]:
+    before, after = _commit(first), _commit(second)
+    if before != after or (before and _UNKNOWN in before):
+        yield Cause("commit", "commit", before, after)
+
+
+def _commit(record: Record) -> str | None:
+    """The commit, or why there is none; earlier versions did not record the reason."""
+    if record["source"]:
+        return record["source"]["commit"]
+    reason = record.get("source_missing_because")
+    return f"{_UNKNOWN} ({reason})" if reason else None
+
+
+def _patches(first: SourceRecord | None, second: SourceRecord | None) -> Iterator[Cause]:
     before, after = _patch(first), _patch(second)
-    if before != after or "unknown" in before:
+    if before != after or _UNKNOWN in before:
         yield Cause("patch", "patch", before, after)
 
 
@@ -134,7 +146,7 @@ def _patch(source: SourceRecord | None) -> str:
     patch = source["patch"]
     if patch and patch["sha256"]:
         return f"{patch['sha256'][:12]} ({patch['size']} bytes)"
-    return "unknown" if source["dirty"] else "none"
+    return _UNKNOWN if source["dirty"] else "none"
 
 
 def environment_differences(first: Values, second: Values) -> Iterator[Cause]:

@@ -228,3 +228,88 @@ def test_a_clone_of_another_user_is_told_with_its_remedy(repository):
         os.chown(path, 65534, 65534)
     assert "safe.directory" in why_no_commit(repository)
     assert collect_commit(repository) is None
+
+
+@pytest.fixture
+def another(repository: Path, tmp_path: Path) -> Path:
+    """A repository with another commit, beside it."""
+    folder = tmp_path / "another"
+    write(folder, {"other.py": "other = 1\n"})
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "Another")
+    return folder
+
+
+def head(folder: Path) -> str:
+    return git(folder, "rev-parse", "HEAD").decode().strip()
+
+
+def test_the_folder_decides_and_not_the_variables_of_a_git_hook(repository, another, tmp_path, monkeypatch):
+    write(repository, {"src/train.py": "rate = 2\n"})
+    expected = collect_source(repository)
+    for name, value in {
+        "GIT_DIR": f"{another}/.git",
+        "GIT_WORK_TREE": str(another),
+        "GIT_INDEX_FILE": f"{another}/.git/index",
+        "GIT_OBJECT_DIRECTORY": f"{another}/.git/objects",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert collect_source(repository) == expected
+    assert why_no_commit(repository) is None
+    assert "in no repository (GIT_DIR is not followed)" in why_no_commit(tmp_path)
+    assert collect_commit(tmp_path) is None
+
+
+def test_a_git_that_does_not_answer_is_told_with_its_remedy(repository, monkeypatch):
+    def hang(command, *, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    assert collect_source(repository) is None
+    assert why_no_commit(repository) == f"git did not answer within 60 s; try `git status` in {repository}"
+
+
+def test_a_git_that_hangs_over_the_patch_leaves_the_commit(repository, monkeypatch, caplog):
+    write(repository, {"src/train.py": "rate = 2\n"})
+    commit, answer = head(repository), subprocess.run
+
+    def hang_over_differences(command, **options):
+        if "diff" in command:
+            raise subprocess.TimeoutExpired(command, options["timeout"])
+        return answer(command, **options)
+
+    monkeypatch.setattr(subprocess, "run", hang_over_differences)
+    source = collect_source(repository)
+    assert (source.commit, source.dirty, source.patch) == (commit, True, None)
+    assert "The uncommitted changes cannot be recorded" in caplog.text
+
+
+def test_a_working_tree_beside_the_repository_has_its_own_commit_and_changes(repository, tmp_path):
+    tree = tmp_path / "tree"
+    git(repository, "worktree", "add", "-q", "-b", "beside", str(tree))
+    write(tree, {"src/train.py": "rate = 2\n", "src/new.py": "new = True\n"})
+    git(tree, "commit", "-q", "-a", "-m", "Faster")
+    write(tree, {"src/train.py": "rate = 3\n"})
+    source = collect_source(tree)
+    assert source.commit == head(tree) != head(repository)
+    assert b"rate = 3" in source.patch.content
+    assert b"new = True" in source.patch.content
+    assert why_no_commit(tree) is None
+    assert not collect_commit(repository).dirty
+
+
+@pytest.mark.parametrize("change", ["content", "commit"])
+def test_a_submodule_that_has_changed_is_left_out_by_name_and_has_a_source_of_its_own(repository, another, change):
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(another), "part")
+    git(repository, "commit", "-q", "-m", "A part")
+    part = repository / "part"
+    assert not collect_commit(repository).dirty
+    assert collect_commit(part).commit == head(another)
+    write(part, {"other.py": "other = 2\n"})
+    if change == "commit":
+        git(part, "commit", "-q", "-a", "-m", "Another still")
+    patch = collect_source(repository).patch
+    assert (patch.content, patch.left_out) == (b"", ("part",))
+    assert collect_source(part).dirty == (change == "content")
+    assert collect_commit(part).commit == head(part)

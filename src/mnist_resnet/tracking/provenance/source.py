@@ -20,6 +20,11 @@ logger = logging.getLogger(__name__)
 
 PATCH_FILE = "uncommitted.patch"
 PATCH_LIMIT = 1 << 20
+# By these git takes another repository for that of a folder; those who run in a git hook have them.
+MISLEADING_VARIABLES = (
+    *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
+)
 _TIMEOUT_SECONDS = 60
 _PRIVATE_FOLDERS = ("data", "conf/local", "mlruns", "mlartifacts")
 _PRIVATE_NAMES = (
@@ -41,8 +46,8 @@ class Patch:
         content: The patch; None if it exceeds the limit.
         sha256: Of the patch; None if it was too large to be made.
         size: In bytes; of the new files together, if the patch was too large to be made.
-        left_out: Changed and new files that are never stored (data, models, credentials) or too large, by their
-            paths in the repository.
+        left_out: Changed and new files that are never stored (data, models, credentials) or too large, and changed
+            submodules, by their paths in the repository.
     """
 
     content: bytes | None
@@ -113,8 +118,9 @@ def _refusal(project: Path, said: str) -> str:
     if "ambiguous argument 'HEAD'" in said:
         return f"the repository of {project} has no commit; make one"
     around = any((folder / ".git").exists() for folder in (project, *project.parents))
-    if "not a git repository" in said and not around and "GIT_DIR" not in os.environ:
-        return f"{project} is in no repository; clone the project, or `git init` and commit"
+    if "not a git repository" in said and not around:
+        elsewhere = " (GIT_DIR is not followed)" if "GIT_DIR" in os.environ else ""
+        return f"{project} is in no repository{elsewhere}; clone the project, or `git init` and commit"
     return f"git fails in {project}: {said.splitlines()[0] if said else 'it says nothing'}"
 
 
@@ -147,11 +153,12 @@ def collect_source(project: Path, limit: int = PATCH_LIMIT) -> Source | None:
 def _patch(project: Path, limit: int) -> Patch:
     top = Path(os.fsdecode(git(project, "rev-parse", "--show-toplevel")).rstrip("\n"))
     prefix = os.fsdecode(git(project, "rev-parse", "--show-prefix")).rstrip("\n")
-    changed = _names(top, "diff", "HEAD", "--name-only", "--no-renames", "-z")
+    changed = _changed(top, "--ignore-submodules=all")
+    submodules = {*_changed(top, "--ignore-submodules=none")} - {*changed}
     new = _names(top, "ls-files", "--others", "--exclude-standard", "-z")
     private = [name for name in changed if _is_private(name, prefix)]
     kept = [name for name in new if not _is_private(name, prefix) and _size(top / name) <= limit]
-    left_out = tuple(sorted({*private, *new} - {*kept}))
+    left_out = tuple(sorted({*private, *submodules, *new} - {*kept}))
     size = sum(_size(top / name) for name in kept)
     if size > limit:
         return Patch(None, None, size, left_out)
@@ -191,6 +198,10 @@ def _git_path(top: Path, name: str) -> Path:
     return top / os.fsdecode(git(top, "rev-parse", "--git-path", name)).rstrip("\n")
 
 
+def _changed(top: Path, submodules: str) -> list[str]:
+    return _names(top, "diff", "HEAD", "--name-only", "--no-renames", "-z", submodules)
+
+
 def _names(top: Path, *arguments: str) -> list[str]:
     return [name for name in os.fsdecode(git(top, *arguments)).split("\0") if name]
 
@@ -211,7 +222,7 @@ def git(folder: Path, *arguments: str, given: bytes = b"", variables: Mapping[st
     """What a git command prints; it takes no locks but those that it cannot do without.
 
     Args:
-        folder: Where it runs.
+        folder: Where it runs; its repository is the one around it, whatever the environment says.
         arguments: The words after ``git``.
         given: What it reads from standard input.
         variables: Of the environment, besides the present ones.
@@ -220,7 +231,8 @@ def git(folder: Path, *arguments: str, given: bytes = b"", variables: Mapping[st
         OSError: If there is no git.
         subprocess.SubprocessError: If it fails, or takes more than a minute.
     """
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(variables or {})}
+    kept = {name: value for name, value in os.environ.items() if name not in MISLEADING_VARIABLES}
+    environment = {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(variables or {})}
     command = ["git", "-C", str(folder), *arguments]
     return subprocess.run(
         command, input=given, capture_output=True, check=True, timeout=_TIMEOUT_SECONDS, env=environment
