@@ -10,7 +10,8 @@ def main() -> None:
     configure_project("mnist_resnet")
     from mnist_resnet.cli import run
 
-    run.main(args=sys.argv[1:], prog_name="python -m mnist_resnet")
+    sys.argv.insert(1, "run")  # what is recorded, and shown to others, is the command that this one stands for
+    run.main(args=sys.argv[2:], prog_name="python -m mnist_resnet")
 
 
 if __name__ == "__main__":

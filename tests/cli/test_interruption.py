@@ -10,14 +10,19 @@ from mnist_resnet.cli.interruption import resuming_command
 @pytest.mark.parametrize(
     ("arguments", "environment", "expected"),
     [
-        (["run"], {}, "kedro run --only-missing-outputs"),
-        (["run", "--only-missing-outputs", "-e", "fast"], {}, "kedro run --only-missing-outputs -e fast"),
+        (["/bin/kedro", "run"], {}, "kedro run --only-missing-outputs"),
+        (["kedro", "run", "--only-missing-outputs", "-e", "fast"], {}, "kedro run --only-missing-outputs -e fast"),
         (
-            ["run", "--env", "my recipe", "--params", "mnist.training.epochs=5"],
+            ["kedro", "run", "--env", "my recipe", "--params", "mnist.training.epochs=5"],
             {"HOME": "/root"},
             "kedro run --env 'my recipe' --params mnist.training.epochs=5 --only-missing-outputs",
         ),
-        (["run"], {"KEDRO_ENV": "smoke"}, "KEDRO_ENV=smoke kedro run --only-missing-outputs"),
+        (
+            ["/lib/mnist_resnet/__main__.py", "run", "--conf-source", "conf"],
+            {},
+            "python -m mnist_resnet --conf-source conf --only-missing-outputs",
+        ),
+        (["kedro", "run"], {"KEDRO_ENV": "smoke"}, "KEDRO_ENV=smoke kedro run --only-missing-outputs"),
     ],
 )
 def test_the_resuming_command_can_be_pasted_into_a_shell(arguments, environment, expected):
