@@ -1,6 +1,5 @@
 """The wheel and the archive of the configuration that ``kedro package`` makes, used without the project."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -109,4 +108,4 @@ def test_without_a_configuration_the_module_asks_for_one(tmp_path: Path) -> None
     assert "Traceback" not in ended.stderr
     assert "Error: " in ended.stderr
     assert "name its configuration by --conf-source" in ended.stderr
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -80,6 +80,30 @@ def test_what_was_left_out_of_a_patch_is_a_warning(project: Path, changed: tuple
     assert (check.status, check.present) == (Status.WARN, "applies, without .env")
 
 
+def test_where_all_changes_were_left_out_of_the_patch_the_commit_is_cloned(project: Path, tmp_path: Path) -> None:
+    (project / ".env").write_text("token=1\n")
+    source = collect_source(project)
+    assert source is not None
+    assert source.patch is not None
+    assert source.patch.content == b""
+    _, check = check_source(project, asdict(source), b"")
+    assert (check.status, check.present) == (Status.WARN, "applies, without project/.env")
+    made = clone(project, source.commit, b"", tmp_path / "clone")
+    assert [path.name for path in made.iterdir()] == ["file.txt"]
+
+
+def test_a_clone_of_a_working_tree_beside_its_repository_has_the_tree_s_commit(project: Path, tmp_path: Path) -> None:
+    _git(project, "worktree", "add", "-q", "-b", "beside", str(tmp_path / "tree"))
+    tree = tmp_path / "tree" / "project"
+    (tree / "file.txt").write_text("second\n")
+    _git(tree, "commit", "-q", "-a", "-m", "Second")
+    source = collect_source(tree)
+    assert source is not None
+    assert [check.status for check in check_source(tree, asdict(source), None)] == [Status.PASS, Status.PASS]
+    made = clone(tree, source.commit, None, tmp_path / "clone")
+    assert (made / "file.txt").read_text() == "second\n"
+
+
 def test_a_commit_that_is_not_there_cannot_be_cloned(project: Path, tmp_path: Path) -> None:
     source = {"commit": "a" * 40, "dirty": False, "patch": None}
     commit, _ = check_source(project, source, None)

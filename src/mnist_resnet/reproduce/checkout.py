@@ -60,7 +60,7 @@ def clone(project: Path, commit: str, patch: bytes | None, folder: Path) -> Path
     Args:
         project: The project's folder in the repository.
         commit: To check out.
-        patch: To apply to it, if any.
+        patch: To apply to it, if any; it is empty where all changes were left out of it.
         folder: To be made.
 
     Returns:
@@ -76,7 +76,7 @@ def clone(project: Path, commit: str, patch: bytes | None, folder: Path) -> Path
         options = ("--shared", "--no-checkout", "--quiet", "--template=", "--config", f"core.hooksPath={os.devnull}")
         git(project, "clone", *options, top, str(folder))
         git(folder, "checkout", "--quiet", "--detach", commit)
-        if patch is not None:
+        if patch:  # git refuses an empty one
             git(folder, "apply", "--whitespace=nowarn", "-", given=patch)
     except (OSError, subprocess.SubprocessError) as error:
         raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {_message(error)}") from error
@@ -99,7 +99,7 @@ def _check_patch(project: Path, source: SourceRecord, patch: bytes | None, commi
         return Check("patch", Status.FAIL, recorded, "another than recorded: it was changed in MLflow's store")
     if not commit_present:
         return Check("patch", Status.FAIL, recorded, "nothing to apply it to")
-    reason = _why_not_applied(project, source["commit"], patch)
+    reason = _why_not_applied(project, source["commit"], patch) if patch else ""
     if reason:
         return Check("patch", Status.FAIL, recorded, f"does not apply: {reason}")
     left_out = ", ".join(source["patch"]["left_out"])
