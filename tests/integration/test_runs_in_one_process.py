@@ -1,14 +1,20 @@
 """Runs of one process after one another, and with data sets loaded and saved in threads."""
 
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import pytest
 from kedro.runner import SequentialRunner, ThreadRunner
 
+from mnist_resnet.data.fetch import FetchError
+from mnist_resnet.hooks.freshness import StaleInputError
 from mnist_resnet.hooks.runners import RunnerError
 from mnist_resnet.reproduce.outcome import Level, Tolerances
-from mnist_resnet.reproduce.recorded import compare_recorded
+from mnist_resnet.reproduce.recorded import compare_recorded, whole_record
+from mnist_resnet.tracking.recorded import find_run
 from mnist_resnet.tracking.store.address import tracking_uri
+from tests.conftest import MadeData
 from tests.integration.conftest import Project
 
 pytestmark = pytest.mark.integration
@@ -16,8 +22,6 @@ pytestmark = pytest.mark.integration
 
 def recorded(project: Project) -> list[str]:
     """The ids of all recorded runs, the latest first."""
-    import mlflow
-
     client = mlflow.MlflowClient(tracking_uri(project.folder))
     experiment = client.get_experiment_by_name("mnist_resnet")
     return [run.info.run_id for run in client.search_runs([experiment.experiment_id])] if experiment else []
@@ -39,3 +43,52 @@ def test_another_runner_is_refused_before_mlflow_hears_of_it(squares: Project, t
     assert not (tmp_path / "data").exists()
     squares.run(pipeline_names=["data"], namespaces=["squares"])
     assert len(recorded(squares)) == 1
+
+
+@pytest.mark.slow
+def test_the_option_async_gives_the_sequential_record_of_all_stages(squares: Project) -> None:
+    for options in ((), ("--async",)):
+        ended = squares.kedro("run", "--namespaces", "squares", *options)
+        assert ended.returncode == 0, ended.stderr
+    compared = squares.kedro("compare", *recorded(squares), "--at-least", "BITWISE")
+    assert compared.returncode == 0, compared.stdout + compared.stderr
+    assert "BITWISE" in compared.stdout
+
+
+def test_a_run_after_others_of_its_process_has_nothing_of_them(squares: Project, made_data: MadeData) -> None:
+    stages = {"pipeline_names": ["data", "train"], "namespaces": ["squares"]}
+    chosen = {"squares": {"training": {"epochs": 1, "seed": 7}}}
+    others = {"squares": {"data": {"validation_fraction": 0.4}, "training": {"epochs": 3, "learning_rate": 0.01}}}
+    squares.run(chosen, **stages)
+    squares.run(others, env="smoke", **stages)
+    _fail(squares, made_data, others)
+    with pytest.raises(StaleInputError, match=r"mnist\.train_images"):
+        squares.run(others, env="smoke", pipeline_names=["train"], namespaces=["mnist"])
+    squares.run(chosen, **stages)
+    again, failed, _, first = recorded(squares)
+    store = tracking_uri(squares.folder)
+    assert compare_recorded(first, again, store, Tolerances())[0].level == Level.BITWISE
+    record = whole_record(find_run(again, store))
+    assert (record["run"]["env"], record["run"]["runtime_params"]) == (None, chosen)
+    assert record["run"]["pipeline_names"] == ["data", "train"]
+    assert record["parameters"].keys() == {"recipe", "datasets", "squares"}
+    assert record["parameters"] == whole_record(find_run(first, store))["parameters"]
+    assert (record["namespaces"].keys(), record["namespaces"]["squares"]["epochs"].keys()) == ({"squares"}, {"1"})
+    client = mlflow.MlflowClient(store)
+    runs = [client.get_run(run_id) for run_id in (again, failed, first)]
+    assert [run.info.status for run in runs] == ["FINISHED", "FAILED", "FINISHED"]
+    assert runs[0].data.params == runs[2].data.params
+    assert runs[0].data.metrics.keys() == runs[2].data.metrics.keys()
+    history = client.get_metric_history(again, "squares.train_loss")
+    assert [(each.step, each.value) for each in history] == [(1, runs[0].data.metrics["squares.train_loss"])]
+
+
+def _fail(project: Project, made_data: MadeData, params: dict[str, Any]) -> None:
+    """A run that ends within its first node, and leaves the mirror as it was."""
+    kept = project.folder / "data" / "01_raw" / "squares"
+    for folder in (kept, project.folder / "mirror" / "squares"):
+        for file in folder.iterdir():
+            file.unlink()
+    with pytest.raises(FetchError):
+        project.run(params, env="smoke", pipeline_names=["data"], namespaces=["squares"])
+    made_data.write(project.folder / "mirror" / "squares")

@@ -13,6 +13,7 @@ from mnist_resnet.cli.predict import predict
 from mnist_resnet.cli.project import plainly
 from mnist_resnet.cli.reproduce import reproduce
 from mnist_resnet.cli.runners import sequentially
+from mnist_resnet.cli.selection import selectively
 from mnist_resnet.cli.sync_tracking import sync_tracking
 
 __all__ = ["cli", "compare", "layers", "predict", "reproduce", "run", "sync_tracking"]
@@ -25,6 +26,6 @@ def cli() -> None:
 
 run = copy.copy(kedro_run)
 assert kedro_run.callback is not None
-run.callback = resumably(plainly(sequentially(kedro_run.callback)))
+run.callback = resumably(plainly(sequentially(selectively(kedro_run.callback))))
 for command in (run, layers, predict, compare, reproduce, sync_tracking):
     cli.add_command(command)

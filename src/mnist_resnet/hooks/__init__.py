@@ -7,7 +7,6 @@ and those of the runner around all others.
 from mnist_resnet.hooks.configuration import ConfigurationHooks
 from mnist_resnet.hooks.freshness import FreshnessHooks
 from mnist_resnet.hooks.locking import LockingHooks
-from mnist_resnet.hooks.namespaces import NamespaceHooks
 from mnist_resnet.hooks.provenance import ProvenanceHooks
 from mnist_resnet.hooks.runners import RunnerHooks
 from mnist_resnet.hooks.summary import SummaryHooks
@@ -16,7 +15,7 @@ from mnist_resnet.hooks.tracking import TrackingHooks
 _tracking = TrackingHooks()
 HOOKS = (
     *(SummaryHooks(_tracking), ProvenanceHooks(_tracking), _tracking),
-    *(FreshnessHooks(), ConfigurationHooks(), NamespaceHooks(), LockingHooks(), RunnerHooks()),
+    *(FreshnessHooks(), ConfigurationHooks(), LockingHooks(), RunnerHooks()),
 )
 
 __all__ = [
@@ -24,7 +23,6 @@ __all__ = [
     "ConfigurationHooks",
     "FreshnessHooks",
     "LockingHooks",
-    "NamespaceHooks",
     "ProvenanceHooks",
     "RunnerHooks",
     "SummaryHooks",

@@ -1,0 +1,46 @@
+"""The refusal of what ``kedro run`` is asked for and Kedro does not find: pipelines, namespaces, nodes, tags."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.pipeline import Pipeline
+
+from mnist_resnet.errors import UserError
+
+_SELECTING = {KedroSession.__module__, Pipeline.__module__}
+
+
+class SelectionError(UserError, ValueError):
+    """There is nothing to run by the names that were given."""
+
+
+def selectively(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Tell in one line of a selection that Kedro does not find, with what there is."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        try:
+            return command(*arguments, **options)
+        except ValueError as error:
+            if _raised_in(error) not in _SELECTING:
+                raise
+            raise SelectionError(f"{str(error).splitlines()[0].strip()} {_present()}") from error
+
+    return wrapped
+
+
+def _raised_in(error: Exception) -> str:
+    """The name of the module that raised an error."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return str(place.tb_frame.f_globals["__name__"]) if place else ""
+
+
+def _present() -> str:
+    names = [name for name in pipelines if name != "__default__"]
+    namespaces = {node.namespace: None for node in pipelines["__default__"].nodes if node.namespace}
+    return f"(there are the pipelines {', '.join(names)} for {', '.join(sorted(namespaces))})"
