@@ -1,5 +1,6 @@
 """The built kedro-viz site, looked at in a browser."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +13,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.integration.conftest import SmokeRun
+from tests.integration.conftest import Project, SmokeRun
 
 pytestmark = pytest.mark.integration
 
@@ -71,3 +72,12 @@ def test_results_are_previewed(site: str, smoke: SmokeRun, artifact: str, kind: 
     ]
     shown = [node for node in nodes if str(node.get("filepath")).endswith(f"08_reporting/mnist/{artifact}")]
     assert [(node["preview_type"], bool(node["preview"])) for node in shown] == [(kind, True)]
+
+
+def test_a_data_set_of_the_configuration_alone_is_shown(squares: Project) -> None:
+    built = squares.kedro("viz", "build")
+    assert built.returncode == 0, built.stderr
+    shown = json.loads((squares.folder / "build/api/main").read_text())
+    assert {node["name"] for node in shown["nodes"] if node["type"] == "modularPipeline"} >= {"squares", "mnist"}
+    fits = [node for node in shown["nodes"] if node["type"] == "task" and node["name"] == "train"]
+    assert "squares" in {pipeline for node in fits for pipeline in node["modular_pipelines"]}
