@@ -23,13 +23,21 @@ def project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("option", "name"),
-    [("--pipelines", "trian"), ("--namespaces", "squares"), ("--nodes", "no"), ("--tags", "no"), ("--from-nodes", "no")],
+    [
+        ("--pipelines", "trian"),
+        ("--namespaces", "squares"),
+        ("--nodes", "trian"),
+        ("--tags", "trian"),
+        ("--from-nodes", "trian"),
+    ],
 )
 def test_what_is_not_there_is_told_in_one_line_with_what_is(option: str, name: str) -> None:
     ended = typed(option, name)
     assert ended.exit_code == 1
     (line,) = [line for line in ended.output.splitlines() if line.startswith("Error: ")]
-    assert line.endswith("(there are the pipelines data, train, export, evaluate, training for fashion_mnist, mnist)")
+    assert line.endswith(
+        "; there are the pipelines data, train, export, evaluate, training for the data sets fashion_mnist, mnist"
+    )
     assert "Traceback" not in ended.output
 
 

@@ -27,7 +27,8 @@ def selectively(command: Callable[..., Any]) -> Callable[..., Any]:
         except ValueError as error:
             if _raised_in(error) not in _SELECTING:
                 raise
-            raise SelectionError(f"{str(error).splitlines()[0].strip()} {_present()}") from error
+            said, _, _ = str(error).partition(". ")  # what follows tells how to write a pipeline
+            raise SelectionError(f"{said.rstrip('.')}; {_present()}") from error
 
     return wrapped
 
@@ -42,5 +43,5 @@ def _raised_in(error: Exception) -> str:
 
 def _present() -> str:
     names = [name for name in pipelines if name != "__default__"]
-    namespaces = {node.namespace: None for node in pipelines["__default__"].nodes if node.namespace}
-    return f"(there are the pipelines {', '.join(names)} for {', '.join(sorted(namespaces))})"
+    namespaces = {node.namespace for node in pipelines["__default__"].nodes if node.namespace}
+    return f"there are the pipelines {', '.join(names)} for the data sets {', '.join(sorted(namespaces))}"
