@@ -23,6 +23,7 @@ from mnist_resnet.redaction import without_credentials
         ("models://user:hunter2@host/mnist", "models://host/mnist"),
         ("mymodels:/user:hunter2@host/mnist", "mymodels:/host/mnist"),
         ("uri=https://user:hunter2@host/a, postgresql+psycopg://u:p@h/d", "uri=https://host/a, postgresql+psycopg://h/d"),
+        ("STORE_https://user:hunter2@host/a, 数https://user:hunter2@host/b", "STORE_https://host/a, 数https://host/b"),
         ("git@github.com:me/mnist.git", "git@github.com:me/mnist.git"),
         ("Is it at me@example.org? See https://example.org/", "Is it at me@example.org? See https://example.org/"),
     ],

@@ -5,7 +5,7 @@ import re
 # With one slash these name a path or a model, such as MLflow's models:/mnist@champion; no host, and so no user.
 _WITHOUT_HOST = r"(?!(?:models|runs|file|dbfs|mlflow-artifacts|[a-zA-Z]):/[^/])"
 # A path made of an address has lost one of its slashes.
-_USER_AND_PASSWORD = re.compile(rf"(?<![\w+.-]){_WITHOUT_HOST}([a-zA-Z0-9+.-]+:/{{1,2}})[^/\s'\"]*@")
+_USER_AND_PASSWORD = re.compile(rf"(?<![a-zA-Z0-9+.-]){_WITHOUT_HOST}([a-zA-Z0-9+.-]+:/{{1,2}})[^/\s'\"]*@")
 _QUERY = re.compile(r"([a-zA-Z0-9+]+:/[^\s?'\"]*\?)[^\s'\"()<>]+")
 
 
