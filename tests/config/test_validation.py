@@ -127,7 +127,35 @@ def test_combinations_at_the_edge_are_possible(changed, changes):
 
 def test_a_namespace_without_a_data_set_is_refused(faults, raw_parameters):
     (fault,) = faults({"kmnist": raw_parameters["mnist"]})
-    assert fault == "kmnist: no such data set; add it to conf/base/datasets.yml."
+    assert fault == "kmnist: no such data set; add it to conf/base/datasets.yml, or did you mean 'mnist'?"
+
+
+def test_of_a_namespace_without_a_data_set_nothing_else_is_said(faults):
+    fault, other = faults({"mnst": {"training": {"epochs": 1}}, "zzqqxx": {}, "mnist.training.epochs": 5})
+    assert fault == "mnst: no such data set; add it to conf/base/datasets.yml, or did you mean 'mnist'?"
+    assert other == "zzqqxx: no such data set; add it to conf/base/datasets.yml."
+
+
+@pytest.mark.parametrize(
+    "name", ["a.b", "../up", "mnist/x", "a,b", "a:b", "-a", "", 7, "tracking", "recipe", "datasets"]
+)
+def test_a_name_that_would_be_taken_for_something_else_is_refused(raw_parameters, name):
+    datasets = {**raw_parameters["datasets"], name: raw_parameters["datasets"]["mnist"]}
+    with pytest.raises(ConfigurationError) as refusal:
+        validate_parameters({**raw_parameters, name: raw_parameters["mnist"], "datasets": datasets})
+    (fault,) = str(refusal.value).split("\n- ")[1:]
+    assert fault.startswith(f"datasets.{name}: a data set cannot be called so")
+
+
+@pytest.mark.parametrize("name", ["a b", "a-b", "É", "数", "__default__", "training", "7"])
+def test_other_names_are_possible(raw_parameters, name):
+    datasets = {**raw_parameters["datasets"], name: raw_parameters["datasets"]["mnist"]}
+    validated = validate_parameters({**raw_parameters, name: raw_parameters["mnist"], "datasets": datasets})
+    assert name in validated.namespaces
+
+
+def test_without_any_data_set_every_namespace_is_refused(faults):
+    assert [line.split(":")[0] for line in faults({"datasets": {}})] == ["fashion_mnist", "mnist"]
 
 
 def test_a_data_set_without_a_namespace_is_refused(faults):

@@ -1,5 +1,6 @@
 """Checks of a whole configuration before any work starts."""
 
+import re
 from collections import Counter
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from mnist_resnet.config.parameters import NamespaceParameters, Parameters
 from mnist_resnet.errors import UserError
 
 _SHARED = {"recipe", "datasets", "tracking"}
+_DATASET_NAME = re.compile(r"\w[\w -]*")
 
 
 class ConfigurationError(UserError, ValueError):
@@ -38,19 +40,49 @@ def validate_parameters(raw: dict[str, Any]) -> Parameters:
         ConfigurationError: If a key is missing or unknown, or a value is of the wrong type,
             outside its range or impossible together with another; all faults are listed.
     """
+    if unusable := _unusable_names(raw):
+        raise _refusal(unusable)
+    faults = _unknown_namespaces(raw)
     shared = {key: value for key, value in raw.items() if key in _SHARED}
-    namespaces = {key: value for key, value in raw.items() if key not in _SHARED}
+    namespaces = {key: value for key, value in raw.items() if key not in {*_SHARED, *faults}}
     try:
         parameters = TypeAdapter(Parameters).validate_python({**shared, "namespaces": namespaces})
     except ValidationError as error:
-        raise _refusal([_describe(fault) for fault in error.errors()]) from None
-    if faults := _impossible_combinations(parameters):
-        raise _refusal(faults)
+        raise _refusal([*faults.values(), *map(_describe, error.errors())]) from None
+    if refused := [*faults.values(), *_impossible_combinations(parameters)]:
+        raise _refusal(refused)
     return parameters
 
 
 def _refusal(faults: list[str]) -> ConfigurationError:
     return ConfigurationError("\n- ".join(["These parameters cannot be used:", *faults]))
+
+
+def _unusable_names(raw: dict[str, Any]) -> list[str]:
+    """A data set's name is a key, a folder and a part of other names, which a dot or a slash would divide."""
+    return [
+        f"datasets.{name}: a data set cannot be called so. Take text of letters, digits, _, - and spaces, and "
+        f"none of {', '.join(sorted(_SHARED))}."
+        for name in _names_of_datasets(raw)
+        if name in _SHARED or not isinstance(name, str) or not _DATASET_NAME.fullmatch(name)
+    ]
+
+
+def _unknown_namespaces(raw: dict[str, Any]) -> dict[str, str]:
+    """By key, what to say of parameters whose data set there is not; what lies below such a key does not matter."""
+    if not isinstance(raw.get("datasets"), dict):  # a fault of its own
+        return {}
+    known, faults = _names_of_datasets(raw), {}
+    for key in sorted(raw.keys() - {*_SHARED, *known}, key=str):
+        near = get_close_matches(str(key), [*known, *_SHARED], n=1)
+        hint = f", or did you mean '{near[0]}'?" if near else "."
+        faults[key] = f"{key}: no such data set; add it to conf/base/datasets.yml{hint}"
+    return faults
+
+
+def _names_of_datasets(raw: dict[str, Any]) -> list[Any]:
+    datasets = raw.get("datasets")
+    return list(datasets) if isinstance(datasets, dict) else []
 
 
 def _describe(fault: Any) -> str:
@@ -75,8 +107,7 @@ def _known_keys() -> list[str]:
 
 def _impossible_combinations(parameters: Parameters) -> list[str]:
     known, used = set(parameters.datasets), set(parameters.namespaces)
-    faults = [f"{name}: no such data set; add it to conf/base/datasets.yml." for name in sorted(used - known)]
-    faults += [f"{name}: missing; add its parameters to conf/base/parameters.yml." for name in sorted(known - used)]
+    faults = [f"{name}: missing; add its parameters to conf/base/parameters.yml." for name in sorted(known - used)]
     for name in sorted(known & used):
         faults += _unfitting(name, parameters.datasets[name], parameters.namespaces[name])
     return faults
