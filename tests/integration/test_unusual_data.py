@@ -170,7 +170,10 @@ REFUSED = {
     "labels": ({"datasets": {"squares": {"first_label": 0}}}, r"class left\| \(label 0\), .*; if labels start at 1"),
     "names": ({"datasets": {"squares": {"class_names": ["a", "b"], "empty_classes": []}}}, "from 1 to 3, .*list 3 nam"),
     "empty": ({"datasets": {"squares": {"empty_classes": []}}}, r'class 無 \(label 4\), .*empty_classes: \["無"\]'),
-    "fraction": ({"squares": {"data": {"validation_fraction": 0.999}}}, r"data\.validation_fraction: received 0\.999"),
+    "fraction": (
+        {"squares": {"data": {"validation_fraction": 0.999}}},
+        r"^squares\.data\.validation_fraction: .*0\.999",
+    ),
     "batch": (
         {"squares": {"training": {"batch_size": 193}}},
         r"squares\.training\.batch_size: received 193, but there are only 192 images to train on; choose",

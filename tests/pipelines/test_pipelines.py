@@ -146,3 +146,9 @@ def test_a_file_that_is_no_idx_file_is_named_with_its_data_set(
     (inputs["raw_folder"] / file.name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         _run(data.create_pipeline(), inputs | {"params:dataset": dataset})
+
+
+def test_a_split_that_cannot_be_made_is_refused_with_the_data_set(inputs: dict[str, Any]) -> None:
+    many = replace(inputs["params:data"], training_images=241)
+    with pytest.raises(DataError, match=r"^Made squares: data\.training_images: received 241"):
+        _run(data.create_pipeline(), inputs | {"params:data": many})

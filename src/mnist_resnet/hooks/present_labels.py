@@ -27,7 +27,11 @@ def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCa
     train = _present(catalog.get(f"{namespace}.published_labels"), dataset.files.train_labels)
     test = _present(catalog.get(f"{namespace}.published_test_labels"), dataset.files.test_labels)
     if train is not None:
-        left = check_sizes(class_indices(dataset, "train", train), chosen.data)
+        classes = class_indices(dataset, "train", train)
+        try:
+            left = check_sizes(classes, chosen.data)
+        except DataError as error:
+            raise DataError(f"{namespace}.{error}") from None
         if trains and left < chosen.training.batch_size:
             raise DataError(
                 f"{namespace}.training.batch_size: received {chosen.training.batch_size}, but there are only {left} "

@@ -39,7 +39,11 @@ def _parsed(dataset: Dataset, role: str, content: Content) -> IdxArray:
 
 def split(images: IdxArray, labels: IdxArray, dataset: Dataset, parameters: DataParameters) -> splitting.Split:
     """Training images and labels, validation images and labels."""
-    return splitting.split(*read_part(dataset, "train", images, labels), parameters)
+    part = read_part(dataset, "train", images, labels)
+    try:
+        return splitting.split(*part, parameters)
+    except DataError as error:
+        raise DataError(f"{dataset.title}: {error}") from None
 
 
 def read_test_part(images: IdxArray, labels: IdxArray, dataset: Dataset) -> tuple[UInt8Array, UInt8Array]:
