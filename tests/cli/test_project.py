@@ -2,8 +2,14 @@
 
 import json
 import os
+import shutil
 
-from mnist_resnet.cli.project import write_json
+import pytest
+from kedro.config import OmegaConfigLoader
+
+from mnist_resnet.cli.project import CommandError, plainly, write_json
+from mnist_resnet.settings import CONFIG_LOADER_ARGS
+from tests.conftest import PROJECT
 
 
 def test_json_gives_the_name_of_a_file_back_byte_by_byte(capsys) -> None:
@@ -12,3 +18,20 @@ def test_json_gives_the_name_of_a_file_back_byte_by_byte(capsys) -> None:
     printed = capsys.readouterr().out
     assert printed.isascii()
     assert json.loads(printed) == {"file": name, "class": "数"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("datasets:\n\tmnist: 1\n", "Invalid YAML or JSON file"),
+        ("datasets:\n  mnist:\n    title: ${nothing}\n", "conf/ cannot be read: Interpolation key 'nothing' not found"),
+    ],
+)
+def test_configuration_that_is_no_yaml_is_an_error_of_one_line(tmp_path, text, said) -> None:
+    shutil.copytree(PROJECT / "conf", tmp_path / "conf")
+    (tmp_path / "conf/base/datasets.yml").write_text(text, encoding="utf-8")
+    loader = OmegaConfigLoader(str(tmp_path / "conf"), **CONFIG_LOADER_ARGS)
+    with pytest.raises(CommandError) as refusal:
+        plainly(lambda: loader["parameters"])()
+    assert said in str(refusal.value)
+    assert len(str(refusal.value).splitlines()) == 1

@@ -12,6 +12,8 @@ from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from mnist_resnet import interruption
 from mnist_resnet.errors import UserError
@@ -37,8 +39,11 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*arguments: Any, **options: Any) -> Any:
         try:
             return command(*arguments, **options)
-        except (UserError, DatasetError, MissingConfigException) as error:
+        except (UserError, DatasetError, MissingConfigException, YAMLError) as error:
             raise CommandError(without_credentials(str(error))) from error
+        except OmegaConfBaseException as error:
+            said = "; ".join(line.strip() for line in str(error).splitlines())
+            raise CommandError(f"conf/ cannot be read: {said}. Text that contains ${{ has \\${{ there") from error
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception:
