@@ -34,7 +34,7 @@ WRONG_TYPES = [
     ("mnist.preprocessing.size", 32, "a valid tuple"),
     ("mnist.preprocessing.size", [32, 32, 32], "at most 2 items"),
     ("mnist.training", 3, "a dictionary"),
-    ("datasets.mnist.title", 5, "a valid string"),
+    ("datasets.mnist.title", 5, "must be text"),
     ("datasets.mnist.sources.2.version", 1.2, "a valid string"),
 ]
 
@@ -110,6 +110,7 @@ OUT_OF_RANGE = [
         "such as no, null and 7 as something else: put it in quotes",
     ),
     ("datasets.mnist.class_names.9", "ni\nne", "must be on one line"),
+    ("datasets.mnist.title", "MN\nIST", "must be on one line"),
     ("datasets.mnist.empty_classes", ["9", "9"], "must be distinct; repeated: 9"),
     ("datasets.mnist.first_label", "1", "should be a valid integer"),
     ("datasets.mnist.first_label", True, "should be a valid integer"),

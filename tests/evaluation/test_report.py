@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -112,6 +112,11 @@ def test_the_report_opens_with_what_and_how_good(text):
     assert "CPUExecutionProvider" in lines[2]
 
 
+def test_no_sign_of_a_title_is_taken_for_markdown(evaluation, made_data):
+    dataset = replace(made_data.dataset, title="A*b* <c>")
+    assert report(evaluation, dataset, HISTORY, PREPROCESSING, ARCHITECTURE).startswith("# A\\*b\\* \\<c\\>, recipe")
+
+
 def test_the_report_has_a_row_for_each_class(text):
     assert "| class | precision | recall | F1 | images |" in text
     assert "| left | 0.5000 | 1.0000 | 0.6667 | 1 |" in text
@@ -133,7 +138,8 @@ def test_classes_without_images_have_dashes_and_are_named(evaluation, made_data)
 
 
 def test_where_every_class_has_images_none_is_named(text):
-    assert "Without" not in text
+    assert "Without training images" not in text
+    assert "Without test images" not in text
 
 
 def test_the_report_has_a_row_for_each_epoch(text):

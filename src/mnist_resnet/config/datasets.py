@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mnist_resnet.config.values import CLOSED, ClassName, ClassNames, Count, FileName, Name, Sha256, Size, distinct
+from mnist_resnet.config.values import CLOSED, ClassNames, Count, FileName, Line, Name, Sha256, Size, distinct
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -85,11 +85,11 @@ class Dataset:
         sources: Where they can be had, in the order in which they are asked.
     """
 
-    title: Name
+    title: Line
     image_size: Size
     class_names: ClassNames
     first_label: Annotated[int, Field(strict=True)] = 0  # records of earlier versions do not name these two
-    empty_classes: Annotated[tuple[ClassName, ...], AfterValidator(distinct)] = ()
+    empty_classes: Annotated[tuple[Line, ...], AfterValidator(distinct)] = ()
     files: IdxFiles
     sources: tuple[Source, ...] = ()
 

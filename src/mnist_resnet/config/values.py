@@ -50,7 +50,7 @@ FractionOrNone = Annotated[float, Field(strict=True, ge=0, lt=1)]
 Name = Annotated[str, Field(min_length=1)]
 FileName = Annotated[str, AfterValidator(_plain_file_name)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-ClassName = Annotated[Name, BeforeValidator(_text)]
-ClassNames = Annotated[tuple[ClassName, ...], AfterValidator(_enough_classes), AfterValidator(distinct)]
+Line = Annotated[Name, BeforeValidator(_text)]
+ClassNames = Annotated[tuple[Line, ...], AfterValidator(_enough_classes), AfterValidator(distinct)]
 
 CLOSED = ConfigDict(extra="forbid")

@@ -5,6 +5,7 @@ from typing import Any
 
 from mnist_resnet.config import Dataset
 from mnist_resnet.evaluation.report import making, quality, shipping
+from mnist_resnet.evaluation.report.table import plain
 
 
 def report(
@@ -25,7 +26,7 @@ def report(
     """
     fp32 = evaluation["variants"]["fp32"]
     sections = [
-        f"# {dataset.title}, recipe `{evaluation['recipe']}`",
+        f"# {plain(dataset.title)}, recipe `{evaluation['recipe']}`",
         quality.headline_sentence(evaluation),
         "![Confusion matrix](confusion_matrix.png)",
         "## Classes",

@@ -99,7 +99,8 @@ def limits(dataset: Dataset) -> str:
     """What the figures do not say."""
     height, width = dataset.image_size
     return (
-        f"The figures hold for images like those of {dataset.title}: grey, {height}×{width} pixels, prepared as its "
-        f"publishers did. The model has no class for anything else and will give one of its {len(dataset.class_names)} "
-        f"names to any image. Intervals count the chance of drawing the test images, not that of training again."
+        f"The figures hold for images like those of {plain(dataset.title)}: grey, {height}×{width} pixels, prepared as "
+        f"its publishers did. The model has no class for anything else and will give one of its "
+        f"{len(dataset.class_names)} names to any image. Intervals count the chance of drawing the test images, not "
+        f"that of training again."
     )
