@@ -42,8 +42,15 @@ IMAGE_FAULTS = {
         r"train images have shape \(7, 8\), but image_size says \(8, 8\); correct image_size",
     ),
     "reshaped": (lambda images: images.reshape(-1, 4, 16), r"train images have shape \(4, 16\)"),
-    "rows": (lambda images: images[:, 0], r"train images have shape \(8,\)"),
-    "row": (lambda images: images[0, 0], r"train images have shape \(\)"),
+    "rows": (lambda images: images[:, 0], r"train images have shape \(8,\), but each has to have a height"),
+    "row": (
+        lambda images: images[0, 0],
+        r"have shape \(\), .* name another file than train_images-idx",
+    ),
+    "channels": (
+        lambda images: np.stack([images] * 5, 3),
+        r"train images have shape \(8, 8, 5\), but each has to",
+    ),
     "narrow channel": (lambda images: images[:, :7, :, None], r"train images have shape \(7, 8, 1\)"),
     "colour last": (lambda images: np.stack([images] * 3, 3), rf"\(8, 8, 3\), 3 channels{COLOUR}"),
     "colour first": (lambda images: np.stack([images] * 4, 1), rf"\(4, 8, 8\), 4 channels{COLOUR}"),
@@ -78,7 +85,7 @@ LABEL_FAULTS = {
         r"no training image has the class below \(label 2\), training labels go from 0 to 1; if there is no such "
         r'class, leave below out of class_names; if they are right, permit it .*: empty_classes: \["below"\]',
     ),
-    "two absent": (lambda labels: labels * 0, r"no training image has the class right, below \(label 1, 2\)"),
+    "two absent": (lambda labels: labels * 0, "all training images have the label 0, and a classifier needs two"),
     "in the middle": (
         lambda labels: labels // 2 * 2,
         r'class right \(label 1\), training labels go from 0 to 2; if they are right, permit it .*: \["right"\]',
@@ -189,6 +196,13 @@ def test_the_remedy_that_fits_is_named(made_data, described, labels, remedy):
 def test_each_remedy_is_the_last_that_is_needed(made_data, described):
     dataset = described(made_data.dataset)
     np.testing.assert_array_equal(class_indices(dataset, "train", ONE_TO_26), ONE_TO_26 - dataset.first_label)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_labels_of_one_class_cannot_be_permitted(made_data, first):
+    dataset = replace(made_data.dataset, first_label=first)
+    with pytest.raises(DataError, match=f"all training images have the label {1 + first}, and .* two classes at least"):
+        class_indices(dataset, "train", np.full(7, 1 + first, np.uint8))
 
 
 def test_permitted_classes_are_named_again_with_those_that_are_not(made_data):

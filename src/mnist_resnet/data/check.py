@@ -1,4 +1,4 @@
-"""From a data set's files to grey images and class indices; what does not fit the configuration is refused by name."""
+"""The reading of published arrays as grey images and class indices; what does not fit is refused by name."""
 
 import json
 from typing import Any
@@ -73,10 +73,14 @@ def _grey(dataset: Dataset, part: str, images: IdxArray) -> IdxArray:
                     f"{images.shape[1:]}, {channels} channels: colour is not supported; make them grey, with one value "
                     f"from 0 to 255 for each pixel"
                 )
-    raise DataError(
-        f"{dataset.title}: {part} images have shape {images.shape[1:]}, but image_size says "
-        f"{dataset.image_size}; correct image_size {_CONFIGURED}"
-    )
+    found = f"{dataset.title}: {part} images have shape {images.shape[1:]}"
+    if images.ndim != 3 and not (images.ndim == 4 and 1 in images.shape[1::2]):
+        file = getattr(dataset.files, f"{part}_images").name
+        raise DataError(
+            f"{found}, but each has to have a height and a width: store them so, or name another file than "
+            f"{file} {_CONFIGURED}"
+        )
+    raise DataError(f"{found}, but image_size says {dataset.image_size}; correct image_size {_CONFIGURED}")
 
 
 def _as_bytes(dataset: Dataset, part: str, images: IdxArray) -> UInt8Array:
@@ -147,6 +151,11 @@ def _check_absent(dataset: Dataset, indices: UInt8Array) -> None:
     refused = [index for index in absent if names[index] not in dataset.empty_classes]
     if not refused:
         return
+    if len(names) - len(absent) == 1:
+        raise DataError(
+            f"{dataset.title}: all training images have the label {int(indices[0]) + dataset.first_label}, and a "
+            f"classifier needs two classes at least; correct the files"
+        )
     lowest, highest = int(indices.min()), int(indices.max())
     labels = ", ".join(str(index + dataset.first_label) for index in refused)
     shown = ", ".join(names[index] for index in refused)
