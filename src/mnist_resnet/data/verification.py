@@ -1,4 +1,4 @@
-"""Whether bytes are those of a published file."""
+"""The check that bytes are those of a published file."""
 
 from mnist_resnet.arrays import Content
 from mnist_resnet.artifacts import sha256_of_bytes

@@ -1,4 +1,4 @@
-"""Whether onnxruntime's integer kernels compute what a quantized file says."""
+"""The agreement of onnxruntime's integer kernels with what a quantized file says."""
 
 from dataclasses import dataclass
 

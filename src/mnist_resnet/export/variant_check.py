@@ -1,4 +1,4 @@
-"""What was found out about a variant, and whether that lets it be published."""
+"""The findings about a variant of an ONNX file, and the verdict on its publication."""
 
 from dataclasses import dataclass, field
 

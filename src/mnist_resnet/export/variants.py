@@ -1,4 +1,4 @@
-"""Which smaller forms of an ONNX file are good enough, and of use enough, to publish."""
+"""The smaller forms of an ONNX file, each published only if it is good enough and of use."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What two recorded machines computed by: threads, oneDNN, instruction sets, whichever way each was decided.
+"""The threads, oneDNN and instruction sets of two recorded machines, whichever way each was decided.
 
 Older records tell neither instruction sets nor what TensorFlow decided by itself. Nothing is concluded from that.
 """

@@ -1,4 +1,4 @@
-"""What a reproduction is given of the recorded machine: threads, instruction sets, determinism, precision."""
+"""The settings of the recorded machine that a reproduction is given: threads, instruction sets, precision and more."""
 
 import copy
 from collections.abc import Mapping
