@@ -114,6 +114,7 @@ def test_levels_have_an_order() -> None:
     [
         (ZEN_4, {}, True),
         (ZEN_4, {ONEDNN_LIMIT: "AVX2"}, False),
+        (ZEN_4, {ONEDNN_LIMIT: "AVX2_VNNI_2"}, False),
         (ZEN_4, {ONEDNN_LIMIT: "AVX512_CORE"}, False),
         (ZEN_4, {ONEDNN_LIMIT: "AVX512_CORE_BF16"}, True),
         (ZEN_4, {ONEDNN_LIMIT: "DEFAULT"}, True),

@@ -106,4 +106,5 @@ def _height(level: str | None) -> int:
     if level is None:
         return -1
     known = ["SSE41", "AVX", *_LEVELS]
-    return known.index(level.upper()) if level.upper() in known else len(known)
+    name = level.upper().replace("AVX2_VNNI_2", "AVX2_VNNI")  # which lies above it, and below AVX512_CORE
+    return known.index(name) if name in known else len(known)
