@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 logger = logging.getLogger(__name__)
@@ -44,8 +44,13 @@ def progress(description: str, total: float, unit: str) -> Iterator[Advance]:
 
 def _terminal_width() -> int:
     """The columns of a terminal on which a line can be written over; 0 if there is none."""
-    able = sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in ("dumb", "unknown")
-    return shutil.get_terminal_size().columns if able else 0
+    if not sys.stderr.isatty() or os.environ.get("TERM", "").lower() in ("dumb", "unknown"):
+        return 0
+    columns = 0
+    if "COLUMNS" not in os.environ:
+        with suppress(OSError):  # of this stream; standard output, which shutil asks, may be a file
+            columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    return columns or shutil.get_terminal_size().columns
 
 
 @contextmanager
