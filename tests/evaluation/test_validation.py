@@ -14,7 +14,7 @@ def validation() -> Validation:
 
 
 def test_accuracy_is_the_share_of_right_answers(validation):
-    assert validation.accuracy(halves_model()) == 0.75
+    assert validation.correct(halves_model()).mean() == 0.75
 
 
 def test_the_digest_is_that_of_images_and_labels(validation):

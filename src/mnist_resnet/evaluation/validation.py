@@ -30,12 +30,8 @@ class Validation:
     labels: UInt8Array
     providers: Sequence[str]
 
-    def accuracy(self, onnx_model: bytes) -> float:
-        """Share of the images that an ONNX file classifies correctly, by onnxruntime; there must be images."""
-        return float(np.mean(self.correct(onnx_model)))
-
     def correct(self, onnx_model: bytes) -> npt.NDArray[np.bool_]:
-        """Whether an ONNX file classifies each image correctly."""
+        """Whether an ONNX file classifies each image correctly, by onnxruntime."""
         session = open_session(onnx_model, self.providers)
         return np.asarray(session.probabilities(self.images, _BATCH_SIZE).argmax(axis=1) == self.labels)
 
