@@ -38,7 +38,7 @@ class ConfigurationHooks:
         if any(node.tags & {"export", "evaluate"} for node in pipeline.nodes):
             onnxruntime_package()
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace}:
-            check_present_labels(namespace, self._parameters, catalog, trains=_has(pipeline, namespace, "train"))
+            check_present_labels(namespace, self._parameters, catalog, _stages(pipeline, namespace))
         for namespace in {node.namespace for node in pipeline.nodes if node.namespace and "evaluate" in node.tags}:
             evaluation = self._parameters.namespaces[namespace].evaluation
             if evaluation.require_gpu:
@@ -64,8 +64,8 @@ def _check_backend(pipeline: Pipeline) -> None:
         chosen_backend()
 
 
-def _has(pipeline: Pipeline, namespace: str, stage: str) -> bool:
-    return any(node.namespace == namespace and stage in node.tags for node in pipeline.nodes)
+def _stages(pipeline: Pipeline, namespace: str) -> set[str]:
+    return {tag for node in pipeline.nodes if node.namespace == namespace for tag in node.tags}
 
 
 def _check_outputs(env: str | None, names: dict[str, str]) -> None:

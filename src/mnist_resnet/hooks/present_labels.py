@@ -1,24 +1,25 @@
 """The check of labels that have been fetched already, before the work that would end at them."""
 
+from collections.abc import Set
 from typing import Any
 
 from kedro.io import DataCatalog
 
 from mnist_resnet.artifacts import sha256_of_path
-from mnist_resnet.config import IdxFile, Parameters
+from mnist_resnet.config import IdxFile, NamespaceParameters, Parameters
 from mnist_resnet.data.check import DataError, class_indices
-from mnist_resnet.data.idx import IdxArray
-from mnist_resnet.data.split import check_sizes
+from mnist_resnet.data.idx import IdxArray, UInt8Array
+from mnist_resnet.data.split import check_sizes, split
 
 
-def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCatalog, trains: bool) -> None:
+def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCatalog, stages: Set[str]) -> None:
     """Refuse labels that do not fit what is configured; where they are not there, the data stage will.
 
     Args:
         namespace: The data set.
         parameters: The whole configuration.
         catalog: Of the run; holds the published files.
-        trains: Whether the run trains, for which the images must fill a batch.
+        stages: Those of the run: ``data`` splits the images, and ``train`` needs them to fill a batch.
 
     Raises:
         DataError: If labels have no class, classes no images, or a part of the split too few.
@@ -29,16 +30,22 @@ def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCa
     if train is not None:
         classes = class_indices(dataset, "train", train)
         try:
-            left = check_sizes(classes, chosen.data)
+            _check_split(classes, chosen, stages)
         except DataError as error:
             raise DataError(f"{namespace}.{error}") from None
-        if trains and left < chosen.training.batch_size:
-            raise DataError(
-                f"{namespace}.training.batch_size: received {chosen.training.batch_size}, but there are only {left} "
-                f"images to train on; choose at most that many"
-            )
     if test is not None:
         class_indices(dataset, "test", test)
+
+
+def _check_split(labels: UInt8Array, parameters: NamespaceParameters, stages: Set[str]) -> None:
+    left, batch_size = check_sizes(labels, parameters.data), parameters.training.batch_size
+    if "train" in stages and left < batch_size:
+        raise DataError(
+            f"training.batch_size: received {batch_size}, but there are only {left} images to train on; choose at most "
+            f"that many"
+        )
+    if "data" in stages and parameters.data.validation == "last":  # which alone may take all images of a class
+        split(labels, labels, parameters.data)
 
 
 def _present(labels: Any, file: IdxFile) -> IdxArray | None:
