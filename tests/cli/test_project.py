@@ -25,6 +25,7 @@ def test_json_gives_the_name_of_a_file_back_byte_by_byte(capsys) -> None:
     [
         ("datasets:\n\tmnist: 1\n", "Invalid YAML or JSON file"),
         ("datasets:\n  mnist:\n    title: ${nothing}\n", "conf/ cannot be read: Interpolation key 'nothing' not found"),
+        ("recipe: other\n", "conf/ cannot be read: Duplicate keys found"),
     ],
 )
 def test_configuration_that_is_no_yaml_is_an_error_of_one_line(tmp_path, text, said) -> None:

@@ -41,7 +41,9 @@ def test_what_is_not_there_is_told_in_one_line_with_what_is(option: str, name: s
     assert "Traceback" not in ended.output
 
 
-@pytest.mark.parametrize("runner", ["ThreadRunner", "ParallelRunner", "kedro.runner.ThreadRunner"])
+@pytest.mark.parametrize(
+    "runner", ["ThreadRunner", "ParallelRunner", "kedro.runner.ThreadRunner", "Foo", "no.such.Runner"]
+)
 def test_another_runner_is_refused_also_from_a_file_of_options(runner: str, tmp_path: Path) -> None:
     options = tmp_path / "run.yml"
     options.write_text(yaml.safe_dump({"run": {"runner": runner, "pipelines": "data"}}))

@@ -46,13 +46,23 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             raise CommandError(f"conf/ cannot be read: {said}. Text that contains ${{ has \\${{ there") from error
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
-        except Exception:
+        except Exception as error:
             if interruption.requested():  # which a library has made an error of
                 raise
+            if isinstance(error, ValueError) and raised_in(error).startswith("kedro.config"):
+                raise CommandError(f"conf/ cannot be read: {error}") from error
             write_line(without_credentials(traceback.format_exc()).rstrip(), sys.stderr)
             raise SystemExit(1) from None
 
     return wrapped
+
+
+def raised_in(error: Exception) -> str:
+    """The name of the module that raised an error."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    return str(place.tb_frame.f_globals["__name__"]) if place else ""
 
 
 def load_context(env: str | None) -> KedroContext:

@@ -15,7 +15,15 @@ def sequentially(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
         if options.get("runner"):
-            refuse_unless_sequential(load_obj(options["runner"], "kedro.runner"), options["runner"])
+            refuse_unless_sequential(_class_of(options["runner"]), options["runner"])
         return command(*arguments, **options)
 
     return wrapped
+
+
+def _class_of(runner: str) -> Any:
+    """The class by its name, as Kedro finds it; None if there is none."""
+    try:
+        return load_obj(runner, "kedro.runner")
+    except (ImportError, AttributeError, ValueError):
+        return None

@@ -8,6 +8,7 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 
+from mnist_resnet.cli.project import raised_in
 from mnist_resnet.errors import UserError
 
 _SELECTING = {KedroSession.__module__, Pipeline.__module__}
@@ -25,20 +26,12 @@ def selectively(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*arguments, **options)
         except ValueError as error:
-            if _raised_in(error) not in _SELECTING:
+            if raised_in(error) not in _SELECTING:
                 raise
             said, _, _ = str(error).partition(". ")  # what follows tells how to write a pipeline
             raise SelectionError(f"{said.rstrip('.')}; {_present()}") from error
 
     return wrapped
-
-
-def _raised_in(error: Exception) -> str:
-    """The name of the module that raised an error."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    return str(place.tb_frame.f_globals["__name__"]) if place else ""
 
 
 def _present() -> str:
