@@ -106,6 +106,13 @@ def test_a_recipe_cannot_write_over_the_base_outputs(squares: Project) -> None:
         squares.run(env="mine", **SQUARES)
 
 
+def test_base_cannot_write_over_the_outputs_of_a_recipe(squares: Project) -> None:
+    (squares.folder / "conf/local/globals.yml").write_text("outputs: data/recipes/smoke\n")
+    with pytest.raises(ConfigurationError, match="other recipes have their outputs"):
+        squares.run(**SQUARES)
+    assert not (squares.folder / "data").exists()
+
+
 def test_tracking_can_be_switched_off(squares: Project) -> None:
     squares.run({"tracking": {"enabled": False}}, pipeline_names=["data"], **SQUARES)
     assert json.loads((squares.folder / "data/05_model_input/squares/preprocessing.json").read_text())

@@ -14,6 +14,7 @@ from kedro.utils import find_kedro_project
 
 from mnist_resnet.artifacts import Fingerprint, fingerprint_path, sha256_of_path
 from mnist_resnet.cli.project import CommandError, load_context, plainly, require_known, write_json
+from mnist_resnet.config import outputs_folder
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _exported_model(namespace: str | None, env: str | None) -> Path:
     catalog = CatalogConfigResolver(context.config_loader["catalog"], default_runtime_patterns=_NO_OTHERS)
     entry = catalog.resolve_pattern(f"{namespace}.onnx")
     path = Path(os.path.relpath(context.project_path / entry["filepath"]))
-    outputs = context.project_path / context.config_loader["globals"]["outputs"]
+    outputs = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
     _refuse_changed(path, f"{namespace}.onnx", fingerprint_path(outputs, namespace, "export"))
     return path
 

@@ -8,6 +8,7 @@ from mnist_resnet.config.evaluation import (
     ReleaseParameters,
     RobustnessParameters,
 )
+from mnist_resnet.config.outputs import outputs_folder
 from mnist_resnet.config.parameters import (
     DataParameters,
     ExportParameters,
@@ -47,5 +48,6 @@ __all__ = [
     "TrackingParameters",
     "TrainingParameters",
     "VariantParameters",
+    "outputs_folder",
     "validate_parameters",
 ]

@@ -14,8 +14,6 @@ from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.evaluation.session import usable_providers
 from mnist_resnet.hooks.present_labels import check_present_labels
 
-_BASE_ENVIRONMENTS = {None, "base", "local"}
-
 
 class ConfigurationHooks:
     """Refuse a configuration that cannot work, before anything is loaded or run."""
@@ -25,9 +23,8 @@ class ConfigurationHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Check all parameters, and that a recipe cannot write over another's outputs."""
+        """Check all parameters."""
         self._parameters = validate_parameters(context.config_loader["parameters"])
-        _check_outputs(context.env, context.config_loader["globals"])
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
@@ -66,15 +63,3 @@ def _check_backend(pipeline: Pipeline) -> None:
 
 def _stages(pipeline: Pipeline, namespace: str) -> set[str]:
     return {tag for node in pipeline.nodes if node.namespace == namespace for tag in node.tags}
-
-
-def _check_outputs(env: str | None, names: dict[str, str]) -> None:
-    if env in _BASE_ENVIRONMENTS:
-        return
-    expected = {"recipe": env, "outputs": f"data/recipes/{env}"}
-    for key, value in expected.items():
-        if names.get(key) != value:
-            raise ConfigurationError(
-                f"globals.{key}: received {names.get(key)!r} in environment '{env}'; "
-                f"state `{key}: {value}` in conf/{env}/globals.yml"
-            )

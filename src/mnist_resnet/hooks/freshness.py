@@ -19,6 +19,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from mnist_resnet.artifacts import Fingerprint, fingerprint_path, remove, sha256_of_path
+from mnist_resnet.config import outputs_folder
 from mnist_resnet.datasets import ArtifactDataset
 from mnist_resnet.errors import UserError
 
@@ -49,7 +50,7 @@ class FreshnessHooks:
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Find the folder of the outputs."""
-        self._outputs = context.project_path / context.config_loader["globals"]["outputs"]
+        self._outputs = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
 
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:

@@ -8,6 +8,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
 from mnist_resnet.artifacts import remove_leftovers
+from mnist_resnet.config import outputs_folder
 from mnist_resnet.locking import FolderLock
 
 # In the base recipe's folder, but read or written by the others, too.
@@ -24,8 +25,8 @@ class LockingHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Find the folder of the outputs."""
-        self._folder = context.project_path / context.config_loader["globals"]["outputs"]
+        """Find the folder of the outputs, which cannot be another recipe's."""
+        self._folder = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
         self._raw = context.project_path / "data" / "01_raw"
 
     @hook_impl(wrapper=True, tryfirst=True)

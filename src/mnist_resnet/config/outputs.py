@@ -1,0 +1,66 @@
+"""The folder of a recipe's outputs, as its globals.yml names it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.config.validation import ConfigurationError
+
+_BASE_ENVIRONMENTS = {None, "base", "local"}
+_OF_RECIPES = "data/recipes"
+
+
+def outputs_folder(names: Mapping[str, Any], env: str | None, project: Path) -> Path:
+    """Where a recipe's outputs are kept.
+
+    Those of base may be anywhere but in the folders of other recipes; those of any other recipe have their place.
+
+    Args:
+        names: The content of ``globals.yml``.
+        env: Kedro's environment, of which each is a recipe.
+        project: The project's folder.
+
+    Raises:
+        ConfigurationError: If the recipe is not named as its environment, or its outputs cannot be where it says.
+    """
+    is_base = env in _BASE_ENVIRONMENTS
+    recipe = "base" if is_base else env
+    _require(names, "recipe", str(recipe), "local" if is_base else str(recipe))
+    if not is_base:
+        _require(names, "outputs", f"{_OF_RECIPES}/{recipe}", str(recipe))
+        return project / str(names["outputs"])
+    value = names.get("outputs")
+    if reason := next(_objections(value, project), None):
+        raise ConfigurationError(
+            f"globals.outputs: received {value!r}, {reason}. Correct it in conf/local/globals.yml, as in "
+            f"`outputs: /mnt/disk/outputs`, or remove it there: `outputs: data` in conf/base/globals.yml then counts"
+        )
+    return project / str(value)
+
+
+def _require(names: Mapping[str, Any], key: str, expected: str, env: str) -> None:
+    if names.get(key) != expected:
+        raise ConfigurationError(
+            f"globals.{key}: received {names.get(key)!r} in environment '{env}'; "
+            f"state `{key}: {expected}` in conf/{env}/globals.yml"
+        )
+
+
+def _objections(value: Any, project: Path) -> Iterator[str]:
+    """Why a folder cannot be that of base's outputs."""
+    if not isinstance(value, str) or not value.strip():
+        yield "which names no folder"
+    elif "://" in value:
+        yield "which is an address, and outputs are kept in a folder"
+    elif value.startswith("~"):
+        yield "and ~ stands for no folder there: write the path in full"
+    else:
+        yield from _objections_to_place((project / value).resolve(), project / _OF_RECIPES)
+
+
+def _objections_to_place(place: Path, recipes: Path) -> Iterator[str]:
+    if place.exists() and not place.is_dir():
+        yield "which is a file"
+    taken = [recipes, *(recipes.iterdir() if recipes.is_dir() else ())]  # any may be a link to another disk
+    if any(place.is_relative_to(each.resolve()) for each in taken):
+        yield f"which is within {_OF_RECIPES}, where other recipes have their outputs"

@@ -1,0 +1,73 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from mnist_resnet.config import ConfigurationError, outputs_folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with outputs of recipes, of which one is kept on another disk, and two other folders."""
+    folder = tmp_path / "project"
+    (folder / "data/recipes/smoke").mkdir(parents=True)
+    (folder / "file").touch()
+    for name in ("disk", "other"):
+        (tmp_path / name).mkdir()
+    (folder / "data/recipes/fast").symlink_to(tmp_path / "disk")
+    (folder / "link").symlink_to(tmp_path / "other")
+    (folder / "to_smoke").symlink_to("data/recipes/smoke")
+    return folder
+
+
+@pytest.mark.parametrize("env", [None, "base", "local"])
+@pytest.mark.parametrize("outputs", ["data", "elsewhere", "{tmp}/other", "{tmp}/new/deep", "link", "../other", "a~b"])
+def test_outputs_of_base_may_be_anywhere_else(project: Path, tmp_path: Path, env: str | None, outputs: str) -> None:
+    outputs = outputs.format(tmp=tmp_path)
+    assert outputs_folder({"recipe": "base", "outputs": outputs}, env, project) == project / outputs
+
+
+@pytest.mark.parametrize(
+    ("outputs", "reason"),
+    [
+        (None, "names no folder"),
+        (" ", "names no folder"),
+        (7, "names no folder"),
+        ("s3://bucket/outputs", "is an address"),
+        ("~/outputs", "write the path in full"),
+        ("~", "write the path in full"),
+        ("file", "is a file"),
+        ("data/recipes", "other recipes"),
+        ("data/recipes/smoke", "other recipes"),
+        ("data/../data/recipes/smoke/deeper", "other recipes"),
+        ("{project}/data/recipes/new", "other recipes"),
+        ("to_smoke", "other recipes"),
+        ("{tmp}/disk", "other recipes"),
+        ("../disk/deeper", "other recipes"),
+    ],
+)
+def test_outputs_of_base_are_refused_in_a_line(project: Path, tmp_path: Path, outputs: object, reason: str) -> None:
+    if isinstance(outputs, str):
+        outputs = outputs.format(tmp=tmp_path, project=project)
+    with pytest.raises(ConfigurationError, match=re.escape(f"received {outputs!r}") + f".*{reason}") as refused:
+        outputs_folder({"recipe": "base", "outputs": outputs}, None, project)
+    assert "\n" not in str(refused.value)
+
+
+def test_without_outputs_there_is_no_folder(project: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"globals\.outputs: received None"):
+        outputs_folder({"recipe": "base"}, None, project)
+
+
+@pytest.mark.parametrize("env", [None, "local"])
+def test_base_is_not_called_as_another_recipe(project: Path, env: str | None) -> None:
+    with pytest.raises(ConfigurationError, match=r"globals\.recipe: received 'smoke' .* `recipe: base` in conf/local"):
+        outputs_folder({"recipe": "smoke", "outputs": "data"}, env, project)
+
+
+def test_each_other_recipe_has_its_own_place(project: Path) -> None:
+    own = {"recipe": "smoke", "outputs": "data/recipes/smoke"}
+    assert outputs_folder(own, "smoke", project) == project / "data/recipes/smoke"
+    for change in ({"outputs": "data"}, {"outputs": "data/recipes/fast"}, {"recipe": "fast"}):
+        with pytest.raises(ConfigurationError, match=r"state `(recipe|outputs): .*` in conf/smoke/globals\.yml"):
+            outputs_folder(own | change, "smoke", project)
