@@ -1,5 +1,6 @@
 """What Kedro is told of this project, and what it is told where the project cannot run."""
 
+import json
 import os
 import subprocess
 import sys
@@ -17,11 +18,14 @@ def test_on_windows_one_line_names_the_remedy() -> None:
     ]
 
 
-@pytest.mark.parametrize(("variables", "value"), [({}, "true"), ({"MLFLOW_DISABLE_TELEMETRY": "false"}, "false")])
-def test_mlflow_sends_no_telemetry_unless_the_user_wants_it(variables, value):
-    environment = {name: each for name, each in os.environ.items() if name != "MLFLOW_DISABLE_TELEMETRY"}
-    program = "import os, mnist_resnet; print(os.environ['MLFLOW_DISABLE_TELEMETRY'])"
+TELEMETRY = {"MLFLOW_DISABLE_TELEMETRY": "true", "ORT_DISABLE_TELEMETRY": "1"}
+
+
+@pytest.mark.parametrize("set_by_user", [{}, {"MLFLOW_DISABLE_TELEMETRY": "false", "ORT_DISABLE_TELEMETRY": "0"}])
+def test_no_telemetry_is_sent_unless_the_user_wants_it(set_by_user):
+    environment = {name: value for name, value in os.environ.items() if name not in TELEMETRY}
+    program = f"import json, os, mnist_resnet; print(json.dumps({{name: os.environ[name] for name in {[*TELEMETRY]}}}))"
     shown = subprocess.run(
-        [sys.executable, "-c", program], env=environment | variables, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=environment | set_by_user, capture_output=True, text=True, check=True
     )
-    assert shown.stdout.strip() == value
+    assert json.loads(shown.stdout) == TELEMETRY | set_by_user

@@ -8,7 +8,8 @@ from mnist_resnet.processor import state_onednn
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 state_onednn()
 
-# Nobody is told what runs here, unless the user wants it; MLflow reads this when it is imported.
+# Nobody is told what runs here, unless the user wants it; MLflow and onnxruntime read these when they are imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"

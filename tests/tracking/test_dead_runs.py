@@ -4,12 +4,20 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from mnist_resnet.tracking import dead_runs as module
-from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE, PROCESS, Process, close_dead_runs, process_tags
+from mnist_resnet.tracking.dead_runs import (
+    ENDED_BECAUSE,
+    PROCESS,
+    Process,
+    close_dead_runs,
+    of_moved_project,
+    process_tags,
+)
 
 EXPERIMENT = "squares"
 
@@ -104,6 +112,11 @@ def test_runs_that_have_ended_or_name_no_process_are_left_alone(project, store, 
     close_dead_runs(store, EXPERIMENT, project)
     assert [run().info.status for run in (finished, unknown)] == ["FINISHED", "RUNNING"]
     assert ENDED_BECAUSE not in finished().data.tags
+
+
+@pytest.mark.parametrize("tag", ["no process", "7", '{"host": "h"}', process_tags(Path("/elsewhere"))[PROCESS]])
+def test_the_tag_of_another_project_stays_as_it_is(tmp_path, tag):
+    assert of_moved_project(tag, tmp_path / "former", tmp_path) == tag
 
 
 def test_without_the_experiment_there_is_nothing_to_do(project, store):

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,21 @@ def process_tags(project: Path) -> dict[str, str]:
     if os.environ.get("MLFLOW_RUN_ID"):
         return {}
     return {PROCESS: json.dumps(asdict(Process.present(project)))}
+
+
+def of_moved_project(tag: str, former: Path, present: Path) -> str:
+    """The tag of a process, with the present folder of its project; unchanged if it worked for another.
+
+    Args:
+        tag: Its value.
+        former: The project's folder before it was moved or copied.
+        present: And after.
+    """
+    with suppress(ValueError, TypeError):  # of something else
+        process = Process(**json.loads(tag))
+        if process.project == str(former):
+            return json.dumps(asdict(replace(process, project=str(present.resolve()))))
+    return tag
 
 
 def close_dead_runs(store: str, experiment: str, project: Path) -> None:

@@ -74,8 +74,9 @@ def require_file(store: str) -> None:
     """Refuse a store whose file is missing: MLflow would make the database that it does not find.
 
     Raises:
-        RecordedModelError: If it is missing.
+        RecordedModelError: If it is missing, or no file.
     """
     path = sqlite_file(store)
-    if path is not None and not path.exists():
-        raise RecordedModelError(f"MLflow's store {path} is missing; `kedro run` makes it, or set MLFLOW_TRACKING_URI")
+    if path is not None and not path.is_file():
+        state = "is no file: correct" if path.exists() else "is missing; `kedro run` makes it, or set"
+        raise RecordedModelError(f"MLflow's store {path} {state} MLFLOW_TRACKING_URI")

@@ -8,41 +8,25 @@ import atexit
 import logging
 import os
 import signal
-import time
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mnist_resnet import interruption
-from mnist_resnet.errors import UserError
-from mnist_resnet.redaction import without_credentials
-from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.opening import describe_offline, now, open_in_store, require_no_active_run
 from mnist_resnet.tracking.operations import Artifact, Candidate, End, Metrics, Model, Parameters, Status
 from mnist_resnet.tracking.recorder import Recorder
-from mnist_resnet.tracking.spool.folder import SpooledRun
 from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, waiting_at_most
-from mnist_resnet.tracking.store.creation import make_store
-from mnist_resnet.tracking.store.experiments import (
-    experiment_by_id,
-    own_environment,
-    require_run_to_fill,
-    select_experiment,
-)
-from mnist_resnet.tracking.store.relocation import follow_project
+from mnist_resnet.tracking.store.experiments import own_environment
 from mnist_resnet.tracking.store.remedies import refusing_what_is_away
 
 logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 _NOISY = ("alembic", "mlflow", "git.cmd")
-
-
-class ActiveRunError(UserError, RuntimeError):
-    """Another run is active in this process; it stays as it was."""
 
 
 class TrackedRun:
@@ -77,28 +61,24 @@ class TrackedRun:
 
         _quieten()
         created = not offline or "MLFLOW_RUN_ID" in os.environ
-        others = mlflow.active_run()
-        if created and others is not None:
-            raise ActiveRunError(
-                f"MLflow's run {others.info.run_id} is active in this process, and was left as it is: pipelines are "
-                f"recorded in a run of their own. End that one by `mlflow.end_run()` before, or set "
-                f"`tracking.enabled: false`"
-            )
-        self._mlflow, self._project = mlflow, project
+        if created:
+            require_no_active_run()
         self.uri = tracking_uri(project)
-        self._client: Any = None
         self._resumable = True
         self._to_undo = ExitStack()
         self._to_undo.enter_context(own_environment())
         self._to_undo.enter_context(waiting_at_most(REQUEST_SECONDS, self.uri))
         try:
-            described = self._create(experiment, name, tags) if created else self._spooled(experiment, name, tags)
-            self.run_id = described.run_id
-            self._recorder = Recorder(project, described, self._client)
+            if created:
+                run, client = open_in_store(self.uri, project, experiment, name, tags)
+            else:
+                run, client = describe_offline(self.uri, experiment, name, tags), None
+            self.run_id = run.run_id
+            self._recorder = Recorder(project, run, client)
             self._log_first(Parameters({key: str(value) for key, value in parameters.items()}))
         except BaseException as error:
             with suppress(Exception):
-                if others is None:
+                if created:
                     mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
             self._to_undo.close()
             raise
@@ -115,7 +95,7 @@ class TrackedRun:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, with the step they belong to."""
-        self._recorder.record(Metrics({key: float(value) for key, value in metrics.items()}, step or 0, _now()))
+        self._recorder.record(Metrics({key: float(value) for key, value in metrics.items()}, step or 0, now()))
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds, in a folder of the run's artifacts."""
@@ -144,7 +124,7 @@ class TrackedRun:
         _open.remove(self)
         try:
             if not self._ended_there(status):
-                self._recorder.record(End(status, _now()))
+                self._recorder.record(End(status, now()))
         except (SystemExit, KeyboardInterrupt):  # MLflow has forgotten the run by now
             with suppress(Exception):
                 self._kill()
@@ -157,30 +137,6 @@ class TrackedRun:
                 signal.signal(signal.SIGTERM, self._terminate)
             self._to_undo.close()
 
-    def _create(self, experiment: str | None, name: str, tags: Mapping[str, str]) -> SpooledRun:
-        with refusing_what_is_away(self.uri):
-            make_store(self.uri)
-            follow_project(self.uri, self._project)
-            self._mlflow.set_tracking_uri(self.uri)
-            self._client = self._mlflow.MlflowClient(self.uri)
-            experiment = experiment or experiment_by_id(self._client)
-            select_experiment(experiment, self._project)
-            require_run_to_fill(self._client, experiment)
-            if os.environ.get("MLFLOW_REGISTRY_URI"):
-                self._client.search_registered_models(max_results=1)
-            close_dead_runs(self.uri, experiment, self._project)
-            tagged = {**tags, **process_tags(self._project)}
-            run_id: str = self._mlflow.start_run(run_name=name, tags=tagged).info.run_id
-        return SpooledRun(run_id, True, without_credentials(self.uri), experiment, name, dict(tags), _now())
-
-    def _spooled(self, experiment: str | None, name: str, tags: Mapping[str, str]) -> SpooledRun:
-        from mlflow.tracking.context.registry import resolve_tags
-
-        store, all_tags = without_credentials(self.uri), resolve_tags(dict(tags))
-        return SpooledRun(
-            uuid.uuid4().hex, False, store, experiment or experiment_by_id(None), name, all_tags, started=_now()
-        )
-
     def _log_first(self, parameters: Parameters) -> None:
         """Record the parameters; the last chance to refuse a store."""
         with refusing_what_is_away(self.uri):
@@ -188,11 +144,13 @@ class TrackedRun:
 
     def _ended_there(self, status: Status) -> bool:
         """End MLflow's active run, if it is this one; whether the store knows."""
-        active = self._mlflow.active_run()
+        import mlflow
+
+        active = mlflow.active_run()
         if active is None or active.info.run_id != self.run_id:
             return False
         try:
-            self._mlflow.end_run(status)
+            mlflow.end_run(status)
         except Exception as error:
             if not is_away(error):
                 raise
@@ -202,12 +160,14 @@ class TrackedRun:
     def _kill(self) -> None:
         """Mark the run as KILLED from any thread; MLflow's own ``end_run`` knows only runs of its thread."""
         self._resumable = False  # whoever calls this has told how to go on
-        end = End("KILLED", _now())
+        end = End("KILLED", now())
         if self.spool_folder is not None:
             self._recorder.keep(end)
             return
+        import mlflow
+
         try:
-            self._mlflow.MlflowClient(self.uri).set_terminated(self.run_id, end.status)
+            mlflow.MlflowClient(self.uri).set_terminated(self.run_id, end.status)
         except Exception as error:
             if not is_away(error):
                 raise
@@ -231,7 +191,3 @@ def _quieten() -> None:
     for name in _NOISY:  # importing MLflow has set its own levels
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
-
-
-def _now() -> int:
-    return int(time.time() * 1000)

@@ -62,6 +62,13 @@ def test_a_store_is_missing_wherever_it_is_missing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_no_store(project):
+    (project / "mlflow.db").unlink()
+    (project / "mlflow.db").mkdir()
+    with pytest.raises(LookupError, match="is no file"):
+        read_recorded_onnx("models:/made@champion", project)
+
+
 @pytest.mark.parametrize(
     "uri",
     ["http://host", "sqlite://", "sqlite:///:memory:", "sqlite:///x.db?timeout=60", "sqlite:///file:x.db", "mlruns"],

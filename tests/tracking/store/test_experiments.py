@@ -5,7 +5,8 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from mnist_resnet.tracking.run import ActiveRunError, TrackedRun
+from mnist_resnet.tracking.opening import ActiveRunError
+from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.experiments import ExperimentError, chosen_experiment, select_experiment
 from mnist_resnet.tracking.store.packages import ArtifactStoreError
 

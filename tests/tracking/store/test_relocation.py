@@ -1,5 +1,7 @@
+import json
 import shutil
 import sqlite3
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import mlflow
@@ -7,6 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mnist_resnet.tracking import registry
+from mnist_resnet.tracking.dead_runs import PROCESS, Process
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.models import read_recorded_onnx
 from mnist_resnet.tracking.recorded import find_run
@@ -101,6 +104,23 @@ def test_new_runs_come_here_where_the_former_folder_is_gone_with_its_artifacts(p
     assert not project.exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "status"), [({"pid": 2**22 + 1}, "FAILED"), ({}, "RUNNING"), ({"project": "/elsewhere"}, "RUNNING")]
+)
+def test_a_run_that_was_open_when_the_folder_was_moved_is_closed_if_its_process_has_died(
+    project, tmp_path, changes, status
+):
+    record(project)
+    client = MlflowClient(sqlite_uri(project / "mlflow.db"))
+    process = replace(Process.present(project), **changes)
+    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    run_id = client.create_run(experiment, tags={PROCESS: json.dumps(asdict(process))}).info.run_id
+    project.rename(tmp_path / "renamed")
+    record(tmp_path / "renamed")
+    moved = MlflowClient(sqlite_uri(tmp_path / "renamed" / "mlflow.db"))
+    assert moved.get_run(run_id).info.status == status
+
+
 def test_another_project_that_records_in_this_store_keeps_its_artifacts(project, tmp_path, monkeypatch):
     other = tmp_path / "other"
     other.mkdir()
@@ -153,3 +173,13 @@ def test_a_moved_store_that_another_process_holds_is_refused_in_a_line(project, 
     holder.close()
     present_store(tmp_path / "renamed")
     assert all(each.startswith(artifacts_uri(tmp_path / "renamed")) for each in addresses(tmp_path / "renamed"))
+
+
+@pytest.mark.parametrize("read", [present_store, record])
+def test_a_store_that_another_process_holds_is_not_told_to_have_moved(project, monkeypatch, read):
+    monkeypatch.setattr("mnist_resnet.tracking.store.relocation.SECONDS", 0.1)
+    with sqlite3.connect(project / "mlflow.db", isolation_level=None) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(RelocationError, match=r"cannot be read: database is locked\. Wait for the process"):
+            read(project)
+    holder.close()

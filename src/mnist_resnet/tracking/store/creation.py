@@ -18,9 +18,15 @@ def make_store(uri: str) -> None:
 
     Args:
         uri: The tracking URI; nothing happens for other stores than files of SQLite, or where there are options in it.
+
+    Raises:
+        OSError: If it is there and cannot be opened, which MLflow would try again and again for 100 s.
     """
     path = sqlite_file(uri)
-    if path is None or path.exists():
+    if path is None:
+        return
+    if path.exists():
+        path.open("rb").close()
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.tracking.dead_runs import PROCESS, of_moved_project
 from mnist_resnet.tracking.spool.folder import SPOOL_FOLDER
 from mnist_resnet.tracking.store.address import absolute_uri, default_file, sqlite_file, tracking_uri
 
@@ -29,7 +30,7 @@ SECONDS = 30.0
 
 
 class RelocationError(UserError, OSError):
-    """The addresses in a store that was moved cannot be rewritten."""
+    """The addresses in a project's store cannot be read, or not rewritten after a move."""
 
 
 def artifacts_uri(project: Path) -> str:
@@ -64,21 +65,27 @@ def follow_project(uri: str, project: Path) -> None:
         project: The project's present folder.
 
     Raises:
-        RelocationError: If the database cannot be written.
+        RelocationError: If the database cannot be written, or is locked for long.
     """
     file = sqlite_file(uri)
     if file is None or not file.is_file() or file.resolve() != default_file(project).resolve():
         return
+    formers: list[str] = []
     try:
         with closing(sqlite3.connect(file, timeout=SECONDS)) as connection, connection:
-            for former in _former_places(connection, project):
+            formers = _former_places(connection, project)
+            for former in formers:
                 _rewrite(connection, former, project)
     except sqlite3.DatabaseError as error:
-        if "no such table" in str(error) or "not a database" in str(error):
-            return  # no store yet, or none at all: MLflow says so
+        if not formers and "locked" not in str(error):
+            return  # of a store that is none, MLflow says so
+        if not formers:
+            raise RelocationError(
+                f"{file} cannot be read: {error}. Wait for the process that holds it, or stop that"
+            ) from error
         raise RelocationError(
             f"{file} cannot be changed: {error}. The project's folder was moved or copied, and so the addresses of "
-            f"artifacts have to be; make the file and its folder writable"
+            f"artifacts have to be; wait for a process that uses the file, or make it and its folder writable"
         ) from error
 
 
@@ -109,7 +116,17 @@ def _rewrite(connection: sqlite3.Connection, former: str, project: Path) -> None
             f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE {_below(column)}",  # noqa: S608
             (present, len(former) + 1, *_bounds(former)),
         )
+    if are_here:
+        _rewrite_processes(connection, _path(former).parent, project)
     logger.info("The project's folder was moved or copied: its MLflow artifacts are looked for in %s", _path(present))
+
+
+def _rewrite_processes(connection: sqlite3.Connection, former: Path, project: Path) -> None:
+    """Let unfinished runs of the former folder be this project's, which marks those as failed that have died."""
+    query = "SELECT run_uuid, value FROM tags JOIN runs USING (run_uuid) WHERE key = ? AND status = 'RUNNING'"
+    for run_id, value in connection.execute(query, (PROCESS,)).fetchall():
+        update = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
+        connection.execute(update, (of_moved_project(value, former, project), PROCESS, run_id))
 
 
 def _are_here(connection: sqlite3.Connection, former: str, project: Path) -> bool:

@@ -8,6 +8,8 @@ from mnist_resnet.redaction import without_credentials
 from mnist_resnet.tracking.store.availability import is_away, shortened
 from mnist_resnet.tracking.store.packages import package_remedy
 
+_VARIABLE = "MLFLOW_TRACKING_URI"
+_NAMES = {_VARIABLE: "MLflow's store", "MLFLOW_REGISTRY_URI": "MLflow's model registry"}
 _LATER = "or record this run later: `--params tracking.offline=true`, then `kedro sync-tracking`"
 _CORRECT = (
     "Correct or unset MLFLOW_TRACKING_URI: it begins with http://, https://, sqlite:///, postgresql:// or mysql://, as "
@@ -16,6 +18,12 @@ _CORRECT = (
 _NO_ADDRESS = "Invalid IPv6 URL"
 # By what MLflow and its clients say, which carries no code.
 _REMEDIES = (
+    # Before those of files, since servers say "Permission denied", too.
+    (
+        ("error code 401", "error code 403", "UNAUTHENTICATED", "PERMISSION_DENIED"),
+        "Set or correct MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, or ask those "
+        "who run the server for access",
+    ),
     (
         ("filesystem tracking backend",),
         "A folder is no store any more: `mlflow migrate-filestore` makes a database of one. Else correct or unset "
@@ -32,14 +40,17 @@ _REMEDIES = (
     ),
     (("file is not a database",), "The file is damaged or no database: move it away, or correct MLFLOW_TRACKING_URI"),
     (
-        ("unable to open database", "readonly database", "Permission denied", "File exists", "No such file"),
+        (
+            "unable to open database",
+            "readonly database",
+            "Permission denied",
+            "Is a directory",
+            "File exists",
+            "No such file",
+        ),
         f"Make its file and folder writable, correct or unset MLFLOW_TRACKING_URI, {_LATER}",
     ),
     (("database is locked",), f"Wait for the process that holds it, or stop that, {_LATER}"),
-    (
-        ("error code 401", "error code 403", "UNAUTHENTICATED", "PERMISSION_DENIED"),
-        "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
-    ),
 )
 _OTHERWISE = f"Start its server, correct or unset MLFLOW_TRACKING_URI, {_LATER}"
 
@@ -49,11 +60,12 @@ class TrackingUnavailableError(UserError, ConnectionError):
 
 
 @contextmanager
-def refusing_what_is_away(uri: str) -> Iterator[None]:
+def refusing_what_is_away(uri: str, variable: str = _VARIABLE) -> Iterator[None]:
     """Turn MLflow's errors within the block into one that says what to do.
 
     Args:
-        uri: The store's tracking URI.
+        uri: The address of the store or the registry that is asked.
+        variable: Of the environment, which names it.
 
     Raises:
         TrackingUnavailableError: In their stead.
@@ -68,11 +80,12 @@ def refusing_what_is_away(uri: str) -> Iterator[None]:
         if not (isinstance(error, MlflowException | ImportError) or is_away(error) or _NO_ADDRESS in str(error)):
             raise
         raise TrackingUnavailableError(
-            f"MLflow's store {without_credentials(uri)} cannot be used: {shortened(error)}. {remedy(error)}"
+            f"{_NAMES[variable]} {without_credentials(uri)} cannot be used: {shortened(error)}. "
+            f"{_remedy(error).replace(_VARIABLE, variable)}"
         ) from error
 
 
-def remedy(error: Exception) -> str:
+def _remedy(error: Exception) -> str:
     """What a user can do about an error of MLflow or of what it reaches its store by."""
     if isinstance(error, ImportError):
         return f"The driver of that database is missing: {package_remedy(error)}"

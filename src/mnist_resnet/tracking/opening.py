@@ -1,0 +1,107 @@
+"""The MLflow run that a process is going to fill: made in the store, or described to be made there later."""
+
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.redaction import without_credentials
+from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
+from mnist_resnet.tracking.spool.folder import SpooledRun
+from mnist_resnet.tracking.store.creation import make_store
+from mnist_resnet.tracking.store.experiments import experiment_by_id, require_run_to_fill, select_experiment
+from mnist_resnet.tracking.store.relocation import follow_project
+from mnist_resnet.tracking.store.remedies import refusing_what_is_away
+
+_REGISTRY = "MLFLOW_REGISTRY_URI"
+
+
+class ActiveRunError(UserError, RuntimeError):
+    """Another run is active in this process; it stays as it was."""
+
+
+def require_no_active_run() -> None:
+    """Refuse to make a run of MLflow's active while another is.
+
+    Raises:
+        ActiveRunError: If one is.
+    """
+    import mlflow
+
+    if (other := mlflow.active_run()) is not None:
+        raise ActiveRunError(
+            f"MLflow's run {other.info.run_id} is active in this process, and was left as it is: pipelines are "
+            f"recorded in a run of their own. End that one by `mlflow.end_run()` before, or set "
+            f"`tracking.enabled: false`"
+        )
+
+
+def open_in_store(
+    uri: str, project: Path, experiment: str | None, name: str, tags: Mapping[str, str]
+) -> tuple[SpooledRun, Any]:
+    """Make a run in MLflow's store and make it MLflow's active one; that of ``MLFLOW_RUN_ID``, if that is set.
+
+    Args:
+        uri: The store's tracking URI.
+        project: The project's folder.
+        experiment: Its name; None for the one that ``MLFLOW_EXPERIMENT_ID`` names.
+        name: The run's name.
+        tags: What the run is.
+
+    Returns:
+        The run, and MLflow's client for its store.
+
+    Raises:
+        TrackingUnavailableError: If the store or the registry cannot be used.
+        ExperimentError: If the experiment, or the run to fill, cannot be used.
+        ArtifactStoreError: If the experiment's artifacts are kept where this process cannot reach.
+    """
+    import mlflow
+
+    with refusing_what_is_away(uri):
+        make_store(uri)
+        follow_project(uri, project)
+        mlflow.set_tracking_uri(uri)
+        client = mlflow.MlflowClient(uri)
+        experiment = experiment or experiment_by_id(client)
+        select_experiment(experiment, project)
+        require_run_to_fill(client, experiment)
+        _require_registry(client)
+        close_dead_runs(uri, experiment, project)
+        run_id: str = mlflow.start_run(run_name=name, tags={**tags, **process_tags(project)}).info.run_id
+    return SpooledRun(run_id, True, without_credentials(uri), experiment, name, dict(tags), now()), client
+
+
+def describe_offline(uri: str, experiment: str | None, name: str, tags: Mapping[str, str]) -> SpooledRun:
+    """Describe a run that is made in the store when its spool is sent; the store is not asked.
+
+    Args:
+        uri: The tracking URI of the store that it is meant for.
+        experiment: Its name; None for the one that ``MLFLOW_EXPERIMENT_ID`` names.
+        name: The run's name.
+        tags: What the run is.
+
+    Raises:
+        ExperimentError: If only the store knows the experiment.
+    """
+    from mlflow.tracking.context.registry import resolve_tags
+
+    store, all_tags = without_credentials(uri), resolve_tags(dict(tags))
+    return SpooledRun(
+        uuid.uuid4().hex, False, store, experiment or experiment_by_id(None), name, all_tags, started=now()
+    )
+
+
+def now() -> int:
+    """The present time as MLflow has it, in milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+def _require_registry(client: Any) -> None:
+    """Refuse a registry of models that cannot be used; without a place of its own, it is in the store."""
+    if registry := os.environ.get(_REGISTRY):
+        with refusing_what_is_away(registry, _REGISTRY):
+            client.search_registered_models(max_results=1)
