@@ -1,6 +1,7 @@
 """Folders that users have: named in any way, moved, with outputs on another disk."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -8,8 +9,8 @@ import pytest
 import yaml
 
 from mnist_resnet.tracking.store.relocation import artifacts_uri, present_store
-from tests.conftest import MadeData
-from tests.integration.conftest import Project, add_squares, make_project
+from tests.conftest import PROJECT, MadeData
+from tests.integration.conftest import Project, add_squares, git, make_project
 
 
 @pytest.fixture
@@ -23,11 +24,23 @@ def placed(tmp_path: Path, made_data: MadeData, empty_store: Path, monkeypatch: 
     (folder / "conf/local/globals.yml").write_text(yaml.safe_dump(outputs))
     shutil.copy(empty_store, folder / "mlflow.db")
     monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", str(made_data.write(tmp_path / "mirror" / "squares").parent))
+    shutil.copy(PROJECT / ".gitignore", folder)
+    git(folder, "init", "-q")
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "First")
     return project
 
 
+@pytest.fixture
+def present_store_after() -> Iterator[None]:
+    """MLflow's present store is put back after the test."""
+    yield
+    mlflow.set_tracking_uri(None)
+
+
 @pytest.mark.slow
-def test_a_whole_run_is_recorded_from_such_a_folder_and_found_after_a_move(placed, tmp_path):
+@pytest.mark.usefixtures("present_store_after")
+def test_a_whole_run_is_recorded_from_such_a_folder_and_found_after_a_move(placed, tmp_path, made_data):
     ended = placed.kedro("run", "--namespaces", "squares", MLFLOW_EXPERIMENT_NAME="named")
     assert ended.returncode == 0, ended.stderr
     outputs = tmp_path / "other disk" / "outputs"
@@ -48,6 +61,31 @@ def test_a_whole_run_is_recorded_from_such_a_folder_and_found_after_a_move(place
     again = Project(moved).kedro("run", "--namespaces", "squares", "--pipelines", "evaluate")
     assert again.returncode == 0, again.stderr
     assert not placed.folder.exists()
+    commands = (
+        ("compare", run.info.run_id, _newest(client), "--at-least", "different"),
+        ("reproduce", run.info.run_id, "--dry-run"),
+    )
+    for command in commands:
+        typed = Project(moved).kedro(*command)
+        assert typed.returncode == 0, typed.stdout + typed.stderr
+    _read_as_mlflow_does(store, run.info.run_id, made_data)
+
+
+def _newest(client: mlflow.MlflowClient) -> str:
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return str(client.search_runs(experiments, order_by=["start_time DESC"])[0].info.run_id)
+
+
+def _read_as_mlflow_does(store: str, run_id: str, made_data: MadeData) -> None:
+    """List and download a run's files as `mlflow ui` does, and load the model as `mlflow models serve` does."""
+    mlflow.set_tracking_uri(store)
+    listed = [each.path for each in mlflow.artifacts.list_artifacts(run_id=run_id, artifact_path="squares")]
+    assert "squares/report.md" in listed
+    read = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="squares/report.md")
+    assert Path(read).read_text(encoding="utf-8").startswith("#")
+    served = mlflow.pyfunc.load_model("models:/squares@champion")
+    answered = served.predict({"image": made_data.arrays["test_images"][:5]})["probabilities"]
+    assert answered.shape == (5, 3)
 
 
 def _draw(path: Path) -> None:

@@ -34,6 +34,7 @@ from tests.integration.conftest import KEDRO, Project, add_squares, clean_enviro
 
 pytestmark = pytest.mark.integration
 SECRET = "hunter2-swordfish"
+SCRATCH = "mnist_resnet-reproduce-"
 
 
 @dataclass
@@ -299,6 +300,33 @@ def test_the_present_source_can_run_in_place(reproduce: Any, runs: Runs) -> None
     ended = reproduce("committed", "--at-least", "bitwise", "--in-place", "--strict")
     assert ended.exit_code == 0, ended.output
     assert model.stat().st_mtime_ns > before
+
+
+@pytest.mark.slow
+def test_a_reproduction_names_no_folder_that_goes_away(
+    reproduce: Any, runs: Runs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ids, files = _run_ids(runs), _recorded_files(runs)
+    ended = reproduce("committed", "--at-least", "bitwise")
+    printed = capfd.readouterr().out
+    assert ended.exit_code == 0, ended.output
+    assert "Report: squares/report.md among the artifacts of the MLflow run" in printed
+    said = [line for line in (ended.output + printed).splitlines() if SCRATCH in line]
+    assert [line for line in said if "Cloning commit" not in line] == []
+    (new,) = _run_ids(runs) - ids
+    command = f"kedro reproduce {runs.ids['committed']}"
+    assert mlflow.MlflowClient(runs.store).get_run(new).data.tags["command"] == command
+    runs.ids["reproduction"] = new
+    assert runs.provenance("reproduction")["run"]["command"] == command.split()[1:]
+    recorded = _recorded_files(runs) - files
+    expected = {"provenance.json", "evaluation.json", "release.json", "report.md", "reproduction.md", "model.onnx"}
+    assert {path.name for path in recorded} >= expected
+    searched = [*recorded, runs.project.folder / "mlflow.db"]
+    assert [path for path in searched if SCRATCH.encode() in path.read_bytes()] == []
+
+
+def _recorded_files(runs: Runs) -> set[Path]:
+    return {path for path in (runs.project.folder / "mlartifacts").rglob("*") if path.is_file()}
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.models import read_recorded_onnx
 from mnist_resnet.tracking.run import TrackedRun, open_run
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 
@@ -66,3 +68,20 @@ def test_a_model_whose_recording_was_broken_off_is_no_candidate(run: TrackedRun)
 def test_nothing_is_recorded_once_the_run_has_ended(run: TrackedRun) -> None:
     run.close("FINISHED")
     assert open_run() is None
+
+
+def test_a_registry_with_a_place_of_its_own_is_used_and_read(
+    project: Path, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'registry.db')}"
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", other)
+    run = TrackedRun(project, "squares", "a run", {}, {})
+    digest = log(run, "first")
+    registry.crown("squares", str(registry.register_candidate("squares", digest, {})))
+    assert registry.champion_version("squares") == "1"
+    run.close("FINISHED")
+    monkeypatch.delenv("MLFLOW_REGISTRY_URI")
+    store = f"sqlite:///{project / 'mlflow.db'}"
+    assert mlflow.MlflowClient(store, registry_uri=store).search_registered_models() == []
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", other)
+    assert sha256_of_bytes(read_recorded_onnx("models:/squares@champion", project)) == digest
