@@ -286,6 +286,9 @@ def test_a_shown_uri_has_no_credentials(uri, shown):
     [
         ("sqlite:///mlflow.db", "sqlite:///{here}/mlflow.db"),
         ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
+        ("sqlite:///mlflow.db?timeout=60", "sqlite:///{here}/mlflow.db?timeout=60"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite://", "sqlite://"),
         ("mlruns", "{here}/mlruns"),
         ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
         ("databricks", "databricks"),

@@ -9,8 +9,8 @@ from mnist_resnet.errors import UserError
 
 # Options make it a matter between the user and SQLite.
 _SQLITE_FILE = re.compile(r"sqlite(?:\+pysqlite)?:///(?!file:|:memory:)([^?]+)")
-
-
+_WITH_OPTIONS = re.compile(r"sqlite:///(?!file:|:memory:)(.+)")
+_NO_PATH = re.compile(r"[a-z+]+:|databricks|uc$")
 _OWN = "sqlite:///mlflow.db"
 
 
@@ -75,6 +75,6 @@ def absolute_uri(uri: str) -> str:
     """A tracking URI that names the same place from any folder."""
     if file := sqlite_file(uri):
         return sqlite_uri(file.absolute())
-    scheme = next((each for each in ("sqlite:///", "") if uri.startswith(each)), "")
-    is_path = bool(scheme) or not re.match(r"[a-z+]+:|databricks|uc$", uri)
-    return f"{scheme}{Path(uri.removeprefix(scheme)).absolute()}" if is_path else uri
+    if found := _WITH_OPTIONS.fullmatch(uri):
+        return f"sqlite:///{Path(found[1]).absolute()}"
+    return uri if _NO_PATH.match(uri) else str(Path(uri).absolute())

@@ -77,16 +77,16 @@ def follow_project(uri: str, project: Path) -> None:
             for former in formers:
                 _rewrite(connection, former, project)
     except sqlite3.DatabaseError as error:
-        if not formers and "locked" not in str(error):
-            return  # of a store that is none, MLflow says so
-        if not formers:
+        if formers:
+            raise RelocationError(
+                f"{file} cannot be changed: {error}. The project's folder was moved or copied, and so the addresses of "
+                f"artifacts have to be; wait for a process that uses the file, or make it and its folder writable"
+            ) from error
+        if "locked" in str(error):
             raise RelocationError(
                 f"{file} cannot be read: {error}. Wait for the process that holds it, or stop that"
             ) from error
-        raise RelocationError(
-            f"{file} cannot be changed: {error}. The project's folder was moved or copied, and so the addresses of "
-            f"artifacts have to be; wait for a process that uses the file, or make it and its folder writable"
-        ) from error
+        # Of a file that is no store, MLflow says so.
 
 
 def _former_places(connection: sqlite3.Connection, project: Path) -> list[str]:
