@@ -174,6 +174,15 @@ def test_a_logged_model_is_the_file_takes_raw_images_and_answers(logged, project
     assert served.predict(example)["probabilities"].shape == (2, 3)
 
 
+def test_a_logged_model_names_no_folder_that_its_files_came_from(logged):
+    _, folder = logged
+    flavor = mlflow.models.Model.load(folder).flavors["python_function"]
+    assert flavor["model_code_path"] == "served_model.py"
+    assert (folder / flavor["model_code_path"]).is_file()
+    assert flavor["artifacts"] == {"onnx": {"path": "artifacts/model.onnx", "uri": "artifacts/model.onnx"}}
+    assert str(Path(module.__file__).parent) not in (folder / "MLmodel").read_text()
+
+
 def test_a_logged_model_states_what_serves_it(logged):
     _, folder = logged
     requirements = (folder / "requirements.txt").read_text().split()

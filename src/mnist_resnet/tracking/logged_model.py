@@ -97,12 +97,13 @@ def _save(model: LoggedModel, folder: Path, logged: Any, run_id: str) -> None:
     from mlflow.models import Model
 
     identity = {"model_uuid": logged.model_id, "model_id": logged.model_id, "run_id": run_id}
+    described = Model(artifact_path=logged.artifact_location, metadata=_metadata(model), **identity)
     with TemporaryDirectory() as source:
         onnx = Path(source) / "model.onnx"
         onnx.write_bytes(model.content)
         mlflow.pyfunc.save_model(
             folder,
-            mlflow_model=Model(artifact_path=logged.artifact_location, metadata=_metadata(model), **identity),
+            mlflow_model=described,
             python_model=_SERVED_MODEL,
             artifacts={"onnx": str(onnx)},
             signature=_signature(len(model.class_names)),
@@ -110,8 +111,17 @@ def _save(model: LoggedModel, folder: Path, logged: Any, run_id: str) -> None:
             pip_requirements=list(model.requirements),
             model_config={"providers": list(model.providers), _DIGEST: sha256_of_bytes(model.content)},
         )
+    _forget_places(described.flavors["python_function"])
+    described.save(str(folder / "MLmodel"))
     for compiled in folder.rglob("__pycache__"):
         remove(compiled)
+
+
+def _forget_places(flavor: dict[str, Any]) -> None:
+    """Name the saved files by their place in the model alone: where they came from may be gone by now."""
+    flavor["model_code_path"] = Path(flavor["model_code_path"]).name
+    for artifact in flavor["artifacts"].values():
+        artifact["uri"] = artifact["path"]
 
 
 def _metadata(model: LoggedModel) -> dict[str, Any]:
