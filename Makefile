@@ -21,7 +21,7 @@ training-gpu: $(VENV)/requirements-gpu.lock ## The same with CUDA
 	$(VENV)/bin/kedro run --pipelines training
 
 test: install ## Run the tests (some minutes)
-	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
+	$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
 
 test-slow: install ## Run the tests that take longer
 	$(VENV)/bin/pytest -m slow

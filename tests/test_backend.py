@@ -111,7 +111,13 @@ def write_settings(folder: Path, content: str) -> None:
     (folder / "keras.json").write_text(content)
 
 
-@pytest.mark.parametrize("settings", [{**OTHER_PROJECTS, "backend": "jax"}, {"floatx": "float8"}], ids=["jax", "wrong"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({**OTHER_PROJECTS, "backend": "jax"}, id="jax"),
+        pytest.param({"floatx": "float8"}, id="wrong", marks=pytest.mark.slow),
+    ],
+)
 def test_the_users_settings_of_keras_are_neither_followed_nor_changed(tmp_path: Path, settings: dict) -> None:
     content = json.dumps(settings)
     write_settings(tmp_path / ".keras", content)

@@ -132,6 +132,7 @@ def odd_machine(tmp_path: Path, made_data: MadeData, empty_store: Path) -> tuple
     return Project(link), variables
 
 
+@pytest.mark.slow
 def test_a_stage_on_an_odd_machine_ends_with_its_summary(odd_machine: tuple[Project, dict[str, str]]) -> None:
     project, variables = odd_machine
     command = (

@@ -35,6 +35,7 @@ np.save(answer, network.predict(np.load(images), verbose=0))
 """
 
 
+@pytest.mark.slow
 def test_plain_keras_answers_as_the_exported_file(template: Path, made_data: MadeData, tmp_path: Path) -> None:
     images, models = made_data.arrays["test_images"], template / "data/06_models/squares"
     np.save(tmp_path / "images.npy", images)

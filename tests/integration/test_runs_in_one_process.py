@@ -27,6 +27,7 @@ def recorded(project: Project) -> list[str]:
     return [run.info.run_id for run in client.search_runs([experiment.experiment_id])] if experiment else []
 
 
+@pytest.mark.slow
 def test_loading_and_saving_in_threads_gives_the_sequential_record(squares: Project) -> None:
     options = {"pipeline_names": ["data", "train"], "namespaces": ["squares"]}
     squares.run(**options)
@@ -55,6 +56,7 @@ def test_the_option_async_gives_the_sequential_record_of_all_stages(squares: Pro
     assert "BITWISE" in compared.stdout
 
 
+@pytest.mark.slow
 def test_a_run_after_others_of_its_process_has_nothing_of_them(squares: Project, made_data: MadeData) -> None:
     stages = {"pipeline_names": ["data", "train"], "namespaces": ["squares"]}
     chosen = {"squares": {"training": {"epochs": 1, "seed": 7}}}

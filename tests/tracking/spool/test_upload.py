@@ -439,6 +439,7 @@ def sync_elsewhere(project: Path) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_was_kept_in_a_project_that_has_moved_goes_to_its_store(project, tmp_path, model, online) -> None:
     run = offline_run(project, tmp_path, model)
     moved = project.rename(tmp_path / "moved")
