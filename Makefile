@@ -24,7 +24,7 @@ test: install ## Run the tests (some minutes)
 	$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
 
 test-slow: install ## Run the tests that take longer
-	$(VENV)/bin/pytest -m slow
+	$(VENV)/bin/pytest -m "slow or landing"
 
 check: install check-locks ## Lint, types, import contracts, wheels of the locked packages
 	$(VENV)/bin/ruff check

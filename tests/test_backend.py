@@ -114,7 +114,7 @@ def write_settings(folder: Path, content: str) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({**OTHER_PROJECTS, "backend": "jax"}, id="jax"),
+        pytest.param({**OTHER_PROJECTS, "backend": "jax"}, id="jax", marks=pytest.mark.landing),
         pytest.param({"floatx": "float8"}, id="wrong", marks=pytest.mark.slow),
     ],
 )

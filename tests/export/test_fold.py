@@ -91,7 +91,11 @@ def operations(parameters: ModelParameters, method: str) -> Counter[str]:
 
 @pytest.mark.parametrize(
     "variant",
-    ["resnet_tiny", *(pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS if name != "resnet_tiny")],
+    [
+        "resnet_tiny",
+        pytest.param("resnet18", marks=pytest.mark.landing),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS if name not in {"resnet_tiny", "resnet18"}),
+    ],
 )
 def test_the_exported_graph_has_no_operation_too_many(model_parameters, variant):
     convolutions, relus, sums = POSTACTIVATED[variant]

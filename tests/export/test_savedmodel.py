@@ -83,6 +83,7 @@ def test_the_answers_are_those_of_the_network_at_any_batch_size(files, images, e
     np.testing.assert_allclose(answers, expected, rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.landing
 def test_a_process_without_this_package_gets_the_same_answers(files, images, expected, tmp_path):
     write_files(tmp_path / "saved_model", files)
     np.save(tmp_path / "images.npy", images)

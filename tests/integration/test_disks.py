@@ -42,6 +42,7 @@ def test_a_disk_that_is_only_read_is_one_error(squares: Project) -> None:
         squares.run({"tracking": {"enabled": False}}, pipeline_names=["data"], namespaces=["squares"])
 
 
+@pytest.mark.landing
 @pytest.mark.parametrize("tracked", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_nobody_else_may_write_what_a_run_leaves_however_lax_the_shell(squares: Project, tracked: bool) -> None:
     if tracked:

@@ -39,6 +39,7 @@ def test_exports_that_disagree_are_not_published(squares: Project) -> None:
     assert _statuses(squares) == ["FAILED"]
 
 
+@pytest.mark.landing
 def test_an_interrupted_training_goes_on_from_its_checkpoint(
     squares: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

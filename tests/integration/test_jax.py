@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.conftest import Project, clean_environment
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 # float32 on two libraries; the check of each export allows the same.
 TOLERANCE = 1e-5

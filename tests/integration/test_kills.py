@@ -23,7 +23,7 @@ from tests.conftest import MadeData
 from tests.integration.conftest import Project, add_squares, make_project
 from tests.integration.forked import Forked, ForkServer
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 KINDS = ("fetch", "prepare", "train", "export", "evaluate", "logging")
 RUN, RESUME = ("run", "--namespaces", "squares"), ("run", "--namespaces", "squares", "--only-missing-outputs")

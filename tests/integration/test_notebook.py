@@ -9,7 +9,7 @@ from nbclient import NotebookClient
 from tests.conftest import PROJECT
 from tests.integration.conftest import SmokeRun
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 NOTEBOOK = Path("notebooks/explore.ipynb")
 
 

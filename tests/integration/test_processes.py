@@ -15,7 +15,7 @@ from tests.integration.conftest import Project
 from tests.integration.forked import Forked, ForkServer
 from tests.integration.test_kills import runs_of, weights_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 RUN = ("run", "--namespaces", "squares")
 # More than anybody waits for.

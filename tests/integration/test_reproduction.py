@@ -32,7 +32,7 @@ from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import PROJECT, MadeData
 from tests.integration.conftest import KEDRO, Project, add_squares, clean_environment, git, make_project
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 SECRET = "hunter2-swordfish"
 SCRATCH = "mnist_resnet-reproduce-"
 

@@ -16,7 +16,7 @@ import requests
 from mnist_resnet.data.idx import parse
 from tests.integration.conftest import SmokeRun, free_port, listening_addresses, serving
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 CLIENTS, REQUESTS = 32, 8
 # Far above what it takes, so that only a server that stalls exceeds it.

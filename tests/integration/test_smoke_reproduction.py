@@ -1,6 +1,6 @@
 """Runs of the smoke recipe on the real data, made again for real: what comes out the same, and what is caught.
 
-All are slow ones; CI runs those that are named `is_made_again`.
+All take minutes; three of them are run on each landing.
 """
 
 import json
@@ -23,7 +23,7 @@ from mnist_resnet.processor import offered_instruction_sets
 from tests.conftest import PROJECT
 from tests.integration.conftest import KEDRO, clean_environment, git
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = pytest.mark.integration
 WHOLE, TRAINED = ("run", "--pipelines", "training"), ("run", "--pipelines", "data,train")
 SMOKE = ("--env", "smoke", "--namespaces", "mnist")
 SPLIT = "src/mnist_resnet/data/split.py"
@@ -142,6 +142,7 @@ def first(clean: Repository) -> str:
     return clean.record(*WHOLE, *SMOKE)
 
 
+@pytest.mark.landing
 def test_a_run_of_this_commit_is_made_again(repository: Repository, first: str) -> None:
     ended = repository.reproduced(first, "--at-least", "bitwise")
     assert ended.returncode == 0, ended.stdout
@@ -153,6 +154,7 @@ def test_a_run_of_this_commit_is_made_again(repository: Repository, first: str) 
     assert "reproduction.md" in {file.path for file in repository.client.list_artifacts(new.info.run_id)}
 
 
+@pytest.mark.landing
 def test_a_run_of_an_earlier_commit_is_made_again(repository: Repository, first: str) -> None:
     repository.edit(SPLIT, "random_state=seed,", "random_state=seed + 1,")
     repository.commit()
@@ -160,6 +162,7 @@ def test_a_run_of_an_earlier_commit_is_made_again(repository: Repository, first:
     assert ended.returncode == 0, ended.stdout
 
 
+@pytest.mark.landing
 def test_a_run_of_uncommitted_changes_and_params_is_made_again(repository: Repository, first: str) -> None:
     offset = repository.folder / "src" / "mnist_resnet" / "data" / "offset.py"
     offset.write_text("OFFSET = 2\n")
@@ -184,12 +187,14 @@ def test_a_run_of_uncommitted_changes_and_params_is_made_again(repository: Repos
         ("mnist.training.learning_rate=0.1", "epoch 1", "parameter mnist.training.learning_rate: 0.2 → 0.1"),
     ],
 )
+@pytest.mark.slow
 def test_another_parameter_is_named(repository: Repository, first: str, changed: str, stage: str, cause: str) -> None:
     verdict = repository.compared(first, repository.record(*TRAINED, *SMOKE, "--params", changed))
     assert (verdict["verdict"], verdict["first_difference"]["label"]) == ("DIFFERENT", stage)
     assert verdict["likely_cause"] == cause
 
 
+@pytest.mark.slow
 def test_another_pixel_of_image_5000_is_named(repository: Repository, first: str) -> None:
     published = repository.folder / IMAGES
     whole = published.read_bytes()
@@ -211,10 +216,13 @@ def _confined_to_one_core() -> None:
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
 
 
-two_cores = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is only one core to use")
+# macOS does not tell, and cannot lend a process fewer.
+usable_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+two_cores = pytest.mark.skipif(usable_cores < 2, reason="there is only one core to use")
 
 
 @two_cores
+@pytest.mark.slow
 def test_a_run_of_more_cores_is_made_again(repository: Repository, first: str) -> None:
     ended = repository.reproduced(first, "--at-least", "bitwise", confine=_confined_to_one_core)
     assert ended.returncode == 0, ended.stdout
@@ -227,6 +235,7 @@ def test_a_run_of_more_cores_is_made_again(repository: Repository, first: str) -
 
 
 @two_cores
+@pytest.mark.slow
 def test_the_users_own_number_of_threads_is_kept_and_named(repository: Repository, first: str) -> None:
     ended = repository.reproduced(first, "--at-least", "bitwise", TF_NUM_INTRAOP_THREADS="1")
     assert ended.returncode == 1, ended.stdout
@@ -237,6 +246,7 @@ def test_the_users_own_number_of_threads_is_kept_and_named(repository: Repositor
 
 
 @pytest.mark.skipif("avx512f" not in offered_instruction_sets(), reason="this processor has no more than AVX2")
+@pytest.mark.slow
 def test_a_run_of_lower_instruction_sets_is_made_again(repository: Repository) -> None:
     # As far as oneDNN computes, this is a processor without AVX-512: it is recorded as one.
     recorded = repository.record(*WHOLE, *SMOKE, ONEDNN_MAX_CPU_ISA="AVX2")
@@ -251,6 +261,7 @@ def test_a_run_of_lower_instruction_sets_is_made_again(repository: Repository) -
     assert "oneDNN is held to AVX2 by ONEDNN_MAX_CPU_ISA" in " ".join(re.findall(r"[^\s│]+", ended.stdout))
 
 
+@pytest.mark.slow
 def test_another_version_of_a_package_is_named(repository: Repository, first: str, tmp_path: Path) -> None:
     overlay = _with_another_keras(tmp_path / "overlay")
     path = f"{repository.folder / 'src'}{os.pathsep}{overlay}"
@@ -280,6 +291,7 @@ def _with_another_keras(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_environment_of_another_lock_file_is_installed(repository: Repository) -> None:
     lock = repository.folder / "requirements.lock"
     content = lock.read_text()
@@ -296,6 +308,7 @@ def test_the_environment_of_another_lock_file_is_installed(repository: Repositor
     assert "selenium" not in packages
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_refused(repository: Repository, first: str) -> None:
     impossible = "mnist.export.parity_tolerance=1e-12,mnist.export.parity_rounding_factor=0.0"
     ended = repository.kedro(*WHOLE, *SMOKE, "--params", impossible)

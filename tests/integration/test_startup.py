@@ -34,6 +34,7 @@ def test_registering_pipelines_imports_nothing_heavy() -> None:
     assert ended.stdout.strip() == ""
 
 
+@pytest.mark.landing
 def test_the_library_imports_without_kedro_and_mlflow() -> None:
     program = (
         "import sys; sys.modules.update(kedro=None, mlflow=None)\n"

@@ -68,6 +68,7 @@ def test_a_dead_server_stops_a_run_before_any_work(squares: Project, monkeypatch
     assert not (squares.folder / "data").exists()
 
 
+@pytest.mark.landing
 def test_an_offline_run_is_whole_and_is_sent_whole(squares: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{squares.folder / 'online.db'}")

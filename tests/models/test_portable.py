@@ -74,6 +74,7 @@ def test_a_compiled_network_stays_compiled(model_parameters, preprocessing, imag
     np.testing.assert_allclose(portable(network).evaluate(images, labels, verbose=0), expected, rtol=1e-5)
 
 
+@pytest.mark.landing
 @pytest.mark.parametrize("method", ["pad", pytest.param("resize", marks=pytest.mark.slow)])
 def test_plain_keras_opens_what_is_stored(model_parameters, images, method, tmp_path: Path) -> None:
     network = with_any_values(build_network(model_parameters, Preprocessing(method, (10, 10), 50.0, 0.02), (8, 8), 3))

@@ -101,7 +101,7 @@ def assert_kills_change_nothing(prepare, recipe, kills: int, seed: int) -> None:
             np.testing.assert_array_equal(weights[name], expected[name])
 
 
-@pytest.mark.slow
+@pytest.mark.landing
 def test_a_training_killed_twice_ends_with_the_same_weights(prepare, recipe):
     assert_kills_change_nothing(prepare, recipe, kills=2, seed=0)
 

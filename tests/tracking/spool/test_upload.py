@@ -450,6 +450,7 @@ def test_a_run_that_was_kept_in_a_project_that_has_moved_goes_to_its_store(proje
     assert not project.exists()
 
 
+@pytest.mark.landing
 def test_the_rest_of_a_run_goes_to_the_store_of_a_project_that_has_moved(project, tmp_path, model, monkeypatch) -> None:
     with monkeypatch.context() as patch:
         lose(patch, 1)
