@@ -21,7 +21,7 @@ training-gpu: $(VENV)/requirements-gpu.lock ## The same with CUDA
 	$(VENV)/bin/kedro run --pipelines training
 
 test: install ## Run the tests (some minutes)
-	$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
+	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 
 test-slow: install ## Run the tests that take longer
 	$(VENV)/bin/pytest -m "slow or landing"

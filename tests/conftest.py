@@ -48,15 +48,6 @@ PROJECT = Path(__file__).parents[1]
 CLASSES = 3
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Each file stays with one worker, and all that need the smoke run with the same one, so that it is made once."""
-    with_smoke = {item.path for item in items if "smoke" in getattr(item, "fixturenames", ())}
-    for item in items:
-        group = "smoke" if item.path in with_smoke else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @dataclass(frozen=True)
 class MadeData:
     """An IDX data set of 8×8 images whose class is where the bright square is."""
