@@ -66,7 +66,7 @@ def offered_instruction_sets(information: Path = Path("/proc/cpuinfo")) -> tuple
     Args:
         information: What Linux says of the processors; other systems do not tell, which gives none.
     """
-    lines = information.read_text(errors="replace").splitlines() if information.exists() else []
+    lines = information.read_text(encoding="utf-8", errors="replace").splitlines() if information.exists() else []
     told = {word for line in lines if line.startswith(("flags", "Features")) for word in line.partition(":")[2].split()}
     return tuple(name for name in _DECISIVE if name in told)
 
