@@ -9,7 +9,8 @@ from pathlib import Path
 from mnist_resnet.errors import UserError
 from mnist_resnet.reproduce.preflight import Check, Status
 from mnist_resnet.reproduce.record import SourceRecord
-from mnist_resnet.tracking.provenance.source import collect_source, git, why_no_commit
+from mnist_resnet.tracking.provenance.git import git, git_message
+from mnist_resnet.tracking.provenance.source import collect_source, why_no_commit
 
 
 class CheckoutError(UserError, RuntimeError):
@@ -79,7 +80,7 @@ def clone(project: Path, commit: str, patch: bytes | None, folder: Path) -> Path
         if patch:  # git refuses an empty one
             git(folder, "apply", "--whitespace=nowarn", "-", given=patch)
     except (OSError, subprocess.SubprocessError) as error:
-        raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {_message(error)}") from error
+        raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {git_message(error)}") from error
     return folder / prefix
 
 
@@ -123,7 +124,7 @@ def _why_not_applied(project: Path, commit: str, patch: bytes) -> str:
             git(top, "read-tree", commit, variables=index)
             git(top, "apply", "--cached", "--check", "-", given=patch, variables=index)
         except (OSError, subprocess.SubprocessError) as error:
-            return _message(error)
+            return git_message(error)
     return ""
 
 
@@ -138,9 +139,3 @@ def _succeeds(project: Path, *arguments: str) -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return True
-
-
-def _message(error: Exception) -> str:
-    """Git's own words, if it has ended with any."""
-    said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
-    return said.decode(errors="replace").strip() or str(error)

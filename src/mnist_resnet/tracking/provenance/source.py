@@ -10,22 +10,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from mnist_resnet.tracking.provenance.git import TIMEOUT_SECONDS, git, git_message
+
 logger = logging.getLogger(__name__)
 
 PATCH_FILE = "uncommitted.patch"
 PATCH_LIMIT = 1 << 20
-# By these git takes another repository for that of a folder; those who run in a git hook have them.
-MISLEADING_VARIABLES = (
-    *("GIT_DIR", "GIT_COMMON_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX"),
-    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
-)
-_TIMEOUT_SECONDS = 60
 _PRIVATE_FOLDERS = ("data", "conf/local", "mlruns", "mlartifacts")
 _PRIVATE_NAMES = (
     *("mlflow.db*", "*.keras", "*.onnx", "*.h5", "*.npy", "*.npz", "*-ubyte", "*-ubyte.gz"),
@@ -95,9 +91,9 @@ def why_no_commit(project: Path) -> str | None:
     except FileNotFoundError:
         return "git is not installed; install it"
     except subprocess.TimeoutExpired:
-        return f"git did not answer within {_TIMEOUT_SECONDS} s; try `git status` in {project}"
+        return f"git did not answer within {TIMEOUT_SECONDS} s; try `git status` in {project}"
     except (OSError, subprocess.SubprocessError) as error:
-        return _refusal(project, _message(error))
+        return _refusal(project, git_message(error))
     return None
 
 
@@ -122,12 +118,6 @@ def _refusal(project: Path, said: str) -> str:
         elsewhere = " (GIT_DIR is not followed)" if "GIT_DIR" in os.environ else ""
         return f"{project} is in no repository{elsewhere}; clone the project, or `git init` and commit"
     return f"git fails in {project}: {said.splitlines()[0] if said else 'it says nothing'}"
-
-
-def _message(error: Exception) -> str:
-    """Git's own words, if it has ended with any."""
-    said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
-    return said.decode(errors="replace").strip() or str(error)
 
 
 def collect_source(project: Path, limit: int = PATCH_LIMIT) -> Source | None:
@@ -216,24 +206,3 @@ def _is_private(name: str, prefix: str) -> bool:
 def _size(path: Path) -> int:
     """A file's size in bytes; beyond any limit for a folder, which is a repository of its own."""
     return sys.maxsize if path.is_dir() and not path.is_symlink() else path.lstat().st_size
-
-
-def git(folder: Path, *arguments: str, given: bytes = b"", variables: Mapping[str, str] | None = None) -> bytes:
-    """What a git command prints; it takes no locks but those that it cannot do without.
-
-    Args:
-        folder: Where it runs; its repository is the one around it, whatever the environment says.
-        arguments: The words after ``git``.
-        given: What it reads from standard input.
-        variables: Of the environment, besides the present ones.
-
-    Raises:
-        OSError: If there is no git.
-        subprocess.SubprocessError: If it fails, or takes more than a minute.
-    """
-    kept = {name: value for name, value in os.environ.items() if name not in MISLEADING_VARIABLES}
-    environment = {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(variables or {})}
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(
-        command, input=given, capture_output=True, check=True, timeout=_TIMEOUT_SECONDS, env=environment
-    ).stdout
