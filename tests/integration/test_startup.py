@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +13,16 @@ from tests.integration.conftest import Project
 pytestmark = pytest.mark.integration
 
 
-def test_help_is_shown_within_three_seconds() -> None:
+def test_help_takes_at_most_twice_as_long_as_kedros_own(tmp_path: Path) -> None:
+    """The same on any machine: 1.3 times as long, where 1.3 s were measured."""
     # The best of three: other work on the machine must not decide.
-    assert min(_seconds("--help") for _ in range(3)) < 3
+    own, ours = (min(_seconds(folder) for _ in range(3)) for folder in (tmp_path, PROJECT))
+    assert ours < 2 * own
 
 
-def _seconds(*arguments: str) -> float:
+def _seconds(folder: Path) -> float:
     started = time.perf_counter()
-    assert Project(PROJECT).kedro(*arguments).returncode == 0
+    assert Project(folder).kedro("--help").returncode == 0
     return time.perf_counter() - started
 
 
