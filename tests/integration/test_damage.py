@@ -10,7 +10,7 @@ from mnist_resnet.artifacts import sha256_of_path
 from mnist_resnet.hooks.freshness import StaleInputError
 from tests.integration.conftest import Project
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 # Each kind of artifact: its catalog name, where it is, the stage that makes it, a node of that, and a later stage.
 KINDS = {

@@ -23,7 +23,7 @@ from mnist_resnet.reproduce.raw_data import find_raw_data
 from tests.conftest import MadeData
 from tests.integration.conftest import Project, add_squares, make_project
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 NAMES = {
     "train_images": "squares-train-images-idx3-ubyte",
