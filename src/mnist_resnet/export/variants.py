@@ -47,7 +47,8 @@ def make_variants(
     files, checks = {}, []
     for name in parameters.names:
         if name == "int8":
-            content, check = _int8(onnx_model, train_images, train_labels, validation, parameters, batch_sizes)
+            chosen = _calibration(train_images, train_labels, parameters)
+            content, check = _int8(onnx_model, *chosen, validation, parameters, batch_sizes)
         else:
             content, check = _fp16(onnx_model, validation, parameters, batch_sizes)
         checks.append(check)
@@ -70,15 +71,14 @@ def _unfit(images: int, tolerance: float) -> str:
 
 def _int8(
     onnx_model: bytes,
-    train_images: UInt8Array,
-    train_labels: UInt8Array,
+    calibrating: UInt8Array,
+    choosing: UInt8Array,
     validation: Validation,
     parameters: VariantParameters,
     batch_sizes: Sequence[int],
 ) -> tuple[bytes, VariantCheck]:
     """By the processor, which it is meant for, even where there is a GPU."""
     on_processor = replace(validation, providers=[CPU_PROVIDER])
-    calibrating, choosing = _calibration(train_images, train_labels, parameters)
     made = {str(method): to_int8(onnx_model, calibrating, method) for method in parameters.calibration_methods}
     errors = _errors(onnx_model, made, choosing)
     best = min(errors, key=lambda method: errors[method])
