@@ -24,8 +24,8 @@ import numpy as np
 import yaml
 from hardware import describe_machine
 
-from mnist_resnet.arrays import mapped
 from mnist_resnet.data.idx import parse
+from mnist_resnet.storage.arrays import mapped
 
 PROJECT = Path(__file__).parents[1]
 TEST_IMAGES, SIZE, CLASSES, BATCH_SIZE = 10_000, (28, 28), 10, 256

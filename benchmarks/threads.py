@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from hardware import describe_machine
 
+from mnist_resnet.comparison.outcome import Tolerances
+from mnist_resnet.comparison.recorded_runs import compare_recorded
 from mnist_resnet.evaluation.parity import compare
-from mnist_resnet.reproduce.outcome import Tolerances
-from mnist_resnet.reproduce.recorded import compare_recorded
 from mnist_resnet.tracking.store.address import tracking_uri
 
 PROJECT = Path(__file__).parents[1]

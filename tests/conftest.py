@@ -34,6 +34,7 @@ from mnist_resnet.config import (
 from mnist_resnet.data.idx import encode
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
+from tests.made_model import linear_model
 
 # Kedro's logging set-up closes all handlers; absl's, which TensorFlow brings, would close pytest's stream with itself.
 absl.logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
@@ -125,7 +126,7 @@ def preprocessing() -> Preprocessing:
 @pytest.fixture
 def model_parameters() -> ModelParameters:
     return ModelParameters(
-        variant="resnet_tiny",
+        architecture="resnet_tiny",
         preactivation=False,
         stem="7x7",
         stem_norm=True,
@@ -249,3 +250,8 @@ def raw_parameters() -> dict[str, Any]:
     parameters = base_parameters()
     validate_parameters(parameters)
     return parameters
+
+
+@pytest.fixture(scope="session")
+def model_bytes() -> bytes:
+    return linear_model()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import PreprocessingParameters
 from mnist_resnet.preprocessing import (
     Preprocessing,

@@ -2,7 +2,7 @@
 
 import os
 
-from mnist_resnet.processor import state_onednn
+from mnist_resnet.computing.processor import state_onednn
 
 # TensorFlow reads these once, when it is first imported, wherever that happens.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

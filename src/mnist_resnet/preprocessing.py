@@ -12,9 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.arrays import parts
 from mnist_resnet.config import PreprocessingParameters
 from mnist_resnet.errors import UserError
+from mnist_resnet.storage.arrays import parts
 
 
 class PreprocessingError(UserError, ValueError):
@@ -72,7 +72,7 @@ def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, in
         preprocessing: What to do.
         image_size: (height, width) of the raw images.
     """
-    from mnist_resnet.backend import keras
+    from mnist_resnet.computing.backend import keras
 
     # float32 is exact enough under any precision policy of the network that follows.
     offset = -preprocessing.mean * preprocessing.scale
@@ -86,7 +86,7 @@ def preprocessing_layers(preprocessing: Preprocessing, image_size: tuple[int, in
 
 
 def _fit_to_size(preprocessing: Preprocessing, image_size: tuple[int, int]) -> Callable[[Any], Any]:
-    from mnist_resnet.backend import keras
+    from mnist_resnet.computing.backend import keras
 
     if preprocessing.method == "resize":
         # Not ``keras.layers.Resizing``, after which all layers are in training mode unless they are told otherwise.
@@ -107,7 +107,7 @@ def prepare(images: npt.NDArray[np.uint8], preprocessing: Preprocessing) -> npt.
     Returns:
         float32 (images, *size).
     """
-    from mnist_resnet.backend import keras
+    from mnist_resnet.computing.backend import keras
 
     prepared = keras.ops.convert_to_tensor(images)
     for layer in preprocessing_layers(preprocessing, images.shape[1:]):

@@ -64,7 +64,7 @@ OUT_OF_RANGE = [
     ("mnist.data.training_images", 0, "greater than or equal to 1"),
     ("mnist.model.batch_norm_epsilon", 1e-5, "greater than or equal to 0.00001001"),
     (
-        "mnist.model.variant",
+        "mnist.model.architecture",
         "resnet19",
         "'resnet_tiny', 'resnet10', 'resnet18', 'resnet34', 'resnet50', 'resnet101' or 'resnet152'",
     ),
@@ -193,15 +193,19 @@ def test_typed_parameters_cannot_be_changed(raw_parameters):
 
 # What each recipe is there for: values of its own, in the data sets it is run with.
 RECIPES = {
-    ("base", "mnist"): {"model.variant": "resnet18", "training.epochs": 3, "training.horizontal_flip": False},
-    ("base", "fashion_mnist"): {"model.variant": "resnet18", "training.epochs": 4, "training.horizontal_flip": True},
-    ("smoke", "mnist"): {"model.variant": "resnet_tiny", "training.epochs": 1, "training.warmup_fraction": 0.25},
-    ("smoke", "fashion_mnist"): {"model.variant": "resnet_tiny", "training.epochs": 1},
+    ("base", "mnist"): {"model.architecture": "resnet18", "training.epochs": 3, "training.horizontal_flip": False},
+    ("base", "fashion_mnist"): {
+        "model.architecture": "resnet18",
+        "training.epochs": 4,
+        "training.horizontal_flip": True,
+    },
+    ("smoke", "mnist"): {"model.architecture": "resnet_tiny", "training.epochs": 1, "training.warmup_fraction": 0.25},
+    ("smoke", "fashion_mnist"): {"model.architecture": "resnet_tiny", "training.epochs": 1},
 }
 
 # What the tutorials have in common: ResNet-18 with Keras' defaults, and nothing that they do not speak of.
 _TUTORIAL = {
-    "model.variant": "resnet18",
+    "model.architecture": "resnet18",
     "model.preactivation": False,
     "model.stem": "7x7",
     "model.convolution_bias": True,
@@ -285,8 +289,8 @@ RECIPES |= {
 
 
 RECIPES |= {
-    ("fast", "mnist"): {"model.variant": "resnet10", "training.epochs": 1},
-    ("fast", "fashion_mnist"): {"model.variant": "resnet10", "training.horizontal_flip": True},
+    ("fast", "mnist"): {"model.architecture": "resnet10", "training.epochs": 1},
+    ("fast", "fashion_mnist"): {"model.architecture": "resnet10", "training.horizontal_flip": True},
     ("accurate", "mnist"): {"model.stem": "3x3", "training.horizontal_flip": False, "export.average_flips": False},
     ("accurate", "fashion_mnist"): {
         "model.stem": "3x3",

@@ -169,14 +169,14 @@ def test_all_wrong_values_are_listed_at_once(faults):
             "mnist.training.epochs": 0,
             "mnist.training.epoch": 5,
             "mnist.data.seed": ...,
-            "fashion_mnist.model.variant": "vgg",
+            "fashion_mnist.model.architecture": "vgg",
             "datasets.mnist.class_names": ["a", "a"],
             "tracking.enabled": "yes",
         }
     )
     assert sorted(line.split(":")[0] for line in lines) == [
         "datasets.mnist.class_names",
-        "fashion_mnist.model.variant",
+        "fashion_mnist.model.architecture",
         "mnist.data.seed",
         "mnist.training.epoch",
         "mnist.training.epochs",

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mnist_resnet.artifacts import read_files
 from mnist_resnet.config import DebianSource, IdxFiles, NpmSource
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, STORED_AS, FetchError, fetch, local_folder, mirror_of
 from mnist_resnet.data.idx import IdxError
 from mnist_resnet.data.verification import verify
 from mnist_resnet.errors import UserError
+from mnist_resnet.storage.artifacts import read_files
 from tests.conftest import PROJECT
 
 

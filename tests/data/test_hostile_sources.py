@@ -17,11 +17,11 @@ from threading import Event, Thread
 
 import pytest
 
-from mnist_resnet.artifacts import read_files
 from mnist_resnet.config import DebianSource, HttpsSource, IdxFile
 from mnist_resnet.data.deadline import Deadline
 from mnist_resnet.data.fetch import FetchError, fetch
 from mnist_resnet.data.sources import SourceError, WebFolder
+from mnist_resnet.storage.artifacts import read_files
 
 PATIENCE = 20  # seconds; a busy machine is slow in all it does
 MOST_BYTES = 20_000_000

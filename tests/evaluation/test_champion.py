@@ -7,7 +7,7 @@ from onnx import TensorProto
 
 from mnist_resnet.config import Dataset, ReleaseParameters
 from mnist_resnet.evaluation.champion import Contest, IncomparableError, check_comparable, decide
-from mnist_resnet.evaluation.prediction import ModelFileError
+from mnist_resnet.evaluation.classifier import ModelFileError
 from tests.conftest import MadeData
 from tests.made_model import CLASS_NAMES, halves_model
 

@@ -18,7 +18,7 @@ SPARED = 256 * 512 * (9 - 4) + 3 * 512 * 512 * (9 - 1)
 @pytest.mark.parametrize("size", [8, 28, 40])
 def test_the_answers_stay_the_same(model_parameters, size, changes):
     keras.utils.set_random_seed(0)
-    parameters = replace(model_parameters, variant="resnet10", **changes)
+    parameters = replace(model_parameters, architecture="resnet10", **changes)
     network = build_network(parameters, Preprocessing("pad", (size, size), 33.0, 0.01), (size, size), 3)
     images = np.random.default_rng(0).integers(0, 256, (4, size, size), dtype=np.uint8)
     answers = [np.asarray(each(images, training=False)) for each in (network, crop(network))]
@@ -27,7 +27,7 @@ def test_the_answers_stay_the_same(model_parameters, size, changes):
 
 
 def test_resnet18_on_small_images_loses_six_in_ten_weights(model_parameters):
-    parameters = replace(model_parameters, variant="resnet18")
+    parameters = replace(model_parameters, architecture="resnet18")
     network = fold(build_network(parameters, Preprocessing("pad", (32, 32), 33.0, 0.01), (28, 28), 10))
     cropped = crop(network)
     assert network.count_params() - cropped.count_params() == SPARED
@@ -37,6 +37,6 @@ def test_resnet18_on_small_images_loses_six_in_ten_weights(model_parameters):
 
 
 def test_where_images_are_large_nothing_is_cropped(model_parameters):
-    parameters = replace(model_parameters, variant="resnet10")
+    parameters = replace(model_parameters, architecture="resnet10")
     network = build_network(parameters, Preprocessing("resize", (96, 96), 33.0, 0.01), (28, 28), 10)
     assert crop(network).count_params() == network.count_params()

@@ -10,7 +10,7 @@ from mnist_resnet.config import ModelParameters
 from mnist_resnet.export.fold import fold
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.models.normalization import FusedBatchNormalization
-from mnist_resnet.models.resnet import VARIANTS, build_network
+from mnist_resnet.models.resnet import ARCHITECTURES, build_network
 from mnist_resnet.preprocessing import Preprocessing
 
 # Convolutions, ReLUs, residual sums: counted from He et al. 2016, table 1, with one projection where a
@@ -52,8 +52,8 @@ def made_up(parameters: ModelParameters, preprocessing: Preprocessing, size: int
         {"stem": "3x3"},
         {"stem_norm": False},
         {"convolution_bias": True, "projection_norm": False},
-        {"variant": "resnet10", "preactivation": True, "convolution_bias": True},
-        {"variant": "resnet50"},
+        {"architecture": "resnet10", "preactivation": True, "convolution_bias": True},
+        {"architecture": "resnet50"},
     ],
     ids=str,
 )
@@ -90,17 +90,21 @@ def operations(parameters: ModelParameters, method: str) -> Counter[str]:
 
 
 @pytest.mark.parametrize(
-    "variant",
+    "architecture",
     [
         "resnet_tiny",
         pytest.param("resnet18", marks=pytest.mark.landing),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS if name not in {"resnet_tiny", "resnet18"}),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ARCHITECTURES
+            if name not in {"resnet_tiny", "resnet18"}
+        ),
     ],
 )
-def test_the_exported_graph_has_no_operation_too_many(model_parameters, variant):
-    convolutions, relus, sums = POSTACTIVATED[variant]
-    counted = operations(replace(model_parameters, variant=variant), "pad")
-    assert counted == POOL.get(variant, Counter(["GlobalAveragePool", "Squeeze"])) + Counter(
+def test_the_exported_graph_has_no_operation_too_many(model_parameters, architecture):
+    convolutions, relus, sums = POSTACTIVATED[architecture]
+    counted = operations(replace(model_parameters, architecture=architecture), "pad")
+    assert counted == POOL.get(architecture, Counter(["GlobalAveragePool", "Squeeze"])) + Counter(
         {
             "Reshape": len(("to one channel", "channels first, which for one channel moves nothing")),
             "Cast": 1,
@@ -128,7 +132,7 @@ def test_the_graph_of_a_resizing_network_has_one_resize_and_no_pad(model_paramet
 
 
 def test_of_a_preactivated_network_the_norms_after_sums_stay(model_parameters):
-    counted = operations(replace(model_parameters, variant="resnet10", preactivation=True), "pad")
+    counted = operations(replace(model_parameters, architecture="resnet10", preactivation=True), "pad")
     sums = counted["Add"] - len(("standardize", "logits"))
     assert {name: counted[name] for name in ("Conv", "Relu", "BatchNormalization")} | {
         "residual Add": sums

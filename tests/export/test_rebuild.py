@@ -6,13 +6,13 @@ import onnx
 import pytest
 import tensorflow as tf
 
-from mnist_resnet.artifacts import write_files
 from mnist_resnet.export import rebuild as module
 from mnist_resnet.export.check import check_exports
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.export.rebuild import average_flips, in_float64, rebuild
 from mnist_resnet.export.savedmodel import to_savedmodel
 from mnist_resnet.models.resnet import build_network
+from mnist_resnet.storage.artifacts import write_files
 from mnist_resnet.training.fit import train
 from mnist_resnet.training.runtime import runtime
 

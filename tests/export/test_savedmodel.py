@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_resnet.artifacts import write_files
 from mnist_resnet.export.savedmodel import savedmodel_probabilities, to_savedmodel
 from mnist_resnet.models.resnet import build_network
+from mnist_resnet.storage.artifacts import write_files
 
 # One graph on one machine, but a batch size may choose another way of summing: a few units of 6e-8.
 TOLERANCE = 1e-6

@@ -112,7 +112,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
 SQUARES_PARAMETERS = {
     "data": {"validation_fraction": 0.2},
     "preprocessing": {"size": [12, 12]},
-    "model": {"variant": "resnet_tiny"},
+    "model": {"architecture": "resnet_tiny"},
     "training": {"epochs": 2, "batch_size": 16, "learning_rate": 0.05, "max_shift": 1},
     # int8 is published whatever it loses, since what it loses on so few images depends on the processor.
     "export": {"variants": {"tolerance": 0.9}},

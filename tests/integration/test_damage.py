@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from kedro.runner import SequentialRunner
 
-from mnist_resnet.artifacts import sha256_of_path
 from mnist_resnet.hooks.freshness import StaleInputError
+from mnist_resnet.storage.artifacts import sha256_of_path
 from tests.integration.conftest import Project
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]

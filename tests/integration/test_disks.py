@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.artifacts import read_files
-from mnist_resnet.locking import LockedError
+from mnist_resnet.storage.artifacts import read_files
+from mnist_resnet.storage.lock import LockedError
 from tests.integration.conftest import KEDRO, Project, clean_environment
 
 pytestmark = pytest.mark.integration

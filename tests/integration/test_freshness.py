@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_resnet.artifacts import sha256_of_path
 from mnist_resnet.hooks.freshness import StaleInputError
+from mnist_resnet.storage.artifacts import sha256_of_path
 from tests.integration.conftest import Project
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
@@ -77,7 +77,7 @@ def test_a_stage_that_failed_half_way_is_not_complete(trained: Project, monkeypa
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("out of paper")
 
-    monkeypatch.setattr("mnist_resnet.evaluation.report.report", fail)
+    monkeypatch.setattr("mnist_resnet.reporting.report.report", fail)
     with pytest.raises(RuntimeError, match="out of paper"):
         _run(trained, pipeline_names=["evaluate"])
     assert not _fingerprint(trained, "evaluate").exists()

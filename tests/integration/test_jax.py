@@ -17,7 +17,7 @@ CLASSIFY = """
 import sys
 import numpy as np
 import mnist_resnet.models.resnet
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 assert keras.backend.backend() == "jax"
 model, images, answer = sys.argv[1:]
 probabilities = keras.saving.load_model(model, compile=False).predict(np.load(images), verbose=0)

@@ -15,8 +15,8 @@ import onnx
 import pytest
 from mlflow.entities import Run
 
-from mnist_resnet.digests import digest_of_array, digests_of_onnx
-from mnist_resnet.locking import LOCK_FILE
+from mnist_resnet.storage.digests import digest_of_array, digests_of_onnx
+from mnist_resnet.storage.lock import LOCK_FILE
 from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE
 from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import MadeData

@@ -5,9 +5,9 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from mnist_resnet.artifacts import replacing
 from mnist_resnet.evaluation.session import ProviderError
-from mnist_resnet.locking import LOCK_FILE, FolderLock, LockedError
+from mnist_resnet.storage.artifacts import replacing
+from mnist_resnet.storage.lock import LOCK_FILE, FolderLock, LockedError
 from mnist_resnet.tracking.store.address import tracking_uri
 from tests.integration.conftest import Project
 

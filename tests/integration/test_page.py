@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from selenium import webdriver
 
-from mnist_resnet.evaluation.page import to_html
-from mnist_resnet.evaluation.plots import confusion_matrix
+from mnist_resnet.reporting.page import to_html
+from mnist_resnet.reporting.plots import confusion_matrix
 
 pytestmark = pytest.mark.integration
 _WIDE_AND_NARROW = (1280, 400)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mnist_resnet.artifacts import Fingerprint, sha256_of_path
+from mnist_resnet.storage.artifacts import Fingerprint, sha256_of_path
 from tests.integration.conftest import Project, clean_environment, make_project
 from tests.made_model import bright_half, halves_model
 

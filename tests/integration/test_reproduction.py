@@ -18,16 +18,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from mnist_resnet.artifacts import sha256_of_path
 from mnist_resnet.cli import cli
+from mnist_resnet.comparison.outcome import Level, Tolerances
+from mnist_resnet.comparison.recorded_runs import compare_recorded
+from mnist_resnet.comparison.verdict import NamespaceVerdict
 from mnist_resnet.data.idx import encode
-from mnist_resnet.digests import digest_of_array, digests_of_onnx
 from mnist_resnet.evaluation.parity import ParityError
+from mnist_resnet.provenance.steps import STAGES
 from mnist_resnet.reproduce.checkout import clone
-from mnist_resnet.reproduce.outcome import Level, Tolerances
-from mnist_resnet.reproduce.recorded import compare_recorded
-from mnist_resnet.reproduce.verdict import NamespaceVerdict
-from mnist_resnet.tracking.provenance.stages import STAGES
+from mnist_resnet.storage.artifacts import sha256_of_path
+from mnist_resnet.storage.digests import digest_of_array, digests_of_onnx
 from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import PROJECT, MadeData
 from tests.integration.conftest import KEDRO, Project, add_squares, clean_environment, git, make_project

@@ -19,7 +19,7 @@ from typing import Any
 import mlflow
 import pytest
 
-from mnist_resnet.processor import offered_instruction_sets
+from mnist_resnet.computing.processor import offered_instruction_sets
 from tests.conftest import PROJECT
 from tests.integration.conftest import KEDRO, clean_environment, git
 

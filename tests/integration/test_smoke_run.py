@@ -11,7 +11,7 @@ import onnx
 import pytest
 import yaml
 
-from mnist_resnet.artifacts import sha256_of_path
+from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.tracking.store.address import tracking_uri
 from tests.integration.conftest import SmokeRun, names_of
 
@@ -150,7 +150,7 @@ def test_parameters_and_metrics_are_recorded_flat(
     smoke: SmokeRun, recorded: mlflow.entities.Run, namespace: str
 ) -> None:
     assert recorded.data.params[f"{namespace}.training.batch_size"] == "32"
-    assert recorded.data.params[f"{namespace}.model.variant"] == "resnet_tiny"
+    assert recorded.data.params[f"{namespace}.model.architecture"] == "resnet_tiny"
     evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
     assert recorded.data.metrics[f"{namespace}.test_accuracy"] == evaluation["variants"]["fp32"]["accuracy"]
     client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))

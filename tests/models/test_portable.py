@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_resnet.digests import digests_of_weights
 from mnist_resnet.models.portable import portable
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.storage.digests import digests_of_weights
 
 # A place of a probability in float32, some additions on.
 TOLERANCE = 1e-6

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.config import ModelParameters, validate_parameters
-from mnist_resnet.models.resnet import VARIANTS, build_network, residual_network
+from mnist_resnet.models.resnet import ARCHITECTURES, build_network, residual_network
 from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing
 from tests.conftest import recipe_parameters
 
@@ -43,7 +43,7 @@ PARAMETER_COUNTS = {
     ("resnet152", False): 58_309_450,
     ("resnet152", True): 58_309_450 + 4 * 64,
 }
-GRID = [(variant, preactivation) for variant in VARIANTS for preactivation in (False, True)]
+GRID = [(architecture, preactivation) for architecture in ARCHITECTURES for preactivation in (False, True)]
 
 # What others count for 224x224x3 images and 1,000 classes.
 # torchvision has no biases, and counts what is trained.
@@ -99,9 +99,9 @@ def nothing_is_kept_in_memory():
 
 @pytest.fixture
 def network(model_parameters):
-    """A network of each variant, built once."""
-    return lambda variant, preactivation=False: built(
-        replace(model_parameters, variant=variant, preactivation=preactivation)
+    """A network of each architecture, built once."""
+    return lambda architecture, preactivation=False: built(
+        replace(model_parameters, architecture=architecture, preactivation=preactivation)
     )
 
 
@@ -115,9 +115,9 @@ def small(model_parameters, preprocessing):
 def for_imagenet(model_parameters):
     """How many parameters a network for ImageNet has, and how many of them are trained."""
 
-    def counts(variant: str, **options) -> tuple[int, int]:
+    def counts(architecture: str, **options) -> tuple[int, int]:
         image = keras.Input((224, 224, 3))
-        parameters = replace(model_parameters, variant=variant, **options)
+        parameters = replace(model_parameters, architecture=architecture, **options)
         return counted(keras.Model(image, residual_network(image, parameters, 1000)))
 
     return counts
@@ -139,32 +139,32 @@ def policy():
 
 
 def test_the_variants_are_those_that_can_be_configured():
-    assert set(VARIANTS) == set(get_args(ModelParameters.__annotations__["variant"]))
+    assert set(ARCHITECTURES) == set(get_args(ModelParameters.__annotations__["architecture"]))
 
 
-@pytest.mark.parametrize(("variant", "preactivation"), GRID)
-def test_every_variant_has_its_golden_parameter_count(network, variant, preactivation):
-    counted_by_hand = (variant, preactivation) in PARAMETER_COUNTS
-    assert counted_by_hand, "count the new variant's parameters by hand and add them above"
-    assert network(variant, preactivation).count_params() == PARAMETER_COUNTS[variant, preactivation]
+@pytest.mark.parametrize(("architecture", "preactivation"), GRID)
+def test_every_variant_has_its_golden_parameter_count(network, architecture, preactivation):
+    counted_by_hand = (architecture, preactivation) in PARAMETER_COUNTS
+    assert counted_by_hand, "count the new architecture's parameters by hand and add them above"
+    assert network(architecture, preactivation).count_params() == PARAMETER_COUNTS[architecture, preactivation]
 
 
-@pytest.mark.parametrize("variant", TORCHVISION)
-def test_as_many_weights_are_trained_as_in_torchvision(network, variant):
-    model = network(variant)
+@pytest.mark.parametrize("architecture", TORCHVISION)
+def test_as_many_weights_are_trained_as_in_torchvision(network, architecture):
+    model = network(architecture)
     features = model.get_layer("pool").output.shape[-1]
     # For ImageNet the stem has three channels instead of one, and the logits 990 classes more.
-    assert counted(model)[1] + 7 * 7 * 2 * 64 + 990 * (features + 1) == TORCHVISION[variant]
+    assert counted(model)[1] + 7 * 7 * 2 * 64 + 990 * (features + 1) == TORCHVISION[architecture]
 
 
-@pytest.mark.parametrize("variant", ["resnet18", "resnet50"])
-def test_a_network_for_imagenet_has_as_many(for_imagenet, variant):
-    assert for_imagenet(variant)[1] == TORCHVISION[variant]
+@pytest.mark.parametrize("architecture", ["resnet18", "resnet50"])
+def test_a_network_for_imagenet_has_as_many(for_imagenet, architecture):
+    assert for_imagenet(architecture)[1] == TORCHVISION[architecture]
 
 
-@pytest.mark.parametrize("variant", KERAS_APPLICATIONS)
-def test_with_biases_there_are_as_many_parameters_as_in_keras_applications(for_imagenet, variant):
-    assert for_imagenet(variant, convolution_bias=True)[0] == KERAS_APPLICATIONS[variant]
+@pytest.mark.parametrize("architecture", KERAS_APPLICATIONS)
+def test_with_biases_there_are_as_many_parameters_as_in_keras_applications(for_imagenet, architecture):
+    assert for_imagenet(architecture, convolution_bias=True)[0] == KERAS_APPLICATIONS[architecture]
 
 
 def test_keras_applications_still_counts_the_same():
@@ -208,14 +208,14 @@ def test_the_tutorials_networks_differ_in_their_norms_and_heads():
     assert names(pooled)[-3:] == ["pool", "logits", "probabilities"]
 
 
-@pytest.mark.parametrize(("variant", "preactivation"), GRID)
-def test_input_and_output_are_named_and_typed(network, variant, preactivation):
-    model = network(variant, preactivation)
+@pytest.mark.parametrize(("architecture", "preactivation"), GRID)
+def test_input_and_output_are_named_and_typed(network, architecture, preactivation):
+    model = network(architecture, preactivation)
     (image,), (probabilities,) = model.inputs, model.outputs
     assert (image.name, image.dtype, image.shape) == ("image", "uint8", (None, 28, 28))
     assert model.output_names == ["probabilities"]
     assert (probabilities.dtype, probabilities.shape) == ("float32", (None, 10))
-    assert model.name == variant
+    assert model.name == architecture
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_resnet18_has_the_papers_shapes(network, layer, shape):
 
 # He et al. 2016, table 1.
 @pytest.mark.parametrize(
-    ("variant", "blocks", "convolutions"),
+    ("architecture", "blocks", "convolutions"),
     [
         ("resnet18", (2, 2, 2, 2), 2),
         ("resnet34", (3, 4, 6, 3), 2),
@@ -247,31 +247,31 @@ def test_resnet18_has_the_papers_shapes(network, layer, shape):
         ("resnet152", (3, 8, 36, 3), 3),
     ],
 )
-def test_a_variant_has_as_many_layers_as_its_name_says(network, variant, blocks, convolutions):
+def test_a_variant_has_as_many_layers_as_its_name_says(network, architecture, blocks, convolutions):
     expected = [
         f"stage{stage}_block{block}_add" for stage, count in enumerate(blocks, start=1) for block in range(1, count + 1)
     ]
-    assert [name for name in names(network(variant)) if name.endswith("_add")] == expected
+    assert [name for name in names(network(architecture)) if name.endswith("_add")] == expected
     # With the first convolution and the logits.
-    assert sum(blocks) * convolutions + 2 == int(variant.removeprefix("resnet"))
-    deep = [name for name in names(network(variant)) if re.fullmatch(r"stage\d_block\d+_\d_conv", name)]
+    assert sum(blocks) * convolutions + 2 == int(architecture.removeprefix("resnet"))
+    deep = [name for name in names(network(architecture)) if re.fullmatch(r"stage\d_block\d+_\d_conv", name)]
     assert len(deep) == sum(blocks) * convolutions
 
 
 # A bottleneck widens the 64 channels of the stem, so that its first stage too has to project.
-@pytest.mark.parametrize(("variant", "stages"), [("resnet18", (2, 3, 4)), ("resnet50", (1, 2, 3, 4))])
+@pytest.mark.parametrize(("architecture", "stages"), [("resnet18", (2, 3, 4)), ("resnet50", (1, 2, 3, 4))])
 @pytest.mark.parametrize("preactivation", [False, True])
-def test_only_the_first_block_of_a_stage_projects(network, variant, stages, preactivation):
-    model = network(variant, preactivation)
+def test_only_the_first_block_of_a_stage_projects(network, architecture, stages, preactivation):
+    model = network(architecture, preactivation)
     projections = [name for name in names(model) if name.endswith("_projection_conv")]
     assert projections == [f"stage{stage}_block1_projection_conv" for stage in stages]
     strides = [model.get_layer(name).strides for name in projections]
     assert strides == [(1, 1) if stage == 1 else (2, 2) for stage in stages]
 
 
-@pytest.mark.parametrize(("variant", "preactivation"), GRID)
-def test_layer_names_are_unique_and_say_the_place(network, variant, preactivation):
-    found = names(network(variant, preactivation))
+@pytest.mark.parametrize(("architecture", "preactivation"), GRID)
+def test_layer_names_are_unique_and_say_the_place(network, architecture, preactivation):
+    found = names(network(architecture, preactivation))
     assert len(set(found)) == len(found)
     ends = {"image", "channel", "pad", "standardize", "pool", "logits", "probabilities"}
     if preactivation:
@@ -280,18 +280,18 @@ def test_layer_names_are_unique_and_say_the_place(network, variant, preactivatio
     assert [name for name in found if name not in ends and not place.fullmatch(name)] == []
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_norm_follows_every_convolution(network, sources, variant):
-    before = sources(network(variant))
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_norm_follows_every_convolution(network, sources, architecture):
+    before = sources(network(architecture))
     convolutions = [name for name in before if name.endswith("_conv")]
     norms = {name: taken for name, taken in before.items() if name.endswith("_norm")}
     assert norms == {name.replace("_conv", "_norm"): [name] for name in convolutions}
     assert before["pool"][0].endswith("_relu")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_with_preactivation_norm_and_relu_precede_every_convolution_and_the_head(network, sources, variant):
-    before = sources(network(variant, preactivation=True))
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_with_preactivation_norm_and_relu_precede_every_convolution_and_the_head(network, sources, architecture):
+    before = sources(network(architecture, preactivation=True))
     convolutions = [name for name in before if name.endswith("_conv") and name != "stem_conv"]
     for name in convolutions:
         first = name.replace("_projection_conv", "_1_conv")
@@ -337,7 +337,7 @@ def test_a_stem_for_small_images_keeps_their_size(small, stem, kernel, strides, 
 
 @pytest.mark.parametrize("preactivation", [False, True])
 def test_every_convolution_has_a_bias_where_that_is_asked_for(network, small, preactivation):
-    biased = small(variant="resnet18", convolution_bias=True, preactivation=preactivation)
+    biased = small(architecture="resnet18", convolution_bias=True, preactivation=preactivation)
     for model, bias in ((network("resnet18", preactivation), False), (biased, True)):
         convolutions = [layer for layer in model.layers if layer.name.endswith("_conv")]
         assert len(convolutions) == 1 + 16 + 3

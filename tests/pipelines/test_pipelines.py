@@ -105,7 +105,7 @@ def test_the_pipelines_follow_each_other_through_names_alone(inputs: dict[str, A
     assert values["evaluation"]["variants"]["fp32"]["accuracy"] == values["metrics"]["test_accuracy"]
     assert np.asarray(values["test_probabilities"]).sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5)
     assert values["report"].startswith("# Made squares, recipe `by hand`")
-    sizes = [row["parameters"] for row in values["architecture"]]
+    sizes = [row["parameters"] for row in values["layer_table"]]
     assert sum(sizes) == values["model"].count_params()
     assert f"{sum(sizes):,} parameters" in values["report"]
     assert not values["checkpoint_folder"].exists()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mnist_resnet.provenance.source import collect_source
 from mnist_resnet.reproduce.checkout import CheckoutError, as_shown, check_present_source, check_source, clone
 from mnist_resnet.reproduce.preflight import Status
-from mnist_resnet.tracking.provenance.source import collect_source
 
 
 def _git(folder: Path, *arguments: str) -> None:

@@ -6,7 +6,7 @@ import yaml
 from kedro.framework.cli.project import run as kedro_run
 
 from mnist_resnet.reproduce.options import preparing_options, run_options
-from tests.reproduce.conftest import Record
+from tests.made_record import Record
 
 
 def _asked(record: Record, **asked: Any) -> Record:

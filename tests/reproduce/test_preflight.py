@@ -8,7 +8,7 @@ from mnist_resnet.reproduce.preflight import (
     check_environment,
     refuse,
 )
-from tests.reproduce.conftest import Record, change
+from tests.made_record import Record, change
 
 
 def test_the_same_machine_passes_in_all(record: Record) -> None:

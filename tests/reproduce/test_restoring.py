@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from mnist_resnet.reproduce.causes import differences
+from mnist_resnet.comparison.causes import differences
 from mnist_resnet.reproduce.preflight import Status
 from mnist_resnet.reproduce.restoring import check_precision, restored_variables, with_recorded_precision
-from tests.reproduce.conftest import Record, change
+from tests.made_record import Record, change
 
 AVX2, AVX512, BFLOAT16 = ["avx2"], ["avx2", "avx512f"], ["avx2", "avx512f", "avx512_vnni", "avx512_bf16"]
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from mnist_resnet.artifacts import sha256_of_bytes
+from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.models import read_recorded_onnx
+from mnist_resnet.tracking.recorded_model import read_recorded_onnx
 from mnist_resnet.tracking.run import TrackedRun, open_run
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 

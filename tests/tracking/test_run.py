@@ -14,14 +14,14 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from mnist_resnet import interruption
 from mnist_resnet.evaluation.package import onnxruntime_package
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.terminal import signals
+from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking import run as module
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.offline.folder import read_spool
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.spool.folder import read_spool
 from mnist_resnet.tracking.store.address import absolute_uri, tracking_uri
 
 EXPERIMENT = "squares"
@@ -320,26 +320,26 @@ def away(monkeypatch):
 
 def test_a_signal_while_the_store_is_away_is_kept_for_later(project, away):
     run = TrackedRun(project, "made", "a run", {}, {})
-    (close,) = interruption._closing
+    (close,) = signals._closing
     close()
-    assert [type(each).__name__ for each in read_spool(run.spool_folder)[1]] == ["End"]
+    assert [type(each).__name__ for each in read_spool(run.spool_folder)[1]] == ["EndRun"]
     assert read_spool(run.spool_folder)[1][0].status == "KILLED"
     run.close("KILLED")
 
 
 def test_a_run_that_is_interrupted_while_it_is_closed_is_killed(project, monkeypatch):
     def interrupt(_):
-        raise interruption.Interrupted(130)
+        raise signals.Interrupted(130)
 
     run = TrackedRun(project, "made", "a run", {}, {})
     with monkeypatch.context() as patch:
         patch.setattr(mlflow, "end_run", interrupt)
-        with pytest.raises(interruption.Interrupted):
+        with pytest.raises(signals.Interrupted):
             run.close("FINISHED")
     assert mlflow.MlflowClient(run.uri).get_run(run.run_id).info.status == "KILLED"
 
 
-@pytest.mark.parametrize(("error", "status"), [(interruption.Interrupted(130), "KILLED"), (KeyError("x"), "FAILED")])
+@pytest.mark.parametrize(("error", "status"), [(signals.Interrupted(130), "KILLED"), (KeyError("x"), "FAILED")])
 def test_a_run_that_is_broken_off_while_it_is_opened_is_closed(project, monkeypatch, error, status):
     def fail(*_):
         raise error

@@ -17,7 +17,7 @@ from mnist_resnet.config import ModelParameters, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
-from mnist_resnet.progress import Advance
+from mnist_resnet.terminal.progress import Advance
 from mnist_resnet.training import fit
 from mnist_resnet.training.runtime import runtime
 

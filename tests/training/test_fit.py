@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_resnet.digests import digests_of_weights
 from mnist_resnet.errors import UserError
 from mnist_resnet.models.resnet import build_network
+from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts
 from mnist_resnet.training.fit import TrainingError, _best_epoch, train
 from mnist_resnet.training.runtime import runtime

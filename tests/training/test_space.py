@@ -3,9 +3,9 @@ from dataclasses import replace
 import keras
 import pytest
 
-from mnist_resnet import storage
 from mnist_resnet.data.split import Split
-from mnist_resnet.storage import StorageError
+from mnist_resnet.storage import space as storage
+from mnist_resnet.storage.space import StorageError
 from mnist_resnet.training import fit
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState
 from mnist_resnet.training.space import require_space_for

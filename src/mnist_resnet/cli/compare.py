@@ -27,8 +27,8 @@ def compare(
     RUN_A and RUN_B are MLflow run ids, unique beginnings of them, or run names. Nothing is run. The exit code is 0
     for the verdict asked for by --at-least or a better one, 1 for a worse one, and 2 where it cannot be told.
     """
-    from mnist_resnet.reproduce.outcome import Tolerances
-    from mnist_resnet.reproduce.recorded import compare_recorded
+    from mnist_resnet.comparison.outcome import Tolerances
+    from mnist_resnet.comparison.recorded_runs import compare_recorded
     from mnist_resnet.tracking.store.relocation import present_store
 
     try:

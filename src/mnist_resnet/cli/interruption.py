@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.interruption import stopping_orderly
+from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
 _PACKAGE = __name__.partition(".")[0]

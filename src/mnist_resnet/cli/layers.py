@@ -22,15 +22,15 @@ def layers(env: str | None, namespaces: list[str]) -> None:
 def _print_network(dataset: Dataset, parameters: NamespaceParameters) -> None:
     from rich.table import Table
 
+    from mnist_resnet.models.layer_table import layer_table
     from mnist_resnet.models.resnet import build_network
-    from mnist_resnet.models.table import layer_table
     from mnist_resnet.preprocessing import Preprocessing
     from mnist_resnet.terminal.console import show
 
     any_values = Preprocessing(parameters.preprocessing.method, parameters.preprocessing.size, mean=0.0, scale=1.0)
     rows = layer_table(build_network(parameters.model, any_values, dataset.image_size, len(dataset.class_names)))
     total, trainable = sum(row.parameters for row in rows), sum(row.trainable_parameters for row in rows)
-    table = Table("layer", "kind", "output of one image", title=f"{dataset.title}, {parameters.model.variant}")
+    table = Table("layer", "kind", "output of one image", title=f"{dataset.title}, {parameters.model.architecture}")
     table.add_column("parameters", justify="right")
     for row in rows:
         table.add_row(row.name, row.kind, "×".join(map(str, row.output_shape)), f"{row.parameters:,}")

@@ -12,13 +12,13 @@ from kedro.framework.cli.utils import env_option
 from kedro.io import CatalogConfigResolver
 from kedro.utils import find_kedro_project
 
-from mnist_resnet.artifacts import Fingerprint, fingerprint_path, sha256_of_path
 from mnist_resnet.cli.project import CommandError, load_context, plainly, require_known, write_json
 from mnist_resnet.config import outputs_folder
+from mnist_resnet.storage.artifacts import Fingerprint, fingerprint_path, sha256_of_path
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
-    from mnist_resnet.evaluation.prediction import Prediction
+    from mnist_resnet.prediction.answers import Prediction
 
 _RECORDED = "models:/"
 # Kedro logs a line where it is not told what other names mean.
@@ -57,7 +57,8 @@ def predict(
         raise click.UsageError("--model and --namespace exclude each other: --model names the file already.")
     source, content = _read_model(model, namespace, env)
 
-    from mnist_resnet.evaluation.prediction import classify, open_classifier
+    from mnist_resnet.evaluation.classifier import open_classifier
+    from mnist_resnet.prediction.answers import classify
 
     classifier = open_classifier(content, source)
     predictions = classify(classifier, images, top, invert)
@@ -71,7 +72,7 @@ def predict(
 
 def _read_model(model: str | None, namespace: str | None, env: str | None) -> tuple[str, bytes]:
     if model is not None and model.startswith(_RECORDED):
-        from mnist_resnet.tracking.models import read_recorded_onnx
+        from mnist_resnet.tracking.recorded_model import read_recorded_onnx
 
         return model, read_recorded_onnx(model, find_kedro_project(Path.cwd()) or Path.cwd())
     path = Path(model) if model else _exported_model(namespace, env)

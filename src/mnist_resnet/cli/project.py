@@ -15,9 +15,9 @@ from kedro.io import DatasetError
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from mnist_resnet import interruption
 from mnist_resnet.errors import UserError
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.terminal import signals
+from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.terminal.streams import write_line
 
 
@@ -47,7 +47,7 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:
-            if interruption.requested():  # which a library has made an error of
+            if signals.requested():  # which a library has made an error of
                 raise
             if isinstance(error, ValueError) and raised_in(error).startswith("kedro.config"):
                 raise CommandError(f"conf/ cannot be read: {error}") from error

@@ -17,9 +17,9 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
-    from mnist_resnet.reproduce.outcome import Tolerances
-    from mnist_resnet.reproduce.reproduction import Plan
-    from mnist_resnet.reproduce.verdict import Verdict
+    from mnist_resnet.comparison.outcome import Tolerances
+    from mnist_resnet.comparison.verdict import Verdict
+    from mnist_resnet.reproduce.rerun import Plan
 
 _INTERRUPTED = 130
 
@@ -51,9 +51,9 @@ def reproduce(
     recorded as a new MLflow run. The exit code is 0 for the verdict asked for by --at-least or a better one, 1 for a
     worse one, and 2 where the run could not be made again.
     """
-    from mnist_resnet.reproduce.outcome import Tolerances
+    from mnist_resnet.comparison.outcome import Tolerances
     from mnist_resnet.reproduce.preflight import as_table, refuse
-    from mnist_resnet.reproduce.reproduction import plan
+    from mnist_resnet.reproduce.rerun import plan
     from mnist_resnet.terminal.console import show
     from mnist_resnet.tracking.store.relocation import present_store
 
@@ -75,7 +75,7 @@ def reproduce(
 
 
 def _reproduce(planned: "Plan", tolerances: "Tolerances", keep: bool) -> "Verdict":
-    from mnist_resnet.reproduce.reproduction import reproduce as make_again
+    from mnist_resnet.reproduce.rerun import reproduce as make_again
     from mnist_resnet.reproduce.workplace import scratch_folder
 
     with scratch_folder(keep) as folder:

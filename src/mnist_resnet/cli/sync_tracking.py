@@ -11,7 +11,7 @@ from mnist_resnet.cli.project import plainly
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
-    from mnist_resnet.tracking.spool.upload import Pending
+    from mnist_resnet.tracking.offline.upload import Pending
 
 
 @click.command("sync-tracking")
@@ -30,7 +30,7 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
     later; who is champion is decided by the next `kedro run --pipelines evaluate`. The exit code is 0 if nothing is
     left to send but runs that are still going on, and 1 if something could not be sent.
     """
-    from mnist_resnet.tracking.spool.folder import spool_folders
+    from mnist_resnet.tracking.offline.folder import spool_folders
 
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     folders, away = spool_folders(project), set[str]()
@@ -44,7 +44,7 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
 
 def _sync(folder: Path, project: Path, uri: str | None, dry_run: bool, away: set[str]) -> bool:
     """Send one spool, or say why not; whether there was no error. Stores that do not answer are added to ``away``."""
-    from mnist_resnet.tracking.spool.upload import StoreAwayError, SyncError, upload_unless_busy
+    from mnist_resnet.tracking.offline.upload import StoreAwayError, SyncError, upload_unless_busy
 
     def send(spool: "Pending") -> None:
         _describe(spool)
@@ -68,8 +68,8 @@ def _sync(folder: Path, project: Path, uri: str | None, dry_run: bool, away: set
 
 
 def _describe(spool: "Pending") -> None:
-    from mnist_resnet.redaction import without_credentials
-    from mnist_resnet.tracking.spool.upload import progress_of
+    from mnist_resnet.terminal.redaction import without_credentials
+    from mnist_resnet.tracking.offline.upload import progress_of
 
     before = progress_of(spool.folder)
     sent = f", of which {before.sent} were sent to {before.store}" if before else ""
@@ -81,8 +81,8 @@ def _describe(spool: "Pending") -> None:
 
 
 def _upload(spool: "Pending", project: Path) -> None:
-    from mnist_resnet.progress import progress
-    from mnist_resnet.tracking.spool.upload import upload
+    from mnist_resnet.terminal.progress import progress
+    from mnist_resnet.tracking.offline.upload import upload
 
     with progress(f"Sending {spool.run.name}", len(spool.operations), "records") as advance:
         run_id = upload(spool, project, advance)

@@ -11,8 +11,8 @@ from kedro.utils import find_kedro_project
 from mnist_resnet.cli.project import CommandError, write_json
 
 if TYPE_CHECKING:
-    from mnist_resnet.reproduce.table import ComparedRun
-    from mnist_resnet.reproduce.verdict import Verdict
+    from mnist_resnet.comparison.table import ComparedRun
+    from mnist_resnet.comparison.verdict import Verdict
 
 _LEVELS = ("BITWISE", "NUMERIC", "STATISTICAL", "DIFFERENT")
 _Tolerance = click.FloatRange(min=0, max=1)
@@ -70,7 +70,7 @@ def print_verdict(verdict: "Verdict", first: "ComparedRun", second: "ComparedRun
         second: The one compared with it.
         as_json: Whether to answer a program.
     """
-    from mnist_resnet.reproduce.table import as_tables, as_values
+    from mnist_resnet.comparison.table import as_tables, as_values
     from mnist_resnet.terminal.console import show
 
     if as_json:
@@ -81,7 +81,7 @@ def print_verdict(verdict: "Verdict", first: "ComparedRun", second: "ComparedRun
 
 def exit_below(at_least: str, verdict: "Verdict") -> None:
     """End with exit code 1 if a verdict is worse than was asked for."""
-    from mnist_resnet.reproduce.outcome import Level
+    from mnist_resnet.comparison.outcome import Level
 
     if verdict.level < Level[at_least.upper()]:
         sys.exit(1)

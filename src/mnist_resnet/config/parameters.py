@@ -47,7 +47,7 @@ class PreprocessingParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class ModelParameters:
-    """Which network is built; ``models/resnet.py`` says what each variant consists of.
+    """Which network is built; ``models/resnet.py`` says what each architecture consists of.
 
     ``preactivation`` puts norm and ReLU before each convolution (He et al. 2016b). ``stem`` is the
     7×7/2 convolution with pooling of the paper, or a 3×3 convolution without, for small images.
@@ -55,7 +55,7 @@ class ModelParameters:
     block starts as its shortcut alone (Goyal et al. 2017).
     """
 
-    variant: Literal["resnet_tiny", "resnet10", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+    architecture: Literal["resnet_tiny", "resnet10", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
     preactivation: Switch
     stem: Literal["7x7", "3x3"]
     stem_norm: Switch

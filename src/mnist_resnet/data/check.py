@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.arrays import parts
 from mnist_resnet.config import MOST_CLASSES, Dataset
 from mnist_resnet.data.idx import IdxArray, UInt8Array
 from mnist_resnet.errors import UserError
+from mnist_resnet.storage.arrays import parts
 
 _CONFIGURED = "in conf/base/datasets.yml"
 _COLOURS = (2, 3, 4)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import unquote
 
-from mnist_resnet.arrays import Content
 from mnist_resnet.config import Dataset, DebianSource, HttpsSource, IdxFile, NpmSource, Source
 from mnist_resnet.data.idx import IdxError
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
 from mnist_resnet.data.sources import Folder, Place, SourceError, WebFolder
 from mnist_resnet.data.verification import verify
 from mnist_resnet.errors import UserError
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.storage.arrays import Content
+from mnist_resnet.terminal.redaction import without_credentials
 
 logger = logging.getLogger(__name__)
 

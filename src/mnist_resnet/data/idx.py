@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.arrays import Content, parts
 from mnist_resnet.errors import UserError
+from mnist_resnet.storage.arrays import Content, parts
 
 # By the type code: unsigned and signed bytes, 16 and 32 bits, 32-bit and 64-bit floating point.
 _TYPES: dict[int, np.dtype[Any]] = {

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from mnist_resnet.arrays import Content
 from mnist_resnet.config import DebianSource, IdxFile, NpmSource
 from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, not_empty, reason_of, spellings
-from mnist_resnet.storage import temporary_folder
+from mnist_resnet.storage.arrays import Content
+from mnist_resnet.storage.space import temporary_folder
 
 _CLIENT_SECONDS, _READ_SECONDS, _RETRIES = 180, 30, 2
 _LARGEST_ARCHIVE = 1_000_000_000

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from mnist_resnet.arrays import Content, mapped
 from mnist_resnet.config import IdxFile
 from mnist_resnet.data.deadline import Deadline
 from mnist_resnet.data.verification import right_one
-from mnist_resnet.progress import progress
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.storage.arrays import Content, mapped
+from mnist_resnet.terminal.progress import progress
+from mnist_resnet.terminal.redaction import without_credentials
 
 _CONNECT_SECONDS, _READ_SECONDS = 5, 30
 # For all files of a source: five minutes, or more for data sets that are larger than MNIST.

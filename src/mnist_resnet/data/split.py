@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.arrays import Selection
 from mnist_resnet.config import DataParameters
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.storage.arrays import Selection
 
 logger = logging.getLogger(__name__)
 

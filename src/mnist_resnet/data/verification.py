@@ -1,9 +1,9 @@
 """The check that bytes are those of a published file."""
 
-from mnist_resnet.arrays import Content
-from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.config import IdxFile
 from mnist_resnet.data.idx import IdxError, decompress
+from mnist_resnet.storage.arrays import Content
+from mnist_resnet.storage.artifacts import sha256_of_bytes
 
 
 def verify(content: Content | None, file: IdxFile) -> Content:

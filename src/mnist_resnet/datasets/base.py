@@ -6,8 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mnist_resnet.artifacts import replacing
-from mnist_resnet.storage import StorageError
+from mnist_resnet.storage.artifacts import replacing
+from mnist_resnet.storage.space import StorageError
 
 Content = TypeVar("Content")
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from kedro.io import AbstractDataset, DatasetError
 from kedro_datasets._typing import JSONPreview
 
-from mnist_resnet.arrays import Array, Selection, mapped, parts, same
 from mnist_resnet.data.idx import IdxArray, IdxError, encoded, parse
 from mnist_resnet.datasets.base import ArtifactDataset
+from mnist_resnet.storage.arrays import Array, Selection, mapped, parts, same
 
 
 class FolderDataset(AbstractDataset[None, Path]):

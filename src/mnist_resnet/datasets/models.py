@@ -5,8 +5,8 @@ from typing import Any
 
 from kedro.io import DatasetError
 
-from mnist_resnet.artifacts import read_files, write_files
 from mnist_resnet.datasets.base import ArtifactDataset
+from mnist_resnet.storage.artifacts import read_files, write_files
 
 
 class KerasModelDataset(ArtifactDataset[Any]):
@@ -14,7 +14,7 @@ class KerasModelDataset(ArtifactDataset[Any]):
 
     def _read(self, path: Path) -> Any:
         import mnist_resnet.models.resnet  # noqa: F401  # earlier files name the layers that it registers
-        from mnist_resnet.backend import keras
+        from mnist_resnet.computing.backend import keras
 
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 

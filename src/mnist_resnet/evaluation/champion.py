@@ -119,7 +119,7 @@ def check_comparable(champion: bytes, dataset: Dataset) -> None:
         ModelFileError: If it is no ONNX classifier of raw images.
         IncomparableError: If its image size or its classes differ.
     """
-    from mnist_resnet.evaluation.prediction import open_classifier
+    from mnist_resnet.evaluation.classifier import open_classifier
 
     model = open_classifier(champion, "its file")
     theirs, ours = _shape(model.image_size, model.class_names), _shape(dataset.image_size, dataset.class_names)

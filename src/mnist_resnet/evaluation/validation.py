@@ -7,11 +7,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.arrays import parts
-from mnist_resnet.artifacts import sha256_of_pieces
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
 from mnist_resnet.evaluation.session import open_session
+from mnist_resnet.storage.arrays import parts
+from mnist_resnet.storage.artifacts import sha256_of_pieces
 
 _BATCH_SIZE = 256
 

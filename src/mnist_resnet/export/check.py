@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mnist_resnet.backend import native_output_held
+from mnist_resnet.computing.backend import native_output_held
 from mnist_resnet.config import ExportParameters
 from mnist_resnet.evaluation.parity import Parity, compare, worst
 from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session

@@ -10,7 +10,7 @@ import numpy as np
 
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.export.batch_axis import name_batch_axis
-from mnist_resnet.storage import temporary_folder
+from mnist_resnet.storage.space import temporary_folder
 
 CalibrationMethod = Literal["minmax", "entropy", "percentile"]
 

@@ -5,9 +5,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mnist_resnet.artifacts import read_files, write_files
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
-from mnist_resnet.storage import temporary_folder
+from mnist_resnet.storage.artifacts import read_files, write_files
+from mnist_resnet.storage.space import temporary_folder
 
 SIGNATURE = "serving_default"
 

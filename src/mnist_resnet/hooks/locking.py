@@ -7,9 +7,9 @@ from pathlib import Path
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
-from mnist_resnet.artifacts import remove_leftovers
 from mnist_resnet.config import outputs_folder
-from mnist_resnet.locking import FolderLock
+from mnist_resnet.storage.artifacts import remove_leftovers
+from mnist_resnet.storage.lock import FolderLock
 
 # In the base recipe's folder, but read or written by the others, too.
 _SHARED = ("01_raw", "recipes")

@@ -5,11 +5,11 @@ from typing import Any
 
 from kedro.io import DataCatalog
 
-from mnist_resnet.artifacts import sha256_of_path
 from mnist_resnet.config import IdxFile, NamespaceParameters, Parameters
 from mnist_resnet.data.check import DataError, class_indices
 from mnist_resnet.data.idx import IdxArray, UInt8Array
 from mnist_resnet.data.split import check_sizes, split
+from mnist_resnet.storage.artifacts import sha256_of_path
 
 
 def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCatalog, stages: Set[str]) -> None:

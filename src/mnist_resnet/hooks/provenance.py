@@ -20,9 +20,9 @@ from kedro.pipeline.node import Node
 
 from mnist_resnet.config import Parameters, validate_parameters
 from mnist_resnet.hooks.tracking import TrackingHooks
-from mnist_resnet.tracking.provenance.catalog import collect_catalog
-from mnist_resnet.tracking.provenance.environment import collect_environment
-from mnist_resnet.tracking.provenance.record import (
+from mnist_resnet.provenance.catalog import collect_catalog
+from mnist_resnet.provenance.environment import collect_environment
+from mnist_resnet.provenance.record import (
     PROVENANCE_FILE,
     Provenance,
     RunArguments,
@@ -30,8 +30,8 @@ from mnist_resnet.tracking.provenance.record import (
     resolved_parameters,
     typed_command,
 )
-from mnist_resnet.tracking.provenance.source import PATCH_FILE, collect_source, why_no_commit
-from mnist_resnet.tracking.provenance.stages import QUICKLY_LOADED, epoch_values, stage_values
+from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_commit
+from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, stage_values
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.availability import shortened
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts

@@ -14,9 +14,9 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from mnist_resnet.hooks.tracking import TrackingHooks
-from mnist_resnet.paths import shown_path
+from mnist_resnet.provenance.record import TEMPORARY_VARIABLE
+from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.streams import OutputError, write_line
-from mnist_resnet.tracking.provenance.record import TEMPORARY_VARIABLE
 
 logger = logging.getLogger(__name__)
 

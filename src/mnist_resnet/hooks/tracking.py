@@ -17,15 +17,15 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from mnist_resnet import interruption
-from mnist_resnet.artifacts import flatten
 from mnist_resnet.config import Parameters, validate_parameters
-from mnist_resnet.paths import shown_path
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.provenance.record import in_order, typed_command
+from mnist_resnet.provenance.source import collect_commit
+from mnist_resnet.storage.artifacts import flatten
+from mnist_resnet.terminal import signals
+from mnist_resnet.terminal.paths import shown_path
+from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.operations import Status
-from mnist_resnet.tracking.provenance.record import in_order, typed_command
-from mnist_resnet.tracking.provenance.source import collect_commit
+from mnist_resnet.tracking.operations import RunStatus
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.experiments import chosen_experiment
 from mnist_resnet.training.events import EpochResult, listening
@@ -107,7 +107,7 @@ class TrackingHooks:
     def on_pipeline_error(self) -> None:
         """Close the run as failed; or as killed, where a library has made an error of a signal."""
         spooled = self._run is not None and self._run.spool_folder is not None
-        self._close("KILLED" if interruption.requested() else "FAILED")
+        self._close("KILLED" if signals.requested() else "FAILED")
         if spooled:
             logger.warning("%s", self.where)  # there is no summary to say it
 
@@ -116,7 +116,7 @@ class TrackingHooks:
         """The run, while it is open."""
         return self._run
 
-    def _close(self, status: Status) -> None:
+    def _close(self, status: RunStatus) -> None:
         self._listening.close()
         run, self._run = self._run, None
         if run is not None:

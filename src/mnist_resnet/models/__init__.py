@@ -1,3 +1,3 @@
 """The ResNet family, from parts that each have one file."""
 
-import mnist_resnet.backend  # noqa: F401  # before keras, which starts noisily
+import mnist_resnet.computing.backend  # noqa: F401  # before keras, which starts noisily

@@ -14,7 +14,7 @@ INPUT_NAME, LOGITS_NAME, OUTPUT_NAME = "image", "logits", "probabilities"
 
 
 @dataclass(frozen=True)
-class Variant:
+class Architecture:
     """The sizes that make one member of the family.
 
     Attributes:
@@ -33,14 +33,14 @@ class Variant:
 _BASIC, _BOTTLENECK = (64, 128, 256, 512), (256, 512, 1024, 2048)
 
 # He et al. 2016, table 1, and two smaller ones: for tests and the smoke recipe, and for speed.
-VARIANTS = {
-    "resnet_tiny": Variant(basic_block, 16, (16,), (1,)),
-    "resnet10": Variant(basic_block, 64, _BASIC, (1, 1, 1, 1)),
-    "resnet18": Variant(basic_block, 64, _BASIC, (2, 2, 2, 2)),
-    "resnet34": Variant(basic_block, 64, _BASIC, (3, 4, 6, 3)),
-    "resnet50": Variant(bottleneck_block, 64, _BOTTLENECK, (3, 4, 6, 3)),
-    "resnet101": Variant(bottleneck_block, 64, _BOTTLENECK, (3, 4, 23, 3)),
-    "resnet152": Variant(bottleneck_block, 64, _BOTTLENECK, (3, 8, 36, 3)),
+ARCHITECTURES = {
+    "resnet_tiny": Architecture(basic_block, 16, (16,), (1,)),
+    "resnet10": Architecture(basic_block, 64, _BASIC, (1, 1, 1, 1)),
+    "resnet18": Architecture(basic_block, 64, _BASIC, (2, 2, 2, 2)),
+    "resnet34": Architecture(basic_block, 64, _BASIC, (3, 4, 6, 3)),
+    "resnet50": Architecture(bottleneck_block, 64, _BOTTLENECK, (3, 4, 6, 3)),
+    "resnet101": Architecture(bottleneck_block, 64, _BOTTLENECK, (3, 4, 23, 3)),
+    "resnet152": Architecture(bottleneck_block, 64, _BOTTLENECK, (3, 8, 36, 3)),
 }
 
 
@@ -50,7 +50,7 @@ def build_network(
     """Build a ResNet with its preprocessing in front.
 
     Args:
-        parameters: The variant and its options.
+        parameters: The architecture and its options.
         preprocessing: Fixed on the training images.
         image_size: (height, width) of the raw images in pixels.
         classes: Number of classes.
@@ -66,7 +66,7 @@ def build_network(
     logits = residual_network(prepared, parameters, classes)
     # The softmax stays in float32 under mixed precision, which small differences need.
     probabilities = keras.layers.Softmax(name=OUTPUT_NAME, dtype="float32")(logits)
-    return keras.Model(image, probabilities, name=parameters.variant)
+    return keras.Model(image, probabilities, name=parameters.architecture)
 
 
 def residual_network(inputs: Any, parameters: ModelParameters, classes: int) -> Any:
@@ -74,22 +74,22 @@ def residual_network(inputs: Any, parameters: ModelParameters, classes: int) -> 
 
     Args:
         inputs: (batch, height, width, channels).
-        parameters: The variant and its options.
+        parameters: The architecture and its options.
         classes: Number of classes.
 
     Returns:
         float32 ``logits``, (batch, classes).
     """
-    variant, layers = VARIANTS[parameters.variant], Layers.from_parameters(parameters)
-    features = _stages(_stem(inputs, layers, variant, parameters), layers, variant)
+    architecture, layers = ARCHITECTURES[parameters.architecture], Layers.from_parameters(parameters)
+    features = _stages(_stem(inputs, layers, architecture, parameters), layers, architecture)
     if layers.preactivation:
         features = keras.layers.ReLU(name="last_relu")(layers.normalize(features, "last"))
     return _head(features, parameters, classes)
 
 
-def _stem(inputs: Any, layers: Layers, variant: Variant, parameters: ModelParameters) -> Any:
+def _stem(inputs: Any, layers: Layers, architecture: Architecture, parameters: ModelParameters) -> Any:
     small = parameters.stem == "3x3"
-    outputs = layers.convolve(inputs, variant.stem_filters, 3 if small else 7, 1 if small else 2, "stem")
+    outputs = layers.convolve(inputs, architecture.stem_filters, 3 if small else 7, 1 if small else 2, "stem")
     if parameters.stem_norm:
         outputs = layers.normalize(outputs, "stem")
     if parameters.stem_norm or not layers.preactivation:
@@ -97,12 +97,14 @@ def _stem(inputs: Any, layers: Layers, variant: Variant, parameters: ModelParame
     return outputs if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(outputs)
 
 
-def _stages(features: Any, layers: Layers, variant: Variant) -> Any:
-    for stage, (filters, blocks) in enumerate(zip(variant.stage_filters, variant.stage_blocks, strict=True), start=1):
+def _stages(features: Any, layers: Layers, architecture: Architecture) -> Any:
+    for stage, (filters, blocks) in enumerate(
+        zip(architecture.stage_filters, architecture.stage_blocks, strict=True), start=1
+    ):
         for block in range(1, blocks + 1):
             strides = 2 if stage > 1 and block == 1 else 1
             project = strides > 1 or features.shape[-1] != filters
-            features = variant.block(features, layers, filters, strides, project, f"stage{stage}_block{block}")
+            features = architecture.block(features, layers, filters, strides, project, f"stage{stage}_block{block}")
     return features
 
 

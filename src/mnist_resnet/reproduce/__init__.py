@@ -1,1 +1,1 @@
-"""Whether a run came out the same as another: the verdict, its reasons, and how it is shown."""
+"""A recorded run made again from its commit."""

@@ -6,11 +6,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from mnist_resnet.comparison.record import SourceRecord
 from mnist_resnet.errors import UserError
+from mnist_resnet.provenance.git import git, git_message
+from mnist_resnet.provenance.source import collect_source, why_no_commit
 from mnist_resnet.reproduce.preflight import Check, Status
-from mnist_resnet.reproduce.record import SourceRecord
-from mnist_resnet.tracking.provenance.git import git, git_message
-from mnist_resnet.tracking.provenance.source import collect_source, why_no_commit
 
 
 class CheckoutError(UserError, RuntimeError):

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mnist_resnet.reproduce.record import Record, RunRecord
-from mnist_resnet.tracking.provenance.record import in_order
+from mnist_resnet.comparison.record import Record, RunRecord
+from mnist_resnet.provenance.record import in_order
 
 Options = dict[str, Any]
 

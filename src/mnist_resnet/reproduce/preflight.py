@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from mnist_resnet.comparison.causes import Cause, environment_differences
+from mnist_resnet.comparison.computing import THREADS, Values
+from mnist_resnet.computing.processor import ONEDNN_LIMIT
 from mnist_resnet.errors import UserError
-from mnist_resnet.processor import ONEDNN_LIMIT
-from mnist_resnet.reproduce.causes import Cause, environment_differences
-from mnist_resnet.reproduce.computing import THREADS, Values
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -4,11 +4,11 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from mnist_resnet.chosen_backend import BACKEND_VARIABLE
-from mnist_resnet.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, is_higher, onednn_level
-from mnist_resnet.reproduce.computing import THREADS, Values, adding_threads, uses_tensorflow
+from mnist_resnet.comparison.computing import THREADS, Values, adding_threads, uses_tensorflow
+from mnist_resnet.comparison.record import Record
+from mnist_resnet.computing.chosen_backend import BACKEND_VARIABLE
+from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, is_higher, onednn_level
 from mnist_resnet.reproduce.preflight import Check, Status
-from mnist_resnet.reproduce.record import Record
 
 # These decide how numbers are computed and say nothing of a machine's devices or folders.
 _REPEATED = (

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mnist_resnet.computing.processor import set_by_user
 from mnist_resnet.errors import UserError
-from mnist_resnet.processor import set_by_user
+from mnist_resnet.provenance.environment import LOCK_FILES
+from mnist_resnet.provenance.git import MISLEADING_VARIABLES
+from mnist_resnet.provenance.record import COMMAND_VARIABLE, TEMPORARY_VARIABLE
 from mnist_resnet.reproduce.options import Options
-from mnist_resnet.tracking.provenance.environment import LOCK_FILES
-from mnist_resnet.tracking.provenance.git import MISLEADING_VARIABLES
-from mnist_resnet.tracking.provenance.record import COMMAND_VARIABLE, TEMPORARY_VARIABLE
 
 _ASK_FOR_PACKAGE = "import os, mnist_resnet; os.write(1, os.fsencode(mnist_resnet.__file__))"
 # These would lead the run to another project, repository, run or package than its own.

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.artifacts import remove, sha256_of_bytes
 from mnist_resnet.evaluation.package import onnxruntime_package
+from mnist_resnet.storage.artifacts import remove, sha256_of_bytes
 
 _SERVED_MODEL = Path(__file__).with_name("served_model.py")
 _DIGEST = "onnx_sha256"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
-from mnist_resnet.tracking.spool.folder import SpooledRun
+from mnist_resnet.tracking.offline.folder import SpooledRun
 from mnist_resnet.tracking.store.creation import make_store
 from mnist_resnet.tracking.store.experiments import experiment_by_id, require_run_to_fill, select_experiment
 from mnist_resnet.tracking.store.relocation import follow_project

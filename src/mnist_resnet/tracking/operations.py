@@ -12,18 +12,18 @@ from typing import Any, Literal
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel, log_model
 
-Status = Literal["FINISHED", "FAILED", "KILLED"]
+RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 @dataclass(frozen=True)
-class Parameters:
+class LogParameters:
     """The run's parameters, flat."""
 
     values: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Metrics:
+class LogMetrics:
     """Figures, with the step they belong to and when they were measured, in milliseconds since 1970."""
 
     values: Mapping[str, float]
@@ -32,7 +32,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Artifact:
+class LogArtifact:
     """A file, or a folder with all it holds, and the folder of the run's artifacts that it belongs in."""
 
     path: Path
@@ -40,14 +40,14 @@ class Artifact:
 
 
 @dataclass(frozen=True)
-class Model:
+class LogModel:
     """A model to serve."""
 
     model: LoggedModel
 
 
 @dataclass(frozen=True)
-class Candidate:
+class RegisterCandidate:
     """A recorded model's place in the registry.
 
     Attributes:
@@ -64,14 +64,14 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class End:
+class EndRun:
     """How and when, in milliseconds since 1970, the run ended."""
 
-    status: Status
+    status: RunStatus
     time: int
 
 
-Operation = Parameters | Metrics | Artifact | Model | Candidate | End
+Operation = LogParameters | LogMetrics | LogArtifact | LogModel | RegisterCandidate | EndRun
 
 
 def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
@@ -86,25 +86,25 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
         Always true: an operation that fails raises what MLflow raises.
     """
     match operation:
-        case Parameters() | Metrics():
+        case LogParameters() | LogMetrics():
             _log_values(operation, client, run_id)
-        case Artifact(path, folder):
+        case LogArtifact(path, folder):
             log = client.log_artifacts if path.is_dir() else client.log_artifact
             log(run_id, str(path), folder or None)
-        case Model(model):
+        case LogModel(model):
             log_model(model, client, run_id)
-        case Candidate(name, digest, tags, evaluated):
+        case RegisterCandidate(name, digest, tags, evaluated):
             experiment = client.get_run(run_id).info.experiment_id
             registry.register_candidate(name, digest, tags, evaluated, [experiment])
-        case End(status, time):
+        case EndRun(status, time):
             client.set_terminated(run_id, status, time)
     return True
 
 
-def _log_values(operation: Parameters | Metrics, client: Any, run_id: str) -> None:
+def _log_values(operation: LogParameters | LogMetrics, client: Any, run_id: str) -> None:
     from mlflow.entities import Metric, Param
 
-    if isinstance(operation, Parameters):
+    if isinstance(operation, LogParameters):
         client.log_batch(run_id, params=[Param(key, value) for key, value in operation.values.items()])
         return
     when = (operation.timestamp, operation.step)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mnist_resnet.paths import shown_path
-from mnist_resnet.tracking.operations import End, Operation, perform
-from mnist_resnet.tracking.spool.folder import Spool, SpooledRun
+from mnist_resnet.terminal.paths import shown_path
+from mnist_resnet.tracking.offline.folder import Spool, SpooledRun
+from mnist_resnet.tracking.operations import EndRun, Operation, perform
 from mnist_resnet.tracking.store.availability import is_away, patiently, shortened
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Recorder:
             self.keep(operation)
             return
         self._waited += max(time.monotonic() - started - 1, 0)
-        if self._waited > _SECONDS_OF_WAITING and not isinstance(operation, End):
+        if self._waited > _SECONDS_OF_WAITING and not isinstance(operation, EndRun):
             self._leave_store(f"is slow: the run has waited {self._waited:.0f} s for it")
 
     def insist(self, operation: Operation) -> None:

@@ -13,10 +13,18 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mnist_resnet import interruption
+from mnist_resnet.terminal import signals
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.opening import describe_offline, now, open_in_store, require_no_active_run
-from mnist_resnet.tracking.operations import Artifact, Candidate, End, Metrics, Model, Parameters, Status
+from mnist_resnet.tracking.operations import (
+    EndRun,
+    LogArtifact,
+    LogMetrics,
+    LogModel,
+    LogParameters,
+    RegisterCandidate,
+    RunStatus,
+)
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, waiting_at_most
@@ -75,7 +83,7 @@ class TrackedRun:
                 run, client = describe_offline(self.uri, experiment, name, tags), None
             self.run_id = run.run_id
             self._recorder = Recorder(project, run, client)
-            self._log_first(Parameters({key: str(value) for key, value in parameters.items()}))
+            self._log_first(LogParameters({key: str(value) for key, value in parameters.items()}))
         except BaseException as error:
             with suppress(Exception):
                 if created:
@@ -83,10 +91,10 @@ class TrackedRun:
             self._to_undo.close()
             raise
         _open.append(self)
-        interruption.register(self._kill)
+        signals.register(self._kill)
         # MLflow's own handler, registered earlier and so called later, would mark the run FINISHED.
         atexit.register(self._interrupted)
-        self._terminate = interruption.exit_on_sigterm()
+        self._terminate = signals.exit_on_sigterm()
 
     @property
     def spool_folder(self) -> Path | None:
@@ -95,17 +103,17 @@ class TrackedRun:
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, with the step they belong to."""
-        self._recorder.record(Metrics({key: float(value) for key, value in metrics.items()}, step or 0, now()))
+        self._recorder.record(LogMetrics({key: float(value) for key, value in metrics.items()}, step or 0, now()))
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds, in a folder of the run's artifacts."""
-        self._recorder.record(Artifact(path, folder))
+        self._recorder.record(LogArtifact(path, folder))
 
     def log_model(self, model: LoggedModel) -> None:
         """Record an ONNX model that ``mlflow models serve`` answers raw images with, and nothing else."""
-        self._recorder.record(Model(model))
+        self._recorder.record(LogModel(model))
 
-    def register_later(self, candidate: Candidate) -> None:
+    def register_later(self, candidate: RegisterCandidate) -> None:
         """Have ``kedro sync-tracking`` register a model, after ``ask`` has found the store away."""
         self._recorder.keep(candidate)
 
@@ -117,32 +125,32 @@ class TrackedRun:
         """
         return self._recorder.ask(question)
 
-    def close(self, status: Status) -> None:
+    def close(self, status: RunStatus) -> None:
         """End the run; later calls do nothing."""
         if self not in _open:
             return
         _open.remove(self)
         try:
             if not self._ended_there(status):
-                self._recorder.record(End(status, now()))
+                self._recorder.record(EndRun(status, now()))
         except (SystemExit, KeyboardInterrupt):  # MLflow has forgotten the run by now
             with suppress(Exception):
                 self._kill()
             raise
         finally:
-            interruption.unregister(self._kill)
+            signals.unregister(self._kill)
             self._recorder.close()
             atexit.unregister(self._interrupted)
             if self._terminate is not None:
                 signal.signal(signal.SIGTERM, self._terminate)
             self._to_undo.close()
 
-    def _log_first(self, parameters: Parameters) -> None:
+    def _log_first(self, parameters: LogParameters) -> None:
         """Record the parameters; the last chance to refuse a store."""
         with refusing_what_is_away(self.uri):
             self._recorder.insist(parameters)
 
-    def _ended_there(self, status: Status) -> bool:
+    def _ended_there(self, status: RunStatus) -> bool:
         """End MLflow's active run, if it is this one; whether the store knows."""
         import mlflow
 
@@ -160,7 +168,7 @@ class TrackedRun:
     def _kill(self) -> None:
         """Mark the run as KILLED from any thread; MLflow's own ``end_run`` knows only runs of its thread."""
         self._resumable = False  # whoever calls this has told how to go on
-        end = End("KILLED", now())
+        end = EndRun("KILLED", now())
         if self.spool_folder is not None:
             self._recorder.keep(end)
             return

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.artifacts import replacing, sha256_of_bytes, sha256_of_path
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
-from mnist_resnet.digests import digest_of_array
+from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes, sha256_of_path
+from mnist_resnet.storage.digests import digest_of_array
 from mnist_resnet.training.events import EpochResult
 
 logger = logging.getLogger(__name__)

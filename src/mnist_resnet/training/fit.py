@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
-from mnist_resnet.digests import digests_of_weights
 from mnist_resnet.models.resnet import INPUT_NAME, LOGITS_NAME
-from mnist_resnet.progress import progress
+from mnist_resnet.storage.digests import digests_of_weights
+from mnist_resnet.terminal.progress import progress
 from mnist_resnet.training.augmentation import Augmentation, draw_epoch
 from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState, identity
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce

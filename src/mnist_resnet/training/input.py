@@ -7,8 +7,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.arrays import Array
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
+from mnist_resnet.storage.arrays import Array
 from mnist_resnet.training.augmentation import EpochDraws
 
 _PREFETCHED_BATCHES = 2

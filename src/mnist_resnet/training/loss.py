@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 
 
 class CrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # keras is untyped

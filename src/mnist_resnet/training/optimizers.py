@@ -6,7 +6,7 @@ that is a quarter of a step at batch size 64. TensorFlow has the same updates as
 
 from typing import Any
 
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.training.schedule import learning_rate
 

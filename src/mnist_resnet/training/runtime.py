@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
+from mnist_resnet.computing.processor import multiplies_bfloat16, offered_instruction_sets
 from mnist_resnet.config import TrainingParameters
-from mnist_resnet.processor import multiplies_bfloat16, offered_instruction_sets
 
 logger = logging.getLogger(__name__)
 

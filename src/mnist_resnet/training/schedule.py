@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 
 _START, _END = 1 / 25, 1 / 1000

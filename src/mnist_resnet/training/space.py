@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
-from mnist_resnet.storage import require_space
+from mnist_resnet.storage.space import require_space
 
 _BYTES = 4  # of a float32
 _SLOTS = {"sgd": 1, "adam": 2}

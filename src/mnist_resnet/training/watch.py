@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 
-from mnist_resnet.backend import keras
+from mnist_resnet.computing.backend import keras
 from mnist_resnet.errors import UserError
-from mnist_resnet.progress import Advance
+from mnist_resnet.terminal.progress import Advance
 
 
 class TrainingError(UserError, RuntimeError):

@@ -11,8 +11,8 @@ from mlflow import MlflowClient
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.dead_runs import PROCESS, Process
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.models import read_recorded_onnx
-from mnist_resnet.tracking.recorded import find_run
+from mnist_resnet.tracking.recorded_model import read_recorded_onnx
+from mnist_resnet.tracking.recorded_run import find_run
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.address import sqlite_uri
 from mnist_resnet.tracking.store.relocation import RelocationError, artifacts_uri, follow_project, present_store

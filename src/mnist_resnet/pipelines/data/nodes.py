@@ -5,17 +5,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.arrays import Content
 from mnist_resnet.config import DataParameters, Dataset, PreprocessingParameters
 from mnist_resnet.data import split as splitting
 from mnist_resnet.data.check import DataError, read_part
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch, mirror_of
 from mnist_resnet.data.idx import IdxArray, IdxError, UInt8Array, parse
 from mnist_resnet.data.sample import sample_of_each_class
-from mnist_resnet.evaluation import plots
 from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare
+from mnist_resnet.reporting import plots
+from mnist_resnet.storage.arrays import Content
 
 
 def fetch_files(name: str, dataset: Dataset, folder: Path) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:

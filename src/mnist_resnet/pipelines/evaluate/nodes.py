@@ -5,14 +5,15 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.config import Dataset, EvaluationParameters
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation import metrics, plots, results
+from mnist_resnet.evaluation import metrics, results
 from mnist_resnet.evaluation.calibration import measure_calibration
 from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
 from mnist_resnet.pipelines.annotations import Figure, Probabilities, Run
 from mnist_resnet.pipelines.captions import caption
+from mnist_resnet.reporting import plots
+from mnist_resnet.storage.artifacts import sha256_of_bytes
 
 _SHOWN_MISTAKES = 24
 
@@ -142,16 +143,16 @@ def write_report(
     dataset: Dataset,
     history: list[dict[str, Any]],
     preprocessing: dict[str, Any],
-    architecture: list[dict[str, Any]],
+    layer_table: list[dict[str, Any]],
 ) -> str:
     """The report for people."""
-    from mnist_resnet.evaluation.report import report
+    from mnist_resnet.reporting.report import report
 
-    return report(evaluation, dataset, history, preprocessing, architecture)
+    return report(evaluation, dataset, history, preprocessing, layer_table)
 
 
 def write_page(report: str, dataset: Dataset, recipe: str, **pictures: bytes) -> str:
     """The same report as one HTML page that holds its pictures."""
-    from mnist_resnet.evaluation.page import to_html
+    from mnist_resnet.reporting.page import to_html
 
     return to_html(report, f"{dataset.title}, {recipe}", {f"{name}.png": content for name, content in pictures.items()})

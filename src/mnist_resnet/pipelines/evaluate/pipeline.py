@@ -79,7 +79,7 @@ def _reporting() -> list[Node]:
     return [
         Node(
             nodes.write_report,
-            ["evaluation", "params:dataset", "history", "preprocessing", "architecture"],
+            ["evaluation", "params:dataset", "history", "preprocessing", "layer_table"],
             "report",
             name="write_report",
         ),

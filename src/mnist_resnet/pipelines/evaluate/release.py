@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from mnist_resnet.artifacts import sha256_of_bytes
 from mnist_resnet.config import Dataset, EvaluationParameters, ReleaseParameters, RobustnessParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.champion import Contest, Decision, IncomparableError, check_comparable, decide
 from mnist_resnet.evaluation.paired import Correct
 from mnist_resnet.evaluation.validation import Validation
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.storage.artifacts import sha256_of_bytes
+from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking import registry
-from mnist_resnet.tracking.models import download_onnx
-from mnist_resnet.tracking.operations import Candidate
+from mnist_resnet.tracking.operations import RegisterCandidate
+from mnist_resnet.tracking.recorded_model import download_onnx
 from mnist_resnet.tracking.run import open_run
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def release(
         "validation_accuracy": contest.figures()["candidate"],
         "validation_sha256": validation.digest,
     }
-    candidate = Candidate(name, sha256_of_bytes(onnx_model), _as_text(tags), evaluated=int(time.time() * 1000))
+    candidate = RegisterCandidate(name, sha256_of_bytes(onnx_model), _as_text(tags), evaluated=int(time.time() * 1000))
     outcome = run.ask(lambda: _compete(candidate, contest, validation, dataset, parameters))
     if outcome is None:
         run.register_later(candidate)
@@ -65,7 +65,11 @@ def _alone(onnx_model: bytes, validation: Validation, parameters: RobustnessPara
 
 
 def _compete(
-    candidate: Candidate, contest: Contest, validation: Validation, dataset: Dataset, parameters: ReleaseParameters
+    candidate: RegisterCandidate,
+    contest: Contest,
+    validation: Validation,
+    dataset: Dataset,
+    parameters: ReleaseParameters,
 ) -> dict[str, Any]:
     name = candidate.name
     version = registry.register_candidate(name, candidate.onnx_sha256, candidate.tags, candidate.evaluated)

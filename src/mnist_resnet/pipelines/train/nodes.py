@@ -4,13 +4,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.artifacts import remove
 from mnist_resnet.config import Dataset, ModelParameters, TrainingParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.split import Split
 from mnist_resnet.pipelines.annotations import Figure, Network, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.storage.artifacts import remove
 
 
 def train(
@@ -25,8 +25,8 @@ def train(
     checkpoint_folder: Path,
 ) -> tuple[Network, list[dict[str, Any]], list[dict[str, Any]]]:
     """The trained network, its layers, and one history entry for each epoch."""
+    from mnist_resnet.models.layer_table import layer_table
     from mnist_resnet.models.resnet import build_network
-    from mnist_resnet.models.table import layer_table
     from mnist_resnet.training import fit
     from mnist_resnet.training.runtime import runtime
 
@@ -50,6 +50,6 @@ def record_origin(history: list[dict[str, Any]], run: Run) -> dict[str, Any]:
 
 def plot_learning_curves(history: list[dict[str, Any]], dataset: Dataset, run: Run) -> Figure:
     """Loss and accuracy over the epochs."""
-    from mnist_resnet.evaluation.plots import learning_curves
+    from mnist_resnet.reporting.plots import learning_curves
 
     return learning_curves(history, caption(dataset, "learning curves", run))

@@ -6,14 +6,14 @@ from mnist_resnet.pipelines.train.nodes import plot_learning_curves, record_hist
 
 
 def create_pipeline() -> Pipeline:
-    """From split arrays to ``model``, ``architecture`` and ``history``."""
+    """From split arrays to ``model``, ``layer_table`` and ``history``."""
     arrays = ["train_images", "train_labels", "validation_images", "validation_labels"]
     return Pipeline(
         [
             Node(
                 train,
                 [*arrays, "preprocessing", "params:dataset", "params:model", "params:training", "checkpoint_folder"],
-                ["model", "architecture", "epochs"],
+                ["model", "layer_table", "epochs"],
                 name="train",
             ),
             Node(record_history, ["epochs", "checkpoint_folder"], "history", name="record_history"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.terminal.redaction import without_credentials
 
 REQUEST_SECONDS, UPLOAD_SECONDS = 10, 60
 # A server that is started again is back within this time.

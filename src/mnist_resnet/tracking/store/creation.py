@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from mnist_resnet.artifacts import remove_leftovers
+from mnist_resnet.storage.artifacts import remove_leftovers
 from mnist_resnet.tracking.store.address import sqlite_file, sqlite_uri
 
 _HOUR = 3600.0

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.terminal.redaction import without_credentials
 
 # By the scheme of an address of artifacts: the module that MLflow imports, and the extra that brings it.
 _EXTRAS = {

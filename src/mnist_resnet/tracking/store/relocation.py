@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.tracking.dead_runs import PROCESS, of_moved_project
-from mnist_resnet.tracking.spool.folder import SPOOL_FOLDER
+from mnist_resnet.tracking.offline.folder import SPOOL_FOLDER
 from mnist_resnet.tracking.store.address import absolute_uri, default_file, sqlite_file, tracking_uri
 
 logger = logging.getLogger(__name__)

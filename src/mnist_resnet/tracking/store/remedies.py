@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.redaction import without_credentials
+from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.store.availability import is_away, shortened
 from mnist_resnet.tracking.store.packages import package_remedy
 

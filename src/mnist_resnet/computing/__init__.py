@@ -1,0 +1,1 @@
+"""The processor, the backend, and what they are set to."""

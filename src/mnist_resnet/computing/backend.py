@@ -1,0 +1,73 @@
+"""Keras and its backend, imported as this project needs them and without the native libraries' start-up chatter.
+
+Those libraries write to the process's error stream before any log level applies. Importing this
+module first keeps that out of the terminal, and lets TensorFlow take a GPU's memory only as it
+needs it. What was held back is shown if the import fails.
+
+Keras reads ``~/.keras/keras.json``, or writes it, when it is imported. That file is made for all
+projects of a user, and nothing of it is recorded with a run, so it has no influence here: neither
+its data types and formats nor its backend, which ``KERAS_BACKEND`` chooses.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mnist_resnet.computing.chosen_backend import BACKEND_VARIABLE, chosen_backend
+
+__all__ = ["keras", "native_output_held"]
+
+
+@contextmanager
+def native_output_held() -> Iterator[None]:
+    """Keep what native code writes to the error stream, and show it only if the block raises."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(original, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
+
+
+@contextmanager
+def _own_settings(backend: str) -> Iterator[None]:
+    """Have Keras find no settings but the backend: variables of its own put aside, and a home that is empty."""
+    aside = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith("KERAS_")}
+    with tempfile.TemporaryDirectory() as home:
+        os.environ |= {BACKEND_VARIABLE: backend, "KERAS_HOME": home}
+        try:
+            yield
+        finally:
+            for name in (BACKEND_VARIABLE, "KERAS_HOME"):
+                del os.environ[name]
+            os.environ |= aside
+
+
+_backend = chosen_backend()
+with native_output_held(), _own_settings(_backend):
+    import keras
+
+    if _backend == "tensorflow":
+        import tensorflow as tf
+
+        for _gpu in tf.config.list_physical_devices("GPU"):
+            # Must precede the first operation; onnxruntime needs its share of the same memory.
+            tf.config.experimental.set_memory_growth(_gpu, True)
+
+# Where somebody else has imported Keras before, it has read that file.
+keras.config.set_image_data_format("channels_last")
+keras.config.set_floatx("float32")
+keras.config.set_epsilon(1e-7)
+keras.config.set_dtype_policy("float32")
+keras.config.set_max_epochs(None)
+keras.config.set_max_steps_per_epoch(None)

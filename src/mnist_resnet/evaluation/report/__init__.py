@@ -1,5 +1,0 @@
-"""The results of one data set for people: ``report.md``."""
-
-from mnist_resnet.evaluation.report.document import report
-
-__all__ = ["report"]

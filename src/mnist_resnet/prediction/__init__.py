@@ -1,0 +1,1 @@
+"""The classification of a user's own pictures."""

@@ -1,0 +1,16 @@
+"""Pictures of the data, the training and the results, as Matplotlib figures of their own."""
+
+from mnist_resnet.reporting.plots.images import IMAGES_OF_A_CLASS, image_grid, mistakes
+from mnist_resnet.reporting.plots.perturbations import robustness
+from mnist_resnet.reporting.plots.results import confusion_matrix, reliability_diagram
+from mnist_resnet.reporting.plots.training import learning_curves
+
+__all__ = [
+    "IMAGES_OF_A_CLASS",
+    "confusion_matrix",
+    "image_grid",
+    "learning_curves",
+    "mistakes",
+    "reliability_diagram",
+    "robustness",
+]

@@ -1,0 +1,1 @@
+"""Atomic writes, digests, locks, arrays on disk, and room on it."""

@@ -1,0 +1,201 @@
+"""Digests of what is stored, writes that are whole or absent, and the records that tie both."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.storage.space import writing
+
+
+def sha256_of_bytes(content: bytes | memoryview) -> str:
+    """The SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_pieces(pieces: Iterable[bytes]) -> str:
+    """The SHA-256 of bytes that come piece by piece, in hexadecimal."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def sha256_of_path(path: Path) -> str:
+    """The SHA-256 of a file's bytes or, for a folder, of its relative file names and their digests.
+
+    Raises:
+        FileNotFoundError: If there is nothing at ``path``.
+    """
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        lines = [f"{sha256_of_path(file)}  {file.relative_to(path).as_posix()}" for file in files]
+        return sha256_of_bytes("\n".join(lines).encode())
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that takes its place if the block succeeds.
+
+    The block writes a file or a folder there, and may read it back to verify it. If the block
+    raises, whatever it wrote is removed and ``path`` stays as it was.
+
+    Raises:
+        FileNotFoundError: If the block succeeds without having written anything.
+        StorageError: If the disk is full or cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+            written = Path(folder) / path.name
+            with writing(path, Path(folder)):
+                yield written
+                if not written.exists():
+                    raise FileNotFoundError(f"nothing was written for {path}")
+                _flush_to_disk(written)
+                _exchange(written, path, aside=Path(folder) / f"{path.name}.replaced")
+
+
+def _exchange(written: Path, path: Path, aside: Path) -> None:
+    """Move ``written`` to ``path``; a folder that is there is put back if that fails."""
+    try:
+        if path.is_dir():
+            path.replace(aside)
+        written.replace(path)
+    except BaseException:
+        if aside.exists():
+            aside.replace(path)
+        raise
+
+
+def remove_leftovers(folder: Path, seconds_old: float = 0, deep: bool = True) -> None:
+    """Remove what ``replacing`` had begun to write in a folder when its process was killed.
+
+    Args:
+        folder: Nothing happens if there is none. Nobody else may write there, unless what is written is younger.
+        seconds_old: How long nothing must have been written to a leftover.
+        deep: Whether to look into the folders below it, too.
+    """
+    for path in _hidden(folder, deep):
+        with suppress(OSError):  # its owner is alive and has removed it itself
+            if _is_leftover(path) and time.time() - path.stat().st_mtime >= seconds_old:
+                shutil.rmtree(path)
+
+
+def _hidden(folder: Path, deep: bool) -> list[Path]:
+    try:
+        return list(folder.rglob(".*.*") if deep else folder.glob(".*.*"))
+    except FileNotFoundError:  # another run has just put its file in place; what is left goes next time
+        return []
+
+
+def _is_leftover(path: Path) -> bool:
+    """Whether a path is a temporary folder of ``replacing``, by its name and by what is in it."""
+    name = path.name[1:].rpartition(".")[0]
+    return path.is_dir() and {each.name for each in path.iterdir()} <= {name, f"{name}.replaced"}
+
+
+def _flush_to_disk(path: Path) -> None:
+    for file in [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]:
+        with file.open("rb") as opened:
+            os.fsync(opened.fileno())
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write ``files``, relative names with their contents, under ``folder``."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """The contents of all files under ``folder``, by relative name in sorted order.
+
+    Raises:
+        FileNotFoundError: If the folder is missing, or was replaced by another meanwhile.
+    """
+    before = _identity(folder)
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    contents = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    if _identity(folder) != before:
+        raise FileNotFoundError(f"{folder} was replaced while it was read")
+    return contents
+
+
+def _identity(folder: Path) -> tuple[int, int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; nothing happens if there is none."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the outputs of one stage were made from, and what they were when they were made.
+
+    ``parameters`` are the resolved parameters; ``inputs`` and ``outputs`` map names to SHA-256.
+    """
+
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+    def difference(self, other: "Fingerprint") -> str | None:
+        """The first thing that differs from ``other``, in words; None if nothing does."""
+        for concern in ("parameters", "inputs", "outputs"):
+            before, now = (flatten(getattr(each, concern)) for each in (self, other))
+            for key in sorted(before.keys() | now.keys()):
+                if before.get(key) != now.get(key):
+                    return _describe(concern, key, before.get(key), now.get(key))
+        return None
+
+    def write(self, path: Path) -> None:
+        """Store this fingerprint as JSON."""
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Fingerprint | None":
+        """The fingerprint stored at ``path``; None if there is none that can be read."""
+        try:
+            stored = cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+        return stored if all(isinstance(value, Mapping) for value in asdict(stored).values()) else None
+
+
+def fingerprint_path(outputs: Path, namespace: str, stage: str) -> Path:
+    """Where the fingerprint of a stage of a data set is kept, in the folder of a recipe's outputs."""
+    return outputs / "fingerprints" / namespace / f"{stage}.json"
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with keys joined by dots."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _describe(concern: str, key: str, before: Any, now: Any) -> str:
+    if concern == "parameters":
+        return f"{key} was {before!r} and is {now!r}"
+    if now is None:
+        return f"{key} is missing"
+    return f"{key} has changed since"

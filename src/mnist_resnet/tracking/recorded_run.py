@@ -1,0 +1,171 @@
+"""Runs that MLflow holds: found by what a person types, read as they were recorded."""
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.provenance.record import PROVENANCE_FILE
+from mnist_resnet.provenance.source import PATCH_FILE
+from mnist_resnet.terminal.redaction import without_credentials
+from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID
+from mnist_resnet.tracking.recorded_model import require_file
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, shortened, waiting_at_most
+from mnist_resnet.tracking.store.packages import package_remedy
+
+_PROBABILITIES = "{namespace}/test_probabilities.npy"
+_PAGE = 1000
+_SHOWN = 5
+
+
+class RecordedRunError(UserError, LookupError):
+    """MLflow does not hold the run that was asked for, or holds several, or not what is needed of it."""
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A run that MLflow holds.
+
+    Attributes:
+        run_id: MLflow's identifier.
+        name: The run's name.
+        started: In ISO 8601, UTC.
+        status: MLflow's word for how it ended: RUNNING, FINISHED, FAILED or KILLED.
+        store: The tracking URI of the store that holds it.
+        offline_id: The identifier that it had, and that its files name, while it was recorded offline; else empty.
+    """
+
+    run_id: str
+    name: str
+    started: str
+    status: str
+    store: str
+    offline_id: str = ""
+
+    def in_words(self) -> str:
+        """The run as messages name it."""
+        return f"run {self.run_id[:8]} ({self.name}, {self.started})"
+
+    def is_meant_by(self, wanted: str) -> bool:
+        """Whether a text is the beginning of one of its identifiers, or its name."""
+        return self.name == wanted or any(each.startswith(wanted) for each in (self.run_id, self.offline_id))
+
+    def provenance(self) -> dict[str, Any]:
+        """The content of its ``provenance.json``.
+
+        Raises:
+            RecordedRunError: If there is none, or it cannot be read.
+        """
+        content = self._artifact(PROVENANCE_FILE)
+        if content is None:
+            raise RecordedRunError(
+                f"{self.in_words()} has no {PROVENANCE_FILE}, as runs that were recorded by earlier versions"
+            )
+        try:
+            record = json.loads(content)
+        except ValueError as error:
+            raise RecordedRunError(f"{self.in_words()}: its {PROVENANCE_FILE} is damaged: {error}") from error
+        if not isinstance(record, dict):
+            raise RecordedRunError(f"{self.in_words()}: its {PROVENANCE_FILE} is damaged: no JSON object")
+        return record
+
+    def patch(self) -> bytes | None:
+        """The uncommitted changes that it was made with, as ``git apply`` takes them; None if none are kept."""
+        return self._artifact(PATCH_FILE)
+
+    def probabilities(self, namespaces: Iterable[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """The test probabilities, float32 (images, classes), of those data sets of which the run recorded them.
+
+        Raises:
+            RecordedRunError: If they cannot be read.
+        """
+        paths = {name: _PROBABILITIES.format(namespace=name) for name in namespaces}
+        arrays = {name: self._array(path) for name, path in paths.items()}
+        return {name: array for name, array in arrays.items() if array is not None}
+
+    def _array(self, path: str) -> npt.NDArray[np.float32] | None:
+        content = self._artifact(path)
+        if content is None:
+            return None
+        try:
+            return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+        except (ValueError, EOFError) as error:
+            raise RecordedRunError(f"{self.in_words()}: its {path} is damaged: {error}") from error
+
+    def _artifact(self, path: str) -> bytes | None:
+        """The content of a recorded file; None if there is none."""
+        import mlflow
+        from mlflow.exceptions import MlflowException
+
+        mlflow.set_tracking_uri(self.store)
+        with TemporaryDirectory() as folder:
+            try:
+                file = mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=path, dst_path=folder)
+                return Path(file).read_bytes()
+            except (MlflowException, OSError):
+                return None
+            except ImportError as error:
+                raise RecordedRunError(
+                    f"{self.in_words()}: its files are kept where a missing package leads ({error}): "
+                    f"{package_remedy(error)}"
+                ) from error
+
+
+def find_run(wanted: str, store: str) -> RecordedRun:
+    """Find a run.
+
+    Args:
+        wanted: Its identifier, the beginning of it, or its name.
+        store: The tracking URI of the store to look into.
+
+    Raises:
+        RecordedRunError: If there is no such run, or more than one, or the store cannot be asked.
+        RecordedModelError: If the store's file is missing.
+    """
+    require_file(store)
+    where = without_credentials(store)
+    try:
+        with waiting_at_most(REQUEST_SECONDS, store):
+            found = [run for run in _runs(store) if wanted and run.is_meant_by(wanted)]
+    except Exception as error:
+        if not is_away(error):
+            raise
+        raise RecordedRunError(f"{where} cannot be asked for its runs: {shortened(error)}") from error
+    exact = [run for run in found if wanted in {run.run_id, run.offline_id}]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if not found:
+        raise RecordedRunError(
+            f"run: received '{wanted}', but {where} has none of that identifier or name; see `mlflow ui`"
+        )
+    listed = "\n".join(f"- {run.run_id}  {run.name}, {run.started}" for run in found[:_SHOWN])
+    raise RecordedRunError(
+        f"run: received '{wanted}', which {len(found)} runs match; type more of one's identifier:\n{listed}"
+    )
+
+
+def _runs(store: str) -> Iterator[RecordedRun]:
+    """All runs of a store, the latest first."""
+    import mlflow
+
+    client = mlflow.MlflowClient(store)
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+    token = None
+    while True:
+        page = client.search_runs(experiments, max_results=_PAGE, order_by=["start_time DESC"], page_token=token)
+        for run in page:
+            info = run.info
+            started = datetime.fromtimestamp(info.start_time / 1000, UTC).isoformat(timespec="seconds")
+            offline_id = run.data.tags.get(OFFLINE_RUN_ID, "")
+            yield RecordedRun(info.run_id, info.run_name, started, info.status, store, offline_id)
+        token = page.token
+        if not token:
+            return

@@ -1,0 +1,77 @@
+"""What MLflow holds of a reproduction: a run of its own, its verdict, and a tag on the run that it repeats."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_resnet.tracking.dead_runs import process_tags
+from mnist_resnet.tracking.operations import RunStatus
+from mnist_resnet.tracking.recorded_run import RecordedRun
+
+REPRODUCES = "reproduces"
+VERDICT = "reproduction_verdict"
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A run that MLflow has opened to be filled by another process, which finds it by ``MLFLOW_RUN_ID``.
+
+    Attributes:
+        run_id: MLflow's identifier.
+        experiment: The name of the experiment that it is in: that of the run it repeats.
+        store: The tracking URI of the store that holds both.
+    """
+
+    run_id: str
+    experiment: str
+    store: str
+
+    def variables(self) -> dict[str, str]:
+        """The environment variables by which MLflow in another process goes on with this run."""
+        return {"MLFLOW_TRACKING_URI": self.store, "MLFLOW_RUN_ID": self.run_id}
+
+    def log_verdict(self, level: str, files: Mapping[str, str], original: RecordedRun) -> None:
+        """Add the verdict to this run, and as a tag to the one that it repeats.
+
+        Args:
+            level: The verdict.
+            files: Documents for the artifacts, by name.
+            original: The run that was repeated.
+        """
+        import mlflow
+
+        client = mlflow.MlflowClient(self.store)
+        for name, content in files.items():
+            client.log_text(self.run_id, content, name)
+        for run_id in (self.run_id, original.run_id):
+            client.set_tag(run_id, VERDICT, level)
+
+
+@contextmanager
+def open_reproduction(original: RecordedRun, project: Path) -> Iterator[Reproduction]:
+    """Open a run that repeats another, in the same experiment; it is marked FAILED or KILLED if it is left open.
+
+    Args:
+        original: The run to repeat.
+        project: The folder of the present project, by which a run whose process has died is found.
+    """
+    import mlflow
+
+    client = mlflow.MlflowClient(original.store)
+    experiment = client.get_experiment(client.get_run(original.run_id).info.experiment_id)
+    name = f"reproduction of {original.name}"
+    tags = {REPRODUCES: original.run_id, **process_tags(project)}
+    created = client.create_run(experiment.experiment_id, tags=tags, run_name=name)
+    run_id = created.info.run_id
+    status: RunStatus = "KILLED"
+    try:
+        yield Reproduction(run_id, experiment.name, original.store)
+        status = "FAILED"  # for a process that ended without a word to MLflow
+    except Exception:
+        status = "FAILED"
+        raise
+    finally:
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_terminated(run_id, status)
+        client.update_run(run_id, name=name)  # the process has given its own

@@ -1,0 +1,65 @@
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from mnist_resnet.computing.chosen_backend import BackendError, chosen_backend, require_exporting_backend
+
+
+@pytest.fixture
+def not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+
+
+def imported_with(backend: str) -> ModuleType:
+    keras = ModuleType("keras")
+    keras.config = SimpleNamespace(backend=lambda: backend)
+    return keras
+
+
+@pytest.mark.usefixtures("not_imported")
+class TestBeforeKerasIsImported:
+    @pytest.mark.parametrize("setting", [None, "", "tensorflow"])
+    def test_tensorflow_is_chosen_if_nothing_else_is(
+        self, monkeypatch: pytest.MonkeyPatch, setting: str | None
+    ) -> None:
+        monkeypatch.delenv("KERAS_BACKEND", raising=False)
+        if setting is not None:
+            monkeypatch.setenv("KERAS_BACKEND", setting)
+        assert chosen_backend() == "tensorflow"
+        require_exporting_backend()
+
+    @pytest.mark.parametrize("name", ["torch", "numpy", "openvino", "TensorFlow", "tenserflow"])
+    def test_others_are_refused_in_a_line(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv("KERAS_BACKEND", name)
+        with pytest.raises(BackendError) as refused:
+            chosen_backend()
+        assert str(refused.value) == (
+            f"KERAS_BACKEND: received '{name}'; this project runs on tensorflow, or trains on jax. "
+            "Unset KERAS_BACKEND, or set it to tensorflow"
+        )
+
+    def test_jax_trains_and_does_not_export(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
+        monkeypatch.setitem(sys.modules, "jax", ModuleType("jax"))
+        assert chosen_backend() == "jax"
+        with pytest.raises(BackendError, match="received 'jax', but exporting needs tensorflow"):
+            require_exporting_backend()
+
+    def test_a_backend_that_is_not_installed_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
+        monkeypatch.delitem(sys.modules, "jax", raising=False)
+        monkeypatch.setattr("mnist_resnet.computing.chosen_backend.find_spec", lambda name: None)
+        with pytest.raises(BackendError, match="'jax', which is not installed: `pip install jax`"):
+            chosen_backend()
+
+
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_keras_that_was_imported_with_another_backend_is_refused_for_export(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.setitem(sys.modules, "keras", imported_with(name))
+    monkeypatch.setitem(sys.modules, "jax", ModuleType("jax"))
+    with pytest.raises(BackendError, match=f"imported before this project, with the backend '{name}'"):
+        require_exporting_backend()

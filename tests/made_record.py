@@ -1,0 +1,83 @@
+"""Records of two runs to compare: made ones, of which a test changes what it is about."""
+
+import copy
+from typing import Any
+
+Record = dict[str, Any]
+
+
+def made_record() -> Record:
+    """What a run of all stages on one data set would record, with digests of four letters."""
+    epoch = {"learning_rate": 0.1, "train_loss": 0.5, "train_accuracy": 0.8, "validation_loss": 0.6}
+    training = {"seed": 0, "epochs": 2, "deterministic": True, "precision": "auto", "learning_rate": 0.1}
+    return {
+        "schema": 1,
+        "status": "FINISHED",
+        "started": "2026-11-23T09:00:00+00:00",
+        "ended": "2026-11-23T09:01:00+00:00",
+        "run": {
+            "command": ["run"],
+            "env": None,
+            "pipeline_names": ["training"],
+            "namespaces": ["made"],
+            "runtime_params": {},
+        },
+        "parameters": {
+            "recipe": "base",
+            "datasets": {"made": {"files": {"train_images": {"sha256": "aaaa"}}}},
+            "made": {
+                "data": {"seed": 0, "validation_fraction": 0.2},
+                "preprocessing": {"scaling": "standardize"},
+                "model": {"architecture": "resnet18"},
+                "training": training,
+                "export": {"opset": 17},
+                "evaluation": {"batch_size": 256},
+            },
+        },
+        "environment": {
+            "python": "3.11.7 CPython",
+            "platform": "Linux",
+            "processor": "A processor",
+            "instruction_sets": ["avx2", "avx512f"],
+            "cores": 2,
+            "usable_cores": 2,
+            "gpus": [],
+            "lock_files": {"requirements.lock": "aaaa"},
+            "packages": {
+                "keras": "3.15.1",
+                "tensorflow": "2.21.0",
+                "numpy": "2.4.0",
+                "onnxruntime-gpu": "1.26.0",
+                "tf2onnx": "1.17.0",
+                "scikit-learn": "1.8.0",
+                "rich": "14.0",
+            },
+            "variables": {"OMP_NUM_THREADS": "2"},
+        },
+        "source": {"commit": "aaaa", "dirty": False, "patch": None},
+        "precision": {"made": "float32"},
+        "namespaces": {
+            "made": {
+                "raw_data": {"published_images": "aaaa", "test_images": "aaaa"},
+                "split": {"train_images": "aaaa", "train_labels": "aaaa"},
+                "prepared_data": {"mean": 33.0, "scale": 0.01},
+                "initial_weights": {"stem/kernel": "aaaa", "head/kernel": "aaaa"},
+                "epochs": {"1": dict(epoch), "2": epoch | {"train_loss": 0.4}},
+                "final_weights": {"stem/kernel": "bbbb", "head/kernel": "bbbb"},
+                "export": {"graph": "aaaa", "initializers": "aaaa"},
+                "probabilities": {"sha256": "aaaa", "images": 1000, "classes": 3},
+                "metrics": {"test_accuracy": 0.9, "test_loss": 0.3, "p50_batch_1_ms": 1.0, "images_per_s_batch_32": 9},
+            }
+        },
+    }
+
+
+def change(record: Record, path: str, value: Any) -> Record:
+    """The record with a value put in place; ``path`` names nested keys, joined by slashes."""
+    changed = copy.deepcopy(record)
+    *folders, name = path.split("/")
+    place = changed
+    for folder in folders:
+        place = place[folder]
+    place[name] = value
+    return changed

@@ -1,0 +1,288 @@
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from mnist_resnet.storage.artifacts import (
+    Fingerprint,
+    flatten,
+    read_files,
+    remove,
+    remove_leftovers,
+    replacing,
+    sha256_of_bytes,
+    sha256_of_path,
+    write_files,
+)
+
+OLD, NEW = {"a": b"old", "sub/b": b"old too"}, {"a": b"new", "c": b""}
+
+
+def write(path, files):
+    """Make ``path`` a folder of these files, or a file if their only name is empty."""
+    if set(files) == {""}:
+        path.write_bytes(files[""])
+    else:
+        write_files(path, files)
+
+
+def write_and_fail(path, files, error):
+    with replacing(path) as temporary:
+        write(temporary, files)
+        raise error
+
+
+def content_of(path):
+    return {"": path.read_bytes()} if path.is_file() else read_files(path)
+
+
+@pytest.mark.parametrize("new", [{"": b"new"}, NEW], ids=["file", "folder"])
+def test_what_was_written_takes_its_place(tmp_path, new):
+    path = tmp_path / "made" / "on the way" / "target"
+    with replacing(path) as temporary:
+        write(temporary, new)
+        assert not path.exists()
+        assert content_of(temporary) == new
+    assert content_of(path) == new
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [({"": b"old"}, {"": b"new"}), (OLD, NEW), (OLD, {"": b"new"})],
+    ids=["file by file", "folder by folder", "folder by file"],
+)
+def test_what_was_there_is_replaced_as_a_whole(tmp_path, old, new):
+    path = tmp_path / "target"
+    write(path, old)
+    with replacing(path) as temporary:
+        write(temporary, new)
+        assert content_of(path) == old
+    assert content_of(path) == new
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["replaced", ".hidden", "model.onnx"])
+def test_any_folder_name_can_be_replaced(tmp_path, name):
+    write(tmp_path / name, OLD)
+    with replacing(tmp_path / name) as temporary:
+        write(temporary, NEW)
+    assert content_of(tmp_path / name) == NEW
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("old", [None, {"": b"old"}, OLD], ids=["nothing", "file", "folder"])
+def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path, old, error):
+    path = tmp_path / "target"
+    if old:
+        write(path, old)
+    with pytest.raises(error):
+        write_and_fail(path, NEW, error)
+    assert list(tmp_path.iterdir()) == ([path] if old else [])
+    assert not old or content_of(path) == old
+
+
+@pytest.mark.parametrize("old", [None, {"": b"old"}, OLD], ids=["nothing", "file", "folder"])
+def test_to_write_nothing_is_an_error_that_keeps_the_old_content(tmp_path, old):
+    path = tmp_path / "target"
+    if old:
+        write(path, old)
+    with pytest.raises(FileNotFoundError), replacing(path):
+        pass
+    assert list(tmp_path.iterdir()) == ([path] if old else [])
+    assert not old or content_of(path) == old
+
+
+def test_an_interrupt_while_folders_change_places_keeps_the_old_one(tmp_path, monkeypatch):
+    path, move = tmp_path / "target", Path.replace
+    write(path, OLD)
+    interrupts = [KeyboardInterrupt]
+
+    def move_or_interrupt(source, target):
+        if target == path and interrupts:
+            raise interrupts.pop()
+        return move(source, target)
+
+    def replace_folder():
+        with replacing(path) as temporary:
+            write(temporary, NEW)
+
+    monkeypatch.setattr(Path, "replace", move_or_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        replace_folder()
+    assert content_of(path) == OLD
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def killed_while_writing(path, files):
+    """What ``replacing`` leaves if its process is killed: nothing is cleaned up."""
+    context = replacing(path)
+    write(context.__enter__(), files)
+    return context
+
+
+def test_what_a_killed_process_had_begun_to_write_is_removed(tmp_path):
+    write(tmp_path / "sub" / "target", OLD)
+    contexts = [killed_while_writing(tmp_path / "sub" / name, NEW) for name in ("target", "other.json")]
+    (tmp_path / "sub" / ".ipynb_checkpoints.d").mkdir()
+    (tmp_path / "sub" / ".ipynb_checkpoints.d" / "notes").touch()
+    (tmp_path / "sub" / ".gitkeep.txt").touch()
+    remove_leftovers(tmp_path, seconds_old=60)
+    assert len(list((tmp_path / "sub").iterdir())) == 5
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in (tmp_path / "sub").iterdir()) == [
+        ".gitkeep.txt",
+        ".ipynb_checkpoints.d",
+        "target",
+    ]
+    assert content_of(tmp_path / "sub" / "target") == OLD
+    remove_leftovers(tmp_path / "absent")
+    del contexts
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_who_reads_beside_a_writer_sees_the_old_or_the_new_but_never_half(tmp_path, kind):
+    path, ended, seen = tmp_path / "target", threading.Event(), []
+    parts = [""] if kind == "file" else [f"{number % 3}/{number}" for number in range(10)]
+    versions = [{part: bytes([version]) * 50_000 for part in parts} for version in range(2)]
+    write(path, versions[0])
+
+    def read():
+        while not ended.is_set():
+            try:
+                seen.append(content_of(path))
+            except FileNotFoundError:
+                seen.append(None)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for version in range(40):
+        with replacing(path) as temporary:
+            write(temporary, versions[version % 2])
+    ended.set()
+    reader.join()
+    whole = [content for content in seen if content is not None]
+    assert whole
+    assert all(content in versions for content in whole)
+    if kind == "file":
+        assert len(whole) == len(seen)
+
+
+def test_the_digest_of_a_file_is_that_of_its_bytes(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, appendix B.1
+    assert sha256_of_path(tmp_path / "abc") == sha256_of_bytes(b"abc") == sha256_of_bytes(memoryview(b"abc")) == known
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"a": b"olD", "sub/b": b"old too"},
+        {"A": b"old", "sub/b": b"old too"},
+        {"a": b"old", "sub/c": b"old too"},
+        {"a": b"old", "b": b"old too"},
+        {"a": b"old too", "sub/b": b"old"},
+        {"a": b"old"},
+        {**OLD, "c": b""},
+    ],
+    ids=["byte", "name", "inner name", "folder", "swapped", "fewer", "more"],
+)
+def test_the_digest_of_a_folder_changes_with_what_is_in_it(tmp_path, changed):
+    write_files(tmp_path / "one", OLD)
+    write_files(tmp_path / "other", changed)
+    assert sha256_of_path(tmp_path / "one") != sha256_of_path(tmp_path / "other")
+
+
+def test_the_digest_of_a_folder_depends_neither_on_order_nor_on_place(tmp_path, monkeypatch):
+    names, listed = [f"{number % 7}/{number}" for number in range(30)], Path.rglob
+    for folder, order in (("one", names), ("elsewhere/other", names[::-1])):
+        write_files(tmp_path / folder, {name: name.encode() for name in order})
+    digest = sha256_of_path(tmp_path / "one")
+    assert sha256_of_path(tmp_path / "elsewhere/other") == digest
+    monkeypatch.setattr(Path, "rglob", lambda path, pattern: reversed(list(listed(path, pattern))))
+    assert sha256_of_path(tmp_path / "one") == digest
+
+
+def test_there_is_no_digest_of_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        sha256_of_path(tmp_path / "absent")
+
+
+def test_files_come_back_as_they_were_written_in_sorted_order(tmp_path):
+    files = {"z": b"1", "a/deep/one": b"\0\xff", "m": b""}
+    write_files(tmp_path, files)
+    assert list(read_files(tmp_path).items()) == sorted(files.items())
+
+
+@pytest.mark.parametrize("old", [None, {"": b"old"}, OLD], ids=["nothing", "file", "folder"])
+def test_what_is_removed_is_gone(tmp_path, old):
+    path = tmp_path / "target"
+    if old:
+        write(path, old)
+    remove(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+FINGERPRINT = Fingerprint(
+    {"mnist.training": {"epochs": 3, "rates": [0.1, 0.2]}, "mnist.data": {"limit": None}},
+    {"images": "1" * 64},
+    {"model": "2" * 64},
+)
+
+
+def test_a_fingerprint_comes_back_as_it_was_written(tmp_path):
+    path = tmp_path / "folder" / "train.json"
+    FINGERPRINT.write(path)
+    assert Fingerprint.read(path) == FINGERPRINT
+    assert FINGERPRINT.difference(Fingerprint.read(path)) is None
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "inputs", "outputs", "message"),
+    [
+        ({"a": {"b": 1}}, {"in": "1"}, {"out": "1"}, None),
+        ({"a": {"b": 2}}, {"in": "1"}, {"out": "1"}, "a.b was 1 and is 2"),
+        ({"a": {"b": "1"}}, {"in": "1"}, {"out": "1"}, "a.b was 1 and is '1'"),
+        ({"a": {"c": 1}}, {"in": "1"}, {"out": "1"}, "a.b was 1 and is None"),
+        ({"a": {"b": 1, "c": 3}}, {"in": "1"}, {"out": "1"}, "a.c was None and is 3"),
+        ({"a": {"b": 1}}, {"in": "2"}, {"out": "1"}, "in has changed since"),
+        ({"a": {"b": 1}}, {}, {"out": "1"}, "in is missing"),
+        ({"a": {"b": 1}}, {"in": "1", "more": "1"}, {"out": "1"}, "more has changed since"),
+        ({"a": {"b": 1}}, {"in": "1"}, {"out": "2"}, "out has changed since"),
+        ({"a": {"b": 1}}, {"in": "1"}, {}, "out is missing"),
+        ({"a": {"b": 2}}, {"in": "2"}, {}, "a.b was 1 and is 2"),
+        ({"a": {"b": 1}}, {"in": "2"}, {}, "in has changed since"),
+    ],
+)
+def test_the_first_difference_is_said_in_words(parameters, inputs, outputs, message):
+    stored = Fingerprint({"a": {"b": 1}}, {"in": "1"}, {"out": "1"})
+    assert stored.difference(Fingerprint(parameters, inputs, outputs)) == message
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[1, 2, 3]",
+        b"null",
+        b'{"parameters": {}, "inputs": {}}',
+        json.dumps({"parameters": {}, "inputs": {}, "outputs": {}, "more": {}}).encode(),
+    ],
+)
+def test_a_fingerprint_that_cannot_be_read_is_none(tmp_path, content):
+    path = tmp_path / "train.json"
+    path.write_bytes(content)
+    assert Fingerprint.read(path) is None
+
+
+def test_an_absent_fingerprint_is_none(tmp_path):
+    assert Fingerprint.read(tmp_path / "absent.json") is None
+    assert Fingerprint.read(tmp_path) is None
+
+
+def test_nested_keys_are_joined_by_dots():
+    assert flatten({"a": {"b": {"c": 1}, "d": [2]}, "e": None}) == {"a.b.c": 1, "a.d": [2], "e": None}

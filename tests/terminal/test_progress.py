@@ -1,0 +1,160 @@
+import fcntl
+import io
+import logging
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from types import SimpleNamespace
+
+import pytest
+
+from mnist_resnet.terminal.progress import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def lines(monkeypatch, caplog):
+    """The plain lines so far; a line is due at every advance."""
+    monkeypatch.setattr("mnist_resnet.terminal.progress._SECONDS_BETWEEN_LINES", 0)
+    caplog.set_level(logging.INFO, logger="mnist_resnet")
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr("mnist_resnet.terminal.progress.time", SimpleNamespace(perf_counter=lambda: now.seconds))
+    return now
+
+
+def use_stderr(monkeypatch, stream):
+    """Called in the test itself, because pytest puts its own stream back between fixtures and test."""
+    for variable in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "stderr", stream)
+    return stream
+
+
+def test_a_plain_line_says_how_far_the_work_is_and_how_long_it_will_take(lines, clock, monkeypatch):
+    use_stderr(monkeypatch, io.StringIO())
+    with progress("Training", 4000, "images") as advance:
+        clock.seconds += 10
+        advance(1000, "loss 0.5")
+        clock.seconds += 10
+        advance(2000, "loss 0.4")
+    assert lines() == [
+        "Training: 1,000/4,000 images, loss 0.5, 30 s left",
+        "Training: 3,000/4,000 images, loss 0.4, 7 s left",
+    ]
+
+
+def test_a_line_without_a_detail_has_no_gap_for_it(lines, clock, monkeypatch):
+    use_stderr(monkeypatch, io.StringIO())
+    with progress("Downloading", 10, "MB") as advance:
+        clock.seconds += 1
+        advance(5)
+    assert lines() == ["Downloading: 5/10 MB, 1 s left"]
+
+
+def test_an_advance_by_nothing_is_no_error(lines, clock, monkeypatch):
+    use_stderr(monkeypatch, io.StringIO())
+    with progress("Training", 10, "steps") as advance:
+        advance(0, "starting")
+    (line,) = lines()
+    assert line.startswith("Training: 0/10 steps, starting")
+
+
+def test_lines_come_at_the_start_and_then_only_now_and_then(lines, clock, monkeypatch):
+    use_stderr(monkeypatch, io.StringIO())
+    monkeypatch.setattr("mnist_resnet.terminal.progress._SECONDS_BETWEEN_LINES", 10.0)
+    with progress("Training", 100, "steps") as advance:
+        for _ in range(25):
+            clock.seconds += 1
+            advance(4, "going")
+    assert [line.split(" ")[1] for line in lines()] == ["4/100", "44/100", "84/100"]
+
+
+def test_nothing_is_drawn_where_there_is_no_terminal(lines, monkeypatch):
+    stream = use_stderr(monkeypatch, io.StringIO())
+    with progress("Training", 10, "steps") as advance:
+        advance(5, "going")
+    assert stream.getvalue() == ""
+    assert len(lines()) == 1
+
+
+def test_a_terminal_shows_a_bar_and_no_lines(lines, monkeypatch):
+    terminal = use_stderr(monkeypatch, Terminal())
+    with progress("Training", 4000, "images") as advance:
+        advance(1000, "loss 0.6")
+        advance(2000, "loss 0.5")
+    shown = terminal.getvalue()
+    assert "Training" in shown
+    assert "3,000/4,000 images" in shown
+    assert "loss 0.5" in shown
+    assert lines() == []
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_an_error_in_the_work_passes_through(monkeypatch, stream):
+    def fail():
+        with progress("Training", 10, "steps") as advance:
+            advance(1)
+            raise ZeroDivisionError
+
+    used = use_stderr(monkeypatch, stream())
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert sys.stderr is used
+
+
+@pytest.mark.parametrize("settings", [{"TERM": "dumb"}, {"TERM": "unknown"}, {"COLUMNS": "40"}])
+def test_a_terminal_that_cannot_hold_a_live_line_gets_plain_ones(lines, clock, monkeypatch, settings):
+    terminal = use_stderr(monkeypatch, Terminal())
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with progress("Training", 54_000, "images") as advance:
+        clock.seconds += 1
+        advance(1_000, "loss 0.6")
+    assert terminal.getvalue() == ""
+    assert lines() == ["Training: 1,000/54,000 images, loss 0.6, 53 s left"]
+
+
+def test_eighty_columns_hold_every_figure(lines, monkeypatch):
+    terminal = use_stderr(monkeypatch, Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    with progress("Fashion-MNIST, epoch 12 of 40", 54_000, "images") as advance:
+        advance(12_345, "loss 0.5123, accuracy 0.9231, 812 images/s")
+    for piece in ("epoch 12 of 40", "12,345/54,000 images", "loss 0.5123", "accuracy", "0.9231", "812 images/s"):
+        assert piece in terminal.getvalue()
+    assert "…" not in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("columns", "live"), [(40, False), (120, True)])
+def test_the_width_is_that_of_standard_error(columns, live):
+    """Also where standard output goes to a file, of which Python would say that it has 80 columns."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    program = (
+        "from mnist_resnet.terminal.progress import progress\n"
+        "with progress('Training', 10, 'steps') as advance: advance(5)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, env=environment | {"TERM": "xterm"}, stdout=subprocess.DEVNULL, stderr=its, check=True)
+    os.set_blocking(ours, False)
+    try:
+        shown = os.read(ours, 10_000)
+    except BlockingIOError:
+        shown = b""
+    os.close(its)
+    os.close(ours)
+    assert (b"5/10 steps" in shown) == live

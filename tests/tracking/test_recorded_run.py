@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.tracking.recorded_model import RecordedModelError
+from mnist_resnet.tracking.recorded_run import RecordedRunError, find_run
+from mnist_resnet.tracking.run import TrackedRun
+from tests.tracking.servers import free_port
+
+
+@pytest.fixture
+def record(project, tmp_path):
+    """Record a run that holds files; its identifier and the store's address come back."""
+
+    def record(name: str, files: dict[str, bytes] | None = None) -> tuple[str, str]:
+        run = TrackedRun(project, "squares", name, {}, {})
+        for number, (path, content) in enumerate((files or {}).items()):
+            file = tmp_path / f"{name}_{number}" / Path(path).name
+            file.parent.mkdir()
+            file.write_bytes(content)
+            run.log_artifact(file, str(Path(path).parent).removeprefix("."))
+        run.close("FINISHED")
+        return run.run_id, run.uri
+
+    return record
+
+
+def test_a_run_is_found_by_its_identifier_the_beginning_of_it_or_its_name(record):
+    run_id, store = record("the first")
+    record("the second")
+    for wanted in (run_id, run_id[:12], "the first"):
+        run = find_run(wanted, store)
+        assert (run.run_id, run.name, run.status) == (run_id, "the first", "FINISHED")
+    assert run.in_words().startswith(f"run {run_id[:8]} (the first, 20")
+
+
+def test_a_name_of_several_runs_is_refused_with_their_identifiers(record):
+    (first, store), (second, _) = record("base training"), record("base training")
+    with pytest.raises(RecordedRunError, match="which 2 runs match") as refused:
+        find_run("base training", store)
+    assert first in str(refused.value)
+    assert second in str(refused.value)
+    assert find_run(first, store).run_id == first
+
+
+@pytest.mark.parametrize("wanted", ["another", "", "%"])
+def test_a_run_that_is_not_there_is_refused_by_name(record, wanted):
+    _, store = record("the first")
+    with pytest.raises(RecordedRunError, match=f"^run: received '{wanted}', but .* has none") as refused:
+        find_run(wanted, store)
+    assert isinstance(refused.value, UserError)
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(RecordedModelError, match=r"mlflow\.db is missing"):
+        find_run("any", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_what_was_recorded_is_read(record, tmp_path):
+    probabilities = np.array([[0.25, 0.75]], np.float32)
+    np.save(tmp_path / "probabilities.npy", probabilities)
+    array = (tmp_path / "probabilities.npy").read_bytes()
+    _, store = record("a run", {"provenance.json": b'{"schema": 1}', "made/test_probabilities.npy": array})
+    run = find_run("a run", store)
+    assert run.provenance() == {"schema": 1}
+    read = run.probabilities(["made", "other"])
+    assert read.keys() == {"made"}
+    np.testing.assert_array_equal(read["made"], probabilities)
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({}, r"has no provenance\.json"),
+        ({"provenance.json": b"{"}, r"its provenance\.json is damaged"),
+        ({"provenance.json": b"[]"}, r"its provenance\.json is damaged: no JSON object"),
+    ],
+)
+def test_a_run_without_a_readable_provenance_is_refused(record, files, reason):
+    _, store = record("a run", files)
+    with pytest.raises(RecordedRunError, match=reason):
+        find_run("a run", store).provenance()
+
+
+@pytest.mark.parametrize("content", [b"", b"no array"])
+def test_damaged_probabilities_are_refused(record, content):
+    _, store = record("a run", {"made/test_probabilities.npy": content})
+    with pytest.raises(RecordedRunError, match=r"its made/test_probabilities\.npy is damaged"):
+        find_run("a run", store).probabilities(["made"])
+
+
+def test_a_store_that_is_away_is_named_without_its_credentials():
+    address = f"http://somebody:hunter2@127.0.0.1:{free_port()}"
+    with pytest.raises(RecordedRunError, match=r"^http://127\.0\.0\.1:\d+ cannot be asked for its runs: ") as refused:
+        find_run("3f2a", address)
+    assert "hunter2" not in str(refused.value)
