@@ -22,13 +22,13 @@ def layers(env: str | None, namespaces: list[str]) -> None:
 def _print_network(dataset: Dataset, parameters: NamespaceParameters) -> None:
     from rich.table import Table
 
-    from mnist_resnet.models.layer_table import layer_table
     from mnist_resnet.models.resnet import build_network
     from mnist_resnet.preprocessing import Preprocessing
+    from mnist_resnet.reporting.layer_table import tabulate_layers
     from mnist_resnet.terminal.console import show
 
     any_values = Preprocessing(parameters.preprocessing.method, parameters.preprocessing.size, mean=0.0, scale=1.0)
-    rows = layer_table(build_network(parameters.model, any_values, dataset.image_size, len(dataset.class_names)))
+    rows = tabulate_layers(build_network(parameters.model, any_values, dataset.image_size, len(dataset.class_names)))
     total, trainable = sum(row.parameters for row in rows), sum(row.trainable_parameters for row in rows)
     table = Table("layer", "kind", "output of one image", title=f"{dataset.title}, {parameters.model.architecture}")
     table.add_column("parameters", justify="right")

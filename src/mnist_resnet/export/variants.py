@@ -14,8 +14,8 @@ from mnist_resnet.evaluation.latency import relative_speed
 from mnist_resnet.evaluation.paired import Paired, compare_correct, images_needed
 from mnist_resnet.evaluation.session import CPU_PROVIDER, CUDA_PROVIDER, open_session, usable_providers
 from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.evaluation.variant_check import Findings, VariantCheck, judge
 from mnist_resnet.export.quantize import to_fp16, to_int8
-from mnist_resnet.export.variant_check import Findings, VariantCheck, judge
 
 _BATCH_SIZE = 256
 

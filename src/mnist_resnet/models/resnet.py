@@ -8,7 +8,8 @@ import keras
 
 from mnist_resnet.config import ModelParameters
 from mnist_resnet.models.blocks import Layers, basic_block, bottleneck_block
-from mnist_resnet.preprocessing import Preprocessing, preprocessing_layers
+from mnist_resnet.models.preprocessing_layers import preprocessing_layers
+from mnist_resnet.preprocessing import Preprocessing
 
 INPUT_NAME, LOGITS_NAME, OUTPUT_NAME = "image", "logits", "probabilities"
 

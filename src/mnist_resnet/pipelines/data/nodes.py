@@ -13,7 +13,7 @@ from mnist_resnet.data.idx import IdxArray, IdxError, UInt8Array, parse
 from mnist_resnet.data.sample import sample_of_each_class
 from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
-from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing, prepare
+from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.storage.arrays import Content
 
@@ -65,6 +65,8 @@ def plot_prepared_images(
     run: Run,
 ) -> Figure:
     """Some training images of each class as the network sees them; no others are read."""
+    from mnist_resnet.models.preprocessing_layers import prepare
+
     shown = sample_of_each_class(labels, plots.IMAGES_OF_A_CLASS, parameters.seed)
     prepared = prepare(images[shown], Preprocessing(**preprocessing))
     return plots.image_grid(prepared, labels[shown], dataset.class_names, caption(dataset, "prepared images", run))

@@ -25,8 +25,8 @@ def train(
     checkpoint_folder: Path,
 ) -> tuple[Network, list[dict[str, Any]], list[dict[str, Any]]]:
     """The trained network, its layers, and one history entry for each epoch."""
-    from mnist_resnet.models.layer_table import layer_table
     from mnist_resnet.models.resnet import build_network
+    from mnist_resnet.reporting.layer_table import tabulate_layers
     from mnist_resnet.training import fit
     from mnist_resnet.training.runtime import runtime
 
@@ -34,7 +34,7 @@ def train(
     with runtime(training):
         network = build_network(model, Preprocessing(**preprocessing), dataset.image_size, len(dataset.class_names))
         history = fit.train(network, split, training, dataset.title, checkpoint_folder)
-    return network, [asdict(row) for row in layer_table(network)], [asdict(result) for result in history]
+    return network, [asdict(row) for row in tabulate_layers(network)], [asdict(result) for result in history]
 
 
 def record_history(epochs: list[dict[str, Any]], checkpoint_folder: Path) -> list[dict[str, Any]]:

@@ -1,9 +1,8 @@
-"""What a network consists of, layer by layer."""
+"""The layers of a network, each with its shape and its parameters."""
 
 import math
 from dataclasses import dataclass
-
-import keras
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,11 +16,14 @@ class LayerRow:
     trainable_parameters: int
 
 
-def layer_table(network: keras.Model) -> list[LayerRow]:
+LayerTable = list[LayerRow]
+
+
+def tabulate_layers(network: Any) -> LayerTable:
     """All layers of a network in the order in which data pass them.
 
     Args:
-        network: Built.
+        network: A Keras model that has been built.
     """
     return [
         LayerRow(

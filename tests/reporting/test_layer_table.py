@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_resnet.models.layer_table import LayerRow, layer_table
 from mnist_resnet.models.resnet import build_network
+from mnist_resnet.reporting.layer_table import LayerRow, tabulate_layers
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ OPTIONS = [{}, {"preactivation": True}, {"convolution_bias": True, "head": "flat
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_the_sums_are_those_of_the_network(network, options):
     model = network(**options)
-    rows = layer_table(model)
+    rows = tabulate_layers(model)
     assert sum(row.parameters for row in rows) == model.count_params()
     trainable = sum(int(np.prod(weight.shape)) for weight in model.trainable_weights)
     assert 0 < sum(row.trainable_parameters for row in rows) == trainable < model.count_params()
@@ -27,7 +27,7 @@ def test_the_sums_are_those_of_the_network(network, options):
 
 def test_the_rows_are_the_layers_in_the_order_of_the_data(network):
     # From 8x8 padded to 10x10. A norm has scale, offset and two moving statistics, which are not trained.
-    assert layer_table(network()) == [
+    assert tabulate_layers(network()) == [
         LayerRow("image", "InputLayer", (8, 8), 0, 0),
         LayerRow("channel", "Reshape", (8, 8, 1), 0, 0),
         LayerRow("pad", "ZeroPadding2D", (10, 10, 1), 0, 0),
@@ -52,14 +52,14 @@ def test_the_rows_are_the_layers_in_the_order_of_the_data(network):
 def test_what_is_frozen_is_not_trainable(network):
     model = network()
     model.trainable = False
-    rows = layer_table(model)
+    rows = tabulate_layers(model)
     assert sum(row.parameters for row in rows) == model.count_params()
     assert sum(row.trainable_parameters for row in rows) == 0
 
 
 def test_a_second_use_of_the_layers_changes_nothing(network):
     model = network()
-    before = layer_table(model)
+    before = tabulate_layers(model)
     image = keras.Input((8, 8), dtype="uint8")
     keras.Model(image, keras.Model(model.input, model.get_layer("logits").output)(image))
-    assert layer_table(model) == before
+    assert tabulate_layers(model) == before

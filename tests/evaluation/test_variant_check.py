@@ -4,7 +4,7 @@ import pytest
 
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.paired import Paired
-from mnist_resnet.export.variant_check import Findings, judge
+from mnist_resnet.evaluation.variant_check import Findings, judge
 
 FOUND = Findings(
     reference_accuracy=0.915,
