@@ -103,7 +103,7 @@ def test_without_a_session_the_project_around_the_present_folder_counts(
 
 def test_a_folder_without_configuration_is_refused(tmp_path: Path) -> None:
     bootstrap_project(PROJECT)
-    with pytest.raises(NoConfigurationError, match=r"holds no configuration of mnist_resnet.*--conf-source"):
+    with pytest.raises(NoConfigurationError, match=r"has no configuration of mnist_resnet.*--conf-source"):
         registered(project_path=tmp_path)
 
 
@@ -117,8 +117,8 @@ def test_the_project_of_another_package_is_refused(conf: Path) -> None:
 
 def test_an_unknown_environment_is_refused_with_those_that_are_there(conf: Path) -> None:
     bootstrap_project(PROJECT)
-    with pytest.raises(NoConfigurationError, match=r"received 'smok'.*there are .*smoke"):
+    with pytest.raises(NoConfigurationError, match=r"received 'smok'.*choose one of .*smoke"):
         registered(project_path=PROJECT, env="smok")
     (conf / "local").rename(conf / "elsewhere")
-    with pytest.raises(NoConfigurationError, match="'local' is no folder"):
+    with pytest.raises(NoConfigurationError, match="has no folder 'local'"):
         registered(project_path=PROJECT, conf_source=str(conf))

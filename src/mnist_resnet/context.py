@@ -12,13 +12,13 @@ from kedro.pipeline import Pipeline
 from mnist_resnet.config import NoConfigurationError
 
 _PACKAGE = __name__.partition(".")[0]
-_REMEDY = "type the command in the project's folder, or name its configuration by --conf-source"
+_REMEDY = "run the command in the project's folder, or name its configuration with --conf-source"
 
 _loaded: AbstractConfigLoader | None = None
 
 
 class ProjectContext(KedroContext):
-    """Kedro's context, which makes Kedro's pipelines those of its own data sets.
+    """Kedro's context. Once it is loaded, Kedro's pipelines are those of its data sets.
 
     Kedro tells its registry neither the project nor the configuration, and would keep the pipelines of an earlier
     session. A hook would not do here: kedro-viz loads the context without hooks.
@@ -60,11 +60,11 @@ def _require_folders(conf_source: str, env: str | None) -> None:
     if "://" in conf_source or source.is_file():  # a remote folder or an archive, which Kedro looks into
         return
     if not (source / "base").is_dir():
-        raise NoConfigurationError(f"{source} holds no configuration of {_PACKAGE}: {_REMEDY}")
+        raise NoConfigurationError(f"{source} has no configuration of {_PACKAGE}: {_REMEDY}")
     name = env or settings.CONFIG_LOADER_ARGS["default_run_env"]
     if not (source / name).is_dir():
         known = sorted(folder.name for folder in source.iterdir() if folder.is_dir())
-        missing = f"--env: received '{env}', which" if env else f"'{name}'"
+        received = f"--env: received '{env}', but " if env else ""
         raise NoConfigurationError(
-            f"{missing} is no folder of {source}; there are {', '.join(known)}. An empty folder is enough"
+            f"{received}{source} has no folder '{name}'; choose one of {', '.join(known)}, or make it (it may be empty)"
         )

@@ -1,4 +1,4 @@
-"""The pipelines that ``kedro run`` knows, once for each data set."""
+"""The pipelines of ``kedro run``, one of each for each data set."""
 
 import os
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     source = project / settings.CONF_SOURCE
     if not (source / "base").is_dir():
         raise NoConfigurationError(
-            f"{Path.cwd()} is in no project of mnist_resnet: go to its folder, or load a context"
+            f"{Path.cwd()} is not in a project of mnist_resnet: change to the project's folder, or load a context first"
         )
     environment = os.environ.get("KEDRO_ENV")
     loader = settings.CONFIG_LOADER_CLASS(conf_source=str(source), env=environment, **settings.CONFIG_LOADER_ARGS)

@@ -50,7 +50,7 @@ def fit_preprocessing(images: npt.NDArray[np.uint8], parameters: PreprocessingPa
     mean, deviation = _mean_and_deviation(images)
     if deviation == 0:
         raise PreprocessingError(
-            "preprocessing.scaling: received 'standardize', but all images are of one value; use 'unit'"
+            "preprocessing.scaling: received 'standardize', but all training pixels have the same value; use 'unit'"
         )
     return Preprocessing(parameters.method, parameters.size, mean, 1 / deviation)
 

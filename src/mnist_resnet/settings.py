@@ -1,11 +1,11 @@
-"""What Kedro needs to know of this project."""
+"""Kedro's settings of this project: context, hooks, configuration loader."""
 
 import os
 import sys
 import warnings
 
-if sys.platform == "win32":  # where locks and signals are others; this is the first module that Kedro imports
-    sys.exit("mnist_resnet runs on Linux and macOS. On Windows, use it within WSL2, where all works as on Linux.")
+if sys.platform == "win32":  # locks and signals differ there; this is the first module that Kedro imports
+    sys.exit("mnist_resnet runs on Linux and macOS. On Windows, use WSL2, which is Linux.")
 
 from mnist_resnet.context import ProjectContext
 from mnist_resnet.hooks import HOOKS
@@ -18,7 +18,7 @@ warnings.filterwarnings("ignore", r"register_new_resolver\(\) is deprecated", Us
 
 prepare_streams()
 
-# Where there is no git, MLflow's library for it would fill a page; what that means for a run is said by the run.
+# Without git, MLflow's git library would print a page. The run says itself what a missing git means for it.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 # Nobody but the user and the user's group may change data, models and the record of runs, however lax the shell is.
@@ -26,7 +26,7 @@ os.umask(os.umask(0o077) | 0o002)
 
 CONTEXT_CLASS = ProjectContext
 
-# Where the package is installed without the project, its .telemetry, which says the same, is not found.
+# .telemetry says the same, but it is not found where the package is installed without the project.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 
 CONFIG_LOADER_ARGS = {

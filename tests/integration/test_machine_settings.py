@@ -90,7 +90,7 @@ def test_a_recipe_that_is_not_there_is_an_error_of_one_line(pictures: Project) -
     ended = typed(pictures, "kedro layers --env nowhere", {})
     assert ended.returncode == 1
     (line,) = ended.stderr.decode().splitlines()
-    assert "--env: received 'nowhere', which is no folder of" in line
+    assert "--env: received 'nowhere', but" in line
 
 
 @pytest.mark.parametrize(

@@ -107,5 +107,5 @@ def test_without_a_configuration_the_module_asks_for_one(tmp_path: Path) -> None
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert "Error: " in ended.stderr
-    assert "name its configuration by --conf-source" in ended.stderr
+    assert "name its configuration with --conf-source" in ended.stderr
     assert list(tmp_path.iterdir()) == []

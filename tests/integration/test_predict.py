@@ -87,7 +87,7 @@ def test_an_exported_file_that_has_changed_is_refused(project: Project) -> None:
         (["left.png"], 1, "Error: data/06_models/mnist/model.onnx is missing; `kedro run` makes it"),
         (["left.png", "--model", "nowhere.onnx"], 1, "Error: --model: received 'nowhere.onnx'"),
         (["left.png", "--model", "left.png"], 1, "Error: left.png: no ONNX model"),
-        (["left.png", "--model", "models:/mnist@champion"], 1, "mlflow.db is missing"),
+        (["left.png", "--model", "models:/mnist@champion"], 1, "mlflow.db does not exist"),
         (["left.png", "--namespace", "letters"], 2, "received 'letters'; the data sets are mnist, fashion_mnist"),
         (["left.png", "--namespace", "mnist", "--model", "x.onnx"], 2, "--model and --namespace exclude each other"),
     ],

@@ -247,7 +247,7 @@ def test_the_command_prints_json(compare: Any, runs: Runs) -> None:
     [
         ("failed", "did not finish: its status is FAILED"),
         ("no such run", "run: received 'no such run'"),
-        ("base training", "runs match; type more"),
+        ("base training", "runs; type more of the id"),
     ],
 )
 def test_where_it_cannot_be_told_the_command_says_why(compare: Any, second: str, reason: str) -> None:

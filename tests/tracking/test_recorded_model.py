@@ -43,6 +43,6 @@ def test_a_model_that_is_not_there_is_refused_by_name(project, uri) -> None:
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path) -> None:
-    with pytest.raises(RecordedModelError, match=r"mlflow\.db is missing"):
+    with pytest.raises(RecordedModelError, match=r"mlflow\.db does not exist"):
         read_recorded_onnx("models:/m-0", tmp_path)
     assert not (tmp_path / "mlflow.db").exists()

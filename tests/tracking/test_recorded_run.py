@@ -38,7 +38,7 @@ def test_a_run_is_found_by_its_identifier_the_beginning_of_it_or_its_name(record
 
 def test_a_name_of_several_runs_is_refused_with_their_identifiers(record):
     (first, store), (second, _) = record("base training"), record("base training")
-    with pytest.raises(RecordedRunError, match="which 2 runs match") as refused:
+    with pytest.raises(RecordedRunError, match="which matches 2 runs") as refused:
         find_run("base training", store)
     assert first in str(refused.value)
     assert second in str(refused.value)
@@ -48,13 +48,13 @@ def test_a_name_of_several_runs_is_refused_with_their_identifiers(record):
 @pytest.mark.parametrize("wanted", ["another", "", "%"])
 def test_a_run_that_is_not_there_is_refused_by_name(record, wanted):
     _, store = record("the first")
-    with pytest.raises(RecordedRunError, match=f"^run: received '{wanted}', but .* has none") as refused:
+    with pytest.raises(RecordedRunError, match=f"^run: received '{wanted}', but .* has no run") as refused:
         find_run(wanted, store)
     assert isinstance(refused.value, UserError)
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path):
-    with pytest.raises(RecordedModelError, match=r"mlflow\.db is missing"):
+    with pytest.raises(RecordedModelError, match=r"mlflow\.db does not exist"):
         find_run("any", f"sqlite:///{tmp_path / 'mlflow.db'}")
     assert not (tmp_path / "mlflow.db").exists()
 
@@ -76,7 +76,7 @@ def test_what_was_recorded_is_read(record, tmp_path):
     [
         ({}, r"has no provenance\.json"),
         ({"provenance.json": b"{"}, r"its provenance\.json is damaged"),
-        ({"provenance.json": b"[]"}, r"its provenance\.json is damaged: no JSON object"),
+        ({"provenance.json": b"[]"}, r"its provenance\.json is damaged: it is not a JSON object"),
     ],
 )
 def test_a_run_without_a_readable_provenance_is_refused(record, files, reason):
@@ -94,6 +94,6 @@ def test_damaged_probabilities_are_refused(record, content):
 
 def test_a_store_that_is_away_is_named_without_its_credentials():
     address = f"http://somebody:hunter2@127.0.0.1:{free_port()}"
-    with pytest.raises(RecordedRunError, match=r"^http://127\.0\.0\.1:\d+ cannot be asked for its runs: ") as refused:
+    with pytest.raises(RecordedRunError, match=r"^http://127\.0\.0\.1:\d+ does not list its runs: ") as refused:
         find_run("3f2a", address)
     assert "hunter2" not in str(refused.value)

@@ -125,7 +125,7 @@ def test_what_is_no_array_of_images_is_refused(model, images, shown):
 
 def test_a_request_has_an_upper_bound(model):
     assert len(model.predict(np.zeros((10_000, 8, 8), np.uint8))["probabilities"]) == 10_000
-    with pytest.raises(MlflowException, match="at most 10000 images are answered in one request; received 10001"):
+    with pytest.raises(MlflowException, match="a request may have at most 10000 images; received 10001"):
         model.predict(np.zeros((10_001, 8, 8), np.uint8))
 
 
@@ -145,7 +145,7 @@ def test_a_damaged_file_is_not_served(folder, tmp_path):
     damaged = bytearray(onnx.read_bytes())
     damaged[len(damaged) // 2] ^= 1
     onnx.write_bytes(damaged)
-    with pytest.raises(MlflowException, match=r"the ONNX file is damaged: its SHA-256 is \w{64}, that of the model is"):
+    with pytest.raises(MlflowException, match=r"the ONNX file is damaged: its SHA-256 is \w{64}, but "):
         mlflow.pyfunc.load_model(str(tmp_path / "model"))
 
 

@@ -1,4 +1,4 @@
-"""Models that MLflow holds, as files again."""
+"""ONNX files of recorded models, fetched from MLflow."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -47,25 +47,26 @@ def download_onnx(uri: str) -> bytes:
         except (MlflowException, OSError) as error:
             store = without_credentials(mlflow.get_tracking_uri())
             raise RecordedModelError(
-                f"model URI: received '{uri}', which cannot be had from {store}; `mlflow ui` "
-                f"shows the models that there are. MLflow says: {error}"
+                f"model URI: received '{uri}', which cannot be fetched from {store}; "
+                f"`mlflow ui` lists the models. MLflow says: {error}"
             ) from error
         except ImportError as error:
             raise RecordedModelError(
-                f"model URI: received '{uri}', which is kept where a missing package leads ({error}): "
+                f"model URI: received '{uri}', whose store needs a package that is not installed "
+                f"({error}): "
                 f"{package_remedy(error)}"
             ) from error
         files = list(Path(folder).rglob("*.onnx"))
         if len(files) != 1:
             raise RecordedModelError(
-                f"model URI: received '{uri}', which holds {len(files)} ONNX files; choose one that holds one"
+                f"model URI: received '{uri}', which has {len(files)} ONNX files; name a model that has one"
             )
         content = files[0].read_bytes()
         recorded = (mlflow.models.Model.load(folder).metadata or {}).get("onnx_sha256")
     if recorded not in {None, sha256_of_bytes(content)}:
         raise RecordedModelError(
-            f"model URI: received '{uri}', whose ONNX file is damaged: it is not the one that was recorded; "
-            f"choose another, or record it again by `kedro run`"
+            f"model URI: received '{uri}', whose ONNX file is damaged: its SHA-256 is not the recorded one; "
+            f"name another model, or record it again with `kedro run`"
         )
     return content
 
@@ -78,5 +79,5 @@ def require_file(store: str) -> None:
     """
     path = sqlite_file(store)
     if path is not None and not path.is_file():
-        state = "is no file: correct" if path.exists() else "is missing; `kedro run` makes it, or set"
+        state = "is not a file: correct" if path.exists() else "does not exist: make it with `kedro run`, or correct"
         raise RecordedModelError(f"MLflow's store {path} {state} MLFLOW_TRACKING_URI")

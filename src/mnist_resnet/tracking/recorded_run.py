@@ -1,4 +1,4 @@
-"""Runs that MLflow holds: found by what a person types, read as they were recorded."""
+"""Runs that MLflow holds, found by id or name, with the files that were recorded of them."""
 
 import io
 import json
@@ -66,15 +66,13 @@ class RecordedRun:
         """
         content = self._artifact(PROVENANCE_FILE)
         if content is None:
-            raise RecordedRunError(
-                f"{self.in_words()} has no {PROVENANCE_FILE}, as runs that were recorded by earlier versions"
-            )
+            raise RecordedRunError(f"{self.in_words()} has no {PROVENANCE_FILE}; runs of earlier versions have none")
         try:
             record = json.loads(content)
         except ValueError as error:
             raise RecordedRunError(f"{self.in_words()}: its {PROVENANCE_FILE} is damaged: {error}") from error
         if not isinstance(record, dict):
-            raise RecordedRunError(f"{self.in_words()}: its {PROVENANCE_FILE} is damaged: no JSON object")
+            raise RecordedRunError(f"{self.in_words()}: its {PROVENANCE_FILE} is damaged: it is not a JSON object")
         return record
 
     def patch(self) -> bytes | None:
@@ -114,7 +112,8 @@ class RecordedRun:
                 return None
             except ImportError as error:
                 raise RecordedRunError(
-                    f"{self.in_words()}: its files are kept where a missing package leads ({error}): "
+                    f"{self.in_words()}: its files are in a store that needs a package that is not installed "
+                    f"({error}): "
                     f"{package_remedy(error)}"
                 ) from error
 
@@ -138,18 +137,16 @@ def find_run(wanted: str, store: str) -> RecordedRun:
     except Exception as error:
         if not is_away(error):
             raise
-        raise RecordedRunError(f"{where} cannot be asked for its runs: {shortened(error)}") from error
+        raise RecordedRunError(f"{where} does not list its runs: {shortened(error)}") from error
     exact = [run for run in found if wanted in {run.run_id, run.offline_id}]
     if len(exact or found) == 1:
         return (exact or found)[0]
     if not found:
         raise RecordedRunError(
-            f"run: received '{wanted}', but {where} has none of that identifier or name; see `mlflow ui`"
+            f"run: received '{wanted}', but {where} has no run with that id or name; `mlflow ui` lists the runs"
         )
     listed = "\n".join(f"- {run.run_id}  {run.name}, {run.started}" for run in found[:_SHOWN])
-    raise RecordedRunError(
-        f"run: received '{wanted}', which {len(found)} runs match; type more of one's identifier:\n{listed}"
-    )
+    raise RecordedRunError(f"run: received '{wanted}', which matches {len(found)} runs; type more of the id:\n{listed}")
 
 
 def _runs(store: str) -> Iterator[RecordedRun]:

@@ -1,4 +1,4 @@
-"""What MLflow holds of a reproduction: a run of its own, its verdict, and a tag on the run that it repeats."""
+"""The MLflow run of a reproduction: its verdict, and a tag on the run that it repeats."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,11 +67,11 @@ def open_reproduction(original: RecordedRun, project: Path) -> Iterator[Reproduc
     status: RunStatus = "KILLED"
     try:
         yield Reproduction(run_id, experiment.name, original.store)
-        status = "FAILED"  # for a process that ended without a word to MLflow
+        status = "FAILED"  # where the process ended without closing the run
     except Exception:
         status = "FAILED"
         raise
     finally:
         if client.get_run(run_id).info.status == "RUNNING":
             client.set_terminated(run_id, status)
-        client.update_run(run_id, name=name)  # the process has given its own
+        client.update_run(run_id, name=name)  # the process has set its own name

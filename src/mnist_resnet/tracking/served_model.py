@@ -1,4 +1,4 @@
-"""What MLflow serves: an ONNX classifier that answers raw images and refuses everything else.
+"""The model that MLflow serves: an ONNX classifier that answers raw images and refuses everything else.
 
 MLflow stores this file with the model and runs it wherever the model is loaded ("models from code").
 It therefore imports nothing of this package, and nothing of this package imports it.
@@ -42,7 +42,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is
         content = Path(context.artifacts["onnx"]).read_bytes()
         recorded, found = context.model_config["onnx_sha256"], hashlib.sha256(content).hexdigest()
         if found != recorded:
-            raise MlflowException(f"the ONNX file is damaged: its SHA-256 is {found}, that of the model is {recorded}")
+            raise MlflowException(f"the ONNX file is damaged: its SHA-256 is {found}, but {recorded} was recorded")
         providers = _usable(context.model_config["providers"])
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
@@ -72,7 +72,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is
 
 
 def _usable(providers: Sequence[str]) -> list[str]:
-    """Leave out what cannot be had: asking for it prints alarming lines, to the same effect."""
+    """Leave out providers that cannot be loaded; asking for them prints alarming lines and changes nothing else."""
     built_in = onnxruntime.get_available_providers()
     providers = [name for name in providers if name in built_in] or [_CPU]
     if _CUDA not in providers:
@@ -108,7 +108,7 @@ def _check_shape(values: npt.NDArray[Any], image_size: tuple[int, int], expected
         ragged = ", with lists of different lengths" if isinstance(values.flat[0], list) else ""
         _refuse(f"{expected}; received an array of shape {values.shape}{ragged}")
     if len(values) > MAX_IMAGES:
-        _refuse(f"at most {MAX_IMAGES} images are answered in one request; received {len(values)}; send several")
+        _refuse(f"a request may have at most {MAX_IMAGES} images; received {len(values)}; send several requests")
 
 
 def _numbers(values: npt.NDArray[Any], expected: str) -> npt.NDArray[Any]:

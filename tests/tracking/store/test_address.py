@@ -57,7 +57,7 @@ def test_a_path_that_is_no_text_is_refused_before_any_work(tmp_path):
 
 
 def test_a_store_is_missing_wherever_it_is_missing(tmp_path):
-    with pytest.raises(LookupError, match="is missing"):
+    with pytest.raises(LookupError, match="does not exist"):
         read_recorded_onnx("models:/made@champion", tmp_path / "what?")
     assert not list(tmp_path.iterdir())
 
@@ -65,7 +65,7 @@ def test_a_store_is_missing_wherever_it_is_missing(tmp_path):
 def test_a_folder_is_no_store(project):
     (project / "mlflow.db").unlink()
     (project / "mlflow.db").mkdir()
-    with pytest.raises(LookupError, match="is no file"):
+    with pytest.raises(LookupError, match="is not a file"):
         read_recorded_onnx("models:/made@champion", project)
 
 
