@@ -144,7 +144,7 @@ def test_a_name_that_would_be_taken_for_something_else_is_refused(raw_parameters
     with pytest.raises(ConfigurationError) as refusal:
         validate_parameters({**raw_parameters, name: raw_parameters["mnist"], "datasets": datasets})
     (fault,) = str(refusal.value).split("\n- ")[1:]
-    assert fault.startswith(f"datasets.{name}: a data set cannot be called so")
+    assert fault.startswith(f"datasets.{name}: a data set cannot have this name")
 
 
 @pytest.mark.parametrize("name", ["a b", "a-b", "É", "数", "__default__", "training", "7"])

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mnist_resnet.storage.artifacts import Fingerprint, sha256_of_path
+from mnist_resnet.storage.artifacts import sha256_of_path
+from mnist_resnet.storage.fingerprints import Fingerprint
 from tests.integration.conftest import Project, clean_environment, make_project
 from tests.made_model import bright_half, halves_model
 

@@ -25,7 +25,7 @@ def _print_network(dataset: Dataset, parameters: NamespaceParameters) -> None:
     from mnist_resnet.models.resnet import build_network
     from mnist_resnet.preprocessing import Preprocessing
     from mnist_resnet.reporting.layer_table import tabulate_layers
-    from mnist_resnet.terminal.console import show
+    from mnist_resnet.terminal.tables import show
 
     any_values = Preprocessing(parameters.preprocessing.method, parameters.preprocessing.size, mean=0.0, scale=1.0)
     rows = tabulate_layers(build_network(parameters.model, any_values, dataset.image_size, len(dataset.class_names)))

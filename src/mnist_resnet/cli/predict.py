@@ -14,7 +14,8 @@ from kedro.utils import find_kedro_project
 
 from mnist_resnet.cli.project import CommandError, load_context, plainly, require_known, write_json
 from mnist_resnet.config import outputs_folder
-from mnist_resnet.storage.artifacts import Fingerprint, fingerprint_path, sha256_of_path
+from mnist_resnet.storage.artifacts import sha256_of_path
+from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _print_table(predictions: "Sequence[Prediction]") -> None:
     from rich import box
     from rich.table import Table
 
-    from mnist_resnet.terminal.console import show
+    from mnist_resnet.terminal.tables import show
 
     terminal = sys.stdout.isatty()
     table = Table("picture", "class", box=box.HEAVY_HEAD if terminal else None, pad_edge=terminal)

@@ -54,7 +54,7 @@ def reproduce(
     from mnist_resnet.comparison.outcome import Tolerances
     from mnist_resnet.reproduce.preflight import as_table, refuse
     from mnist_resnet.reproduce.rerun import plan
-    from mnist_resnet.terminal.console import show
+    from mnist_resnet.terminal.tables import show
     from mnist_resnet.tracking.store.relocation import present_store
 
     project = present_project()

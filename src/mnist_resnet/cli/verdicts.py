@@ -71,7 +71,7 @@ def print_verdict(verdict: "Verdict", first: "ComparedRun", second: "ComparedRun
         as_json: Whether to answer a program.
     """
     from mnist_resnet.comparison.table import as_tables, as_values
-    from mnist_resnet.terminal.console import show
+    from mnist_resnet.terminal.tables import show
 
     if as_json:
         write_json(as_values(verdict, first, second))

@@ -6,7 +6,7 @@ from typing import Any
 
 from mnist_resnet.comparison.computing import Values, adding_threads, differing_variables
 from mnist_resnet.comparison.record import Record, SourceRecord
-from mnist_resnet.storage.artifacts import flatten
+from mnist_resnet.config import flatten
 
 _COMPUTING = ("keras", "tensorflow", "jax", "jaxlib", "numpy", "ml-dtypes", "nvidia-")
 _JUDGING = ("onnxruntime", "numpy", "nvidia-")

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mnist_resnet.config import flatten
 from mnist_resnet.provenance.steps import STAGES
-from mnist_resnet.storage.artifacts import flatten
 
 Values = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ Older records tell neither instruction sets nor what TensorFlow decided by itsel
 from collections.abc import Mapping
 from typing import Any
 
-from mnist_resnet.computing.chosen_backend import BACKEND_VARIABLE
+from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE
 from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, is_higher, onednn_by_itself, onednn_level
 
 Values = Mapping[str, Any]

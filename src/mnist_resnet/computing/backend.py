@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mnist_resnet.computing.chosen_backend import BACKEND_VARIABLE, chosen_backend
+from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, chosen_backend
 
 __all__ = ["keras", "native_output_held"]
 

@@ -1,7 +1,7 @@
 """Typed, validated parameters; imports nothing else of this package."""
 
-from mnist_resnet.config.datasets import Dataset, DebianSource, HttpsSource, IdxFile, IdxFiles, NpmSource, Source
-from mnist_resnet.config.evaluation import (
+from mnist_resnet.config.dotted_keys import flatten
+from mnist_resnet.config.evaluation_parameters import (
     CudaParameters,
     EvaluationParameters,
     LatencyParameters,
@@ -20,6 +20,15 @@ from mnist_resnet.config.parameters import (
     TrainingParameters,
     VariantParameters,
 )
+from mnist_resnet.config.published_data import (
+    Dataset,
+    DebianSource,
+    FileSource,
+    HttpsSource,
+    IdxFile,
+    IdxFiles,
+    NpmSource,
+)
 from mnist_resnet.config.validation import ConfigurationError, NoConfigurationError, validate_parameters
 from mnist_resnet.config.values import MOST_CLASSES
 
@@ -32,6 +41,7 @@ __all__ = [
     "DebianSource",
     "EvaluationParameters",
     "ExportParameters",
+    "FileSource",
     "HttpsSource",
     "IdxFile",
     "IdxFiles",
@@ -44,10 +54,10 @@ __all__ = [
     "PreprocessingParameters",
     "ReleaseParameters",
     "RobustnessParameters",
-    "Source",
     "TrackingParameters",
     "TrainingParameters",
     "VariantParameters",
+    "flatten",
     "outputs_folder",
     "validate_parameters",
 ]

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from mnist_resnet.config.datasets import Dataset
-from mnist_resnet.config.evaluation import EvaluationParameters, ReleaseParameters
+from mnist_resnet.config.evaluation_parameters import EvaluationParameters, ReleaseParameters
+from mnist_resnet.config.published_data import Dataset
 from mnist_resnet.config.values import (
     CLOSED,
     Count,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import unquote
 
-from mnist_resnet.config import Dataset, DebianSource, HttpsSource, IdxFile, NpmSource, Source
+from mnist_resnet.config import Dataset, DebianSource, FileSource, HttpsSource, IdxFile, NpmSource
 from mnist_resnet.data.idx import IdxError
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
 from mnist_resnet.data.sources import Folder, Place, SourceError, WebFolder
@@ -130,7 +130,7 @@ def _folder(dataset: Dataset, path: Path) -> Folder:
     return Folder(path, {getattr(dataset.files, role).name: name for role, name in STORED_AS.items()})
 
 
-def _place_of(source: Source) -> Place:
+def _place_of(source: FileSource) -> Place:
     match source:
         case HttpsSource():
             return WebFolder(source.url)

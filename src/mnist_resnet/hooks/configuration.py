@@ -8,7 +8,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
-from mnist_resnet.computing.chosen_backend import chosen_backend, require_exporting_backend
+from mnist_resnet.computing.backend_choice import chosen_backend, require_exporting_backend
 from mnist_resnet.config import ConfigurationError, Parameters, validate_parameters
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.evaluation.session import usable_providers

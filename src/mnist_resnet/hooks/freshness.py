@@ -21,7 +21,8 @@ from kedro.pipeline.node import Node
 from mnist_resnet.config import outputs_folder
 from mnist_resnet.datasets import ArtifactDataset
 from mnist_resnet.errors import UserError
-from mnist_resnet.storage.artifacts import Fingerprint, fingerprint_path, remove, sha256_of_path
+from mnist_resnet.storage.artifacts import remove, sha256_of_path
+from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
 
 
 class StaleInputError(UserError, RuntimeError):

@@ -88,7 +88,7 @@ class SummaryHooks:
 def _print(rows: list[list[str]], notes: list[str]) -> None:
     from rich.table import Table
 
-    from mnist_resnet.terminal.console import show
+    from mnist_resnet.terminal.tables import show
 
     table = Table("data set", "test accuracy", "provider", "parity", "time in each stage", title="Summary")
     for row in rows:

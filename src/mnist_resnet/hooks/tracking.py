@@ -17,10 +17,9 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from mnist_resnet.config import Parameters, validate_parameters
+from mnist_resnet.config import Parameters, flatten, validate_parameters
 from mnist_resnet.provenance.record import in_order, typed_command
 from mnist_resnet.provenance.source import collect_commit
-from mnist_resnet.storage.artifacts import flatten
 from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import without_credentials

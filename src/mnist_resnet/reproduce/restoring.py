@@ -6,7 +6,7 @@ from typing import Any
 
 from mnist_resnet.comparison.computing import THREADS, Values, adding_threads, uses_tensorflow
 from mnist_resnet.comparison.record import Record
-from mnist_resnet.computing.chosen_backend import BACKEND_VARIABLE
+from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE
 from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, is_higher, onednn_level
 from mnist_resnet.reproduce.preflight import Check, Status
 

@@ -1,16 +1,13 @@
-"""Digests of what is stored, writes that are whole or absent, and the records that tie both."""
+"""Files and folders that are whole or absent, and their SHA-256."""
 
 import hashlib
-import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from mnist_resnet.storage.space import writing
 
@@ -143,59 +140,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What the outputs of one stage were made from, and what they were when they were made.
-
-    ``parameters`` are the resolved parameters; ``inputs`` and ``outputs`` map names to SHA-256.
-    """
-
-    parameters: Mapping[str, Any]
-    inputs: Mapping[str, str]
-    outputs: Mapping[str, str]
-
-    def difference(self, other: "Fingerprint") -> str | None:
-        """The first thing that differs from ``other``, in words; None if nothing does."""
-        for concern in ("parameters", "inputs", "outputs"):
-            before, now = (flatten(getattr(each, concern)) for each in (self, other))
-            for key in sorted(before.keys() | now.keys()):
-                if before.get(key) != now.get(key):
-                    return _describe(concern, key, before.get(key), now.get(key))
-        return None
-
-    def write(self, path: Path) -> None:
-        """Store this fingerprint as JSON."""
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
-
-    @classmethod
-    def read(cls, path: Path) -> "Fingerprint | None":
-        """The fingerprint stored at ``path``; None if there is none that can be read."""
-        try:
-            stored = cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
-        return stored if all(isinstance(value, Mapping) for value in asdict(stored).values()) else None
-
-
-def fingerprint_path(outputs: Path, namespace: str, stage: str) -> Path:
-    """Where the fingerprint of a stage of a data set is kept, in the folder of a recipe's outputs."""
-    return outputs / "fingerprints" / namespace / f"{stage}.json"
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with keys joined by dots."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _describe(concern: str, key: str, before: Any, now: Any) -> str:
-    if concern == "parameters":
-        return f"{key} was {before!r} and is {now!r}"
-    if now is None:
-        return f"{key} is missing"
-    return f"{key} has changed since"

@@ -66,7 +66,7 @@ class DebianSource:
     folder: Annotated[str, Field(pattern=r"^/\S+$")]
 
 
-Source = Annotated[HttpsSource | NpmSource | DebianSource, Field(discriminator="kind")]
+FileSource = Annotated[HttpsSource | NpmSource | DebianSource, Field(discriminator="kind")]
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -91,7 +91,7 @@ class Dataset:
     first_label: Annotated[int, Field(strict=True)] = 0  # records of earlier versions do not name these two
     empty_classes: Annotated[tuple[Line, ...], AfterValidator(distinct)] = ()
     files: IdxFiles
-    sources: tuple[Source, ...] = ()
+    sources: tuple[FileSource, ...] = ()
 
     @property
     def last_label(self) -> int:

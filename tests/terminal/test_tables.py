@@ -11,11 +11,11 @@ import pytest
 from rich import box
 from rich.table import Table
 
-from mnist_resnet.terminal.console import show
+from mnist_resnet.terminal.tables import show
 
 TABLE = """
 from rich.table import Table
-from mnist_resnet.terminal.console import show
+from mnist_resnet.terminal.tables import show
 from mnist_resnet.terminal.streams import prepare_streams
 prepare_streams()
 table = Table("data set", "test accuracy", "parity", "time in each stage", title="Summary")

@@ -3,7 +3,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from mnist_resnet.computing.chosen_backend import BackendError, chosen_backend, require_exporting_backend
+from mnist_resnet.computing.backend_choice import BackendError, chosen_backend, require_exporting_backend
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ class TestBeforeKerasIsImported:
     def test_a_backend_that_is_not_installed_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("KERAS_BACKEND", "jax")
         monkeypatch.delitem(sys.modules, "jax", raising=False)
-        monkeypatch.setattr("mnist_resnet.computing.chosen_backend.find_spec", lambda name: None)
+        monkeypatch.setattr("mnist_resnet.computing.backend_choice.find_spec", lambda name: None)
         with pytest.raises(BackendError, match="'jax', which is not installed: `pip install jax`"):
             chosen_backend()
 
