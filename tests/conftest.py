@@ -1,12 +1,15 @@
 """Made data, small enough that a test of the whole flow takes seconds."""
 
+import gc
 import os
 import resource
 import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,19 +17,17 @@ from typing import Any
 import absl.logging
 import numpy as np
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
 
 from mnist_resnet.config import (
-    CudaParameters,
     DataParameters,
     Dataset,
     EvaluationParameters,
     ExportParameters,
     IdxFile,
     IdxFiles,
-    LatencyParameters,
     ModelParameters,
-    RobustnessParameters,
+    NamespaceParameters,
     TrainingParameters,
     VariantParameters,
     validate_parameters,
@@ -34,6 +35,7 @@ from mnist_resnet.config import (
 from mnist_resnet.data.idx import encode
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.settings import CONFIG_LOADER_ARGS
 from tests.made_model import linear_model
 
 # Kedro's logging set-up closes all handlers; absl's, which TensorFlow brings, would close pytest's stream with itself.
@@ -47,6 +49,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).parents[1]
 CLASSES = 3
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_garbage_collections() -> Iterator[None]:
+    """Keras collects garbage at the start of each training: not among the million objects that the imports made."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @dataclass(frozen=True)
@@ -113,102 +124,48 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def data_parameters() -> DataParameters:
-    return DataParameters(seed=0, validation="stratified", validation_fraction=0.2, training_images=None)
+@pytest.fixture(scope="session")
+def base() -> NamespaceParameters:
+    """The parameters of MNIST in conf/base, from which tests differ in what they say."""
+    return validate_parameters(recipe_parameters("base")).namespaces["mnist"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def data_parameters(base: NamespaceParameters) -> DataParameters:
+    return replace(base.data, validation_fraction=0.2)
+
+
+@pytest.fixture(scope="session")
 def preprocessing() -> Preprocessing:
     return Preprocessing("pad", (10, 10), 50.0, 0.02)
 
 
-@pytest.fixture
-def model_parameters() -> ModelParameters:
-    return ModelParameters(
-        architecture="resnet_tiny",
-        preactivation=False,
-        stem="7x7",
-        stem_norm=True,
-        projection_norm=True,
-        convolution_bias=False,
-        kernel_initializer="he_normal",
-        head="average_pool",
-        hidden_units=None,
-        batch_norm_momentum=0.9,
-        batch_norm_epsilon=0.001,
-        zero_last_gamma=False,
-    )
+@pytest.fixture(scope="session")
+def model_parameters(base: NamespaceParameters) -> ModelParameters:
+    return replace(base.model, architecture="resnet_tiny", zero_last_gamma=False)
 
 
-@pytest.fixture
-def training_parameters() -> TrainingParameters:
-    return TrainingParameters(
-        seed=0,
-        epochs=2,
-        batch_size=16,
-        optimizer="sgd",
-        schedule="one_cycle",
-        learning_rate=0.05,
-        warmup_fraction=0.25,
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=0.005,
-        average_decay=None,
-        label_smoothing=0.0,
-        max_shift=1,
-        unshifted_epochs=0,
-        horizontal_flip=False,
-        erased_fraction=0.0,
-        patience=None,
-        keep_best_epoch=False,
-        precision="auto",
-        deterministic=True,
-    )
+@pytest.fixture(scope="session")
+def training_parameters(base: NamespaceParameters) -> TrainingParameters:
+    return replace(base.training, epochs=2, batch_size=16, learning_rate=0.05, max_shift=1, unshifted_epochs=0)
 
 
-@pytest.fixture
-def variant_parameters() -> VariantParameters:
-    return VariantParameters(
-        names=("int8", "fp16"),
-        tolerance=0.1,
-        seed=0,
-        calibration_images=64,
-        choice_images=64,
-        calibration_methods=("minmax", "percentile"),
-        kernel_tolerance=0.05,
-        timed_calls=2,
-    )
+@pytest.fixture(scope="session")
+def variant_parameters(base: NamespaceParameters) -> VariantParameters:
+    return replace(base.export.variants, tolerance=0.1, calibration_images=64, choice_images=64, timed_calls=2)
 
 
-@pytest.fixture
-def export_parameters(variant_parameters: VariantParameters) -> ExportParameters:
-    return ExportParameters(
-        opset=17,
-        average_flips=False,
-        parity_tolerance=1e-5,
-        parity_rounding_factor=0.0,
-        parity_batch_sizes=(1, 7, 256),
-        variants=variant_parameters,
-    )
+@pytest.fixture(scope="session")
+def export_parameters(base: NamespaceParameters, variant_parameters: VariantParameters) -> ExportParameters:
+    return replace(base.export, parity_rounding_factor=0.0, variants=variant_parameters)
 
 
-@pytest.fixture
-def evaluation_parameters() -> EvaluationParameters:
-    return EvaluationParameters(
-        providers=("CPUExecutionProvider",),
-        require_gpu=False,
-        cuda=CudaParameters(
-            algorithm_search="exhaustive",
-            largest_workspace=True,
-            channels_last=False,
-            tf32=True,
-            graphs=False,
-            memory_limit=None,
-        ),
-        batch_size=32,
-        latency=LatencyParameters(warm_up=1, calls=2, latency_batch_sizes=(1,), throughput_batch_sizes=(8,)),
-        robustness=RobustnessParameters(images=20, validation_images=20, seed=0),
+@pytest.fixture(scope="session")
+def evaluation_parameters(base: NamespaceParameters) -> EvaluationParameters:
+    latency = replace(base.evaluation.latency, warm_up=1, calls=2, throughput_batch_sizes=(8,))
+    robustness = replace(base.evaluation.robustness, images=20, validation_images=20)
+    return replace(
+        base.evaluation, providers=("CPUExecutionProvider",), batch_size=32, latency=latency, robustness=robustness
     )
 
 
@@ -223,33 +180,19 @@ def files_up_to(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def base_parameters() -> dict[str, Any]:
-    """The parameters of conf/base as Kedro would merge them."""
-    texts = [(PROJECT / "conf" / "base" / f"{name}.yml").read_text() for name in ("parameters", "datasets")]
-    merged = {key: value for text in texts for key, value in yaml.safe_load(text).items()}
-    return {**merged, "recipe": "base"}
+@cache
+def _parameters_of(recipe: str) -> dict[str, Any]:
+    return OmegaConfigLoader(str(PROJECT / "conf"), env=recipe, **CONFIG_LOADER_ARGS)["parameters"]
 
 
 def recipe_parameters(recipe: str) -> dict[str, Any]:
-    """The parameters of a recipe, the folder of conf/ by that name, as Kedro would merge them over the base."""
-    folder = PROJECT / "conf" / recipe
-    settings = yaml.safe_load((folder / "globals.yml").read_text())
-    above = {} if recipe == "base" else yaml.safe_load((folder / "parameters.yml").read_text())
-    return {**_soft_merged(base_parameters(), above), "recipe": settings["recipe"]}
-
-
-def _soft_merged(below: Any, above: Any) -> Any:
-    if not (isinstance(below, dict) and isinstance(above, dict)):
-        return above
-    merged = {key: _soft_merged(below[key], value) if key in below else value for key, value in above.items()}
-    return {**below, **merged}
+    """The parameters of a recipe, the folder of conf/ by that name, as Kedro reads them; to be changed at will."""
+    return deepcopy(_parameters_of(recipe))
 
 
 @pytest.fixture
 def raw_parameters() -> dict[str, Any]:
-    parameters = base_parameters()
-    validate_parameters(parameters)
-    return parameters
+    return recipe_parameters("base")
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Configurations that differ from conf/base in some keys, and what they are refused for."""
 
-import json
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import reduce
 from typing import Any
 
@@ -17,8 +17,7 @@ def changed(raw_parameters: dict[str, Any]) -> Change:
     """The base configuration with other values at some dotted keys; the value ``...`` deletes one."""
 
     def change(changes: Mapping[str, Any]) -> dict[str, Any]:
-        # A YAML alias loads as the same object twice; through JSON each namespace gets its own.
-        raw = json.loads(json.dumps(raw_parameters))
+        raw = deepcopy(raw_parameters)
         for key, value in changes.items():
             *sections, last = (int(part) if part.isdigit() else part for part in key.split("."))
             section = reduce(lambda inner, part: inner[part], sections, raw)

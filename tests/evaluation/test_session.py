@@ -3,50 +3,32 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
-import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation import session as module
+from mnist_resnet.evaluation.cuda import cuda_loads
 from mnist_resnet.evaluation.session import CPU_PROVIDER, CUDA_PROVIDER, ProviderError, open_session
+from mnist_resnet.terminal.once import log_once
+from tests.made_model import BRIGHT, DARK, halves_model
 
-WEIGHTS = np.random.default_rng(0).normal(scale=0.01, size=(64, 3)).astype("float32")
-
-# A sum of 64 float32 terms below 3 and an exponential.
+# A sum of 64 float32 terms below 10 and an exponential.
 TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
 def model() -> bytes:
-    """A linear classifier of 8×8 images, made without any of the project's code."""
-    nodes = [
-        helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
-        helper.make_node("Flatten", ["values"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "linear",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 8, 8])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
-        [numpy_helper.from_array(WEIGHTS, "weights")],
-    )
-    built = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    onnx.checker.check_model(built)
-    return built.SerializeToString()
+    return halves_model()
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     """What one test found out about this machine is no concern of the next."""
-    module._cuda_loads.cache_clear()
-    module._say_once.cache_clear()
+    cuda_loads.cache_clear()
+    log_once.cache_clear()
     yield
-    module._cuda_loads.cache_clear()
-    module._say_once.cache_clear()
+    cuda_loads.cache_clear()
 
 
 @pytest.fixture
@@ -56,7 +38,7 @@ def without_cuda(monkeypatch):
     def refuse(name):
         raise OSError(f"{name}: cannot open shared object file")
 
-    monkeypatch.setattr(module, "ctypes", SimpleNamespace(CDLL=refuse))
+    monkeypatch.setattr("ctypes.CDLL", refuse)
 
 
 @pytest.fixture
@@ -70,7 +52,7 @@ def with_cuda(monkeypatch):
             asked.append(providers)
             return SimpleNamespace(get_providers=lambda: got)
 
-        monkeypatch.setattr(module, "ctypes", SimpleNamespace(CDLL=lambda _: None))
+        monkeypatch.setattr("ctypes.CDLL", lambda _: None)
         monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA_PROVIDER, CPU_PROVIDER])
         monkeypatch.setattr(onnxruntime, "InferenceSession", session)
@@ -80,8 +62,8 @@ def with_cuda(monkeypatch):
 
 
 def expected(images: np.ndarray) -> np.ndarray:
-    logits = images.reshape(len(images), -1).astype("float64") @ WEIGHTS
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    halves = images.astype("float64").reshape(len(images), 8, 2, 4).mean(axis=(1, 3)) / 255
+    powers = np.exp(np.column_stack([BRIGHT * halves, np.full(len(images), DARK)]))
     return powers / powers.sum(axis=1, keepdims=True)
 
 

@@ -7,7 +7,7 @@ from mnist_resnet.config import validate_parameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
 from mnist_resnet.preprocessing import Preprocessing
-from tests.conftest import base_parameters
+from tests.conftest import recipe_parameters
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -28,7 +28,7 @@ def _train(halves: Split) -> tuple[list[np.ndarray], object, object]:
     from mnist_resnet.training.fit import train
     from mnist_resnet.training.runtime import runtime
 
-    raw = base_parameters()
+    raw = recipe_parameters("base")
     raw["mnist"]["training"] |= {"epochs": 4, "batch_size": 64}
     parameters = validate_parameters(raw).namespaces["mnist"]
     with runtime(parameters.training):
@@ -47,7 +47,7 @@ def test_resnet18_trains_reproducibly_and_exports(halves: Split) -> None:
     second, *_ = _train(halves)
     assert all(np.array_equal(one, other) for one, other in zip(first, second, strict=True))
 
-    dataset = validate_parameters(base_parameters()).datasets["mnist"]
+    dataset = validate_parameters(recipe_parameters("base")).datasets["mnist"]
     exported = rebuild(network, parameters.model, Preprocessing("pad", (32, 32), 40.0, 0.02), dataset)
     savedmodel = to_savedmodel(exported)
     model = to_onnx(exported, parameters.export.opset, {"class_names": dataset.class_names})

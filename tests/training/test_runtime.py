@@ -1,5 +1,6 @@
 import logging
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -19,42 +20,14 @@ def policy_before():
 
 
 @pytest.fixture
-def device(monkeypatch):
-    """A way to pretend that there is a device with units for some precision."""
-    return lambda precision: monkeypatch.setattr(
-        module, "_device", lambda: module._Device("a pretended device", precision)
-    )
+def gpu(monkeypatch):
+    """A way to pretend that there is a GPU of some compute capability."""
 
-
-@pytest.fixture
-def gpus(monkeypatch):
-    """A way to pretend that there is a GPU of some compute capability, or none."""
-
-    def pretend(details):
-        listed = ["a GPU"] if details is not None else []
-        monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: listed)
+    def pretend(**details):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["a GPU"])
         monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: details)
-        module._device.cache_clear()
 
-    yield pretend
-    module._device.cache_clear()
-
-
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_automatic_precision_is_what_the_device_has_units_for(device, training_parameters, precision):
-    device(precision)
-    with runtime(training_parameters) as prepared:
-        assert prepared == Runtime("a pretended device", precision)
-        assert keras.config.dtype_policy().name == precision
-
-
-@pytest.mark.parametrize("units", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_a_precision_that_is_asked_for_is_used_on_any_device(device, training_parameters, units, precision):
-    device(units)
-    with runtime(replace(training_parameters, precision=precision)) as prepared:
-        assert prepared.precision == precision
-        assert keras.layers.Dense(1).dtype_policy.name == precision
+    return pretend
 
 
 @pytest.mark.parametrize(
@@ -64,52 +37,46 @@ def test_a_precision_that_is_asked_for_is_used_on_any_device(device, training_pa
         ((7, 0), "mixed_float16"),
         ((7, 5), "mixed_float16"),
         ((8, 0), "mixed_bfloat16"),
-        ((9, 0), "mixed_bfloat16"),
         ((12, 0), "mixed_bfloat16"),
     ],
 )
-def test_a_gpu_has_units_by_its_compute_capability(gpus, capability, precision):
-    gpus({"device_name": "a pretended GPU", "compute_capability": capability})
-    assert module._device() == module._Device("a pretended GPU", precision)
+def test_automatic_precision_is_what_the_gpu_has_units_for(gpu, training_parameters, capability, precision):
+    gpu(device_name="a pretended GPU", compute_capability=capability)
+    with runtime(training_parameters) as prepared:
+        assert prepared == Runtime("a pretended GPU", precision)
+        assert keras.config.dtype_policy().name == precision
 
 
-def test_a_gpu_of_which_nothing_is_known_computes_in_float32(gpus):
-    gpus({})
-    assert module._device() == module._Device("a GPU", "float32")
-
-
-def test_without_a_gpu_the_processor_decides(gpus, monkeypatch):
-    gpus(None)
-    monkeypatch.setattr(module, "_precision_of_cpu", lambda: "mixed_bfloat16")
-    device = module._device()
-    assert device.name.startswith("the CPU (")
-    assert device.precision == "mixed_bfloat16"
+def test_a_gpu_of_which_nothing_is_known_computes_in_float32(gpu, training_parameters):
+    gpu()
+    with runtime(training_parameters) as prepared:
+        assert prepared == Runtime("a GPU", "float32")
 
 
 @pytest.mark.parametrize(
-    ("flags", "precision"),
+    ("offered", "limit", "precision"),
     [
-        ("fpu avx512f amx_bf16 avx512_fp16 amx_tile amx_int8", "mixed_bfloat16"),
-        ("fpu avx512f avx512_bf16", "mixed_bfloat16"),
-        ("fpu avx2 not_amx_bf16 amx_bf16x", "float32"),
-        ("", "float32"),
+        (("avx512f", "avx512_bf16"), "DEFAULT", "mixed_bfloat16"),
+        (("avx512f", "avx512_bf16"), "AVX2", "float32"),  # without a convolution of bfloat16
+        ((), "DEFAULT", "float32"),
     ],
 )
-def test_a_processor_that_multiplies_bfloat16_uses_it(tmp_path, flags, precision):
-    information = tmp_path / "cpuinfo"
-    information.write_text(f"processor\t: 0\nmodel name\t: Made up\nflags\t\t: {flags}\nbugs\t\t:\n\n" * 2)
-    assert module._precision_of_cpu(information) == precision
+def test_without_a_gpu_the_processor_decides(training_parameters, monkeypatch, offered, limit, precision):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [])
+    monkeypatch.setattr(module, "offered_instruction_sets", lambda: offered)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    with runtime(training_parameters) as prepared:
+        assert prepared.device.startswith("the CPU (")
+        assert prepared.precision == precision
 
 
-def test_a_processor_that_is_held_to_less_computes_in_float32(tmp_path, monkeypatch):
-    information = tmp_path / "cpuinfo"
-    information.write_text("flags\t\t: avx2 avx512f avx512_bf16\n")
-    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")  # without a convolution of bfloat16
-    assert module._precision_of_cpu(information) == "float32"
-
-
-def test_where_nothing_tells_of_the_processor_it_computes_in_float32(tmp_path):
-    assert module._precision_of_cpu(tmp_path / "cpuinfo") == "float32"
+@pytest.mark.parametrize("capability", [(6, 1), (8, 0)])
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_a_precision_that_is_asked_for_is_used_on_any_device(gpu, training_parameters, capability, precision):
+    gpu(compute_capability=capability)
+    with runtime(replace(training_parameters, precision=precision)) as prepared:
+        assert prepared.precision == precision
+        assert keras.layers.Dense(1).dtype_policy.name == precision
 
 
 def test_precision_is_put_back_after_the_block(training_parameters, policy_before):
@@ -145,35 +112,24 @@ def test_another_seed_gives_other_initial_weights(training_parameters, model_par
     assert not any(np.array_equal(one, other) for one, other in kernels)
 
 
-@pytest.mark.parametrize("switch", [True, False])
-def test_determinism_is_switched_on_only_if_asked_for(training_parameters, monkeypatch, switch):
-    switched = []
-    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: switched.append(True))
-    with runtime(replace(training_parameters, deterministic=switch)):
-        assert switched == [True] * switch
+@pytest.mark.parametrize(
+    ("backend", "asked", "switched"), [("tensorflow", True, [True]), ("tensorflow", False, []), ("jax", True, [])]
+)
+def test_determinism_is_switched_on_only_if_asked_for_and_not_by_itself(
+    training_parameters, monkeypatch, backend, asked, switched
+):
+    done = []
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: done.append(True))
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr("jax.devices", lambda: [SimpleNamespace(platform="cpu")])
+    with runtime(replace(training_parameters, deterministic=asked)):
+        assert done == switched
 
 
-def test_another_backend_is_left_to_its_own_determinism(device, training_parameters, monkeypatch):
-    switched = []
-    device("float32")
-    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: switched.append(True))
-    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with runtime(replace(training_parameters, deterministic=True)) as prepared:
-        assert prepared.precision == "float32"
-    assert switched == []
-
-
-def test_the_device_is_announced_once(device, training_parameters, caplog):
+def test_the_device_is_announced_once(gpu, training_parameters, caplog):
     caplog.set_level(logging.INFO, module.__name__)
-    module._announce.cache_clear()
-    device("float32")
+    gpu(device_name="a GPU of this test alone")
     for _ in range(2):
         with runtime(training_parameters):
             pass
-    assert [record.getMessage() for record in caplog.records] == ["Training on a pretended device in float32"]
-
-
-def test_a_device_has_a_name(training_parameters):
-    with runtime(training_parameters) as prepared:
-        assert prepared.device
-        assert ("CPU" in prepared.device) == (not tf.config.list_physical_devices("GPU"))
+    assert caplog.messages == ["Training on a GPU of this test alone in float32"]

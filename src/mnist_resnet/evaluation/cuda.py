@@ -1,8 +1,24 @@
-"""The settings of onnxruntime's CUDA provider."""
+"""onnxruntime's CUDA provider: whether it loads, and its settings."""
+
+import ctypes
+from functools import cache
 
 from mnist_resnet.config import CudaParameters
 
 _MIB = 1024**2
+
+
+@cache
+def cuda_loads() -> bool:
+    """Whether the driver is here; if so, the libraries of CUDA that come as Python packages are loaded."""
+    import onnxruntime
+
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    onnxruntime.preload_dlls()
+    return True
 
 
 def cuda_options(parameters: CudaParameters) -> dict[str, str]:

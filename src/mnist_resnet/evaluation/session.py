@@ -1,12 +1,10 @@
-"""onnxruntime sessions: which provider was asked for, which one was got."""
+"""onnxruntime sessions, with the provider asked for and the one got."""
 
-import ctypes
 import json
 import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,8 +13,9 @@ import numpy.typing as npt
 from mnist_resnet.config import CudaParameters
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.binding import FixedBatch
-from mnist_resnet.evaluation.cuda import cuda_options
+from mnist_resnet.evaluation.cuda import cuda_loads, cuda_options
 from mnist_resnet.evaluation.package import onnxruntime_package
+from mnist_resnet.terminal.once import log_once
 
 logger = logging.getLogger(__name__)
 
@@ -149,7 +148,7 @@ def usable_providers(providers: Sequence[str], require_gpu: bool = False) -> lis
 
     _check_names(providers, onnxruntime.get_all_providers())
     built_in = onnxruntime.get_available_providers()
-    usable = [name for name in providers if name in built_in and (name != CUDA_PROVIDER or _cuda_loads())]
+    usable = [name for name in providers if name in built_in and (name != CUDA_PROVIDER or cuda_loads())]
     if not usable:
         raise ProviderError(
             f"evaluation.providers: none of {list(providers)} can be loaded here; add '{CPU_PROVIDER}', or install "
@@ -174,18 +173,6 @@ def _check_names(providers: Sequence[str], known: Sequence[str]) -> None:
         raise ProviderError(f"evaluation.providers: received {unknown}; this onnxruntime knows {list(known)}")
 
 
-@cache
-def _cuda_loads() -> bool:
-    import onnxruntime
-
-    try:
-        ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return False
-    onnxruntime.preload_dlls()
-    return True
-
-
 def _check_got(session: Session, require_gpu: bool) -> None:
     wanted = session.providers_asked[0]
     if require_gpu:
@@ -196,9 +183,4 @@ def _check_got(session: Session, require_gpu: bool) -> None:
             f"{session.provider}; add it to the list, or install what the providers need"
         )
     if session.provider != wanted:
-        _say_once(f"onnxruntime uses {session.provider}: {wanted} cannot be loaded here")
-
-
-@cache
-def _say_once(message: str) -> None:
-    logger.info(message)
+        log_once(logger, f"onnxruntime uses {session.provider}: {wanted} cannot be loaded here")

@@ -1,17 +1,16 @@
-"""Where and how exactly the backend computes: devices, precision, determinism."""
+"""The device, precision and determinism of one training."""
 
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.computing.processor import multiplies_bfloat16, offered_instruction_sets
 from mnist_resnet.config import TrainingParameters
+from mnist_resnet.terminal.once import log_once
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +38,13 @@ def runtime(parameters: TrainingParameters) -> Iterator[Runtime]:
     keras.utils.set_random_seed(parameters.seed)
     if parameters.deterministic and keras.backend.backend() == "tensorflow":
         _make_deterministic()
-    device = _device()
-    precision = device.precision if parameters.precision == "auto" else parameters.precision
-    _announce(device.name, precision)
-    keras.config.set_dtype_policy(precision)
+    found = _found()
+    used = found if parameters.precision == "auto" else replace(found, precision=parameters.precision)
+    log_once(logger, f"Training on {used.device} in {used.precision}")
+    keras.config.set_dtype_policy(used.precision)
     try:
         with _forgotten_gradients():
-            yield Runtime(device.name, precision)
+            yield used
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -78,35 +77,27 @@ def _make_deterministic() -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-@dataclass(frozen=True)
-class _Device:
-    """A device in words, and the compact precision that it has units for, if any."""
-
-    name: str
-    precision: str
-
-
-@cache
-def _device() -> _Device:
+def _found() -> Runtime:
+    """The device that the backend computes on, and the compact precision that it has units for, if any."""
     if keras.backend.backend() == "jax":
-        return _jax_device()
+        return _found_by_jax()
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return _Device(f"the CPU ({os.cpu_count()} cores)", _precision_of_cpu())
+        return Runtime(f"the CPU ({os.cpu_count()} cores)", _precision_of_cpu())
     details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
-    return _Device(details.get("device_name", "a GPU"), _precision_of_gpu(details.get("compute_capability", (0, 0))))
+    return Runtime(details.get("device_name", "a GPU"), _precision_of_gpu(details.get("compute_capability", (0, 0))))
 
 
-def _jax_device() -> _Device:
+def _found_by_jax() -> Runtime:
     import jax
 
     device = jax.devices()[0]
     if device.platform != "gpu":
-        return _Device(f"the {device.platform.upper()} ({os.cpu_count()} cores), by JAX", "float32")
+        return Runtime(f"the {device.platform.upper()} ({os.cpu_count()} cores), by JAX", "float32")
     major, minor = device.compute_capability.split(".")
-    return _Device(f"{device.device_kind}, by JAX", _precision_of_gpu((int(major), int(minor))))
+    return Runtime(f"{device.device_kind}, by JAX", _precision_of_gpu((int(major), int(minor))))
 
 
 def _precision_of_gpu(capability: tuple[int, int]) -> str:
@@ -115,12 +106,6 @@ def _precision_of_gpu(capability: tuple[int, int]) -> str:
     return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
 
 
-def _precision_of_cpu(information: Path = Path("/proc/cpuinfo")) -> str:
+def _precision_of_cpu() -> str:
     """bfloat16 pays where the processor multiplies it (AMX, AVX-512); elsewhere it costs as much as float32."""
-    units = multiplies_bfloat16(offered_instruction_sets(information), os.environ)
-    return "mixed_bfloat16" if units else "float32"
-
-
-@cache
-def _announce(device: str, precision: str) -> None:
-    logger.info("Training on %s in %s", device, precision)
+    return "mixed_bfloat16" if multiplies_bfloat16(offered_instruction_sets(), os.environ) else "float32"

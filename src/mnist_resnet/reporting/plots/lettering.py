@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+from mnist_resnet.terminal.once import log_once
+
 logger = logging.getLogger(__name__)
 
 # It has a box for every character there is.
@@ -38,18 +40,13 @@ def name_lettering(class_names: Sequence[str]) -> Lettering:
     """
     undrawable = [name for name in class_names if not _families(name)]
     if undrawable:
-        _tell(tuple(undrawable))
+        log_once(
+            logger,
+            f"No font of this machine can draw the class names {', '.join(undrawable)}: pictures show their numbers, "
+            "counted from 0. Fonts such as Noto help, once they are installed",
+        )
     shown = tuple(f"class {index}" if name in undrawable else name for index, name in enumerate(class_names))
     return Lettering(shown, _properties(shown))
-
-
-@cache
-def _tell(names: tuple[str, ...]) -> None:
-    logger.info(
-        "No font of this machine can draw the class names %s: pictures show their numbers, counted from 0. Fonts such "
-        "as Noto help, once they are installed",
-        ", ".join(names),
-    )
 
 
 def _properties(texts: Sequence[str]) -> dict[str, Any]:
