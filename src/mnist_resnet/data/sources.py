@@ -1,56 +1,51 @@
-"""Places where a data set's files can be had; each hands over bytes, which the caller verifies."""
+"""Folders and web servers that may hold a data set's files.
+
+Each yields the files that are there with their bytes, possibly gzip-compressed, which the caller verifies. A file that
+is there under several names comes several times. Of a place that cannot be read, or not to the end, the reason is a
+``SourceError``.
+"""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Any, Protocol
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from mnist_resnet.config import IdxFile
-from mnist_resnet.data.deadline import Deadline
-from mnist_resnet.data.verification import right_one
 from mnist_resnet.storage.arrays import Content, mapped
 from mnist_resnet.terminal.progress import progress
 from mnist_resnet.terminal.redaction import without_credentials
 
-_CONNECT_SECONDS, _READ_SECONDS = 5, 30
+CONNECT_SECONDS, READ_SECONDS = 5, 30
 # For all files of a source: five minutes, or more for data sets that are larger than MNIST.
-_SOURCE_SECONDS, _SLOWEST_BYTES_PER_SECOND = 300, 200_000
-_RETRIES = 2
+SOURCE_SECONDS, SLOWEST_BYTES_PER_SECOND = 300, 200_000
+RETRIES = 2
 MEGABYTE = 1_000_000
+
+Item = TypeVar("Item")
 
 
 class SourceError(RuntimeError):
     """A source that could not deliver, with the reason."""
 
 
-class Place(Protocol):
-    """Somewhere that files may be read from."""
-
-    def __str__(self) -> str:
-        """The place as a reader of messages knows it."""
-
-    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
-        """The contents by file name, possibly gzip-compressed; files not there are left out.
-
-        Raises:
-            SourceError: If nothing could be read at all.
-        """
-
-
-def spellings(name: str) -> tuple[str, ...]:
-    """A file's name, and as other mirrors write it: ``train-images-idx3-ubyte`` and ``train-images.idx3-ubyte``."""
+def file_names(name: str) -> tuple[str, ...]:
+    """The names that mirrors give a file: with a dot or a hyphen before ``idx``, with or without ``.gz``."""
     plain = name.removesuffix(".gz")
     other = re.sub(r"[-.](?=idx\d)", lambda mark: "." if mark[0] == "-" else "-", plain)
-    return (plain,) if other == plain else (plain, other)
+    return tuple(dict.fromkeys([f"{plain}.gz", plain, f"{other}.gz", other]))
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder on this machine, with the files under any of their names, plain or as ``<name>.gz``.
+    """A folder on this machine, with the files under any of their names.
 
     Each may also lie in a folder of its own name, as Kaggle's archives unpack.
 
@@ -65,78 +60,113 @@ class Folder:
     def __str__(self) -> str:
         return without_credentials(f"folder {self.path}")
 
-    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
         """Map those of the files that are there into memory."""
-        found = {}
         for file in files:
-            contents = [mapped(path)[: file.size + MEGABYTE] for path in self._paths(file.name) if path.is_file()]
-            if contents:
-                found[file.name] = right_one(contents, file)
-        return not_empty(found)
-
-    def _paths(self, name: str) -> list[Path]:
-        plain = spellings(name)
-        names = [each + end for each in plain for end in ("", ".gz")]
-        stored = [self.stored_as[name]] if name in self.stored_as else []
-        return [
-            self.path / each for each in dict.fromkeys([*stored, *names, *(f"{f}/{n}" for f in plain for n in names)])
-        ]
+            names = file_names(file.name)
+            inner = [f"{folder}/{name}" for folder in names if not folder.endswith(".gz") for name in names]
+            for name in dict.fromkeys([self.stored_as.get(file.name, file.name), *names, *inner]):
+                if (self.path / name).is_file():
+                    yield file, mapped(self.path / name)[: file.size + MEGABYTE]
 
 
 @dataclass(frozen=True)
 class WebFolder:
-    """A folder on a web server, with the files under one of their names, as ``<name>.gz`` or uncompressed."""
+    """A folder on a web server, with the files under one of their names."""
 
     url: str
 
     def __str__(self) -> str:
         return without_credentials(self.url)
 
-    def read(self, files: Sequence[IdxFile]) -> Mapping[str, Content]:
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
         """Download each file with bounded retries, time and size."""
         import requests
-        from requests.adapters import HTTPAdapter, Retry
 
-        deadline = Deadline(max(_SOURCE_SECONDS, sum(file.size for file in files) / _SLOWEST_BYTES_PER_SECOND))
-        with requests.Session() as session:
-            retry = Retry(
-                total=_RETRIES,
-                connect=0,
-                backoff_factor=0.5,
-                status_forcelist=[500, 502, 503, 504],
-                respect_retry_after_header=False,  # a server may not decide how long a run waits
-            )
-            for scheme in ("https://", "http://"):
-                session.mount(scheme, HTTPAdapter(max_retries=retry))
-            try:
-                found = {file.name: self._download(session, file, deadline) for file in files}
-            except (requests.RequestException, TimeoutError) as error:
-                raise SourceError(reason_of(error)) from None
-        return not_empty({name: content for name, content in found.items() if content is not None})
+        try:
+            with closing(_in_time(self._chunks(files), time_limit(files))) as chunks:
+                for file, its_chunks in groupby(chunks, key=itemgetter(0)):
+                    yield file, _joined(file, (chunk for _, chunk in its_chunks))
+        except (requests.RequestException, TimeoutError) as error:
+            raise SourceError(reason_of(error)) from None
 
-    def _download(self, session: Any, file: IdxFile, deadline: Deadline) -> Content | None:
-        for name in (each + end for each in spellings(file.name) for end in (".gz", "")):
-            address = f"{self.url}{quote(name)}"
-            get = partial(session.get, address, stream=True, timeout=(_CONNECT_SECONDS, _READ_SECONDS))
-            with deadline.wait_for(get) as response:
-                if response.status_code != 404:
-                    response.raise_for_status()
-                    return _bounded(_chunks(response, deadline), file)
-        return None
+    def _chunks(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, bytes]]:
+        """The pieces of each file in turn; the first is empty."""
+        with _session() as session:
+            for file in files:
+                for name in file_names(file.name):
+                    timeouts = (CONNECT_SECONDS, READ_SECONDS)
+                    with session.get(f"{self.url}{quote(name)}", stream=True, timeout=timeouts) as response:
+                        if response.status_code != 404:
+                            response.raise_for_status()
+                            yield file, b""
+                            yield from ((file, chunk) for chunk in response.iter_content(1 << 16))
+                            break
 
 
-def _chunks(response: Any, deadline: Deadline) -> Iterator[bytes]:
-    chunks = response.iter_content(1 << 16)
+def time_limit(files: Sequence[IdxFile]) -> float:
+    """The seconds that a web server has for all files together."""
+    return max(SOURCE_SECONDS, sum(file.size for file in files) / SLOWEST_BYTES_PER_SECOND)
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, without the connection pool's account of itself."""
+    cause = getattr(error.args[0], "reason", error) if error.args else error
+    return (str(cause).rsplit("): ", 1)[-1] or type(error).__name__).splitlines()[0]
+
+
+def _session() -> Any:
+    import requests
+    from requests.adapters import HTTPAdapter, Retry
+
+    session = requests.Session()
+    retry = Retry(
+        total=RETRIES,
+        connect=0,
+        backoff_factor=0.5,
+        status_forcelist=[500, 502, 503, 504],
+        respect_retry_after_header=False,  # a server may not decide how long a run waits
+    )
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    return session
+
+
+def _in_time(items: Iterator[Item], seconds: float) -> Generator[Item]:
+    """What ``items`` yields in so many seconds, made in a thread of its own.
+
+    A time-out for each read is no such limit: a server that sends a byte now and then never exceeds it. The thread is
+    left behind then, and ends with the process at the latest.
+
+    Raises:
+        TimeoutError: If they do not end in time.
+    """
+    made: SimpleQueue[Item | BaseException | None] = SimpleQueue()
+    over, end = Event(), time.monotonic() + seconds
+
+    def make() -> None:
+        try:
+            for item in items:
+                if over.is_set():
+                    return
+                made.put(item)
+            made.put(None)
+        except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+            made.put(error)
+
+    Thread(target=make, daemon=True).start()
     try:
-        while (chunk := deadline.wait_for(partial(next, chunks, None))) is not None:
-            yield chunk
-    except TimeoutError:
-        with suppress(RuntimeError):  # it has ended in this very moment
-            response.raw.shutdown()  # or closing it would wait for the thread that reads
-        raise
+        while (item := made.get(timeout=max(0.0, end - time.monotonic()))) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    except Empty:
+        raise TimeoutError(f"it took more than {seconds:g} s in all") from None
+    finally:
+        over.set()
 
 
-def _bounded(chunks: Iterator[bytes], file: IdxFile) -> Content:
+def _joined(file: IdxFile, chunks: Iterator[bytes]) -> Content:
     content = bytearray()
     with progress(f"Downloading {file.name}", file.size / MEGABYTE, "MB") as advance:
         for chunk in chunks:
@@ -145,20 +175,3 @@ def _bounded(chunks: Iterator[bytes], file: IdxFile) -> Content:
                 raise SourceError(f"sent more than the {file.size} bytes of {file.name}")
             advance(len(chunk) / MEGABYTE)
     return memoryview(content).toreadonly()
-
-
-def not_empty(found: Mapping[str, Content], where: str = "") -> Mapping[str, Content]:
-    """What was found.
-
-    Raises:
-        SourceError: If that is nothing; ``where`` completes the message.
-    """
-    if not found:
-        raise SourceError(f"holds none of the files{where}")
-    return found
-
-
-def reason_of(error: Exception) -> str:
-    """What went wrong, without the connection pool's account of itself."""
-    cause = getattr(error.args[0], "reason", error) if error.args else error
-    return (str(cause).rsplit("): ", 1)[-1] or type(error).__name__).splitlines()[0]
