@@ -1,5 +1,6 @@
 import base64
 import json
+import math
 import mmap
 import sys
 import zipfile
@@ -30,6 +31,8 @@ from mnist_resnet.datasets import (
 )
 from mnist_resnet.models.convolution import Convolution
 from mnist_resnet.models.normalization import FusedBatchNormalization
+from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.training.events import EpochResult
 from tests.conftest import files_up_to
 
 
@@ -348,6 +351,38 @@ def test_json_is_previewed_as_kedro_viz_expects(tmp_path):
     preview = dataset.preview()
     assert isinstance(preview, str)
     assert json.loads(preview) == values()
+
+
+def typed_dataset(folder) -> JsonDataset:
+    return JsonDataset(filepath=str(folder / "values.json"), schema="mnist_resnet.preprocessing.Preprocessing")
+
+
+def test_json_of_a_schema_is_loaded_as_its_type_and_written_as_plain_values(tmp_path):
+    dataset, fixed = typed_dataset(tmp_path), Preprocessing("pad", (32, 30), 33.25, 0.0125)
+    dataset.save(fixed)
+    assert dataset.load() == fixed
+    plain = {"method": "pad", "size": [32, 30], "mean": 33.25, "scale": 0.0125}
+    assert dataset.path.read_text() == json.dumps(plain, indent=2) + "\n"
+    assert json.loads(dataset.preview()) == plain
+
+
+def test_a_number_that_is_none_comes_back_as_such(tmp_path):
+    """As the validation loss of a training that has failed."""
+    dataset = JsonDataset(filepath=str(tmp_path / "values.json"), schema="mnist_resnet.training.events.History")
+    dataset.save([EpochResult(1, 0.1, 2.0, 0.5, math.nan, None, 1.0, 9.0)])
+    (loaded,) = dataset.load()
+    assert math.isnan(loaded.validation_loss)
+
+
+def test_json_of_another_type_is_neither_loaded_nor_saved(tmp_path):
+    dataset = typed_dataset(tmp_path)
+    dataset.path.write_text('{"method": "pad", "size": [32, 32], "mean": "grey", "scale": 1}')
+    with pytest.raises(DatasetError, match=r"values\.json holds no .*\.Preprocessing: .*\s+mean"):
+        dataset.load()
+    before = dataset.path.read_bytes()
+    with pytest.raises(DatasetError, match="Preprocessing"):
+        dataset.save({"method": "pad"})
+    assert dataset.path.read_bytes() == before
 
 
 def test_a_figure_is_previewed_as_kedro_viz_expects(tmp_path):

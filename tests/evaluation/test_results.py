@@ -1,57 +1,65 @@
 import json
-from types import SimpleNamespace
+from dataclasses import asdict, replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
-from mnist_resnet.evaluation.agreement import agreement
+from mnist_resnet.evaluation.agreement import measure_agreement
 from mnist_resnet.evaluation.calibration import measure_calibration
-from mnist_resnet.evaluation.latency import Speed
-from mnist_resnet.evaluation.metrics import accuracy_interval, measure
-from mnist_resnet.evaluation.results import evaluation_results, headline, variant_results
+from mnist_resnet.evaluation.metrics import Probabilities, accuracy_interval, measure
+from mnist_resnet.evaluation.results import Evaluation, FileResult, evaluate_file
 from mnist_resnet.evaluation.robustness import summarize
+from mnist_resnet.evaluation.variant_check import VariantCheck
+from tests.made_model import CLASS_NAMES, bright_half, halves_model
 
-DIGEST = "0123456789abcdef" * 4
-SPEED = Speed({"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}}, {"32": 12345.6, "256": 23456.7})
+MODEL = halves_model({"opset": "17"})
 PARITY = {"savedmodel_max_abs_diff": 1.5e-7, "onnx_max_abs_diff": 2.5e-7, "argmax_agreement": 1.0}
-PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], np.float32)
-TRAINING_LABELS = np.array([1, 0, 1, 1], np.uint8)
+IMAGES = np.stack([bright_half("left"), bright_half("right"), np.zeros((8, 8), np.uint8), bright_half("right")])
+LABELS = np.array([0, 1, 2, 0], np.uint8)  # the last is wrong: accuracy 0.75
 RIGHT = np.arange(4)[:, np.newaxis] < [3, 2, 1, 3]
 ROBUSTNESS = summarize(RIGHT[:, 0], {"blur": {"1": RIGHT[:, 1], "2": RIGHT[:, 2]}, "shift": {"1": RIGHT[:, 3]}})
 
 
 @pytest.fixture
-def fp32(made_data) -> dict[str, Any]:
-    """Three of four images are right: accuracy 0.75."""
-    labels = np.array([0, 1, 1, 2], np.uint8)
-    session = SimpleNamespace(
-        metadata={"opset": 17},
-        provider="CPUExecutionProvider",
-        providers_asked=("CUDAExecutionProvider", "CPUExecutionProvider"),
-        provider_options={},
-        threads=2,
-    )
-    metrics = measure(PROBABILITIES, labels, made_data.dataset.class_names)
-    return variant_results("model.onnx", DIGEST, session, metrics, measure_calibration(PROBABILITIES, labels), SPEED)
+def evaluated(evaluation_parameters) -> tuple[Probabilities, FileResult]:
+    return evaluate_file("model.onnx", MODEL, IMAGES, LABELS, evaluation_parameters, PARITY)
 
 
 @pytest.fixture
-def evaluation(made_data, fp32) -> dict[str, Any]:
-    forms = agreement({"keras": PROBABILITIES, "fp32": PROBABILITIES})
-    return evaluation_results(
-        "made", "smoke", made_data.dataset, {"fp32": fp32}, PARITY, [], forms, ROBUSTNESS, TRAINING_LABELS
+def evaluation(evaluated) -> Evaluation:
+    probabilities, fp32 = evaluated
+    int8 = replace(fp32, file="variants/model.int8.onnx", accuracy=0.5, parity=None)
+    return Evaluation(
+        dataset="made",
+        recipe="smoke",
+        images=4,
+        class_names=CLASS_NAMES,
+        training_images=(1, 3, 0),
+        variants={"fp32": fp32, "int8": int8},
+        variant_checks=[VariantCheck("int8", published=True, reason="good")],
+        agreement=measure_agreement({"keras": probabilities, "fp32": probabilities}),
+        robustness=ROBUSTNESS,
     )
 
 
-def test_the_whole_has_its_keys(evaluation):
-    expected = {"schema": 1, "dataset": "made", "recipe": "smoke", "images": 4, "variant_checks": []}
-    assert expected.items() <= evaluation.items()
-    assert evaluation["class_names"] == ["left", "right", "below"]
-    assert evaluation["training_images"] == [1, 3, 0]
-    assert set(evaluation) == {*expected, "class_names", "training_images", "variants", "agreement", "robustness"}
-    assert set(evaluation["variants"]) == {"fp32"}
-    assert evaluation["robustness"] == {
+@pytest.fixture
+def written(evaluation) -> dict[str, Any]:
+    return TypeAdapter(Evaluation).dump_python(evaluation, mode="json", warnings="error")
+
+
+def test_the_whole_has_its_keys(written):
+    expected = {"schema": 1, "dataset": "made", "recipe": "smoke", "images": 4}
+    assert expected.items() <= written.items()
+    assert written["class_names"] == ["left", "right", "dark"]
+    assert written["training_images"] == [1, 3, 0]
+    others = {"class_names", "training_images", "variants", "variant_checks", "agreement", "robustness"}
+    assert set(written) == {*expected, *others}
+    assert written["agreement"]["keras"]["fp32"] == {"max_abs_diff": 0.0, "argmax_agreement": 1.0}
+    assert set(written["variants"]) == {"fp32", "int8"}
+    assert written["robustness"] == {
         "images": 4,
         "untouched": 0.75,
         "untouched_interval": list(accuracy_interval(3, 4)),
@@ -61,41 +69,59 @@ def test_the_whole_has_its_keys(evaluation):
             "shift": {"1": list(accuracy_interval(3, 4))},
         },
         "mean_perturbed": 0.5,
-        "mean_perturbed_interval": ROBUSTNESS.mean_perturbed_interval,
+        "mean_perturbed_interval": list(ROBUSTNESS.mean_perturbed_interval),
     }
 
 
-def test_an_exported_file_has_its_keys(evaluation):
-    assert evaluation["variants"]["fp32"] == {
+def test_an_exported_file_has_its_keys(written, evaluated):
+    probabilities, fp32 = evaluated
+    metrics = measure(probabilities, LABELS)
+    assert written["variants"]["fp32"] == {
         "file": "model.onnx",
-        "model_sha256": DIGEST,
+        "model_sha256": sha256(MODEL).hexdigest(),
         "metadata": {"opset": 17},
         "provider": "CPUExecutionProvider",
-        "providers_asked": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+        "providers_asked": ["CPUExecutionProvider"],
         "provider_options": {},
-        "threads": 2,
+        "threads": fp32.threads,
         "accuracy": 0.75,
         "accuracy_interval": list(accuracy_interval(3, 4)),
-        "loss": pytest.approx(-np.log([0.8, 0.2, 0.8, 0.8]).mean()),
-        "per_class": evaluation["variants"]["fp32"]["per_class"],
+        "loss": metrics.loss,
+        "per_class": {label: asdict(values) for label, values in metrics.per_class.items()},
         "parity": PARITY,
-        "expected_calibration_error": pytest.approx((3 * 0.2 + 0.7) / 4),
-        "latency_ms": {"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}},
-        "throughput_images_per_s": {"32": 12345.6, "256": 23456.7},
+        "expected_calibration_error": measure_calibration(probabilities, LABELS).expected_calibration_error,
+        "latency_ms": {"1": fp32.latency_ms["1"]},
+        "throughput_images_per_s": {"8": fp32.throughput_images_per_s["8"]},
     }
+    assert list(fp32.latency_ms["1"]) == ["p50", "p95", "p99"]
+    assert "parity" not in written["variants"]["int8"]
 
 
-def test_classes_are_keyed_by_label(fp32):
-    assert list(fp32["per_class"]) == ["0", "1", "2"]
-    assert fp32["per_class"]["1"] == pytest.approx({"precision": 1.0, "recall": 0.5, "f1": 2 / 3, "support": 2})
+def test_classes_are_keyed_by_label(written):
+    per_class = written["variants"]["fp32"]["per_class"]
+    assert list(per_class) == ["0", "1", "2"]
+    assert per_class["1"] == pytest.approx({"precision": 0.5, "recall": 1.0, "f1": 2 / 3, "support": 1})
 
 
-def test_it_survives_json(evaluation):
-    assert json.loads(json.dumps(evaluation, allow_nan=False)) == evaluation
+def test_it_comes_back_from_json(written, evaluation):
+    assert TypeAdapter(Evaluation).validate_python(json.loads(json.dumps(written, allow_nan=False))) == evaluation
 
 
-def test_of_fp32_the_headline_has_plain_names_of_others_their_own(fp32):
-    figures = headline({"fp32": fp32, "int8": fp32 | {"accuracy": 0.5}}, ROBUSTNESS)
+def test_what_earlier_versions_did_not_measure_of_variants_is_absent(written):
+    written["variant_checks"] = [
+        {"name": "int8", "published": True, "reason": "good", "validation_accuracy": 0.9, "tried": {"minmax": 0.9}}
+    ]
+    (check,) = TypeAdapter(Evaluation).validate_python(written).variant_checks
+    assert (check.size_ratio, check.speed_ratios, check.kernels) == (None, {}, None)
+
+
+def test_of_fp32_the_headline_has_plain_names_of_others_their_own(evaluation):
+    figures, fp32 = evaluation.headline(), evaluation.fp32
     assert figures["mean_perturbed_accuracy"] == 0.5
     assert (figures["test_accuracy"], figures["int8_test_accuracy"]) == (0.75, 0.5)
-    assert (figures["p50_batch_1_ms"], figures["int8_images_per_s_batch_256"]) == (1.25, 23456.7)
+    assert (figures["test_loss"], figures["p50_batch_1_ms"]) == (fp32.loss, fp32.latency_ms["1"]["p50"])
+    assert figures["int8_images_per_s_batch_8"] == fp32.throughput_images_per_s["8"]
+
+
+def test_the_largest_difference_from_keras_is_that_of_all_formats(evaluation):
+    assert evaluation.fp32.max_abs_diff == 2.5e-7

@@ -3,11 +3,12 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.metrics import accuracy_interval
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS, perturb
-from mnist_resnet.evaluation.robustness import measure_robustness, summarize
+from mnist_resnet.evaluation.robustness import Robustness, measure_robustness, summarize
 
 
 def classify(images: np.ndarray) -> np.ndarray:
@@ -30,7 +31,7 @@ def labels(made_data) -> np.ndarray:
 def test_every_strength_of_every_perturbation_has_its_accuracy_and_interval(images, labels):
     measured = measure_robustness(classify, images, labels, count=60, seed=0)
     assert (measured.images, measured.untouched) == (60, 1.0)
-    assert measured.untouched_interval == list(accuracy_interval(60, 60))
+    assert measured.untouched_interval == accuracy_interval(60, 60)
     assert list(measured.perturbed) == ["shift", "rotation", "noise", "blur", "contrast", "occlusion"]
     for name, accuracies in measured.perturbed.items():
         right = {
@@ -38,7 +39,7 @@ def test_every_strength_of_every_perturbation_has_its_accuracy_and_interval(imag
             for strength in PERTURBATIONS[name].strengths
         }
         assert accuracies == {strength: count / 60 for strength, count in right.items()}, name
-        intervals = {strength: list(accuracy_interval(count, 60)) for strength, count in right.items()}
+        intervals = {strength: accuracy_interval(count, 60) for strength, count in right.items()}
         assert measured.perturbed_intervals[name] == intervals, name
     # A black square of three pixels hides some of the bright ones.
     assert measured.perturbed["occlusion"]["12"] < measured.perturbed["occlusion"]["4"] == 1
@@ -75,8 +76,9 @@ def test_of_a_sorted_file_every_class_is_perturbed(images, labels):
 
 
 def test_robustness_survives_json(images, labels):
-    written = asdict(measure_robustness(classify, images, labels, count=60, seed=0))
-    assert json.loads(json.dumps(written, allow_nan=False)) == written
+    measured = measure_robustness(classify, images, labels, count=60, seed=0)
+    written = json.dumps(asdict(measured), allow_nan=False)
+    assert TypeAdapter(Robustness).validate_python(json.loads(written)) == measured
 
 
 @pytest.mark.parametrize(
@@ -90,15 +92,15 @@ def test_what_is_kept_is_a_share_even_of_nothing_and_of_few_images(untouched, pe
 def test_many_equal_answers_to_an_image_say_no_more_than_one():
     one = first(30, 40)
     robustness = summarize(one, {"blur": {"1": one, "2": one}, "noise": {"16": one}})
-    assert robustness.mean_perturbed_interval == list(accuracy_interval(30, 40))
+    assert robustness.mean_perturbed_interval == accuracy_interval(30, 40)
 
 
 def test_independent_answers_say_as_much_as_so_many_images():
     # Every image is right under one of two perturbations: the mean is known better than from any number of images.
     robustness = summarize(first(40, 40), {"blur": {"1": first(20, 40), "2": ~first(20, 40)}})
-    assert robustness.mean_perturbed_interval == list(accuracy_interval(20, 40))  # without a variance, caution
+    assert robustness.mean_perturbed_interval == accuracy_interval(20, 40)  # without a variance, caution
     nearly = summarize(first(40, 40), {"blur": {"1": first(20, 40), "2": ~first(21, 40)}})
-    assert nearly.mean_perturbed_interval == list(accuracy_interval(39, 80))
+    assert nearly.mean_perturbed_interval == accuracy_interval(39, 80)
 
 
 @pytest.mark.parametrize("right", [0, 4])

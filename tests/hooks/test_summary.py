@@ -10,11 +10,7 @@ from kedro.pipeline import node, pipeline
 from mnist_resnet.datasets import TextDataset
 from mnist_resnet.hooks import SummaryHooks
 
-FP32 = {
-    "accuracy": 0.75,
-    "provider": "CPUExecutionProvider",
-    "parity": {"onnx_max_abs_diff": 1e-7, "savedmodel_max_abs_diff": 0.0},
-}
+EVALUATION = SimpleNamespace(fp32=SimpleNamespace(accuracy=0.75, provider="CPUExecutionProvider", max_abs_diff=1e-7))
 OUTPUTS = ["squares.evaluation", "squares.report"]
 WHERE = "MLflow run: 1234 in sqlite:///mlflow.db"
 AMONG_ARTIFACTS = "Report: squares/report.md among the artifacts of the MLflow run"
@@ -40,7 +36,7 @@ def test_the_report_is_named_where_it_will_be(
 ) -> None:
     monkeypatch.setenv("MNIST_RESNET_TEMPORARY", temporary)
     report = TextDataset(filepath=str(tmp_path / "data/report.md"))
-    catalog = DataCatalog({OUTPUTS[0]: MemoryDataset({"variants": {"fp32": FP32}}), OUTPUTS[1]: report})
+    catalog = DataCatalog({OUTPUTS[0]: MemoryDataset(EVALUATION), OUTPUTS[1]: report})
     evaluate = pipeline([node(lambda: None, None, OUTPUTS, namespace="squares", tags="evaluate")])
     hooks = SummaryHooks(SimpleNamespace(where=where))
     hooks.after_context_created(SimpleNamespace(project_path=tmp_path))

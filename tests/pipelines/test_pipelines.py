@@ -94,18 +94,18 @@ def test_the_data_pipeline_splits_and_fixes_the_preprocessing(inputs: dict[str, 
     outputs = _run(data.create_pipeline(), inputs)
     assert outputs["train_images"].shape == (192, 8, 8)
     assert outputs["validation_labels"].shape == (48,)
-    assert outputs["preprocessing"]["mean"] == pytest.approx(np.mean(outputs["train_images"]))
+    assert outputs["preprocessing"].mean == pytest.approx(np.mean(outputs["train_images"]))
     assert outputs["prepared_images"].startswith(b"\x89PNG")
 
 
 def test_the_pipelines_follow_each_other_through_names_alone(inputs: dict[str, Any]) -> None:
     values = _run_all(inputs)
-    assert [entry["epoch"] for entry in values["history"]] == [1, 2]
-    assert values["evaluation"]["dataset"] == "squares"
-    assert values["evaluation"]["variants"]["fp32"]["accuracy"] == values["metrics"]["test_accuracy"]
+    assert [entry.epoch for entry in values["history"]] == [1, 2]
+    assert values["evaluation"].dataset == "squares"
+    assert values["evaluation"].fp32.accuracy == values["metrics"]["test_accuracy"]
     assert np.asarray(values["test_probabilities"]).sum(axis=1) == pytest.approx(np.ones(60), abs=1e-5)
     assert values["report"].startswith("# Made squares, recipe `by hand`")
-    sizes = [row["parameters"] for row in values["layer_table"]]
+    sizes = [row.parameters for row in values["layer_table"]]
     assert sum(sizes) == values["model"].count_params()
     assert f"{sum(sizes):,} parameters" in values["report"]
     assert not values["checkpoint_folder"].exists()
@@ -121,7 +121,7 @@ def test_the_pipelines_need_no_validation_images(inputs: dict[str, Any]) -> None
     assert values["train_images"].shape == (240, 8, 8)
     assert values["validation_images"].shape == (0, 8, 8)
     (entry,) = values["history"]
-    assert (entry["validation_loss"], entry["validation_accuracy"]) == (None, None)
+    assert (entry.validation_loss, entry.validation_accuracy) == (None, None)
     assert "| – | – |" in values["report"]
     # A mirror image has the same answer once both views are averaged.
     network, images = values["float32_network"], values["test_images"][:8]

@@ -1,6 +1,5 @@
 """Some images stand for all: they are of every class, whatever the order of the file."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ def test_every_class_of_a_sorted_file_is_in_the_picture_and_no_other_image_is_re
     labels = np.repeat(np.arange(3, dtype=np.uint8), [2000, 3, 1000])
     images: Any = Watched(labels)
     run = {"recipe": "by hand"}
-    figure = plot_prepared_images(images, labels, asdict(preprocessing), made_data.dataset, data_parameters, run)
+    figure = plot_prepared_images(images, labels, preprocessing, made_data.dataset, data_parameters, run)
     shown = [np.asarray(picture.get_array())[5, 5] for axes in figure.axes for picture in axes.images]
     brightness = np.round(np.array(shown) / preprocessing.scale + preprocessing.mean)
     assert brightness.tolist() == [0] * 8 + [1] * 3 + [2] * 8

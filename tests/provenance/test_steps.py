@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from mnist_resnet.data.idx import encode
+from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.provenance.steps import STAGES, epoch_values, stage_values
 from mnist_resnet.storage.digests import digest_of_array
+from mnist_resnet.training.events import EpochResult
 
 RESULT = {
     "epoch": 2,
@@ -41,7 +43,11 @@ def test_each_array_of_the_split_is_recorded(made_split):
 
 def test_an_epoch_is_recorded_without_what_depends_on_the_clock():
     assert epoch_values(RESULT) == {"2": VALUES}
-    assert stage_values("history", [RESULT | {"epoch": 1}, RESULT]) == ("epochs", {"1": VALUES, "2": VALUES})
+    history = [EpochResult(**RESULT | {"epoch": 1}), EpochResult(**RESULT)]
+    assert stage_values("history", history) == (
+        "epochs",
+        {"1": VALUES, "2": VALUES},
+    )
 
 
 def test_probabilities_are_recorded_with_their_size():
@@ -51,7 +57,8 @@ def test_probabilities_are_recorded_with_their_size():
 
 
 def test_few_values_are_recorded_themselves():
-    assert stage_values("preprocessing", {"mean": 33.0}) == ("prepared_data", {"mean": 33.0})
+    preprocessing = Preprocessing("pad", (32, 32), 33.0, 0.01)
+    assert stage_values("preprocessing", preprocessing) == ("prepared_data", vars(preprocessing))
     assert stage_values("metrics", {"test_accuracy": 0.9}) == ("metrics", {"test_accuracy": 0.9})
 
 

@@ -1,19 +1,22 @@
-from dataclasses import asdict, replace
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mnist_resnet.evaluation.agreement import agreement
+from mnist_resnet.evaluation.agreement import measure_agreement
 from mnist_resnet.evaluation.calibration import measure_calibration
-from mnist_resnet.evaluation.latency import Speed
-from mnist_resnet.evaluation.metrics import measure
+from mnist_resnet.evaluation.kernels import KernelAgreement
+from mnist_resnet.evaluation.metrics import ClassMetrics, measure
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS
-from mnist_resnet.evaluation.results import evaluation_results, variant_results
+from mnist_resnet.evaluation.results import Evaluation, FileResult
 from mnist_resnet.evaluation.robustness import summarize
+from mnist_resnet.evaluation.variant_check import VariantCheck
+from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.reporting.layer_table import LayerRow
 from mnist_resnet.reporting.page import to_html
-from mnist_resnet.reporting.report import report
+from mnist_resnet.reporting.report import to_markdown
+from mnist_resnet.training.events import EpochResult
 
 PICTURES = [
     f"{name}.png"
@@ -27,79 +30,75 @@ PICTURES = [
     )
 ]
 DIGEST = "0123456789abcdef" * 4
-SPEED = Speed({"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}}, {"32": 12345.6, "256": 23456.7})
 PARITY = {"savedmodel_max_abs_diff": 1.5e-7, "onnx_max_abs_diff": 2.5e-7, "argmax_agreement": 1.0}
-HISTORY = [
-    {
-        "epoch": epoch,
-        "learning_rate": 0.1,
-        "train_loss": 1.1111 / epoch,
-        "train_accuracy": 0.7777,
-        "validation_loss": 1.2222 / epoch,
-        "validation_accuracy": 0.8888,
-        "seconds": 12.4,
-        "images_per_second": 100.0,
-    }
-    for epoch in (1, 2)
+HISTORY = [EpochResult(epoch, 0.1, 1.1111 / epoch, 0.7777, 1.2222 / epoch, 0.8888, 12.4, 100.0) for epoch in (1, 2)]
+PREPROCESSING = Preprocessing("pad", (10, 12), mean=33.3184, scale=0.0127)
+LAYERS = [
+    LayerRow("image", "InputLayer", (10, 12), 0, 0),
+    LayerRow("conv", "Convolution", (5, 6, 64), 3136, 3136),
+    LayerRow("norm", "Norm", (5, 6, 64), 256, 128),
+    LayerRow("logits", "Dense", (3,), 195, 195),
 ]
-PREPROCESSING = {"method": "pad", "size": [10, 12], "mean": 33.3184, "scale": 0.0127}
-ARCHITECTURE = [
-    {"name": "image", "kind": "InputLayer", "output_shape": [10, 12], "parameters": 0, "trainable_parameters": 0},
-    {
-        "name": "conv",
-        "kind": "Convolution",
-        "output_shape": [5, 6, 64],
-        "parameters": 3136,
-        "trainable_parameters": 3136,
-    },
-    {"name": "norm", "kind": "Norm", "output_shape": [5, 6, 64], "parameters": 256, "trainable_parameters": 128},
-    {"name": "logits", "kind": "Dense", "output_shape": [3], "parameters": 195, "trainable_parameters": 195},
-]
-
-
 METADATA = {"git_commit": "c0ffee", "opset": 17, "recipe": "smoke", "training_run_id": "0f0f"}
 PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], np.float32)
 LABELS = np.array([0, 1, 1, 2], np.uint8)
 CHECKS = [
-    {
-        "name": "int8",
-        "published": True,
-        "reason": "published: good",
-        "validation_accuracy": 0.9,
-        "tried": {},
-        "size_ratio": 0.256,
-        "speed_ratios": {"32": 1.5, "256": 0.75},
-        "kernels": {"images": 4, "max_abs_diff": 0.0123, "same_class": 0.75, "widest_change": 0.01},
-    },
-    {"name": "fp16", "published": False, "reason": "not evaluated: no GPU", "validation_accuracy": None, "tried": {}},
+    VariantCheck(
+        "int8",
+        published=True,
+        reason="published: good",
+        validation_accuracy=0.9,
+        size_ratio=0.256,
+        speed_ratios={"32": 1.5, "256": 0.75},
+        kernels=KernelAgreement(images=4, max_abs_diff=0.0123, same_class=0.75, widest_change=0.01),
+    ),
+    VariantCheck("fp16", published=False, reason="not evaluated: no GPU"),
 ]
 RIGHT = np.arange(4)[:, np.newaxis] < [3, 3, 2, 1]  # untouched, and more and more blurred
 ROBUSTNESS = summarize(RIGHT[:, 0], {"blur": dict(zip(("0.5", "1", "2"), RIGHT.T[1:], strict=True))})
 
 
-def variant(made_data, file: str) -> dict[str, Any]:
-    """Three of four images are right: accuracy 0.75."""
-    session = SimpleNamespace(
-        metadata=METADATA,
-        provider="CPUExecutionProvider",
-        providers_asked=("CUDAExecutionProvider", "CPUExecutionProvider"),
-        provider_options={},
-        threads=2,
-    )
-    metrics = measure(PROBABILITIES, LABELS, made_data.dataset.class_names)
-    return variant_results(file, DIGEST, session, metrics, measure_calibration(PROBABILITIES, LABELS), SPEED)
+# Three of four images are right: accuracy 0.75.
+FP32 = FileResult(
+    **vars(measure(PROBABILITIES, LABELS)),
+    file="model.onnx",
+    model_sha256=DIGEST,
+    metadata=METADATA,
+    provider="CPUExecutionProvider",
+    providers_asked=("CUDAExecutionProvider", "CPUExecutionProvider"),
+    provider_options={},
+    threads=2,
+    expected_calibration_error=measure_calibration(PROBABILITIES, LABELS).expected_calibration_error,
+    latency_ms={"1": {"p50": 1.25, "p95": 2.5, "p99": 3.75}},
+    throughput_images_per_s={"32": 12345.6, "256": 23456.7},
+    parity=PARITY,
+)
+EVALUATION = Evaluation(
+    dataset="made",
+    recipe="smoke",
+    images=4,
+    class_names=("left", "right", "below"),
+    training_images=(1, 2, 1),
+    variants={"fp32": FP32, "int8": replace(FP32, file="model.int8.onnx", parity=None)},
+    variant_checks=CHECKS,
+    agreement=measure_agreement({"keras": PROBABILITIES, "fp32": PROBABILITIES, "int8": PROBABILITIES[::-1]}),
+    robustness=ROBUSTNESS,
+)
 
 
 @pytest.fixture
-def evaluation(made_data) -> dict:
-    variants = {"fp32": variant(made_data, "model.onnx"), "int8": variant(made_data, "model.int8.onnx")}
-    forms = agreement({"keras": PROBABILITIES, "fp32": PROBABILITIES, "int8": PROBABILITIES[::-1]})
-    return evaluation_results("made", "smoke", made_data.dataset, variants, PARITY, CHECKS, forms, ROBUSTNESS, LABELS)
+def write(made_data) -> Callable[..., str]:
+    """The report of all that is made here, with some of it replaced."""
+
+    def write(evaluation=EVALUATION, dataset=made_data.dataset, history=HISTORY, preprocessing=PREPROCESSING) -> str:
+        return to_markdown(evaluation, dataset, history, preprocessing, LAYERS)
+
+    return write
 
 
 @pytest.fixture
-def text(evaluation, made_data) -> str:
-    return report(evaluation, made_data.dataset, HISTORY, PREPROCESSING, ARCHITECTURE)
+def text(write) -> str:
+    return write()
 
 
 def test_the_report_opens_with_what_and_how_good(text):
@@ -112,9 +111,9 @@ def test_the_report_opens_with_what_and_how_good(text):
     assert "CPUExecutionProvider" in lines[2]
 
 
-def test_no_sign_of_a_title_is_taken_for_markdown(evaluation, made_data):
+def test_no_sign_of_a_title_is_taken_for_markdown(write, made_data):
     dataset = replace(made_data.dataset, title="A*b* <c>")
-    assert report(evaluation, dataset, HISTORY, PREPROCESSING, ARCHITECTURE).startswith("# A\\*b\\* \\<c\\>, recipe")
+    assert write(dataset=dataset).startswith("# A\\*b\\* \\<c\\>, recipe")
 
 
 def test_the_report_has_a_row_for_each_class(text):
@@ -124,11 +123,16 @@ def test_the_report_has_a_row_for_each_class(text):
     assert "| below | 1.0000 | 1.0000 | 1.0000 | 1 |" in text
 
 
-def test_classes_without_images_have_dashes_and_are_named(evaluation, made_data):
-    evaluation["class_names"] = ["a|b", "<b>", "*猫*"]
-    evaluation["training_images"] = [7, 0, 0]
-    evaluation["variants"]["fp32"]["per_class"]["1"] = {"precision": None, "recall": None, "f1": None, "support": 0}
-    text = report(evaluation, made_data.dataset, HISTORY, PREPROCESSING, ARCHITECTURE)
+def test_classes_without_images_have_dashes_and_are_named(write):
+    fp32 = replace(FP32, per_class={**FP32.per_class, "1": ClassMetrics(None, None, None, 0)})
+    text = write(
+        replace(
+            EVALUATION,
+            class_names=("a|b", "<b>", "*猫*"),
+            training_images=(7, 0, 0),
+            variants={**EVALUATION.variants, "fp32": fp32},
+        )
+    )
     assert r"| a\|b | 0.5000 | 1.0000 | 0.6667 | 1 |" in text
     assert r"| \<b\> | – | – | – | 0 |" in text
     assert "Without training images, so that the model cannot know them: \\<b\\>, \\*猫\\*." in text
@@ -147,9 +151,8 @@ def test_the_report_has_a_row_for_each_epoch(text):
     assert "| 2 | 0.5555 | 0.7777 | 0.6111 | 0.8888 | 12 s |" in text
 
 
-def test_without_validation_images_there_are_dashes_for_their_figures(evaluation, made_data):
-    history = [entry | {"validation_loss": None, "validation_accuracy": None} for entry in HISTORY]
-    text = report(evaluation, made_data.dataset, history, PREPROCESSING, ARCHITECTURE)
+def test_without_validation_images_there_are_dashes_for_their_figures(write):
+    text = write(history=[replace(result, validation_loss=None, validation_accuracy=None) for result in HISTORY])
     assert "| 1 | 1.1111 | 0.7777 | – | – | 12 s |" in text
     assert "| 2 | 0.5555 | 0.7777 | – | – | 12 s |" in text
     assert "None" not in text
@@ -216,9 +219,16 @@ def test_the_report_has_calibration_and_perturbations(text):
     assert f"| blur (pixels, standard deviation) | {' | '.join(cells)} |" in text
 
 
-def test_the_report_says_what_each_perturbation_is_and_how_mnist_c_differs(evaluation, made_data):
-    evaluation["robustness"] = asdict(summarize(RIGHT[:, 0], {name: {"1": RIGHT[:, 1]} for name in PERTURBATIONS}))
-    text = report(evaluation, made_data.dataset, HISTORY, PREPROCESSING, ARCHITECTURE)
+def test_the_table_has_as_many_columns_as_a_perturbation_has_strengths(write):
+    perturbed = {"blur": {"1": RIGHT[:, 1]}, "shift": {str(pixels): RIGHT[:, 1] for pixels in (1, 2, 4, 8)}}
+    text = write(replace(EVALUATION, robustness=summarize(RIGHT[:, 0], perturbed)))
+    assert "| perturbation | strength 1 | strength 2 | strength 3 | strength 4 |" in text
+    assert "| blur (pixels, standard deviation) | 1: 0.7500 (0.3006 to 0.9544) | – | – | – |" in text
+
+
+def test_the_report_says_what_each_perturbation_is_and_how_mnist_c_differs(write):
+    robustness = summarize(RIGHT[:, 0], {name: {"1": RIGHT[:, 1]} for name in PERTURBATIONS})
+    text = write(replace(EVALUATION, robustness=robustness))
     assert "| perturbation | each image is | MNIST-C |" in text
     for name, perturbation in PERTURBATIONS.items():
         assert f"| {name} | {perturbation.change} | {perturbation.others} |" in text
@@ -233,8 +243,8 @@ def test_the_report_says_how_to_make_it_again(text):
 
 
 @pytest.mark.parametrize(("method", "words"), [("pad", "padded with zeros"), ("resize", "resized bilinearly")])
-def test_the_report_says_how_images_are_prepared(evaluation, made_data, method, words):
-    text = report(evaluation, made_data.dataset, HISTORY, PREPROCESSING | {"method": method}, ARCHITECTURE)
+def test_the_report_says_how_images_are_prepared(write, method, words):
+    text = write(preprocessing=replace(PREPROCESSING, method=method))
     assert f"{words} to 10×12 pixels; then (value − 33.3184) × 0.012700" in text
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.comparison.verdict import NamespaceVerdict, Verdict
-from mnist_resnet.reporting.report.table import table
+from mnist_resnet.reporting.report.markdown import table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -7,7 +7,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 from kedro.io import AbstractDataset, DatasetError
+from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
+from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.data.idx import IdxArray, IdxError, encoded, parse
 from mnist_resnet.datasets.base import ArtifactDataset
@@ -77,17 +79,36 @@ def _save_by_parts(file: BinaryIO, rows: Selection) -> None:
 
 
 class JsonDataset(ArtifactDataset[Any]):
-    """Plain values as JSON."""
+    """Values of one type as JSON.
+
+    Args:
+        filepath: Where it is stored.
+        schema: The full name of the values' type, such as ``mnist_resnet.preprocessing.Preprocessing``: a dataclass,
+            or another type that pydantic knows. Without one they are what JSON itself has.
+        metadata: For kedro-viz and for tracking.
+    """
+
+    def __init__(self, *, filepath: str, schema: str = "typing.Any", metadata: dict[str, Any] | None = None) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self.schema = schema
 
     def _read(self, path: Path) -> Any:
-        return json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            return self._type().validate_python(values)
+        except ValidationError as error:
+            raise DatasetError(f"{path} holds no {self.schema}: {error}") from None
 
     def _write(self, path: Path, data: Any) -> None:
-        path.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        values = self._type().dump_python(data, mode="json", warnings="error")
+        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def _type(self) -> TypeAdapter[Any]:
+        return TypeAdapter(load_obj(self.schema))
 
     def preview(self) -> JSONPreview:
         """The content, for kedro-viz."""
-        return JSONPreview(json.dumps(self.load()))
+        return JSONPreview(json.dumps(self._type().dump_python(self.load(), mode="json")))
 
 
 class TextDataset(ArtifactDataset[str]):

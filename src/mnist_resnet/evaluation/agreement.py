@@ -1,17 +1,14 @@
-"""How closely all forms of one model agree with each other."""
+"""The agreement of all forms of one model with each other."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 
-import numpy as np
-import numpy.typing as npt
+from mnist_resnet.evaluation.metrics import Probabilities
+from mnist_resnet.evaluation.parity import Parity, ParityError, compare
 
-from mnist_resnet.evaluation.parity import ParityError, compare
-
-Agreement = dict[str, dict[str, dict[str, float]]]
+Agreement = dict[str, dict[str, Parity]]
 
 
-def agreement(probabilities: Mapping[str, npt.NDArray[np.float32]]) -> Agreement:
+def measure_agreement(probabilities: Mapping[str, Probabilities]) -> Agreement:
     """Compare every form of a model with every other.
 
     Args:
@@ -19,7 +16,7 @@ def agreement(probabilities: Mapping[str, npt.NDArray[np.float32]]) -> Agreement
             on the same images.
 
     Returns:
-        A symmetric matrix as ``matrix[one][other]``, each with the fields of ``Parity``.
+        A symmetric matrix as ``matrix[one][other]``.
 
     Raises:
         ParityError: If two arrays differ in shape; the message names both forms.
@@ -30,10 +27,8 @@ def agreement(probabilities: Mapping[str, npt.NDArray[np.float32]]) -> Agreement
     }
 
 
-def _compare(
-    one: str, reference: npt.NDArray[np.float32], other: str, answers: npt.NDArray[np.float32]
-) -> dict[str, float]:
+def _compare(one: str, reference: Probabilities, other: str, answers: Probabilities) -> Parity:
     try:
-        return asdict(compare(reference, answers))
+        return compare(reference, answers)
     except ParityError as error:
         raise ParityError(f"{other} against {one}: {error}; give both the same images") from error

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.data.idx import UInt8Array
+
+Probabilities = npt.NDArray[np.float32]
+
 
 @dataclass(frozen=True)
 class ClassMetrics:
@@ -26,47 +30,37 @@ class Metrics:
     """All classes together and each by itself.
 
     Attributes:
-        images: How many were classified.
         accuracy: Share of them that were right, in 0 to 1.
         accuracy_interval: The 95 % confidence interval of ``accuracy``; see ``accuracy_interval``.
         loss: Cross-entropy in nats.
-        per_class: Each class by its name.
+        per_class: Each class by its number, as text.
     """
 
-    images: int
     accuracy: float
     accuracy_interval: tuple[float, float]
     loss: float
     per_class: dict[str, ClassMetrics]
 
 
-def measure(
-    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], class_names: Sequence[str]
-) -> Metrics:
+def measure(probabilities: Probabilities, labels: UInt8Array) -> Metrics:
     """Compare probabilities with true labels.
 
     Args:
         probabilities: float32 (images, classes).
         labels: uint8 (images,).
-        class_names: The classes in label order.
     """
-    from sklearn.metrics import (
-        accuracy_score,
-        log_loss,
-        precision_recall_fscore_support,
-    )
+    from sklearn.metrics import accuracy_score, log_loss, precision_recall_fscore_support
 
-    classes, predicted = range(len(class_names)), probabilities.argmax(axis=1)
+    classes, predicted = range(probabilities.shape[1]), probabilities.argmax(axis=1)
     normalized = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
     per_class = precision_recall_fscore_support(labels, predicted, labels=classes, zero_division=np.nan)
     return Metrics(
-        images=len(labels),
         accuracy=float(accuracy_score(labels, predicted)),
         accuracy_interval=accuracy_interval(int((predicted == labels).sum()), len(labels)),
         loss=float(log_loss(labels, normalized, labels=classes)),
         per_class={
-            name: _class_metrics(figures, int(support))
-            for name, *figures, support in zip(class_names, *per_class, strict=True)
+            str(label): _class_metrics(figures, int(support))
+            for label, *figures, support in zip(classes, *per_class, strict=True)
         },
     )
 
@@ -95,18 +89,14 @@ def accuracy_interval(correct: int, images: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def confusion(
-    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], classes: int
-) -> npt.NDArray[np.int64]:
+def confusion(probabilities: Probabilities, labels: UInt8Array) -> npt.NDArray[np.int64]:
     """How often each true class (row) was taken for each class (column): (classes, classes)."""
     from sklearn.metrics import confusion_matrix
 
-    return np.asarray(confusion_matrix(labels, probabilities.argmax(axis=1), labels=range(classes)))
+    return np.asarray(confusion_matrix(labels, probabilities.argmax(axis=1), labels=range(probabilities.shape[1])))
 
 
-def most_confident_mistakes(
-    probabilities: npt.NDArray[np.float32], labels: npt.NDArray[np.uint8], count: int
-) -> npt.NDArray[np.int64]:
+def most_confident_mistakes(probabilities: Probabilities, labels: UInt8Array, count: int) -> npt.NDArray[np.int64]:
     """The indices of up to ``count`` wrong predictions, the most confident first."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")

@@ -1,106 +1,145 @@
 """The results of one data set for machines: the contents of ``evaluation.json``."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
+from pydantic import Field
 
-from mnist_resnet.config import Dataset
+from mnist_resnet.config import EvaluationParameters
+from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.agreement import Agreement
-from mnist_resnet.evaluation.calibration import Calibration
-from mnist_resnet.evaluation.latency import Speed
-from mnist_resnet.evaluation.metrics import Metrics
+from mnist_resnet.evaluation.calibration import measure_calibration
+from mnist_resnet.evaluation.latency import Speed, measure_speed
+from mnist_resnet.evaluation.metrics import Metrics, Probabilities, measure
 from mnist_resnet.evaluation.robustness import Robustness
-from mnist_resnet.evaluation.session import Session
+from mnist_resnet.evaluation.session import open_session
+from mnist_resnet.evaluation.variant_check import VariantChecks
+from mnist_resnet.storage.artifacts import sha256_of_bytes
 
-SCHEMA = 1
+# Metrics of a file by their names among the figures that runs are compared by.
+_HEADLINE = {
+    "test_accuracy": "accuracy",
+    "test_loss": "loss",
+    "expected_calibration_error": "expected_calibration_error",
+}
 
 
-def variant_results(
-    file: str, digest: str, session: Session, metrics: Metrics, calibration: Calibration, speed: Speed
-) -> dict[str, Any]:
-    """What ``evaluation.json`` says of one exported file.
+@dataclass(frozen=True)
+class FileResult(Speed, Metrics):
+    """One ONNX file, measured on the test images.
 
-    Args:
+    Attributes:
         file: Its name.
-        digest: Its SHA-256.
-        session: How it was run.
-        metrics: Measured on the test images.
-        calibration: Measured on the test images.
-        speed: Measured with the same session.
+        model_sha256: Its SHA-256.
+        metadata: What the file says of itself.
+        provider: The onnxruntime provider that ran it.
+        providers_asked: In order of preference.
+        provider_options: What the provider ran with, in its own words.
+        threads: How many threads an operation was spread over.
+        expected_calibration_error: In 0 to 1; see ``Calibration``.
+        parity: Of fp32, the largest difference between a probability of each exported format and of the trained
+            network, as ``<format>_max_abs_diff``, and ``argmax_agreement``, the least share of images with the
+            same class, in 0 to 1.
     """
-    return {
-        "file": file,
-        "model_sha256": digest,
-        "metadata": session.metadata,
-        "provider": session.provider,
-        "providers_asked": list(session.providers_asked),
-        "provider_options": session.provider_options,
-        "threads": session.threads,
-        "accuracy": metrics.accuracy,
-        "accuracy_interval": list(metrics.accuracy_interval),
-        "loss": metrics.loss,
-        "per_class": {
-            str(label): asdict(class_metrics) for label, class_metrics in enumerate(metrics.per_class.values())
-        },
-        "expected_calibration_error": calibration.expected_calibration_error,
-        **asdict(speed),
-    }
+
+    file: str
+    model_sha256: str
+    metadata: dict[str, Any]
+    provider: str
+    providers_asked: tuple[str, ...]
+    provider_options: dict[str, str]
+    threads: int
+    expected_calibration_error: float
+    parity: Annotated[dict[str, float] | None, Field(exclude_if=lambda parity: parity is None)] = None
+
+    @property
+    def max_abs_diff(self) -> float:
+        """Of fp32, the largest difference between a probability of any exported format and of the trained network."""
+        return max(value for key, value in (self.parity or {}).items() if key.endswith("_max_abs_diff"))
 
 
-def evaluation_results(
-    name: str,
-    recipe: str,
-    dataset: Dataset,
-    variants: Mapping[str, dict[str, Any]],
-    parity: Mapping[str, float],
-    variant_checks: Sequence[dict[str, Any]],
-    agreement: Agreement,
-    robustness: Robustness,
-    training_labels: npt.NDArray[np.uint8],
-) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
     """The whole of ``evaluation.json``.
 
-    Args:
-        name: The data set's, as in the configuration.
+    Attributes:
+        schema: The version of this format.
+        dataset: The data set's name, as in the configuration.
         recipe: The recipe's name.
-        dataset: For the class names.
-        variants: By name, from ``variant_results``; ``fp32`` first.
-        parity: ``savedmodel_max_abs_diff``, ``onnx_max_abs_diff`` and ``argmax_agreement`` of the
-            float32 exports with the trained network.
+        images: How many test images there are.
+        class_names: In the order of the labels.
+        training_images: How many images of each class were trained on.
+        variants: By name, what was measured of each published ONNX file; ``fp32`` first.
         variant_checks: What became of each smaller variant, published or not.
         agreement: Of all forms of the model on the test images.
         robustness: Of the float32 file, on perturbed test images.
-        training_labels: uint8 (images,), the classes of the images that were trained on.
     """
-    fp32 = {**variants["fp32"], "parity": dict(parity)}
-    return {
-        "schema": SCHEMA,
-        "dataset": name,
-        "recipe": recipe,
-        "images": sum(entry["support"] for entry in fp32["per_class"].values()),
-        "class_names": list(dataset.class_names),
-        "training_images": np.bincount(training_labels, minlength=len(dataset.class_names)).tolist(),
-        "variants": {**variants, "fp32": fp32},
-        "variant_checks": list(variant_checks),
-        "agreement": agreement,
-        "robustness": asdict(robustness),
-    }
+
+    schema: int = 1
+    dataset: str
+    recipe: str
+    images: int
+    class_names: tuple[str, ...]
+    training_images: tuple[int, ...]
+    variants: dict[str, FileResult]
+    variant_checks: VariantChecks
+    agreement: Agreement
+    robustness: Robustness
+
+    @property
+    def fp32(self) -> FileResult:
+        """What was measured of the float32 file."""
+        return self.variants["fp32"]
+
+    def headline(self) -> dict[str, float]:
+        """The few figures by which runs are compared: fp32's under plain names, others with theirs in front."""
+        figures = {"mean_perturbed_accuracy": self.robustness.mean_perturbed}
+        for name, result in self.variants.items():
+            prefix = "" if name == "fp32" else f"{name}_"
+            figures |= {f"{prefix}{key}": getattr(result, metric) for key, metric in _HEADLINE.items()}
+            figures |= {f"{prefix}{rank}_batch_1_ms": ms for rank, ms in result.latency_ms.get("1", {}).items()}
+            for size, speed in result.throughput_images_per_s.items():
+                figures[f"{prefix}images_per_s_batch_{size}"] = speed
+        return figures
 
 
-def headline(variants: Mapping[str, dict[str, Any]], robustness: Robustness) -> dict[str, float]:
-    """The few figures by which runs are compared: fp32's under plain names, others with theirs in front."""
-    figures = {"mean_perturbed_accuracy": robustness.mean_perturbed}
-    for name, results in variants.items():
-        prefix = "" if name == "fp32" else f"{name}_"
-        figures |= {
-            f"{prefix}test_accuracy": results["accuracy"],
-            f"{prefix}test_loss": results["loss"],
-            f"{prefix}expected_calibration_error": results["expected_calibration_error"],
-        }
-        figures |= {f"{prefix}{rank}_batch_1_ms": value for rank, value in results["latency_ms"].get("1", {}).items()}
-        for size, speed in results["throughput_images_per_s"].items():
-            figures[f"{prefix}images_per_s_batch_{size}"] = speed
-    return figures
+def evaluate_file(
+    file: str,
+    content: bytes,
+    images: UInt8Array,
+    labels: UInt8Array,
+    parameters: EvaluationParameters,
+    parity: dict[str, float] | None = None,
+) -> tuple[Probabilities, FileResult]:
+    """Classify the test images by an ONNX file, and measure how well and how fast it does.
+
+    Args:
+        file: Its name, for the result.
+        content: The file's content.
+        images: uint8 (images, height, width).
+        labels: uint8 (images,).
+        parameters: Providers, batch sizes and numbers of calls.
+        parity: See ``FileResult``.
+
+    Returns:
+        float32 (images, classes), and what was measured.
+
+    Raises:
+        ProviderError: If no provider that was asked for can be had.
+    """
+    session = open_session(content, parameters.providers, parameters.require_gpu, parameters.cuda)
+    probabilities = session.probabilities(images, parameters.batch_size)
+    result = FileResult(
+        **vars(measure(probabilities, labels)),
+        **vars(measure_speed(session, images, parameters.latency)),
+        file=file,
+        model_sha256=sha256_of_bytes(content),
+        metadata=session.metadata,
+        provider=session.provider,
+        providers_asked=session.providers_asked,
+        provider_options=session.provider_options,
+        threads=session.threads,
+        expected_calibration_error=measure_calibration(probabilities, labels).expected_calibration_error,
+        parity=parity,
+    )
+    return probabilities, result

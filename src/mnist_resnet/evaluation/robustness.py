@@ -19,7 +19,7 @@ Measured = TypeVar("Measured")
 
 @dataclass(frozen=True)
 class Robustness:
-    """Accuracies in 0 to 1 on the same images, perturbed and not, with 95 % confidence intervals as [low, high].
+    """Accuracies in 0 to 1 on the same images, perturbed and not, with 95 % confidence intervals as (low, high).
 
     Attributes:
         images: How many.
@@ -33,11 +33,11 @@ class Robustness:
 
     images: int
     untouched: float
-    untouched_interval: list[float]
+    untouched_interval: tuple[float, float]
     perturbed: dict[str, dict[str, float]]
-    perturbed_intervals: dict[str, dict[str, list[float]]]
+    perturbed_intervals: dict[str, dict[str, tuple[float, float]]]
     mean_perturbed: float
-    mean_perturbed_interval: list[float]
+    mean_perturbed_interval: tuple[float, float]
 
     @property
     def kept(self) -> float:
@@ -99,12 +99,12 @@ def _each(
     }
 
 
-def _interval(correct: Correct) -> list[float]:
-    return list(accuracy_interval(int(correct.sum()), len(correct)))
+def _interval(correct: Correct) -> tuple[float, float]:
+    return accuracy_interval(int(correct.sum()), len(correct))
 
 
-def _interval_of_mean(answers: Correct) -> list[float]:
+def _interval_of_mean(answers: Correct) -> tuple[float, float]:
     mean, images, variance = float(answers.mean()), answers.shape[1], float(answers.mean(axis=0).var())
     # Without any variance nothing is known of how far the answers to one image go together.
     as_many = min(images * mean * (1 - mean) / variance, answers.size) if variance else images
-    return list(accuracy_interval(round(mean * as_many), round(as_many)))
+    return accuracy_interval(round(mean * as_many), round(as_many))

@@ -37,6 +37,9 @@ class VariantCheck:
     speed_ratios: dict[str, float] = field(default_factory=dict)
 
 
+VariantChecks = list[VariantCheck]
+
+
 @dataclass(frozen=True)
 class Findings:
     """What was measured of a variant beside float32; see ``VariantCheck``."""

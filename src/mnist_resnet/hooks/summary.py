@@ -5,7 +5,6 @@ import os
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -66,13 +65,12 @@ class SummaryHooks:
         times = ", ".join(f"{stage} {spent:.0f} s" for stage, spent in seconds.items()) or "nothing to do"
         if catalog is None:
             return [namespace, "–", "–", "–", times]
-        fp32: dict[str, Any] = catalog.load(f"{namespace}.evaluation")["variants"]["fp32"]
-        parity = fp32["parity"]
+        fp32 = catalog.load(f"{namespace}.evaluation").fp32
         return [
             namespace,
-            f"{fp32['accuracy']:.4f}",
-            fp32["provider"].removesuffix("ExecutionProvider"),
-            f"≤ {max(parity['onnx_max_abs_diff'], parity['savedmodel_max_abs_diff']):.0e}",
+            f"{fp32.accuracy:.4f}",
+            fp32.provider.removesuffix("ExecutionProvider"),
+            f"≤ {fp32.max_abs_diff:.0e}",
             times,
         ]
 

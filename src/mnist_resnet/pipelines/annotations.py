@@ -6,18 +6,13 @@ names resolve without importing the heavy libraries that define them.
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 if TYPE_CHECKING:
     from keras import Model as Network
     from matplotlib.figure import Figure
 else:
     Network = Figure = Any
 
-Probabilities = npt.NDArray[np.float32]
-
 # The recipe and, where the run is recorded, its ``run_id`` in MLflow and ``git_commit``.
 Run = dict[str, Any]
 
-__all__ = ["Figure", "Network", "Probabilities", "Run"]
+__all__ = ["Figure", "Network", "Run"]

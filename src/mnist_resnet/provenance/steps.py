@@ -1,11 +1,13 @@
 """What is recorded of each stage of a run: digests of what it made, or the values themselves where they are few."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from mnist_resnet.data.idx import encoded
 from mnist_resnet.storage.artifacts import sha256_of_pieces
 from mnist_resnet.storage.digests import digest_of_array, digests_of_onnx, digests_of_weights
+from mnist_resnet.training.events import History
 
 # In the order of the flow: what differs in one stage is a reason for what differs in those behind it.
 STAGES = (
@@ -57,8 +59,8 @@ def epoch_values(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {str(result["epoch"]): {name: result[name] for name in _EPOCH_VALUES}}
 
 
-def _epochs(history: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {epoch: values for result in history for epoch, values in epoch_values(result).items()}
+def _epochs(history: History) -> dict[str, dict[str, Any]]:
+    return {epoch: values for result in history for epoch, values in epoch_values(asdict(result)).items()}
 
 
 def _file_digest(array: Any) -> str:
@@ -81,7 +83,7 @@ def _probabilities(probabilities: Any) -> dict[str, Any]:
 _RECORDED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(_RAW, ("raw_data", _file_digest)),
     **dict.fromkeys(_SPLIT, ("split", digest_of_array)),
-    "preprocessing": ("prepared_data", dict),
+    "preprocessing": ("prepared_data", asdict),
     "history": ("epochs", _epochs),
     "model": ("final_weights", digests_of_weights),
     "onnx": ("export", digests_of_onnx),

@@ -27,6 +27,9 @@ class EpochResult:
         return f"{words}; {self.images_per_second:.0f} images/s"
 
 
+History = list[EpochResult]
+
+
 @dataclass(frozen=True)
 class TrainingStart:
     """What a training starts from, whether or not it then goes on from a checkpoint.

@@ -1,16 +1,14 @@
-"""The steps from published files to split arrays and a fixed preprocessing."""
+"""The nodes from published files to split arrays and a fixed preprocessing."""
 
 import os
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mnist_resnet.config import DataParameters, Dataset, PreprocessingParameters
-from mnist_resnet.data import split as splitting
 from mnist_resnet.data.check import DataError, read_part
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch, mirror_of
 from mnist_resnet.data.idx import IdxArray, IdxError, UInt8Array, parse
 from mnist_resnet.data.sample import sample_of_each_class
+from mnist_resnet.data.split import Split, split
 from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing
@@ -37,29 +35,29 @@ def _parsed(dataset: Dataset, role: str, content: Content) -> IdxArray:
         raise DataError(f"{dataset.title}: {getattr(dataset.files, role).name}: {error}") from None
 
 
-def split(images: IdxArray, labels: IdxArray, dataset: Dataset, parameters: DataParameters) -> splitting.Split:
+def split_images(images: IdxArray, labels: IdxArray, dataset: Dataset, parameters: DataParameters) -> Split:
     """Training images and labels, validation images and labels."""
     part = read_part(dataset, "train", images, labels)
     try:
-        return splitting.split(*part, parameters)
+        return split(*part, parameters)
     except DataError as error:
         raise DataError(f"{dataset.title}: {error}") from None
 
 
 def read_test_part(images: IdxArray, labels: IdxArray, dataset: Dataset) -> tuple[UInt8Array, UInt8Array]:
-    """Test images and labels as the model knows them."""
+    """The test images, and their labels as classes counted from 0."""
     return read_part(dataset, "test", images, labels)
 
 
-def fix_preprocessing(train_images: UInt8Array, parameters: PreprocessingParameters) -> dict[str, Any]:
-    """The preprocessing as plain values."""
-    return asdict(fit_preprocessing(train_images, parameters))
+def fix_preprocessing(train_images: UInt8Array, parameters: PreprocessingParameters) -> Preprocessing:
+    """The preprocessing, fixed on the training images alone."""
+    return fit_preprocessing(train_images, parameters)
 
 
 def plot_prepared_images(
     images: UInt8Array,
     labels: UInt8Array,
-    preprocessing: dict[str, Any],
+    preprocessing: Preprocessing,
     dataset: Dataset,
     parameters: DataParameters,
     run: Run,
@@ -68,5 +66,5 @@ def plot_prepared_images(
     from mnist_resnet.models.preprocessing_layers import prepare
 
     shown = sample_of_each_class(labels, plots.IMAGES_OF_A_CLASS, parameters.seed)
-    prepared = prepare(images[shown], Preprocessing(**preprocessing))
+    prepared = prepare(images[shown], preprocessing)
     return plots.image_grid(prepared, labels[shown], dataset.class_names, caption(dataset, "prepared images", run))

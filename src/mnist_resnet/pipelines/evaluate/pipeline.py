@@ -1,4 +1,4 @@
-"""Wiring of the evaluate stage."""
+"""The evaluate pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -21,13 +21,19 @@ def create_pipeline() -> Pipeline:
 
 
 def _measuring() -> list[Node]:
-    measured = ["variant_results", "parity", "variant_checks", "agreement", "robustness"]
     return [
         Node(
-            nodes.judge,
-            ["onnx", "variants", "test_images", "test_labels", "params:dataset", "params:evaluation"],
-            ["test_probabilities", "variant_probabilities", "variant_results"],
-            name="judge",
+            nodes.evaluate_files,
+            {
+                "onnx_model": "onnx",
+                "variants": "variants",
+                "parity": "parity",
+                "test_images": "test_images",
+                "test_labels": "test_labels",
+                "evaluation": "params:evaluation",
+            },
+            ["test_probabilities", "variant_probabilities", "file_results"],
+            name="evaluate_files",
         ),
         Node(
             nodes.compare_forms,
@@ -35,12 +41,27 @@ def _measuring() -> list[Node]:
             "agreement",
             name="compare_forms",
         ),
-        Node(nodes.perturb, ["onnx", "test_images", "test_labels", "params:evaluation"], "robustness", name="perturb"),
         Node(
-            nodes.collect,
-            [*measured, "train_labels", "name", "params:dataset", "params:recipe"],
+            nodes.evaluate_robustness,
+            ["onnx", "test_images", "test_labels", "params:evaluation"],
+            "robustness",
+            name="evaluate_robustness",
+        ),
+        Node(
+            nodes.collect_results,
+            {
+                "variants": "file_results",
+                "variant_checks": "variant_checks",
+                "agreement": "agreement",
+                "robustness": "robustness",
+                "train_labels": "train_labels",
+                "test_labels": "test_labels",
+                "name": "name",
+                "dataset": "params:dataset",
+                "recipe": "params:recipe",
+            },
             ["evaluation", "metrics"],
-            name="collect",
+            name="collect_results",
         ),
     ]
 
@@ -55,7 +76,13 @@ def _drawing() -> list[Node]:
         ),
         Node(
             nodes.plot_mistakes,
-            ["test_probabilities", "test_images", "test_labels", "params:dataset", "run"],
+            {
+                "probabilities": "test_probabilities",
+                "test_images": "test_images",
+                "test_labels": "test_labels",
+                "dataset": "params:dataset",
+                "run": "run",
+            },
             "mistakes",
             name="plot_mistakes",
         ),
@@ -67,7 +94,13 @@ def _drawing() -> list[Node]:
         ),
         Node(
             nodes.plot_robustness,
-            ["robustness", "test_images", "params:dataset", "params:evaluation", "run"],
+            {
+                "robustness": "robustness",
+                "test_images": "test_images",
+                "dataset": "params:dataset",
+                "evaluation": "params:evaluation",
+                "run": "run",
+            },
             "robustness_plot",
             name="plot_robustness",
         ),
@@ -79,7 +112,13 @@ def _reporting() -> list[Node]:
     return [
         Node(
             nodes.write_report,
-            ["evaluation", "params:dataset", "history", "preprocessing", "layer_table"],
+            {
+                "evaluation": "evaluation",
+                "dataset": "params:dataset",
+                "history": "history",
+                "preprocessing": "preprocessing",
+                "layer_table": "layer_table",
+            },
             "report",
             name="write_report",
         ),

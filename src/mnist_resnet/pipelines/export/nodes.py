@@ -9,7 +9,10 @@ import numpy as np
 from mnist_resnet.config import Dataset, ExportParameters, ModelParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.sample import spread_sample
-from mnist_resnet.pipelines.annotations import Network, Probabilities
+from mnist_resnet.evaluation.metrics import Probabilities
+from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.evaluation.variant_check import VariantChecks
+from mnist_resnet.pipelines.annotations import Network
 from mnist_resnet.preprocessing import Preprocessing
 
 logger = logging.getLogger(__name__)
@@ -18,14 +21,14 @@ _CHECKED_IMAGES = 256
 
 
 def rebuild(
-    trained: Network, preprocessing: dict[str, Any], dataset: Dataset, model: ModelParameters, export: ExportParameters
+    trained: Network, preprocessing: Preprocessing, dataset: Dataset, model: ModelParameters, export: ExportParameters
 ) -> tuple[Network, Network]:
     """The trained network in float32, and the same with fewer operations and weights, which is exported."""
     from mnist_resnet.export.crop import crop
     from mnist_resnet.export.fold import fold
     from mnist_resnet.export.rebuild import average_flips, rebuild
 
-    network = rebuild(trained, model, Preprocessing(**preprocessing), dataset)
+    network = rebuild(trained, model, preprocessing, dataset)
     compact = crop(fold(network))
     return (average_flips(network), average_flips(compact)) if export.average_flips else (network, compact)
 
@@ -81,16 +84,15 @@ def make_variants(
     export: ExportParameters,
     providers: list[str],
     batch_sizes: list[int],
-) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
+) -> tuple[dict[str, bytes], VariantChecks]:
     """The smaller files that are good enough, and what became of each variant."""
-    from mnist_resnet.evaluation.validation import Validation
     from mnist_resnet.export.variants import make_variants
 
     validation = Validation(validation_images, validation_labels, providers)
     files, checks = make_variants(onnx_model, train_images, train_labels, validation, export.variants, batch_sizes)
     for check in checks:
         logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)
-    return files, [asdict(check) for check in checks]
+    return files, checks
 
 
 def classify_test_images(

@@ -1,25 +1,34 @@
-"""Wiring of the train stage."""
+"""The train pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
-from mnist_resnet.pipelines.train.nodes import plot_learning_curves, record_history, record_origin, train
+from mnist_resnet.pipelines.train import nodes
 
 
 def create_pipeline() -> Pipeline:
     """From split arrays to ``model``, ``layer_table`` and ``history``."""
-    arrays = ["train_images", "train_labels", "validation_images", "validation_labels"]
     return Pipeline(
         [
             Node(
-                train,
-                [*arrays, "preprocessing", "params:dataset", "params:model", "params:training", "checkpoint_folder"],
+                nodes.train_network,
+                {
+                    "train_images": "train_images",
+                    "train_labels": "train_labels",
+                    "validation_images": "validation_images",
+                    "validation_labels": "validation_labels",
+                    "preprocessing": "preprocessing",
+                    "dataset": "params:dataset",
+                    "model": "params:model",
+                    "training": "params:training",
+                    "checkpoint_folder": "checkpoint_folder",
+                },
                 ["model", "layer_table", "epochs"],
                 name="train",
             ),
-            Node(record_history, ["epochs", "checkpoint_folder"], "history", name="record_history"),
-            Node(record_origin, ["history", "run"], "origin", name="record_origin"),
+            Node(nodes.record_history, ["epochs", "checkpoint_folder"], "history", name="record_history"),
+            Node(nodes.record_origin, ["history", "run"], "origin", name="record_origin"),
             Node(
-                plot_learning_curves,
+                nodes.plot_learning_curves,
                 ["history", "params:dataset", "run"],
                 "learning_curves",
                 name="plot_learning_curves",

@@ -1,9 +1,8 @@
 """Pictures of the data, the training and the results, as Matplotlib figures of their own."""
 
+from mnist_resnet.reporting.plots.accuracy import confusion_matrix, reliability_diagram, robustness
 from mnist_resnet.reporting.plots.images import IMAGES_OF_A_CLASS, image_grid, mistakes
-from mnist_resnet.reporting.plots.perturbations import robustness
-from mnist_resnet.reporting.plots.results import confusion_matrix, reliability_diagram
-from mnist_resnet.reporting.plots.training import learning_curves
+from mnist_resnet.reporting.plots.training_curves import learning_curves
 
 __all__ = [
     "IMAGES_OF_A_CLASS",

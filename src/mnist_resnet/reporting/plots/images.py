@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.reporting.plots.figure import new_figure
+from mnist_resnet.reporting.plots.canvas import new_figure
 from mnist_resnet.reporting.plots.lettering import name_lettering
 
 if TYPE_CHECKING:

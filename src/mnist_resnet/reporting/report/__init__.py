@@ -1,5 +1,5 @@
 """The results of one data set for people: ``report.md``."""
 
-from mnist_resnet.reporting.report.document import report
+from mnist_resnet.reporting.report.document import to_markdown
 
-__all__ = ["report"]
+__all__ = ["to_markdown"]

@@ -1,43 +1,42 @@
-"""What the report says of how the model was made."""
-
-from collections.abc import Sequence
-from typing import Any
+"""The report's sections on how the model was made."""
 
 from mnist_resnet.config import Dataset
-from mnist_resnet.reporting.report.table import figure, table
+from mnist_resnet.evaluation.results import Evaluation
+from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.reporting.layer_table import LayerTable
+from mnist_resnet.reporting.report.markdown import figure, table
+from mnist_resnet.training.events import History
 
 
-def epoch_table(history: Sequence[dict[str, Any]]) -> str:
+def epoch_table(history: History) -> str:
     """Loss and accuracy by epoch."""
     keys = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     rows = [
-        [str(entry["epoch"]), *(figure(entry[key]) for key in keys), f"{entry['seconds']:.0f} s"] for entry in history
+        [str(result.epoch), *(figure(getattr(result, key)) for key in keys), f"{result.seconds:.0f} s"]
+        for result in history
     ]
     return table(["epoch", *(key.replace("_", " ") for key in keys), "time"], rows)
 
 
-def parameters_sentence(layers: Sequence[dict[str, Any]]) -> str:
+def parameters_sentence(layers: LayerTable) -> str:
     """How many parameters the network has."""
-    total, trainable = (sum(row[key] for row in layers) for key in ("parameters", "trainable_parameters"))
+    total, trainable = sum(row.parameters for row in layers), sum(row.trainable_parameters for row in layers)
     return f"{total:,} parameters, {trainable:,} of them trainable; shapes are those of one image."
 
 
-def layer_table(layers: Sequence[dict[str, Any]]) -> str:
+def layer_table(layers: LayerTable) -> str:
     """Each layer with its shape and parameters."""
-    rows = [
-        [f"`{row['name']}`", row["kind"], "×".join(map(str, row["output_shape"])), f"{row['parameters']:,}"]
-        for row in layers
-    ]
+    rows = [[f"`{row.name}`", row.kind, "×".join(map(str, row.output_shape)), f"{row.parameters:,}"] for row in layers]
     return table(["layer", "kind", "output", "parameters"], rows)
 
 
-def preprocessing_sentence(preprocessing: dict[str, Any]) -> str:
+def preprocessing_sentence(preprocessing: Preprocessing) -> str:
     """How raw images become the network's input."""
-    height, width = preprocessing["size"]
-    verb = {"pad": "padded with zeros", "resize": "resized bilinearly"}[preprocessing["method"]]
+    height, width = preprocessing.size
+    verb = {"pad": "padded with zeros", "resize": "resized bilinearly"}[preprocessing.method]
     return (
-        f"Raw uint8 images are {verb} to {height}×{width} pixels; then (value − {preprocessing['mean']:.4f}) × "
-        f"{preprocessing['scale']:.6f}. This is part of the exported graph."
+        f"Raw uint8 images are {verb} to {height}×{width} pixels; then (value − {preprocessing.mean:.4f}) × "
+        f"{preprocessing.scale:.6f}. This is part of the exported graph."
     )
 
 
@@ -47,10 +46,10 @@ def digest_table(dataset: Dataset) -> str:
     return table(["file", "SHA-256, uncompressed"], [[f"`{file.name}`", f"`{file.sha256}`"] for file in files])
 
 
-def reproduction(evaluation: dict[str, Any], metadata: dict[str, Any]) -> str:
+def reproduction(evaluation: Evaluation) -> str:
     """The commands that make this report anew."""
-    commit, recipe, name = metadata.get("git_commit"), evaluation["recipe"], evaluation["dataset"]
-    environment = "" if recipe == "base" else f" --env {recipe}"
+    commit = evaluation.fp32.metadata.get("git_commit")
+    environment = "" if evaluation.recipe == "base" else f" --env {evaluation.recipe}"
     lines = [*([f"git checkout {commit}"] if commit else []), "make install"]
-    lines.append(f".venv/bin/kedro run --pipelines training --namespaces {name}{environment}")
+    lines.append(f".venv/bin/kedro run --pipelines training --namespaces {evaluation.dataset}{environment}")
     return "\n".join(["```", *lines, "```"])

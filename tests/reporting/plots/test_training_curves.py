@@ -1,22 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mnist_resnet.reporting.plots import learning_curves
+from mnist_resnet.training.events import EpochResult, History
 from tests.reporting.plots.conftest import texts
 
 
-def history(epochs: int) -> list[dict]:
+def history(epochs: int) -> History:
     return [
-        {
-            "epoch": epoch,
-            "learning_rate": 0.1,
-            "train_loss": 2.0 / epoch,
-            "train_accuracy": 1 - 0.5 / epoch,
-            "validation_loss": 2.2 / epoch,
-            "validation_accuracy": 1 - 0.6 / epoch,
-            "seconds": 3.0,
-            "images_per_second": 100.0,
-        }
+        EpochResult(epoch, 0.1, 2.0 / epoch, 1 - 0.5 / epoch, 2.2 / epoch, 1 - 0.6 / epoch, 3.0, 100.0)
         for epoch in range(1, epochs + 1)
     ]
 
@@ -35,17 +29,17 @@ def test_learning_curves_show_both_parts_of_both_quantities(epochs):
     assert len(drawn) == 4
     for (quantity, part), (places, values) in drawn.items():
         np.testing.assert_array_equal(places, np.arange(1, epochs + 1))
-        np.testing.assert_array_equal(values, [entry[f"{part}_{quantity}"] for entry in entries])
+        np.testing.assert_array_equal(values, [getattr(entry, f"{part}_{quantity}") for entry in entries])
         assert any(f"{values[-1]:.4f}" in text for text in read)
 
 
 def test_learning_curves_without_validation_images_show_the_training_alone():
-    entries = [entry | {"validation_loss": None, "validation_accuracy": None} for entry in history(3)]
+    entries = [replace(entry, validation_loss=None, validation_accuracy=None) for entry in history(3)]
     figure = learning_curves(entries, "Learning")
     read = texts(figure)
     assert {"loss", "accuracy", "train"} <= set(read)
     assert not any("validation" in text or "None" in text for text in read)
-    assert {f"in the end {entries[-1][key]:.4f}" for key in ("train_loss", "train_accuracy")} <= set(read)
+    assert {f"in the end {getattr(entries[-1], key):.4f}" for key in ("train_loss", "train_accuracy")} <= set(read)
     assert [(axes.get_ylabel(), line.get_label()) for axes in figure.axes for line in axes.lines] == [
         ("loss", "train"),
         ("accuracy", "train"),

@@ -18,3 +18,9 @@ def plain(text: str) -> str:
 def figure(value: float | None) -> str:
     """A figure to four decimals; a dash where there is none."""
     return "–" if value is None else f"{value:.4f}"
+
+
+def interval(ends: Sequence[float]) -> str:
+    """The lower and the upper end of an interval."""
+    low, high = ends
+    return f"{low:.4f} to {high:.4f}"

@@ -1,26 +1,26 @@
-"""Pictures of the training."""
+"""The picture of the training."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mnist_resnet.reporting.plots.figure import BLUE, VERMILION, new_figure
+from mnist_resnet.reporting.plots.canvas import BLUE, VERMILION, new_figure
+from mnist_resnet.training.events import EpochResult, History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def learning_curves(history: Sequence[dict[str, Any]], title: str) -> "Figure":
+def learning_curves(history: History, title: str) -> "Figure":
     """Loss and accuracy of training and validation over the epochs.
 
     Args:
-        history: One mapping for each epoch, with the fields of ``EpochResult``.
+        history: One result for each epoch.
         title: Above the picture.
     """
     figure = new_figure(9, 3.6, title)
-    epochs = [entry["epoch"] for entry in history]
+    epochs = [result.epoch for result in history]
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, colour, marker in (("train", BLUE, "o"), ("validation", VERMILION, "s")):
-            values = [entry[f"{part}_{quantity}"] for entry in history]
+            values = [getattr(result, f"{part}_{quantity}") for result in history]
             if None in values:  # no validation images
                 continue
             axes.plot(epochs, values, marker=marker, color=colour, label=part)
@@ -32,6 +32,6 @@ def learning_curves(history: Sequence[dict[str, Any]], title: str) -> "Figure":
     return figure
 
 
-def _last_values(entry: dict[str, Any], quantity: str) -> str:
-    train, validation = entry[f"train_{quantity}"], entry[f"validation_{quantity}"]
+def _last_values(last: EpochResult, quantity: str) -> str:
+    train, validation = (getattr(last, f"{part}_{quantity}") for part in ("train", "validation"))
     return f"in the end {train:.4f}" + ("" if validation is None else f", on validation {validation:.4f}")
