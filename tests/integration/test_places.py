@@ -8,7 +8,7 @@ import mlflow
 import pytest
 import yaml
 
-from mnist_resnet.tracking.store.relocation import artifacts_uri, present_store
+from mnist_resnet.tracking.store.database import artifacts_uri, present_store
 from tests.conftest import PROJECT, MadeData
 from tests.integration.conftest import Project, add_squares, git, make_project
 

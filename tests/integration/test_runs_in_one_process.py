@@ -12,7 +12,7 @@ from mnist_resnet.comparison.recorded_runs import compare_recorded, whole_record
 from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.hooks.freshness import StaleInputError
 from mnist_resnet.hooks.runners import RunnerError
-from mnist_resnet.tracking.recorded_run import find_run
+from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import MadeData
 from tests.integration.conftest import Project

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from mnist_resnet.cli import cli
-from mnist_resnet.tracking.offline.folder import spool_folders
+from mnist_resnet.tracking.offline.spool import spool_folders
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID
 from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.tracking.store.remedies import TrackingUnavailableError

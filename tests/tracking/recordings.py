@@ -10,7 +10,7 @@ import yaml
 
 from mnist_resnet.tracking.dead_runs import PROCESS
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.store.experiments import own_environment
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
 
 # What differs between a run and the same run again.
 _OF_ONE_RUN = {"model_id", "model_uuid", "run_id", "utc_time_created", "artifact_path"}
@@ -29,7 +29,7 @@ def recorded(store: str, experiment: str) -> dict[str, Any]:
     models = client.search_logged_models([run.info.experiment_id])
     assert [each.model_id for each in run.outputs.model_outputs] == [each.model_id for each in models]
     with TemporaryDirectory() as folder:
-        with own_environment():
+        with bounded_requests(REQUEST_SECONDS, store):
             mlflow.set_tracking_uri(store)
             mlflow.artifacts.download_artifacts(run_id=run.info.run_id, dst_path=folder)
             described = [_model(client, model, run) for model in models]

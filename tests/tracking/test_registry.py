@@ -8,7 +8,7 @@ import pytest
 from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.recorded_model import read_recorded_onnx
+from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 from mnist_resnet.tracking.run import TrackedRun, open_run
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 

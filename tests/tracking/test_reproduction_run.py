@@ -5,9 +5,9 @@ import mlflow
 import pytest
 
 from mnist_resnet.tracking.dead_runs import PROCESS, process_tags
-from mnist_resnet.tracking.recorded_run import RecordedRun, find_run
 from mnist_resnet.tracking.reproduction_run import open_reproduction
 from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
 
 
 @pytest.fixture

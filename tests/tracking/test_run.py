@@ -19,7 +19,7 @@ from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking import run as module
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.offline.folder import read_spool
+from mnist_resnet.tracking.offline.spool import read_spool
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.address import absolute_uri, tracking_uri

@@ -29,7 +29,7 @@ def compare(
     """
     from mnist_resnet.comparison.outcome import Tolerances
     from mnist_resnet.comparison.recorded_runs import compare_recorded
-    from mnist_resnet.tracking.store.relocation import present_store
+    from mnist_resnet.tracking.store.database import present_store
 
     try:
         store = present_store(present_project(), tracking_uri)

@@ -73,7 +73,7 @@ def predict(
 
 def _read_model(model: str | None, namespace: str | None, env: str | None) -> tuple[str, bytes]:
     if model is not None and model.startswith(_RECORDED):
-        from mnist_resnet.tracking.recorded_model import read_recorded_onnx
+        from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 
         return model, read_recorded_onnx(model, find_kedro_project(Path.cwd()) or Path.cwd())
     path = Path(model) if model else _exported_model(namespace, env)

@@ -55,7 +55,7 @@ def reproduce(
     from mnist_resnet.reproduce.preflight import as_table, refuse
     from mnist_resnet.reproduce.rerun import plan
     from mnist_resnet.terminal.tables import show
-    from mnist_resnet.tracking.store.relocation import present_store
+    from mnist_resnet.tracking.store.database import present_store
 
     project = present_project()
     try:

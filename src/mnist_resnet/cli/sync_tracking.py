@@ -8,6 +8,7 @@ import click
 from kedro.utils import find_kedro_project
 
 from mnist_resnet.cli.project import plainly
+from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
@@ -30,41 +31,28 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
     later; who is champion is decided by the next `kedro run --pipelines evaluate`. The exit code is 0 if nothing is
     left to send but runs that are still going on, and 1 if something could not be sent.
     """
-    from mnist_resnet.tracking.offline.folder import spool_folders
+    from mnist_resnet.tracking.offline.spool import locked, spool_folders
+    from mnist_resnet.tracking.offline.upload import pending
 
     project = find_kedro_project(Path.cwd()) or Path.cwd()
-    folders, away = spool_folders(project), set[str]()
+    folders, away, failed = spool_folders(project), set[str](), False
     if not folders:
         write_line("Nothing to send")
-    # A later run may register a model that an earlier one has recorded, so their order counts.
-    failed = [folder for folder in folders if not _sync(folder, project, tracking_uri, dry_run, away)]
+    for folder in folders:  # a later run may register a model that an earlier one has recorded, so their order counts
+        try:
+            with locked(folder) as mine:
+                if not mine:
+                    write_line(f"{folder.name}: left alone, for its run is going on or another process sends it")
+                    continue
+                spool = pending(folder, project, tracking_uri)
+                _describe(spool)
+                if not dry_run:
+                    _send(spool, project, away)
+        except (UserError, OSError) as error:
+            write_line(f"Error: {error}", sys.stderr)
+            failed = True
     if failed:
         sys.exit(1)
-
-
-def _sync(folder: Path, project: Path, uri: str | None, dry_run: bool, away: set[str]) -> bool:
-    """Send one spool, or say why not; whether there was no error. Stores that do not answer are added to ``away``."""
-    from mnist_resnet.tracking.offline.upload import StoreAwayError, SyncError, upload_unless_busy
-
-    def send(spool: "Pending") -> None:
-        _describe(spool)
-        if dry_run:
-            return
-        if spool.target in away:
-            raise SyncError(f"run {spool.run.run_id[:8]}: its store is away, as said above")
-        try:
-            _upload(spool, project)
-        except StoreAwayError:
-            away.add(spool.target)
-            raise
-
-    try:
-        if not upload_unless_busy(folder, project, uri, send):
-            write_line(f"{folder.name}: left alone, for its run is going on or another process sends it")
-    except (SyncError, OSError) as error:
-        write_line(f"Error: {error}", sys.stderr)
-        return False
-    return True
 
 
 def _describe(spool: "Pending") -> None:
@@ -80,10 +68,23 @@ def _describe(spool: "Pending") -> None:
     )
 
 
-def _upload(spool: "Pending", project: Path) -> None:
+def _send(spool: "Pending", project: Path, away: set[str]) -> None:
+    """Send one spool, unless its store is known to be away; if it turns out to be, it is added to ``away``."""
     from mnist_resnet.terminal.progress import progress
-    from mnist_resnet.tracking.offline.upload import upload
+    from mnist_resnet.tracking.offline.upload import SyncError, upload
+    from mnist_resnet.tracking.store.remedies import StoreAwayError
 
-    with progress(f"Sending {spool.run.name}", len(spool.operations), "records") as advance:
-        run_id = upload(spool, project, advance)
+    run = f"run {spool.run.run_id[:8]}"
+    if spool.target in away:
+        raise SyncError(f"{run}: its store is away, as said above")
+    try:
+        with progress(f"Sending {spool.run.name}", len(spool.operations), "records") as advance:
+            run_id = upload(spool, project, advance)
+    except UserError as error:
+        if isinstance(error, StoreAwayError):
+            away.add(spool.target)
+        raise SyncError(
+            f"{run}: {error}. What was not sent stays in {spool.folder}. It was meant for {spool.run.store}; "
+            f"--tracking-uri names another store"
+        ) from error
     write_line(f"Sent; MLflow's run is {run_id}")

@@ -4,7 +4,7 @@ from mnist_resnet.comparison.outcome import Tolerances
 from mnist_resnet.comparison.record import Record, UndecidableError, check_record
 from mnist_resnet.comparison.table import ComparedRun
 from mnist_resnet.comparison.verdict import Verdict, compare_runs
-from mnist_resnet.tracking.recorded_run import RecordedRun, find_run
+from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
 
 _WHY = {
     "RUNNING": ", so it goes on still, or its process was ended without a word",

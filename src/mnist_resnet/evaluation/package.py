@@ -19,7 +19,7 @@ def onnxruntime_package() -> str:
         OnnxruntimeError: If there is none, or both that this project knows: each overwrites the other's files, and CUDA
             is there or not by the order in which they came.
     """
-    installed = [name for name in (FOR_CPU, WITH_CUDA) if _is_installed(name)]
+    installed = [name for name in (FOR_CPU, WITH_CUDA) if is_installed(name)]
     if len(installed) > 1:
         raise OnnxruntimeError(
             f"{FOR_CPU} and {WITH_CUDA} are both installed, and overwrite each other. Run `pip uninstall {FOR_CPU} "
@@ -35,7 +35,8 @@ def onnxruntime_package() -> str:
     return metadata.packages_distributions()["onnxruntime"][0]  # a maker's own build
 
 
-def _is_installed(package: str) -> bool:
+def is_installed(package: str) -> bool:
+    """Whether a package is installed, by its name in an index of packages."""
     try:
         metadata.version(package)
     except metadata.PackageNotFoundError:

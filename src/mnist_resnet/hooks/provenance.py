@@ -32,8 +32,8 @@ from mnist_resnet.provenance.record import (
 )
 from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_commit
 from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, stage_values
+from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.store.availability import shortened
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts
 
 logger = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ class ProvenanceHooks:
             self._close("FAILED")
         except Exception as error:  # noqa: BLE001  # the one that ended the run is the one to show
             self._provenance = None
-            logger.warning("%s could not be completed: %s", PROVENANCE_FILE, shortened(error))
+            logger.warning("%s could not be completed: %s", PROVENANCE_FILE, in_one_line(error))
 
     @contextmanager
     def _failing_the_run(self) -> Iterator[None]:

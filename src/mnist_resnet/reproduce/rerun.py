@@ -22,8 +22,8 @@ from mnist_resnet.reproduce.preflight import Check, check_determinism, check_env
 from mnist_resnet.reproduce.raw_data import find_raw_data
 from mnist_resnet.reproduce.restoring import check_precision, restored_variables, with_recorded_precision
 from mnist_resnet.reproduce.workplace import RerunError, Workplace, choose_python
-from mnist_resnet.tracking.recorded_run import RecordedRun, find_run
 from mnist_resnet.tracking.reproduction_run import open_reproduction
+from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
 
 Say = Callable[[str], None]
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.tracking.store.availability import shortened
+from mnist_resnet.terminal.redaction import in_one_line
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ def close_dead_runs(store: str, experiment: str, project: Path) -> None:
             if process.is_gone(here):
                 _close(client, run, process)
     except MlflowException as error:  # such as of a server that lets nobody change older runs
-        logger.warning("Runs that have died could not be marked as failed: %s", shortened(error))
+        logger.warning("Runs that have died could not be marked as failed: %s", in_one_line(error))
 
 
 def _close(client: Any, run: Any, process: Process) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
-from mnist_resnet.tracking.offline.folder import SpooledRun
-from mnist_resnet.tracking.store.creation import make_store
+from mnist_resnet.tracking.offline.spool import SpooledRun
+from mnist_resnet.tracking.store.database import open_store
 from mnist_resnet.tracking.store.experiments import experiment_by_id, require_run_to_fill, select_experiment
-from mnist_resnet.tracking.store.relocation import follow_project
-from mnist_resnet.tracking.store.remedies import refusing_what_is_away
+from mnist_resnet.tracking.store.remedies import naming_remedies
 
 _REGISTRY = "MLFLOW_REGISTRY_URI"
 
@@ -61,11 +60,8 @@ def open_in_store(
     """
     import mlflow
 
-    with refusing_what_is_away(uri):
-        make_store(uri)
-        follow_project(uri, project)
-        mlflow.set_tracking_uri(uri)
-        client = mlflow.MlflowClient(uri)
+    with naming_remedies(uri):
+        client = open_store(uri, project)
         experiment = experiment or experiment_by_id(client)
         select_experiment(experiment, project)
         require_run_to_fill(client, experiment)
@@ -103,5 +99,5 @@ def now() -> int:
 def _require_registry(client: Any) -> None:
     """Refuse a registry of models that cannot be used; without a place of its own, it is in the store."""
     if registry := os.environ.get(_REGISTRY):
-        with refusing_what_is_away(registry, _REGISTRY):
+        with naming_remedies(registry, _REGISTRY):
             client.search_registered_models(max_results=1)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mnist_resnet.terminal.paths import shown_path
-from mnist_resnet.tracking.offline.folder import Spool, SpooledRun
+from mnist_resnet.terminal.redaction import in_one_line
+from mnist_resnet.tracking.offline.spool import Spool, SpooledRun
 from mnist_resnet.tracking.operations import EndRun, Operation, perform
-from mnist_resnet.tracking.store.availability import is_away, patiently, shortened
+from mnist_resnet.tracking.store.availability import is_away, patiently
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class Recorder:
         except Exception as error:
             if not is_away(error):
                 raise
-            self._leave_store(f"does not answer any more ({shortened(error)})")
+            self._leave_store(f"does not answer any more ({in_one_line(error)})")
             return None
 
     def close(self) -> None:

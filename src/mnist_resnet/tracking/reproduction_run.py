@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mnist_resnet.tracking.dead_runs import process_tags
 from mnist_resnet.tracking.operations import RunStatus
-from mnist_resnet.tracking.recorded_run import RecordedRun
+from mnist_resnet.tracking.run_lookup import RecordedRun
 
 REPRODUCES = "reproduces"
 VERDICT = "reproduction_verdict"

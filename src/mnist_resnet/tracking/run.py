@@ -27,9 +27,8 @@ from mnist_resnet.tracking.operations import (
 )
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.store.address import tracking_uri
-from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, waiting_at_most
-from mnist_resnet.tracking.store.experiments import own_environment
-from mnist_resnet.tracking.store.remedies import refusing_what_is_away
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests, is_away
+from mnist_resnet.tracking.store.remedies import naming_remedies
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +73,7 @@ class TrackedRun:
         self.uri = tracking_uri(project)
         self._resumable = True
         self._to_undo = ExitStack()
-        self._to_undo.enter_context(own_environment())
-        self._to_undo.enter_context(waiting_at_most(REQUEST_SECONDS, self.uri))
+        self._to_undo.enter_context(bounded_requests(REQUEST_SECONDS, self.uri))
         try:
             if created:
                 run, client = open_in_store(self.uri, project, experiment, name, tags)
@@ -147,7 +145,7 @@ class TrackedRun:
 
     def _log_first(self, parameters: LogParameters) -> None:
         """Record the parameters; the last chance to refuse a store."""
-        with refusing_what_is_away(self.uri):
+        with naming_remedies(self.uri):
             self._recorder.insist(parameters)
 
     def _ended_there(self, status: RunStatus) -> bool:

@@ -19,12 +19,12 @@ from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import recorder as module
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.offline.folder import SPOOL_FOLDER, read_spool, spool_folders
-from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID, StoreAwayError, pending, progress_of, upload
+from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER, read_spool, spool_folders
+from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID, pending, progress_of, upload
 from mnist_resnet.tracking.operations import EndRun, LogMetrics, RegisterCandidate
-from mnist_resnet.tracking.recorded_run import find_run
 from mnist_resnet.tracking.run import TrackedRun, open_run
-from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
+from mnist_resnet.tracking.run_lookup import find_run
+from mnist_resnet.tracking.store.remedies import StoreAwayError, TrackingUnavailableError
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 from tests.tracking.recordings import fill, only_run, recorded
 from tests.tracking.servers import Server, free_port, silent_server
@@ -274,7 +274,7 @@ def test_an_upload_to_a_server_that_is_away_says_so_and_keeps_everything(project
     before = {folder: read_spool(folder)[0] for folder in spool_folders(project)}
     ended = sync(project)
     assert ended.exit_code == 1
-    assert ended.output.count(f"{address} is away") == 1
+    assert ended.output.count(f"{address} cannot be used") == 1
     assert "as said above" in ended.output
     assert "hunter2" not in ended.output
     assert "hunter2" not in "".join(file.read_text() for file in project.rglob("journal.jsonl"))
@@ -304,7 +304,7 @@ def test_the_rest_of_a_run_is_refused_where_the_run_is_not(project, tmp_path, em
     shutil.copy(empty_store, tmp_path / "other.db")
     ended = sync(project, "--tracking-uri", f"sqlite:///{tmp_path / 'other.db'}")
     assert ended.exit_code == 1
-    assert "refuses its run" in ended.output
+    assert f"Run with id={run.run_id} not found" in ended.output
     assert f"meant for {run.uri}" in ended.output
     assert len(spool_folders(project)) == 1
 

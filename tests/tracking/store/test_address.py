@@ -4,7 +4,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from mnist_resnet.tracking.recorded_model import read_recorded_onnx
+from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.address import (
     StoreAddressError,

@@ -7,7 +7,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from mnist_resnet.tracking.store.availability import is_away, patiently, waiting_at_most
+from mnist_resnet.tracking.store.availability import bounded_requests, is_away, patiently
 from tests.tracking.servers import free_port, silent_server
 
 
@@ -19,7 +19,7 @@ def failure_of(question) -> Exception:
 
 def test_a_server_that_is_not_there_is_away_at_once():
     started = time.monotonic()
-    with waiting_at_most(5, ""):
+    with bounded_requests(5, ""):
         error = failure_of(MlflowClient(f"http://127.0.0.1:{free_port()}").search_experiments)
     assert is_away(error)
     assert time.monotonic() - started < 4
@@ -27,7 +27,7 @@ def test_a_server_that_is_not_there_is_away_at_once():
 
 def test_a_server_that_does_not_answer_is_away_after_the_time_given():
     started = time.monotonic()
-    with silent_server() as uri, waiting_at_most(1, uri):
+    with silent_server() as uri, bounded_requests(1, uri):
         assert is_away(failure_of(MlflowClient(uri).search_experiments))
     assert 1 <= time.monotonic() - started < 4
 
@@ -95,7 +95,7 @@ def test_what_stays_away_is_given_up():
 def test_what_the_user_has_set_stays(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
-    with waiting_at_most(7, "http://user:secret@here"):
+    with bounded_requests(7, "http://user:secret@here"):
         assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "4"
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
         assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"

@@ -5,13 +5,12 @@ import time
 import pytest
 from mlflow import MlflowClient
 
-from mnist_resnet.tracking.store import creation as module
-from mnist_resnet.tracking.store.creation import make_store
+from mnist_resnet.tracking.store.database import make_store
 
 PROGRAM = """
 import sys
 import mlflow.store.tracking.sqlalchemy_store
-from mnist_resnet.tracking.store.creation import make_store
+from mnist_resnet.tracking.store.database import make_store
 
 print("begun", flush=True)
 make_store(sys.argv[1])
@@ -77,6 +76,6 @@ def test_where_there_are_no_links_a_store_is_made_all_the_same(uri, monkeypatch)
     def refuse(*_):
         raise PermissionError("no links here")
 
-    monkeypatch.setattr(module.os, "link", refuse)
+    monkeypatch.setattr("os.link", refuse)
     make_store(uri)
     assert [each.name for each in MlflowClient(uri).search_experiments()] == ["Default"]

@@ -8,7 +8,7 @@ from mlflow.exceptions import MlflowException
 from mnist_resnet.tracking.opening import ActiveRunError
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.experiments import ExperimentError, chosen_experiment, select_experiment
-from mnist_resnet.tracking.store.packages import ArtifactStoreError
+from mnist_resnet.tracking.store.remedies import ArtifactStoreError
 
 
 @pytest.fixture(autouse=True)
@@ -107,7 +107,7 @@ def test_a_deleted_experiment_is_refused_with_the_command_that_restores_it(proje
 
 
 def test_an_experiment_whose_artifacts_need_a_package_is_refused_before_a_run_is_made(project, monkeypatch):
-    monkeypatch.setattr("mnist_resnet.tracking.store.packages.find_spec", lambda _: None)
+    monkeypatch.setattr("mnist_resnet.tracking.store.remedies.is_installed", lambda _: False)
     mlflow.create_experiment("squares", "s3://bucket/runs")
     with pytest.raises(ArtifactStoreError, match=r"mnist-resnet\[s3\]"):
         start(project)

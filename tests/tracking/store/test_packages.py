@@ -1,6 +1,6 @@
 import pytest
 
-from mnist_resnet.tracking.store.packages import ArtifactStoreError, package_remedy, require_artifact_packages
+from mnist_resnet.tracking.store.remedies import ArtifactStoreError, package_remedy, require_artifact_packages
 
 STORE = "sqlite:////home/me/mlflow.db"
 
@@ -8,7 +8,7 @@ STORE = "sqlite:////home/me/mlflow.db"
 @pytest.fixture
 def nothing_else_installed(monkeypatch):
     """Here, the packages of object stores may be installed or not."""
-    monkeypatch.setattr("mnist_resnet.tracking.store.packages.find_spec", lambda _: None)
+    monkeypatch.setattr("mnist_resnet.tracking.store.remedies.is_installed", lambda _: False)
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ def nothing_else_installed(monkeypatch):
         ("s3://bucket/runs", "boto3", "s3"),
         ("r2://bucket@account.r2.cloudflarestorage.com/runs", "boto3", "s3"),
         ("b2://bucket/runs", "boto3", "s3"),
-        ("gs://bucket/runs", "google.cloud.storage", "gcs"),
-        ("wasbs://container@account.blob.core.windows.net/runs", "azure.storage.blob", "azure"),
-        ("abfss://system@account.dfs.core.windows.net/runs", "azure.storage.filedatalake", "azure"),
+        ("gs://bucket/runs", "google-cloud-storage", "gcs"),
+        ("wasbs://container@account.blob.core.windows.net/runs", "azure-storage-blob", "azure"),
+        ("abfss://system@account.dfs.core.windows.net/runs", "azure-storage-file-datalake", "azure"),
     ],
 )
 @pytest.mark.usefixtures("nothing_else_installed")
@@ -55,7 +55,7 @@ def test_what_a_server_passes_on_cannot_be_had_from_its_database():
 
 
 def test_an_installed_package_is_found(monkeypatch):
-    monkeypatch.setattr("mnist_resnet.tracking.store.packages.find_spec", lambda name: name)
+    monkeypatch.setattr("mnist_resnet.tracking.store.remedies.is_installed", lambda _: True)
     require_artifact_packages("s3://bucket/runs", STORE)
 
 

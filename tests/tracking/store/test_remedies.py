@@ -12,7 +12,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.store.remedies import TrackingUnavailableError, refusing_what_is_away
+from mnist_resnet.tracking.store.remedies import TrackingUnavailableError, naming_remedies
 
 
 def refusal(project, uri, monkeypatch) -> str:
@@ -84,7 +84,7 @@ def test_a_database_that_another_process_holds_is_told(other_store):
     with (
         held(other_store),
         pytest.raises(TrackingUnavailableError, match="Wait for the process that holds it"),
-        refusing_what_is_away("sqlite:///other.db"),
+        naming_remedies("sqlite:///other.db"),
         engine.connect() as connection,
     ):
         connection.execute(sqlalchemy.text("SELECT * FROM experiments"))

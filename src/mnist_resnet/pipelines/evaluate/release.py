@@ -15,8 +15,8 @@ from mnist_resnet.evaluation.validation import Validation
 from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking import registry
+from mnist_resnet.tracking.model_lookup import download_onnx
 from mnist_resnet.tracking.operations import RegisterCandidate
-from mnist_resnet.tracking.recorded_model import download_onnx
 from mnist_resnet.tracking.run import open_run
 
 logger = logging.getLogger(__name__)

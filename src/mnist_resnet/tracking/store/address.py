@@ -1,4 +1,4 @@
-"""Where MLflow's store is."""
+"""Addresses of MLflow's stores."""
 
 import os
 import re
@@ -7,9 +7,7 @@ from urllib.parse import unquote
 
 from mnist_resnet.errors import UserError
 
-# Options make it a matter between the user and SQLite.
-_SQLITE_FILE = re.compile(r"sqlite(?:\+pysqlite)?:///(?!file:|:memory:)([^?]+)")
-_WITH_OPTIONS = re.compile(r"sqlite:///(?!file:|:memory:)(.+)")
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?!file:|:memory:)([^?]+)(\?.*)?")
 _NO_PATH = re.compile(r"[a-z+]+:|databricks|uc$")
 _OWN = "sqlite:///mlflow.db"
 
@@ -19,7 +17,7 @@ class StoreAddressError(UserError, ValueError):
 
 
 def tracking_uri(project: Path) -> str:
-    """Where runs are recorded: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the project's folder."""
+    """The store that runs are recorded in: ``MLFLOW_TRACKING_URI``, else ``mlflow.db`` in the project's folder."""
     return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(default_file(project))
 
 
@@ -35,11 +33,13 @@ def sqlite_uri(file: Path) -> str:
         StoreAddressError: If the path is no UTF-8 text, which neither SQLite nor MLflow's addresses can name.
     """
     text = str(file)
-    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
         raise StoreAddressError(
             f"{text!a}: this path is no UTF-8 text, so MLflow cannot keep its store there. Rename the folder, or "
             f"set `--params tracking.enabled=false`"
-        )
+        ) from error
     if not set(text) & set("?%"):
         return f"sqlite:///{text}"
     from sqlalchemy import URL
@@ -49,9 +49,9 @@ def sqlite_uri(file: Path) -> str:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of a store of SQLite; None for other stores, and for addresses with options."""
-    found = _SQLITE_FILE.fullmatch(uri)
-    return Path(unquote(found[1])) if found else None
+    """The file of a store of SQLite; None for other stores, and for addresses with options, which SQLite reads."""
+    found = _SQLITE.fullmatch(uri)
+    return Path(unquote(found[1])) if found and not found[2] else None
 
 
 def portable_uri(uri: str, project: Path) -> str:
@@ -73,8 +73,6 @@ def resolved_uri(kept: str, project: Path) -> str:
 
 def absolute_uri(uri: str) -> str:
     """A tracking URI that names the same place from any folder."""
-    if file := sqlite_file(uri):
-        return sqlite_uri(file.absolute())
-    if found := _WITH_OPTIONS.fullmatch(uri):
-        return f"sqlite:///{Path(found[1]).absolute()}"
+    if found := _SQLITE.fullmatch(uri):
+        return sqlite_uri(Path(unquote(found[1])).absolute()) + (found[2] or "")
     return uri if _NO_PATH.match(uri) else str(Path(uri).absolute())

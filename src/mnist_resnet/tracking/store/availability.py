@@ -1,12 +1,10 @@
-"""Whether MLflow's store answers, and how long anything waits for it."""
+"""Absence of MLflow's store: known by its errors, and waited for in bounded time."""
 
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
-
-from mnist_resnet.terminal.redaction import without_credentials
 
 REQUEST_SECONDS, UPLOAD_SECONDS = 10, 60
 # A server that is started again is back within this time.
@@ -16,7 +14,8 @@ _FIRST_PAUSE = 0.5
 _CLIENTS_OF_STORES = ("sqlalchemy", "botocore", "boto3", "urllib3")
 # Statuses of MLflow below 500 that speak of the store or the way to it, not of what was asked of it.
 _NOT_AT_PRESENT = {401, 403, 408, 429}
-_SHOWN = 300
+# MLflow sets these in the environment of a process, and so for its later runs and for the processes that it starts.
+_SET_BY_MLFLOW = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID")
 
 Answer = TypeVar("Answer")
 
@@ -55,29 +54,26 @@ def patiently(question: Callable[[], Answer], patience: float | None = None) -> 
 
 
 @contextmanager
-def waiting_at_most(seconds: int, uri: str) -> Iterator[None]:
-    """Let requests of MLflow fail after some seconds, within the block, instead of minutes.
+def bounded_requests(seconds: int, uri: str) -> Iterator[None]:
+    """Let requests of MLflow within the block fail after some seconds; its variables are put back after the block.
 
     MLflow's own retries are off: it would send again what must not be done twice, such as the creation of a run.
-    Variables that the user has set stay.
+    Limits that the user has set stay.
 
     Args:
         seconds: For a connection, and again for each answer.
         uri: Of the store; if it holds a password, MLflow prints no address of the run, which would show it.
     """
-    variables = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds)}
+    limits = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds)}
     if "@" in uri:
-        variables["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-    added = {name: value for name, value in variables.items() if name not in os.environ}
-    os.environ.update(added)
+        limits["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    before = {name: os.environ.get(name) for name in (*limits, *_SET_BY_MLFLOW)}
+    os.environ.update({name: value for name, value in limits.items() if before[name] is None})
     try:
         yield
     finally:
-        for name in added:
-            os.environ.pop(name, None)
-
-
-def shortened(error: BaseException) -> str:
-    """An error's message in one line of bearable length, without credentials."""
-    words = " ".join(without_credentials(str(error)).split())
-    return words if len(words) <= _SHOWN else f"{words[:_SHOWN]} …"
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

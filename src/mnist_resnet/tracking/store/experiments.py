@@ -1,37 +1,22 @@
-"""MLflow's experiments, and what choosing one leaves behind."""
+"""MLflow's experiments: which of them a run belongs to, and whether it can be recorded there."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.tracking.store.packages import require_artifact_packages
-from mnist_resnet.tracking.store.relocation import artifacts_uri
+from mnist_resnet.tracking.store.database import artifacts_uri
+from mnist_resnet.tracking.store.remedies import require_artifact_packages
 
 _NAME, _IDENTIFIER, _RUN = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"
-# MLflow passes these on to later processes, and so to later runs of this one.
-_EXPORTED = ("MLFLOW_TRACKING_URI", _IDENTIFIER)
 _TO_BE_FILLED = {"RUNNING", "SCHEDULED"}
+
+Answer = TypeVar("Answer")
 
 
 class ExperimentError(UserError, ValueError):
     """An experiment or a run that is named by the configuration or the environment cannot be recorded in."""
-
-
-@contextmanager
-def own_environment() -> Iterator[None]:
-    """Put back, after the block, what MLflow sets in the environment when a store and an experiment are chosen."""
-    before = {name: os.environ.get(name) for name in _EXPORTED}
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def chosen_experiment(asked: str | None, configured: str) -> str | None:
@@ -58,39 +43,31 @@ def experiment_by_id(client: Any) -> str:
     Raises:
         ExperimentError: If there is none, or ``MLFLOW_EXPERIMENT_NAME`` names another.
     """
-    from mlflow.exceptions import MlflowException
-
     identifier, name = os.environ[_IDENTIFIER], os.environ.get(_NAME)
     if client is None:
         if name:
             return name
-        raise ExperimentError(
-            f"{_IDENTIFIER}: received '{identifier}', which only the store knows, and this run is recorded offline; "
-            f"unset it, and set {_NAME} instead"
-        )
-    try:
-        found = str(client.get_experiment(identifier).name)
-    except MlflowException as error:
-        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            raise
-        raise ExperimentError(
-            f"{_IDENTIFIER}: received '{identifier}', but the store has no such experiment; correct it, or unset it "
-            f"and name one by {_NAME}"
-        ) from error
-    if name and name != found:
-        raise ExperimentError(
-            f"{_IDENTIFIER}: received '{identifier}', which is the experiment '{found}', but {_NAME} is '{name}'; "
-            f"unset one of them"
-        )
-    return found
+        obstacle = "which only the store knows, and this run is recorded offline"
+        raise _refusal(_IDENTIFIER, identifier, obstacle, f"unset it, and set {_NAME} instead")
+    found = if_there(lambda: client.get_experiment(identifier))
+    if found is None:
+        remedy = f"correct it, or unset it and name one by {_NAME}"
+        raise _refusal(_IDENTIFIER, identifier, "but the store has no such experiment", remedy)
+    if name and name != found.name:
+        obstacle = f"which is the experiment '{found.name}', but {_NAME} is '{name}'"
+        raise _refusal(_IDENTIFIER, identifier, obstacle, "unset one of them")
+    return str(found.name)
 
 
-def select_experiment(name: str, project: Path) -> None:
+def select_experiment(name: str, project: Path) -> str:
     """Make an experiment MLflow's present one.
 
     Args:
         name: Created if there is none of that name.
         project: The project's folder, which holds the artifacts if MLflow's present store is a file.
+
+    Returns:
+        MLflow's identifier.
 
     Raises:
         ExperimentError: If it was deleted.
@@ -103,17 +80,16 @@ def select_experiment(name: str, project: Path) -> None:
     if mlflow.get_experiment_by_name(name) is None:
         try:
             mlflow.create_experiment(name, artifacts_uri(project) if uri.startswith("sqlite") else None)
-        except MlflowException:
-            if mlflow.get_experiment_by_name(name) is None:  # else another run was faster
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":  # else another run was faster
                 raise
     found = mlflow.get_experiment_by_name(name)
     if found.lifecycle_stage != "active":
-        raise ExperimentError(
-            f"tracking.experiment: received '{name}', which was deleted in MLflow; restore it by `mlflow experiments "
-            f"restore --experiment-id {found.experiment_id}`, or name another by that parameter or {_NAME}"
-        )
+        restored = f"`mlflow experiments restore --experiment-id {found.experiment_id}`"
+        remedy = f"restore it by {restored}, or name another by that parameter or {_NAME}"
+        raise _refusal("tracking.experiment", name, "which was deleted in MLflow", remedy)
     require_artifact_packages(found.artifact_location, uri)
-    mlflow.set_experiment(name)
+    return str(mlflow.set_experiment(name).experiment_id)
 
 
 def require_run_to_fill(client: Any, experiment: str) -> None:
@@ -126,26 +102,34 @@ def require_run_to_fill(client: Any, experiment: str) -> None:
     Raises:
         ExperimentError: If there is no such run, it belongs to another experiment, or it was ended or deleted.
     """
-    from mlflow.exceptions import MlflowException
-
     run_id = os.environ.get(_RUN)
     if not run_id:
         return
-    try:
-        info = client.get_run(run_id).info
-    except MlflowException as error:
-        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            raise
-        raise _refusal(run_id, "but the store has no such run", "correct or unset it") from error
-    owner = client.get_experiment(info.experiment_id).name
-    if info.lifecycle_stage != "active":
-        raise _refusal(run_id, "a run that was deleted", f"unset it, or type `mlflow runs restore --run-id {run_id}`")
+    run = if_there(lambda: client.get_run(run_id))
+    if run is None:
+        raise _refusal(_RUN, run_id, "but the store has no such run", "correct or unset it")
+    owner = client.get_experiment(run.info.experiment_id).name
+    if run.info.lifecycle_stage != "active":
+        remedy = f"unset it, or type `mlflow runs restore --run-id {run_id}`"
+        raise _refusal(_RUN, run_id, "a run that was deleted", remedy)
     if owner != experiment:
-        what = f"a run of the experiment '{owner}', but this run belongs to '{experiment}'"
-        raise _refusal(run_id, what, f"unset it, or set {_NAME} to that experiment")
-    if info.status not in _TO_BE_FILLED:
-        raise _refusal(run_id, f"a run that has ended as {info.status}", "unset it to record a new run")
+        obstacle = f"a run of the experiment '{owner}', but this run belongs to '{experiment}'"
+        raise _refusal(_RUN, run_id, obstacle, f"unset it, or set {_NAME} to that experiment")
+    if run.info.status not in _TO_BE_FILLED:
+        raise _refusal(_RUN, run_id, f"a run that has ended as {run.info.status}", "unset it to record a new run")
 
 
-def _refusal(run_id: str, what: str, remedy: str) -> ExperimentError:
-    return ExperimentError(f"{_RUN}: received '{run_id}', {what}; {remedy}")
+def if_there(question: Callable[[], Answer]) -> Answer | None:
+    """What MLflow answers; None where it says that there is no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return question()
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
+
+
+def _refusal(name: str, received: str, obstacle: str, remedy: str) -> ExperimentError:
+    return ExperimentError(f"{name}: received '{received}', {obstacle}; {remedy}")

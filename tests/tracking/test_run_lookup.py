@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.tracking.recorded_model import RecordedModelError
-from mnist_resnet.tracking.recorded_run import RecordedRunError, find_run
 from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.run_lookup import RecordedRunError, find_run
+from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
 from tests.tracking.servers import free_port
 
 
@@ -53,12 +53,6 @@ def test_a_run_that_is_not_there_is_refused_by_name(record, wanted):
     assert isinstance(refused.value, UserError)
 
 
-def test_a_store_that_is_not_there_is_not_made(tmp_path):
-    with pytest.raises(RecordedModelError, match=r"mlflow\.db does not exist"):
-        find_run("any", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    assert not (tmp_path / "mlflow.db").exists()
-
-
 def test_what_was_recorded_is_read(record, tmp_path):
     probabilities = np.array([[0.25, 0.75]], np.float32)
     np.save(tmp_path / "probabilities.npy", probabilities)
@@ -94,6 +88,8 @@ def test_damaged_probabilities_are_refused(record, content):
 
 def test_a_store_that_is_away_is_named_without_its_credentials():
     address = f"http://somebody:hunter2@127.0.0.1:{free_port()}"
-    with pytest.raises(RecordedRunError, match=r"^http://127\.0\.0\.1:\d+ does not list its runs: ") as refused:
+    with pytest.raises(
+        TrackingUnavailableError, match=r"^MLflow's store http://127\.0\.0\.1:\d+ cannot be used: "
+    ) as refused:
         find_run("3f2a", address)
     assert "hunter2" not in str(refused.value)

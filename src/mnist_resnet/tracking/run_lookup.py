@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,9 @@ from mnist_resnet.provenance.record import PROVENANCE_FILE
 from mnist_resnet.provenance.source import PATCH_FILE
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID
-from mnist_resnet.tracking.recorded_model import require_file
-from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, is_away, shortened, waiting_at_most
-from mnist_resnet.tracking.store.packages import package_remedy
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
+from mnist_resnet.tracking.store.remedies import naming_remedies, package_remedy
 
-_PROBABILITIES = "{namespace}/test_probabilities.npy"
-_PAGE = 1000
 _SHOWN = 5
 
 
@@ -69,10 +66,10 @@ class RecordedRun:
             raise RecordedRunError(f"{self.in_words()} has no {PROVENANCE_FILE}; runs of earlier versions have none")
         try:
             record = json.loads(content)
+            if not isinstance(record, dict):
+                raise ValueError("it is not a JSON object")
         except ValueError as error:
-            raise RecordedRunError(f"{self.in_words()}: its {PROVENANCE_FILE} is damaged: {error}") from error
-        if not isinstance(record, dict):
-            raise RecordedRunError(f"{self.in_words()}: its {PROVENANCE_FILE} is damaged: it is not a JSON object")
+            raise self._damaged(PROVENANCE_FILE, error) from error
         return record
 
     def patch(self) -> bytes | None:
@@ -85,18 +82,19 @@ class RecordedRun:
         Raises:
             RecordedRunError: If they cannot be read.
         """
-        paths = {name: _PROBABILITIES.format(namespace=name) for name in namespaces}
-        arrays = {name: self._array(path) for name, path in paths.items()}
-        return {name: array for name, array in arrays.items() if array is not None}
+        arrays = {}
+        for name in namespaces:
+            path = f"{name}/test_probabilities.npy"
+            if (content := self._artifact(path)) is None:
+                continue
+            try:
+                arrays[name] = np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
+            except (ValueError, EOFError) as error:
+                raise self._damaged(path, error) from error
+        return arrays
 
-    def _array(self, path: str) -> npt.NDArray[np.float32] | None:
-        content = self._artifact(path)
-        if content is None:
-            return None
-        try:
-            return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
-        except (ValueError, EOFError) as error:
-            raise RecordedRunError(f"{self.in_words()}: its {path} is damaged: {error}") from error
+    def _damaged(self, path: str, error: Exception) -> RecordedRunError:
+        return RecordedRunError(f"{self.in_words()}: its {path} is damaged: {error}")
 
     def _artifact(self, path: str) -> bytes | None:
         """The content of a recorded file; None if there is none."""
@@ -112,9 +110,7 @@ class RecordedRun:
                 return None
             except ImportError as error:
                 raise RecordedRunError(
-                    f"{self.in_words()}: its files are in a store that needs a package that is not installed "
-                    f"({error}): "
-                    f"{package_remedy(error)}"
+                    f"{self.in_words()}: its files cannot be fetched: {error}. {package_remedy(error)}"
                 ) from error
 
 
@@ -126,43 +122,29 @@ def find_run(wanted: str, store: str) -> RecordedRun:
         store: The tracking URI of the store to look into.
 
     Raises:
-        RecordedRunError: If there is no such run, or more than one, or the store cannot be asked.
-        RecordedModelError: If the store's file is missing.
+        RecordedRunError: If there is no such run, or more than one.
+        TrackingUnavailableError: If the store cannot be asked.
     """
-    require_file(store)
-    where = without_credentials(store)
-    try:
-        with waiting_at_most(REQUEST_SECONDS, store):
-            found = [run for run in _runs(store) if wanted and run.is_meant_by(wanted)]
-    except Exception as error:
-        if not is_away(error):
-            raise
-        raise RecordedRunError(f"{where} does not list its runs: {shortened(error)}") from error
-    exact = [run for run in found if wanted in {run.run_id, run.offline_id}]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
+    import mlflow
+
+    with bounded_requests(REQUEST_SECONDS, store), naming_remedies(store, otherwise=""):
+        mlflow.set_tracking_uri(store)
+        runs = mlflow.search_runs(search_all_experiments=True, output_format="list", order_by=["start_time DESC"])
+    found = [run for run in (_recorded(each, store) for each in runs) if wanted and run.is_meant_by(wanted)]
+    exact = [run for run in found if wanted in {run.run_id, run.offline_id}] or found
+    if len(exact) == 1:
+        return exact[0]
     if not found:
         raise RecordedRunError(
-            f"run: received '{wanted}', but {where} has no run with that id or name; `mlflow ui` lists the runs"
+            f"run: received '{wanted}', but {without_credentials(store)} has no run with that id or name; `mlflow ui` "
+            f"lists the runs"
         )
     listed = "\n".join(f"- {run.run_id}  {run.name}, {run.started}" for run in found[:_SHOWN])
     raise RecordedRunError(f"run: received '{wanted}', which matches {len(found)} runs; type more of the id:\n{listed}")
 
 
-def _runs(store: str) -> Iterator[RecordedRun]:
-    """All runs of a store, the latest first."""
-    import mlflow
-
-    client = mlflow.MlflowClient(store)
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    token = None
-    while True:
-        page = client.search_runs(experiments, max_results=_PAGE, order_by=["start_time DESC"], page_token=token)
-        for run in page:
-            info = run.info
-            started = datetime.fromtimestamp(info.start_time / 1000, UTC).isoformat(timespec="seconds")
-            offline_id = run.data.tags.get(OFFLINE_RUN_ID, "")
-            yield RecordedRun(info.run_id, info.run_name, started, info.status, store, offline_id)
-        token = page.token
-        if not token:
-            return
+def _recorded(run: Any, store: str) -> RecordedRun:
+    info = run.info
+    started = datetime.fromtimestamp(info.start_time / 1000, UTC).isoformat(timespec="seconds")
+    offline_id = run.data.tags.get(OFFLINE_RUN_ID, "")
+    return RecordedRun(info.run_id, info.run_name, started, info.status, store, offline_id)

@@ -11,11 +11,11 @@ from mlflow import MlflowClient
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.dead_runs import PROCESS, Process
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.recorded_model import read_recorded_onnx
-from mnist_resnet.tracking.recorded_run import find_run
+from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.address import sqlite_uri
-from mnist_resnet.tracking.store.relocation import RelocationError, artifacts_uri, follow_project, present_store
+from mnist_resnet.tracking.store.database import RelocationError, artifacts_uri, follow_project, present_store
 
 EXPERIMENT = "squares"
 
@@ -164,7 +164,7 @@ def test_what_is_no_store_is_left_to_mlflow(project, content):
 def test_a_moved_store_that_another_process_holds_is_refused_in_a_line(project, tmp_path, monkeypatch):
     record(project)
     project.rename(tmp_path / "renamed")
-    monkeypatch.setattr("mnist_resnet.tracking.store.relocation.SECONDS", 0.1)
+    monkeypatch.setattr("mnist_resnet.tracking.store.database.SECONDS", 0.1)
     with sqlite3.connect(tmp_path / "renamed" / "mlflow.db", isolation_level=None) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with pytest.raises(RelocationError, match="locked"):
@@ -177,7 +177,7 @@ def test_a_moved_store_that_another_process_holds_is_refused_in_a_line(project, 
 
 @pytest.mark.parametrize("read", [present_store, record])
 def test_a_store_that_another_process_holds_is_not_told_to_have_moved(project, monkeypatch, read):
-    monkeypatch.setattr("mnist_resnet.tracking.store.relocation.SECONDS", 0.1)
+    monkeypatch.setattr("mnist_resnet.tracking.store.database.SECONDS", 0.1)
     with sqlite3.connect(project / "mlflow.db", isolation_level=None) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with pytest.raises(RelocationError, match=r"cannot be read: database is locked\. Wait for the process"):

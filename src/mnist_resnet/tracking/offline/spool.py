@@ -1,4 +1,4 @@
-"""What could not be sent to MLflow, kept in the project's folder until ``kedro sync-tracking`` sends it.
+"""Spools: what could not be sent to MLflow, kept in the project's folder until ``kedro sync-tracking`` sends it.
 
 A spool is a folder ``mlspool/<run id>``: ``journal.jsonl`` describes the run and then, in order, what is to be recorded
 in it; ``files/`` holds copies of files, models and arrays; ``uploaded.json`` says how far an upload has come. Whoever
@@ -13,13 +13,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mnist_resnet.tracking.offline.journal import append_record, read_records
-from mnist_resnet.tracking.offline.records import as_operation, as_record
+from mnist_resnet.tracking.offline.journal import append_record, as_operation, as_record, read_records
 from mnist_resnet.tracking.operations import Operation
 from mnist_resnet.tracking.store.address import portable_uri, resolved_uri
 
 SPOOL_FOLDER = "mlspool"
-_JOURNAL, _LOCK = "journal.jsonl", "lock"
+_JOURNAL, _LOCK, _FILES = "journal.jsonl", "lock", "files"
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,7 @@ class Spool:
         Raises:
             OSError: If it cannot be stored.
         """
-        files = self.folder / "files" / str(self._count)
-        append_record(self.folder / _JOURNAL, as_record(operation, files))
+        append_record(self.folder / _JOURNAL, as_record(operation, self.folder / _FILES / str(self._count)))
         self._count += 1
 
     def close(self) -> None:
@@ -83,8 +81,8 @@ class Spool:
 
 def spool_folders(project: Path) -> list[Path]:
     """The folders of all spools of a project, the least recently written first."""
-    journals = [path / _JOURNAL for path in project.glob(f"{SPOOL_FOLDER}/[!.]*")]
-    return [journal.parent for _, journal in sorted((last_written(each.parent), each) for each in journals)]
+    journals = project.glob(f"{SPOOL_FOLDER}/[!.]*/{_JOURNAL}")
+    return sorted((each.parent for each in journals), key=lambda folder: (last_written(folder), folder))
 
 
 def read_spool(folder: Path) -> tuple[SpooledRun, list[Operation]]:
@@ -97,7 +95,7 @@ def read_spool(folder: Path) -> tuple[SpooledRun, list[Operation]]:
     try:
         run, *records = read_records(folder / _JOURNAL)
         run["store"] = resolved_uri(run["store"], folder.parents[1])
-        return SpooledRun(**run), [as_operation(record, folder) for record in records]
+        return SpooledRun(**run), [as_operation(record, folder / _FILES) for record in records]
     except (TypeError, KeyError) as error:
         raise ValueError(f"{folder / _JOURNAL} does not describe a run: {error}") from error
 

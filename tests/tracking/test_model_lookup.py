@@ -5,8 +5,9 @@ from mlflow import MlflowClient
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.recorded_model import RecordedModelError, read_recorded_onnx
+from mnist_resnet.tracking.model_lookup import RecordedModelError, read_recorded_onnx
 from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.store.database import StoreMissingError
 from tests.made_model import bright_half, halves_model
 
 
@@ -43,6 +44,6 @@ def test_a_model_that_is_not_there_is_refused_by_name(project, uri) -> None:
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path) -> None:
-    with pytest.raises(RecordedModelError, match=r"mlflow\.db does not exist"):
+    with pytest.raises(StoreMissingError, match=r"mlflow\.db does not exist"):
         read_recorded_onnx("models:/m-0", tmp_path)
     assert not (tmp_path / "mlflow.db").exists()
