@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -34,27 +35,22 @@ def letters(count=26, **changes):
     return of
 
 
-COLOUR = ": colour is not supported; make them grey, with one value"
+def shaped(*shape, remedy="correct image_size, or name another file"):
+    return rf"train images \(train_images-idx\) have shape {re.escape(str(shape))}, but image_size .*: {remedy}"
+
+
+COLOUR = "colour is not supported; make them grey, with one value"
 
 IMAGE_FAULTS = {
-    "narrow": (
-        lambda images: images[:, :7],
-        r"train images have shape \(7, 8\), but image_size says \(8, 8\); correct image_size",
-    ),
-    "reshaped": (lambda images: images.reshape(-1, 4, 16), r"train images have shape \(4, 16\)"),
-    "rows": (lambda images: images[:, 0], r"train images have shape \(8,\), but each has to have a height"),
-    "row": (
-        lambda images: images[0, 0],
-        r"have shape \(\), .* name another file than train_images-idx",
-    ),
-    "channels": (
-        lambda images: np.stack([images] * 5, 3),
-        r"train images have shape \(8, 8, 5\), but each has to",
-    ),
-    "narrow channel": (lambda images: images[:, :7, :, None], r"train images have shape \(7, 8, 1\)"),
-    "colour last": (lambda images: np.stack([images] * 3, 3), rf"\(8, 8, 3\), 3 channels{COLOUR}"),
-    "colour first": (lambda images: np.stack([images] * 4, 1), rf"\(4, 8, 8\), 4 channels{COLOUR}"),
-    "narrow colour": (lambda images: np.stack([images[:, :7]] * 3, 3), rf"\(7, 8, 3\), 3 channels{COLOUR}"),
+    "narrow": (lambda images: images[:, :7], shaped(7, 8)),
+    "reshaped": (lambda images: images.reshape(-1, 4, 16), shaped(4, 16)),
+    "rows": (lambda images: images[:, 0], shaped(8)),
+    "row": (lambda images: images[0, 0], shaped()),
+    "channels": (lambda images: np.stack([images] * 5, 3), shaped(8, 8, 5)),
+    "narrow channel": (lambda images: images[:, :7, :, None], shaped(7, 8, 1)),
+    "colour last": (lambda images: np.stack([images] * 3, 3), shaped(8, 8, 3, remedy=COLOUR)),
+    "colour first": (lambda images: np.stack([images] * 4, 1), shaped(4, 8, 8, remedy=COLOUR)),
+    "narrow colour": (lambda images: np.stack([images[:, :7]] * 3, 3), shaped(7, 8, 3, remedy=COLOUR)),
     "negative": (lambda images: with_pixel(images, -1, ">i2"), "train images are int16 with the value -1, but a pixel"),
     "too bright": (lambda images: with_pixel(images, 256, ">i4"), "train images are int32 with the value 256, but"),
     "broken": (lambda images: with_pixel(images, 0.5, ">f4"), "float32 with the value 0.5, .* scale and round them"),
@@ -68,27 +64,30 @@ LABEL_FAULTS = {
     "column": (lambda labels: labels[:, None], r"240 train images, but labels of shape \(240, 1\)"),
     "next": (
         lambda labels: with_label(labels, 3),
-        r"train labels go from 0 to 3, but class_names lists 3 classes, for the labels 0 to 2; list 4 names in "
-        r"class_names in conf/base/datasets\.yml, for the labels 0 to 3",
+        r"train labels go from 0 to 3, but class_names lists 3 classes, for the labels 0 to 2; set first_label in "
+        r"conf/base/datasets\.yml to the label of the first name, 0 or less, and list a name for each label up to 3;",
     ),
-    "last": (lambda labels: with_label(labels, 255), "train labels go from 0 to 255, .*; list 256 names"),
+    "last": (
+        lambda labels: with_label(labels, 255),
+        "train labels go from 0 to 255, .* each label up to 255",
+    ),
     "beyond": (lambda labels: with_label(labels.astype(">i4"), 256), "from 0 to 256, .* one of at most 256 classes"),
-    "negative": (
-        lambda labels: with_label(labels.astype(">i4"), -1),
-        "from -1 to 2, .*; set first_label: -1 and list 4 names",
-    ),
+    "negative": (lambda labels: with_label(labels.astype(">i4"), -1), "from -1 to 2, .*the first name, -1 or less"),
     "broken": (lambda labels: with_label(labels.astype(">f4"), 0.5), "labels have the value 0.5, but labels are whole"),
     "no number": (lambda labels: with_label(labels.astype(">f4"), np.nan), "labels have the value nan"),
     "enormous": (lambda labels: with_label(labels.astype(">f8"), 1e300), r"labels have the value 1e\+300"),
     "one absent": (
         lambda labels: labels // 2,
-        r"no training image has the class below \(label 2\), training labels go from 0 to 1; if there is no such "
-        r'class, leave below out of class_names; if they are right, permit it .*: empty_classes: \["below"\]',
+        r"no training image has the class below \(label 2\), training labels go from 0 to 1\. If the files are right, "
+        r'set .* empty_classes: \["below"\]; if there is no such class, take it out of class_names',
     ),
-    "two absent": (lambda labels: labels * 0, "all training images have the label 0, and a classifier needs two"),
+    "all but one absent": (
+        lambda labels: labels * 0,
+        "all training images have the label 0, and a classifier",
+    ),
     "in the middle": (
         lambda labels: labels // 2 * 2,
-        r'class right \(label 1\), training labels go from 0 to 2; if they are right, permit it .*: \["right"\]',
+        r'class right \(label 1\), training labels go from 0 to 2\. If .* empty_classes: \["right"\]',
     ),
 }
 
@@ -162,28 +161,29 @@ def test_classes_are_counted_from_the_first_label(made_data, first, part):
 
 ONE_TO_26 = np.arange(1, 27, dtype=np.uint8)
 
+
+def set_and_list(first, last):
+    return f"set first_label .* first name, {first} or less, and list a name for each label up to {last};"
+
+
 REMEDIES = {
-    "26 names for 1 to 26": (letters(26), ONE_TO_26, "set first_label: 1 in conf"),
+    "26 names for 1 to 26": (letters(26), ONE_TO_26, set_and_list(1, 26)),
+    "25 names for 1 to 26": (letters(25), ONE_TO_26, set_and_list(1, 26)),
+    "26 names for 2 to 26": (letters(26), ONE_TO_26[1:], set_and_list(2, 26)),
+    "26 names for ASCII": (letters(26), ONE_TO_26 + 64, set_and_list(65, 90)),
+    "26 names for digits and ASCII": (letters(26), np.append(ONE_TO_26 + 64, np.uint8(48)), set_and_list(48, 90)),
+    "from 1, though from 0": (letters(26, first_label=1), ONE_TO_26 - 1, rf"labels 1 to 26; {set_and_list(0, 25)}"),
     "27 names for 1 to 26": (
         letters(27),
         ONE_TO_26,
-        r"class A \(label 0\), training labels go from 1 to 26; if labels start at 1, set first_label: 1 and leave A "
-        r'out of class_names; if they are right, permit it in conf/base/datasets\.yml: empty_classes: \["A"\]',
+        r"class A \(label 0\), training labels go from 1 to 26\. If the files are right, set in conf/.*yml "
+        r'empty_classes: \["A"\]; if there is no such class, take it out of class_names, and set first_label',
     ),
-    "25 names for 1 to 26": (letters(25), ONE_TO_26, "set first_label: 1 and list 26 names"),
-    "26 names for 2 to 26": (letters(26), ONE_TO_26[1:], "to the label of the first name, which is one of 1 to 2"),
-    "26 names for ASCII": (letters(26), ONE_TO_26 + 64, "set first_label: 65 in conf"),
-    "26 names for digits and ASCII": (
-        letters(26),
-        np.append(ONE_TO_26 + 64, np.uint8(48)),
-        "set first_label: 48 and list 43 names .*, for the labels 48 to 90; those without training images in empty",
-    ),
-    "from 1, though from 0": (letters(26, first_label=1), ONE_TO_26 - 1, "labels 1 to 26; set first_label: 0 in conf"),
 }
 
 
 @pytest.mark.parametrize(("described", "labels", "remedy"), REMEDIES.values(), ids=REMEDIES)
-def test_the_remedy_that_fits_is_named(made_data, described, labels, remedy):
+def test_the_remedy_says_what_the_labels_ask_for(made_data, described, labels, remedy):
     with pytest.raises(DataError, match=remedy):
         class_indices(described(made_data.dataset), "train", labels)
 
@@ -222,12 +222,14 @@ def test_names_of_other_scripts_stay_readable(made_data):
 
 def test_too_large_a_label_is_refused_in_the_test_part_too(made_data):
     arrays = made_data.arrays
-    with pytest.raises(DataError, match=r"test labels go from 0 to 9, .*list 10 names .* belong to another data set"):
+    with pytest.raises(
+        DataError, match=r"test labels go from 0 to 9, .*name each label from 0 to 9 .* take the test files"
+    ):
         read_part(made_data.dataset, "test", arrays["test_images"], with_label(arrays["test_labels"], 9))
 
 
 def test_a_first_label_that_fits_the_training_images_is_not_called_wrong(made_data):
-    with pytest.raises(DataError, match=r"list 6 names in class_names .* for the labels 0 to 5"):
+    with pytest.raises(DataError, match=r"name each label from 0 to 5 in conf"):
         class_indices(made_data.dataset, "test", np.array([3, 4, 5], np.uint8))
 
 

@@ -167,8 +167,14 @@ def test_a_reproduction_finds_the_kept_files(project: Project, evaluated: dict[s
 
 
 REFUSED = {
-    "labels": ({"datasets": {"squares": {"first_label": 0}}}, r"class left\| \(label 0\), .*; if labels start at 1"),
-    "names": ({"datasets": {"squares": {"class_names": ["a", "b"], "empty_classes": []}}}, "from 1 to 3, .*list 3 nam"),
+    "labels": (
+        {"datasets": {"squares": {"first_label": 0}}},
+        r"class left\| \(label 0\), .* set first_label",
+    ),
+    "names": (
+        {"datasets": {"squares": {"class_names": ["a", "b"], "empty_classes": []}}},
+        "from 1 to 3, .* label up to 3",
+    ),
     "empty": ({"datasets": {"squares": {"empty_classes": []}}}, r'class 無 \(label 4\), .*empty_classes: \["無"\]'),
     "fraction": (
         {"squares": {"data": {"validation_fraction": 0.999}}},

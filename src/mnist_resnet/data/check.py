@@ -12,7 +12,6 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.storage.arrays import parts
 
 _CONFIGURED = "in conf/base/datasets.yml"
-_COLOURS = (2, 3, 4)
 
 
 class DataError(UserError, ValueError):
@@ -53,7 +52,11 @@ def class_indices(dataset: Dataset, part: str, labels: IdxArray) -> UInt8Array:
     whole = _as_integers(dataset, part, labels)
     lowest, highest = int(whole.min()), int(whole.max())
     if lowest < dataset.first_label or highest > dataset.last_label:
-        raise DataError(f"{_found(dataset, part, lowest, highest)}; {_remedy(dataset, part, lowest, highest)}")
+        raise DataError(
+            f"{dataset.title}: {part} labels go from {lowest} to {highest}, but class_names lists "
+            f"{len(dataset.class_names)} classes, for the labels {dataset.first_label} to {dataset.last_label}; "
+            f"{_remedy(dataset, part, lowest, highest)}"
+        )
     indices = (whole - dataset.first_label).astype(np.uint8)
     if part == "train":
         _check_absent(dataset, indices)
@@ -61,26 +64,17 @@ def class_indices(dataset: Dataset, part: str, labels: IdxArray) -> UInt8Array:
 
 
 def _grey(dataset: Dataset, part: str, images: IdxArray) -> IdxArray:
-    if images.shape[1:] == dataset.image_size:
+    shape, size = images.shape[1:], dataset.image_size
+    if shape == size:
         return images
-    if images.ndim == 4:
-        for channels, size in ((images.shape[3], images.shape[1:3]), (images.shape[1], images.shape[2:])):
-            if channels == 1 and size == dataset.image_size:
-                return images.reshape(-1, *size)
-            if channels in _COLOURS:
-                raise DataError(
-                    f"{dataset.title}: {part} images ({getattr(dataset.files, f'{part}_images').name}) have shape "
-                    f"{images.shape[1:]}, {channels} channels: colour is not supported; make them grey, with one value "
-                    f"from 0 to 255 for each pixel"
-                )
-    found = f"{dataset.title}: {part} images have shape {images.shape[1:]}"
-    if images.ndim != 3 and not (images.ndim == 4 and 1 in images.shape[1::2]):
-        file = getattr(dataset.files, f"{part}_images").name
-        raise DataError(
-            f"{found}, but each has to have a height and a width: store them so, or name another file than "
-            f"{file} {_CONFIGURED}"
-        )
-    raise DataError(f"{found}, but image_size says {dataset.image_size}; correct image_size {_CONFIGURED}")
+    if shape in {(1, *size), (*size, 1)}:
+        return images.reshape(-1, *size)
+    file = getattr(dataset.files, f"{part}_images").name
+    if len(shape) == 3 and {shape[0], shape[2]} & {2, 3, 4}:
+        remedy = "colour is not supported; make them grey, with one value from 0 to 255 for each pixel"
+    else:
+        remedy = f"correct image_size, or name another file than {file}, {_CONFIGURED}"
+    raise DataError(f"{dataset.title}: {part} images ({file}) have shape {shape}, but image_size says {size}: {remedy}")
 
 
 def _as_bytes(dataset: Dataset, part: str, images: IdxArray) -> UInt8Array:
@@ -101,8 +95,6 @@ def _as_bytes(dataset: Dataset, part: str, images: IdxArray) -> UInt8Array:
 
 
 def _as_integers(dataset: Dataset, part: str, labels: IdxArray) -> npt.NDArray[np.int64]:
-    if labels.ndim == 1 and labels.dtype.kind in "ui":
-        return labels.astype(np.int64)
     with np.errstate(invalid="ignore"):
         wrong: npt.NDArray[Any] = labels[~((np.abs(labels) < 2**31) & (np.floor(labels) == labels))]
     if labels.ndim != 1 or wrong.size:
@@ -114,59 +106,35 @@ def _as_integers(dataset: Dataset, part: str, labels: IdxArray) -> npt.NDArray[n
     return labels.astype(np.int64)
 
 
-def _found(dataset: Dataset, part: str, lowest: int, highest: int) -> str:
-    return (
-        f"{dataset.title}: {part} labels go from {lowest} to {highest}, but class_names lists "
-        f"{len(dataset.class_names)} classes, for the labels {dataset.first_label} to {dataset.last_label}"
-    )
-
-
 def _remedy(dataset: Dataset, part: str, lowest: int, highest: int) -> str:
-    """What to change so that all labels have a class, without leading to the next refusal."""
+    """What to change so that all labels have a class."""
     if highest - lowest >= MOST_CLASSES:
         return f"a label numbers one of at most {MOST_CLASSES} classes; correct the files"
     if part == "test":  # the training labels fit
         first, last = min(lowest, dataset.first_label), max(highest, dataset.last_label)
-        return f"{_name_all(first, last)}; or the test files belong to another data set"
-    if lowest == dataset.first_label:
-        return _name_all(lowest, highest)
-    earliest = highest - len(dataset.class_names) + 1
-    if earliest == lowest:
-        return f"set first_label: {lowest} {_CONFIGURED}"
-    if earliest < lowest:
-        return f"set first_label {_CONFIGURED} to the label of the first name, which is one of {earliest} to {lowest}"
-    return f"set first_label: {lowest} and {_name_all(lowest, highest)}"
-
-
-def _name_all(first: int, last: int) -> str:
+        return f"name each label from {first} to {last} {_CONFIGURED}, or take the test files of this data set"
     return (
-        f"list {last - first + 1} names in class_names {_CONFIGURED}, for the labels {first} to {last}; those without "
-        f"training images in empty_classes, too"
+        f"set first_label {_CONFIGURED} to the label of the first name, {lowest} or less, and list a name for each "
+        f"label up to {highest}; names without training images go into empty_classes, too"
     )
 
 
 def _check_absent(dataset: Dataset, indices: UInt8Array) -> None:
-    names = dataset.class_names
+    """Refuse classes without training images, but for those that may have none."""
+    names, first = dataset.class_names, dataset.first_label
     absent = np.flatnonzero(np.bincount(indices, minlength=len(names)) == 0).tolist()
     refused = [index for index in absent if names[index] not in dataset.empty_classes]
-    if not refused:
-        return
-    if len(names) - len(absent) == 1:
+    if refused and len(names) - len(absent) == 1:
         raise DataError(
-            f"{dataset.title}: all training images have the label {int(indices[0]) + dataset.first_label}, and a "
+            f"{dataset.title}: all training images have the label {int(indices[0]) + first}, and a "
             f"classifier needs two classes at least; correct the files"
         )
-    lowest, highest = int(indices.min()), int(indices.max())
-    labels = ", ".join(str(index + dataset.first_label) for index in refused)
-    shown = ", ".join(names[index] for index in refused)
-    permitted = json.dumps([names[index] for index in absent], ensure_ascii=False)
-    remedies = [f"if they are right, permit it {_CONFIGURED}: empty_classes: {permitted}"]
-    if refused == list(range(lowest)):
-        begin = dataset.first_label + lowest
-        remedies.insert(0, f"if labels start at {begin}, set first_label: {begin} and leave {shown} out of class_names")
-    elif refused == list(range(highest + 1, len(names))):
-        remedies.insert(0, f"if there is no such class, leave {shown} out of class_names")
-    raise DataError(
-        f"{dataset.title}: no training image has the class {shown} (label {labels}), training labels go from "
-        f"{lowest + dataset.first_label} to {highest + dataset.first_label}; {'; '.join(remedies)}"
-    )
+    if refused:
+        missing, labels = (names[index] for index in refused), (str(index + first) for index in refused)
+        permitted = json.dumps([names[index] for index in absent], ensure_ascii=False)
+        raise DataError(
+            f"{dataset.title}: no training image has the class {', '.join(missing)} (label {', '.join(labels)}), "
+            f"training labels go from {int(indices.min()) + first} to {int(indices.max()) + first}. If the files are "
+            f"right, set {_CONFIGURED} empty_classes: {permitted}; if there is no such class, take it out of "
+            f"class_names, and set first_label to the label of the first name"
+        )
