@@ -9,31 +9,31 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 
 .PHONY: help install training training-gpu test test-slow check check-locks audit lock FORCE
 
-help: ## Show what can be made
+help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(VENV)/requirements.lock ## Set up .venv with exactly the locked packages
+install: $(VENV)/requirements.lock ## Set up .venv with the locked packages
 
 training: install ## Fetch, train, export and evaluate both data sets
 	$(VENV)/bin/kedro run --pipelines training
 
-training-gpu: $(VENV)/requirements-gpu.lock ## The same with CUDA
+training-gpu: $(VENV)/requirements-gpu.lock ## The same on an NVIDIA GPU
 	$(VENV)/bin/kedro run --pipelines training
 
 test: install ## Run the tests (some minutes)
 	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 
-test-slow: install ## Run the tests that take longer
+test-slow: install ## Run the longer tests
 	$(VENV)/bin/pytest -m "slow or landing"
 
-check: install check-locks ## Lint, types, import contracts, wheels of the locked packages
+check: install check-locks ## Check lint, types, import contracts, and wheels of the locked packages
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff check --preview --select PLW1514 src benchmarks .ci
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# uv takes macOS 13 for granted; onnxruntime 1.26 asks for 14.
+# uv assumes macOS 13; onnxruntime 1.26 needs 14.
 check-locks: export MACOSX_DEPLOYMENT_TARGET = 14.0
 check-locks: install ## Look for a wheel of each locked package on every platform and Python
 	@wheels() { $(UV) pip install --quiet --dry-run --target $(VENV)/none --only-binary :all: --require-hashes "$$@"; }; \
@@ -44,14 +44,14 @@ check-locks: install ## Look for a wheel of each locked package on every platfor
 		wheels --python-version $$python --python-platform x86_64-unknown-linux-gnu -r requirements-gpu.lock || exit 1; \
 	done
 
-# Strict, since pip-audit passes over packages that the index says nothing of, and would end as if all were well.
+# Without --strict, pip-audit skips packages that the index says nothing of, and succeeds.
 AUDIT = $(UV) tool run pip-audit==2.10.1 --strict --require-hashes --disable-pip --requirement
 
 audit: install ## Ask the package index for known vulnerabilities of the locked packages
 	$(AUDIT) requirements.lock
 	$(AUDIT) requirements-gpu.lock
 
-lock: install ## Resolve the locks anew
+lock: install ## Lock the newest versions that fit
 	$(COMPILE) --upgrade --extra cpu --output-file requirements.lock
 	$(COMPILE) --upgrade --extra gpu --output-file requirements-gpu.lock
 

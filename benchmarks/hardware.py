@@ -1,4 +1,4 @@
-"""What a figure was measured on: shown beside every table."""
+"""The machine and the versions that a figure was measured on, shown beside every table."""
 
 import os
 import platform

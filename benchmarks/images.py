@@ -1,4 +1,4 @@
-"""The images that contestants train on or classify: MNIST where it is here, noise elsewhere."""
+"""Images that contestants train on or classify: MNIST if it is there, else noise."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Inference speed on the CPU of what is exported, beside TensorFlow, OpenVINO and PyTorch.
+"""Inference speed of the exported files on the CPU, beside TensorFlow, OpenVINO and PyTorch.
 
     .venv/bin/python benchmarks/inference.py --rounds 5 --openvino-python PYTHON --pytorch-python PYTHON
 

@@ -1,4 +1,4 @@
-"""What the contestants of `inference.py` share: arguments, timed calls, and how they answer."""
+"""The shared part of the contestants of `inference.py`: arguments, timed calls, answers."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Classify by an ONNX file on onnxruntime's CPU provider, as this project does; a contestant of `inference.py`."""
+"""An ONNX file on onnxruntime's CPU provider, as this project opens it; a contestant of `inference.py`."""
 
 from pathlib import Path
 

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2", "openvino>=2026.4"]
 # ///
-"""Classify by an ONNX file on OpenVINO, on the CPU; a contestant of `inference.py`.
+"""An ONNX file on OpenVINO, on the CPU; a contestant of `inference.py`.
 
     .venv/bin/uv run --script benchmarks/inference_openvino.py --model model.onnx --precision bfloat16
 

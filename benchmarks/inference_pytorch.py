@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2", "torch~=2.14", "torchvision~=0.29"]
 # ///
-"""Classify by torchvision's ResNet-18 on one channel, compiled, on the CPU; a contestant of `inference.py`.
+"""torchvision's ResNet-18 on one channel, compiled, on the CPU; a contestant of `inference.py`.
 
     .venv/bin/uv run --script benchmarks/inference_pytorch.py --precision bfloat16
 

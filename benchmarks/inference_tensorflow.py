@@ -1,4 +1,4 @@
-"""Classify by a SavedModel on TensorFlow, on the CPU; a contestant of `inference.py`."""
+"""A SavedModel on TensorFlow, on the CPU; a contestant of `inference.py`."""
 
 from pathlib import Path
 

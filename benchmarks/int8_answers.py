@@ -1,4 +1,4 @@
-"""Classify images with ONNX files: one process on one processor, real or emulated, for `int8_forms.py`."""
+"""Answers of ONNX files in one process on one processor, real or emulated, for `int8_forms.py`."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Quantize a trained model in every form that onnxruntime has integer kernels for, and print what each is worth.
+"""Accuracy, size and speed of a trained model in every form that onnxruntime has integer kernels for.
 
     .venv/bin/python benchmarks/int8_forms.py data fashion_mnist --emulate "qemu-x86_64 -cpu Haswell" --images 400
 

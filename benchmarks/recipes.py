@@ -1,4 +1,4 @@
-"""Run a recipe several times, each with its own seed, and print accuracy and time.
+"""Accuracy and time of a recipe over several runs, each with its own seed.
 
     .venv/bin/python benchmarks/recipes.py --env mnist_32 --namespaces mnist --runs 3
 

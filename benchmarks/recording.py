@@ -1,4 +1,4 @@
-"""Time what recording costs: the share of a run that is spent in the hooks of provenance and of tracking.
+"""The cost of recording: the share of a run that is spent in the hooks of provenance and tracking.
 
     .venv/bin/python benchmarks/recording.py --env smoke --namespaces mnist
     .venv/bin/python benchmarks/recording.py

@@ -1,4 +1,4 @@
-"""Load a served model on loopback: requests a second, and how long an answer takes.
+"""A served model under load on loopback: requests in a second, and the time of an answer.
 
     .venv/bin/python benchmarks/serving.py --clients 32 --seconds 10
 

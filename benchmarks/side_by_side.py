@@ -1,4 +1,4 @@
-"""What benchmarks share that let contestants take turns, each measurement in a process of its own."""
+"""Measurements of contestants that take turns, each in a process of its own."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Time what users wait for before anything happens: `kedro --help`, and a run's first training step.
+"""The time before anything happens: `kedro --help`, and a run's first training step.
 
     .venv/bin/python benchmarks/startup.py --repeats 5
 

@@ -1,14 +1,14 @@
-"""Make the same run with other numbers of threads and other instruction sets, and print what differs of it.
+"""Differences of one run made with other numbers of threads and other instruction sets.
 
     .venv/bin/python benchmarks/threads.py --precision float32
     .venv/bin/python benchmarks/threads.py --precision float32 --pipelines export,evaluate
     .venv/bin/python benchmarks/threads.py --env base --params mnist.data.training_images=1024,mnist.training.epochs=1
 
-Each is an ordinary recorded `kedro run` in this project, compared with the first as `kedro compare` does it; with
+Each is an ordinary recorded `kedro run` in this project, compared with the first as by `kedro compare`. With
 `--pipelines export,evaluate` all have the weights of the first. The last column is the same for the trained network in
-TensorFlow, of which nothing is recorded but its agreement with the exported file. An instruction set is that of oneDNN,
-which computes TensorFlow's convolutions and products; what TensorFlow computes by Eigen, and onnxruntime, stay as they
-are, so this stands for another processor only in part.
+TensorFlow, of which only the agreement with the exported file is recorded. An instruction set is that of oneDNN, which
+computes TensorFlow's convolutions and products. Eigen and onnxruntime compute as before, so this stands for another
+processor only in part.
 """
 
 import argparse
@@ -34,13 +34,13 @@ HEADER = ("setting", "verdict", "first difference", "max |Δ probability|", "sam
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run is made under: variables of its environment, and how many cores it may use (all if None)."""
+    """The conditions of a run: variables of its environment, and how many cores it may use (all if None)."""
 
     variables: dict[str, str] = field(default_factory=dict)
     cores: int | None = None
 
     def confine(self) -> Callable[[], None] | None:
-        """What the new process does before it begins."""
+        """The function that limits the new process to these cores before it begins."""
         if self.cores is None:
             return None
         usable = sorted(os.sched_getaffinity(0))[: self.cores]
@@ -90,12 +90,12 @@ def row(name: str, first: str, second: str, namespace: str, networks: tuple[np.n
     """A line of the table."""
     store = tracking_uri(PROJECT)
     verdict = compare_recorded(first, second, store, Tolerances())[0].namespaces[namespace]
-    stage, parity = verdict.first_difference, verdict.parity
+    step, parity = verdict.first_difference, verdict.parity
     before, after = verdict.metrics["test_accuracy"]
     cells = (
         name,
         verdict.level.name,
-        f"{stage.label} ({stage.detail})" if stage else "none",
+        f"{step.label} ({step.detail})" if step else "none",
         f"{parity.max_abs_diff:.1e}" if parity else "–",
         f"{parity.argmax_agreement:.2%}" if parity else "–",
         f"{before:.4f} → {after:.4f}",
@@ -105,7 +105,7 @@ def row(name: str, first: str, second: str, namespace: str, networks: tuple[np.n
 
 
 def main() -> None:
-    """Print the table for docs/decisions, a line after each run."""
+    """Print the table for docs/results.md, a line after each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", default="smoke", help="the recipe (default: smoke)")
     parser.add_argument("--namespace", default="mnist", help="the data set (default: mnist)")

@@ -1,4 +1,4 @@
-"""What the contestants of `training.py` share: arguments, epochs, and how they answer."""
+"""The shared part of the contestants of `training.py`: arguments, epochs, answers."""
 
 import argparse
 import json

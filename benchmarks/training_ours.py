@@ -1,4 +1,4 @@
-"""Train this project's ResNet-18, by its own library, for two epochs; a contestant of `training.py`."""
+"""Two epochs of this project's ResNet-18, by its own library; a contestant of `training.py`."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=2", "torch~=2.14", "torchvision~=0.29"]
 # ///
-"""Train torchvision's ResNet-18 on one channel, with fused Adam, for two epochs; a contestant of `training.py`.
+"""Two epochs of torchvision's ResNet-18 on one channel, with fused Adam; a contestant of `training.py`.
 
     .venv/bin/uv run --script benchmarks/training_pytorch.py --precision bfloat16 --layout channels_last
 

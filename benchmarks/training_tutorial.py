@@ -1,4 +1,4 @@
-"""Train a ResNet-18 as the tutorials write it, for two epochs; a contestant of `training.py`.
+"""Two epochs of a ResNet-18 as the tutorials write it; a contestant of `training.py`.
 
 Plain Keras layers with their defaults, convolutions with bias, Adam, and `fit` on float32 arrays.
 """
