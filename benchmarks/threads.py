@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from hardware import describe_machine
 
-from mnist_resnet.comparison.outcome import Tolerances
-from mnist_resnet.comparison.recorded_runs import compare_recorded
+from mnist_resnet.comparison.finished_runs import compare_recorded
+from mnist_resnet.comparison.level import Tolerances
 from mnist_resnet.evaluation.parity import compare
 from mnist_resnet.tracking.store.address import tracking_uri
 
@@ -89,7 +89,7 @@ def by_tensorflow(env: str, namespace: str) -> np.ndarray:
 def row(name: str, first: str, second: str, namespace: str, networks: tuple[np.ndarray, np.ndarray]) -> str:
     """A line of the table."""
     store = tracking_uri(PROJECT)
-    verdict = compare_recorded(first, second, store, Tolerances())[0].namespaces[namespace]
+    verdict = compare_recorded(first, second, store, Tolerances()).verdict.namespaces[namespace]
     step, parity = verdict.first_difference, verdict.parity
     before, after = verdict.metrics["test_accuracy"]
     cells = (

@@ -1,13 +1,16 @@
 """Records of two runs to compare: made ones, of which a test changes what it is about."""
 
 import copy
+import json
 from typing import Any
+
+from mnist_resnet.provenance.record import Provenance, read_provenance
 
 Record = dict[str, Any]
 
 
 def made_record() -> Record:
-    """What a run of all stages on one data set would record, with digests of four letters."""
+    """What a run of all steps on one data set would record, with digests of four letters."""
     epoch = {"learning_rate": 0.1, "train_loss": 0.5, "train_accuracy": 0.8, "validation_loss": 0.6}
     training = {"seed": 0, "epochs": 2, "deterministic": True, "precision": "auto", "learning_rate": 0.1}
     return {
@@ -73,11 +76,32 @@ def made_record() -> Record:
 
 
 def change(record: Record, path: str, value: Any) -> Record:
-    """The record with a value put in place; ``path`` names nested keys, joined by slashes."""
+    """The record with a value put in place, or taken away if it is ``...``.
+
+    Args:
+        record: It stays as it is.
+        path: Nested keys, joined by slashes.
+        value: For JSON.
+    """
     changed = copy.deepcopy(record)
     *folders, name = path.split("/")
     place = changed
     for folder in folders:
         place = place[folder]
     place[name] = value
+    if value is ...:
+        del place[name]
     return changed
+
+
+def made(*changes: tuple[str, Any]) -> Provenance:
+    """The made record as it is read, with changes by ``path`` and ``value`` of ``change``."""
+    record = made_record()
+    for path, value in changes:
+        record = change(record, path, value)
+    return read(record)
+
+
+def read(record: Record) -> Provenance:
+    """A record as it is read from its file."""
+    return read_provenance(json.dumps(record).encode(), "the run")

@@ -8,6 +8,7 @@ UNKNOWN_KEYS = [
     ("mnist.training.optimiser", "sgd", "did you mean 'optimizer'?"),
     ("mnist.training.keep_best", True, "did you mean 'keep_best_epoch'?"),
     ("mnist.model.pre_activation", True, "did you mean 'preactivation'?"),
+    ("mnist.model.variant", "resnet34", "it is called mnist.model.architecture now"),
     ("mnist.model.stem_normal", True, "did you mean 'stem_norm'?"),
     ("mnist.data.validations", "last", "did you mean 'validation'?"),
     ("mnist.export.average_flip", True, "did you mean 'average_flips'?"),

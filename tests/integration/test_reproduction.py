@@ -19,12 +19,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mnist_resnet.cli import cli
-from mnist_resnet.comparison.outcome import Level, Tolerances
-from mnist_resnet.comparison.recorded_runs import compare_recorded
+from mnist_resnet.comparison.finished_runs import compare_recorded
+from mnist_resnet.comparison.level import Level, Tolerances
 from mnist_resnet.comparison.verdict import NamespaceVerdict
 from mnist_resnet.data.idx import encode
 from mnist_resnet.evaluation.parity import ParityError
-from mnist_resnet.provenance.steps import STAGES
+from mnist_resnet.provenance.steps import STEPS
 from mnist_resnet.reproduce.checkout import clone
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.digests import digest_of_array, digests_of_onnx
@@ -68,8 +68,8 @@ class Runs:
             (self.ids[name],) = recorded - set(self.ids.values())
 
     def verdict(self, first: str, second: str, **tolerances: float) -> NamespaceVerdict:
-        verdict, _, _ = compare_recorded(self.ids[first], self.ids[second], self.store, Tolerances(**tolerances))
-        return verdict.namespaces["squares"]
+        comparison = compare_recorded(self.ids[first], self.ids[second], self.store, Tolerances(**tolerances))
+        return comparison.verdict.namespaces["squares"]
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_a_run_records_what_it_was_made_from(runs: Runs) -> None:
 def test_a_run_records_what_each_stage_came_to(runs: Runs, made_data: MadeData) -> None:
     stages = runs.provenance("evaluated again")["namespaces"]["squares"]
     whole = runs.provenance("first")["namespaces"]["squares"]
-    assert tuple(sorted(whole, key=STAGES.index)) == STAGES
+    assert sorted(whole, key=list(STEPS).index) == list(STEPS)
     assert whole["raw_data"]["published_images"] == sha256(made_data.contents["train_images"]).hexdigest()
     probabilities = np.load(runs.artifact("first", "squares/test_probabilities.npy"))
     assert whole["probabilities"] == {"sha256": digest_of_array(probabilities), "images": 60, "classes": 3}
@@ -191,7 +191,7 @@ def test_the_exported_graph_is_that_of_the_file(runs: Runs) -> None:
 
 def test_the_same_again_is_bitwise_the_same(runs: Runs) -> None:
     verdict = runs.verdict("first", "again")
-    assert [stage.label for stage in verdict.stages if stage.status != "equal"] == []
+    assert [step.label for step in verdict.steps if step.status != "equal"] == []
     assert (verdict.level, verdict.likely, verdict.other) == (Level.BITWISE, (), ())
 
 
@@ -453,7 +453,7 @@ def test_a_damaged_record_is_refused_by_what_it_lacks(reproduce: Any, compare: A
     file.write_text(content)
     for each in ended:
         assert each.exit_code == 2, each.output
-        assert "its provenance is damaged: it lacks environment.packages" in each.output
+        assert "its provenance.json is damaged: it lacks environment.packages" in each.output
 
 
 @pytest.mark.slow

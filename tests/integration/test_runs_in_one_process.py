@@ -7,8 +7,8 @@ import mlflow
 import pytest
 from kedro.runner import SequentialRunner, ThreadRunner
 
-from mnist_resnet.comparison.outcome import Level, Tolerances
-from mnist_resnet.comparison.recorded_runs import compare_recorded, whole_record
+from mnist_resnet.comparison.finished_runs import compare_recorded, finished_record
+from mnist_resnet.comparison.level import Level, Tolerances
 from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.hooks.freshness import StaleInputError
 from mnist_resnet.hooks.runners import RunnerError
@@ -33,7 +33,7 @@ def test_loading_and_saving_in_threads_gives_the_sequential_record(squares: Proj
     squares.run(**options)
     squares.run(**options, runner=SequentialRunner(is_async=True))
     second, first = recorded(squares)
-    verdict = compare_recorded(first, second, tracking_uri(squares.folder), Tolerances())[0]
+    verdict = compare_recorded(first, second, tracking_uri(squares.folder), Tolerances()).verdict
     assert verdict.level == Level.BITWISE
 
 
@@ -69,13 +69,13 @@ def test_a_run_after_others_of_its_process_has_nothing_of_them(squares: Project,
     squares.run(chosen, **stages)
     again, failed, _, first = recorded(squares)
     store = tracking_uri(squares.folder)
-    assert compare_recorded(first, again, store, Tolerances())[0].level == Level.BITWISE
-    record = whole_record(find_run(again, store))
-    assert (record["run"]["env"], record["run"]["runtime_params"]) == (None, chosen)
-    assert record["run"]["pipeline_names"] == ["data", "train"]
-    assert record["parameters"].keys() == {"recipe", "datasets", "squares"}
-    assert record["parameters"] == whole_record(find_run(first, store))["parameters"]
-    assert (record["namespaces"].keys(), record["namespaces"]["squares"]["epochs"].keys()) == ({"squares"}, {"1"})
+    assert compare_recorded(first, again, store, Tolerances()).verdict.level == Level.BITWISE
+    record = finished_record(find_run(again, store))
+    assert (record.run.env, record.run.runtime_params) == (None, chosen)
+    assert record.run.pipeline_names == ("data", "train")
+    assert record.parameters.keys() == {"recipe", "datasets", "squares"}
+    assert record.parameters == finished_record(find_run(first, store)).parameters
+    assert (record.namespaces.keys(), record.namespaces["squares"]["epochs"].keys()) == ({"squares"}, {"1"})
     client = mlflow.MlflowClient(store)
     runs = [client.get_run(run_id) for run_id in (again, failed, first)]
     assert [run.info.status for run in runs] == ["FINISHED", "FAILED", "FINISHED"]

@@ -18,7 +18,7 @@ from mnist_resnet.config import Dataset, IdxFile, IdxFiles
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.fetch import STORED_AS
 from mnist_resnet.data.idx import encode
-from mnist_resnet.reproduce.preflight import Status
+from mnist_resnet.reproduce.preflight import CheckResult
 from mnist_resnet.reproduce.raw_data import find_raw_data
 from tests.conftest import MadeData
 from tests.integration.conftest import Project, add_squares, make_project
@@ -163,7 +163,7 @@ def test_the_kept_files_are_found_again_without_any_source(project: Project, eva
 
 def test_a_reproduction_finds_the_kept_files(project: Project, evaluated: dict[str, Any], unusual: MadeData) -> None:
     check, place = find_raw_data(project.folder, None, {"squares": asdict(unusual.dataset)})
-    assert (check.status, place) == (Status.PASS, str(project.folder / "data/01_raw"))
+    assert (check.result, place) == (CheckResult.PASS, str(project.folder / "data/01_raw"))
 
 
 REFUSED = {

@@ -2,6 +2,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 
 import pytest
@@ -10,6 +11,7 @@ from mnist_resnet.computing.processor import offered_instruction_sets
 from mnist_resnet.provenance.environment import Gpu, collect_environment, processor_model
 from mnist_resnet.storage.artifacts import sha256_of_path
 from tests.conftest import PROJECT
+from tests.made_record import made
 
 PROCESSORS = """processor\t: 0
 model name\t: First Processor @ 2.0GHz
@@ -100,6 +102,37 @@ def test_gpus_are_told_with_their_driver(tmp_path, path_with):
 def test_a_driver_that_does_not_answer_is_no_gpu(tmp_path, path_with):
     path_with("nvidia-smi", "echo 'NVIDIA-SMI has failed'; exit 9")
     assert collect_environment(tmp_path).gpus == ()
+
+
+@pytest.mark.parametrize(
+    ("variables", "threads"),
+    [
+        ({}, 2),
+        ({"TF_NUM_INTRAOP_THREADS": "4"}, 4),
+        ({"TF_NUM_INTRAOP_THREADS": "0"}, 2),
+        ({"TF_NUM_INTRAOP_THREADS": "many"}, 2),
+        ({"TF_NUM_INTRAOP_THREADS": "4", "KERAS_BACKEND": "tensorflow"}, 4),
+        ({"TF_NUM_INTRAOP_THREADS": "4", "KERAS_BACKEND": "jax"}, 2),
+    ],
+)
+def test_tensorflow_adds_by_as_many_threads_as_it_is_told_or_as_there_are_cores(variables, threads):
+    assert replace(made().environment, variables=variables).threads == threads
+
+
+@pytest.mark.parametrize(
+    ("offered", "limit", "level"),
+    [
+        (("avx2",), None, "AVX2"),
+        (("avx2", "avx512f"), None, "AVX512_CORE"),
+        (("avx2", "avx512f"), "AVX2", "AVX2"),
+        (("avx2", "avx512f"), "AVX512_CORE_AMX", "AVX512_CORE"),
+        (None, None, None),  # an older record
+        (None, "AVX2", "AVX2"),
+    ],
+)
+def test_onednn_computes_up_to_what_the_processor_has_or_what_it_is_held_to(offered, limit, level):
+    variables = {"ONEDNN_MAX_CPU_ISA": limit} if limit else {}
+    assert replace(made().environment, instruction_sets=offered, variables=variables).onednn_level == level
 
 
 def test_no_backend_is_imported():

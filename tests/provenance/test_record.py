@@ -1,5 +1,6 @@
 import json
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -41,68 +42,78 @@ RUN_PARAMS = {
 }
 
 
-def made(raw_parameters, source: Source | None = None) -> Provenance:
-    parameters = resolved_parameters(validate_parameters(raw_parameters), ["mnist"])
-    asked = RunArguments.of(RUN_PARAMS, ["run", "--env", "smoke"])
-    return Provenance(asked, parameters, ENVIRONMENT, source, CATALOG, {})
+@pytest.fixture
+def begun(raw_parameters) -> Provenance:
+    return Provenance.begin(
+        run=RunArguments.of(RUN_PARAMS, ["run", "--env", "smoke"]),
+        parameters=resolved_parameters(validate_parameters(raw_parameters), ["mnist"]),
+        environment=ENVIRONMENT,
+        source=None,
+        source_missing_because="git is not installed",
+        catalog=CATALOG,
+        namespaces=["mnist"],
+    )
 
 
-def test_the_record_is_json_of_a_known_schema(raw_parameters):
-    record = json.loads(made(raw_parameters).as_json("RUNNING"))
-    assert record["schema"] == 1
-    assert record["status"] == "RUNNING"
-    assert record["ended"] is None
+def written(provenance: Provenance, status: str = "RUNNING") -> dict[str, Any]:
+    return json.loads(provenance.as_json(status))
+
+
+def test_the_record_has_all_fields_of_its_schema_in_their_order(begun):
+    record = written(begun)
+    fields = "schema status started ended run parameters environment source source_missing_because catalog precision"
+    assert list(record) == [*fields.split(), "namespaces"]
+    asked = "command env pipeline_names namespaces runtime_params tags node_names from_nodes to_nodes from_inputs"
+    assert list(record["run"]) == [*asked.split(), "to_outputs", "only_missing_outputs"]
+    assert (record["schema"], record["status"], record["ended"]) == (1, "RUNNING", None)
     assert datetime.fromisoformat(record["started"]).tzinfo is not None
     assert record["environment"]["gpus"] == [{"name": "A GPU", "driver": "550"}]
-    assert record["source"] is None
+    assert record["environment"]["instruction_sets"] == ["avx2"]
+    assert (record["source"], record["source_missing_because"]) == (None, "git is not installed")
     assert record["catalog"] == CATALOG
 
 
-def test_the_end_is_noted(raw_parameters):
-    record = json.loads(made(raw_parameters).as_json("FAILED"))
+def test_the_end_is_noted(begun):
+    record = written(begun, "FAILED")
     assert record["status"] == "FAILED"
     assert datetime.fromisoformat(record["ended"]) >= datetime.fromisoformat(record["started"])
 
 
-def test_what_was_asked_for_is_there_and_no_path_of_the_machine(raw_parameters):
-    text = made(raw_parameters).as_json("RUNNING")
-    run = json.loads(text)["run"]
+def test_what_was_asked_for_is_there_and_no_path_of_the_machine(begun):
+    run = written(begun)["run"]
     assert run["command"] == ["run", "--env", "smoke"]
     assert run["env"] == "smoke"
     assert run["pipeline_names"] == ["data", "train"]
     assert run["runtime_params"] == {"mnist": {"training": {"seed": 1}}}
     assert run["tags"] == run["from_nodes"] == []
-    assert "/somewhere" not in text
+    assert "/somewhere" not in begun.as_json("RUNNING")
 
 
-def test_parameters_are_those_of_the_namespaces_in_the_run(raw_parameters):
-    parameters = json.loads(made(raw_parameters).as_json("RUNNING"))["parameters"]
+def test_parameters_are_those_of_the_namespaces_in_the_run(begun):
+    parameters = written(begun)["parameters"]
     assert parameters["mnist"]["training"]["seed"] == 0
     assert parameters["datasets"]["mnist"]["class_names"][3] == "3"
     assert "fashion_mnist" not in parameters
 
 
 @pytest.mark.parametrize(("content", "file"), [(b"diff", "uncommitted.patch"), (None, None)])
-def test_a_patch_is_described_and_its_text_kept_apart(raw_parameters, content, file):
-    source = Source("c0ffee", dirty=True, patch=Patch(content, "00", 4, (".env",)))
-    described = json.loads(made(raw_parameters, source).as_json("RUNNING"))["source"]
+def test_a_patch_is_described_and_its_text_kept_apart(begun, content, file):
     patch = {"file": file, "sha256": "00", "size": 4, "left_out": [".env"]}
-    assert described == {"commit": "c0ffee", "dirty": True, "patch": patch}
+    begun.source = Source("c0ffee", dirty=True, patch=Patch(**patch, content=content))
+    assert written(begun)["source"] == {"commit": "c0ffee", "dirty": True, "patch": patch}
 
 
-def test_values_of_a_stage_are_added_to_those_there(raw_parameters):
-    provenance = made(raw_parameters)
+def test_values_of_a_step_are_added_to_those_there(begun):
     for values in ({"train_images": "00"}, {"train_labels": "11"}, {"train_images": "22"}):
-        provenance.add("mnist", "split", values)
-    recorded = json.loads(provenance.as_json("RUNNING"))["namespaces"]
-    assert recorded == {"mnist": {"split": {"train_images": "22", "train_labels": "11"}}}
+        begun.add("mnist", "split", values)
+    assert written(begun)["namespaces"] == {"mnist": {"split": {"train_images": "22", "train_labels": "11"}}}
 
 
 def test_pipelines_are_recorded_in_the_order_of_the_flow_however_kedro_gives_them():
     names = ["evaluate", "data", "mine", "export", "train", "also"]
-    expected = ["data", "train", "export", "evaluate", "also", "mine"]
+    expected = ("data", "train", "export", "evaluate", "also", "mine")
     for given in (names, names[::-1], set(names)):
-        assert list(RunArguments.of({"pipeline_names": given}, []).pipeline_names) == expected
+        assert RunArguments.of({"pipeline_names": given}, []).pipeline_names == expected
 
 
 def test_a_run_that_another_command_makes_is_recorded_as_that_command(monkeypatch):

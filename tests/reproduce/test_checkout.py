@@ -2,14 +2,14 @@
 
 import os
 import subprocess
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mnist_resnet.provenance.source import collect_source
+from mnist_resnet.provenance.source import Source, collect_source
 from mnist_resnet.reproduce.checkout import CheckoutError, as_shown, check_present_source, check_source, clone
-from mnist_resnet.reproduce.preflight import Status
+from mnist_resnet.reproduce.preflight import CheckResult
 
 
 def _git(folder: Path, *arguments: str) -> None:
@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def changed(project: Path) -> tuple[dict, bytes]:
+def changed(project: Path) -> tuple[Source, bytes]:
     """A recorded source with uncommitted changes, which were undone afterwards."""
     (project / "file.txt").write_text("changed\n")
     (project / "new.txt").write_text("new\n")
@@ -40,44 +40,45 @@ def changed(project: Path) -> tuple[dict, bytes]:
     assert source.patch.content is not None
     _git(project, "checkout", "-q", "--", ".")
     (project / "new.txt").unlink()
-    return asdict(source), source.patch.content
+    return source, source.patch.content
 
 
-def test_a_clone_has_the_commit_and_the_patch(project: Path, changed: tuple[dict, bytes], tmp_path: Path) -> None:
+def test_a_clone_has_the_commit_and_the_patch(project: Path, changed: tuple[Source, bytes], tmp_path: Path) -> None:
     source, patch = changed
-    assert [check.status for check in check_source(project, source, patch)] == [Status.PASS, Status.PASS]
+    assert [check.result for check in check_source(project, source, patch)] == [CheckResult.PASS, CheckResult.PASS]
     (project / "file.txt").write_text("second\n")
     _git(project, "commit", "-q", "-a", "-m", "Second")
-    made = clone(project, source["commit"], patch, tmp_path / "clone")
+    made = clone(project, source.commit, patch, tmp_path / "clone")
     assert made == tmp_path / "clone" / "project"
     assert (made / "file.txt").read_text() == "changed\n"
     again = collect_source(made)
     assert again is not None
     assert again.patch is not None
-    assert (again.commit, again.patch.sha256) == (source["commit"], source["patch"]["sha256"])
+    assert (again.commit, again.patch.sha256) == (source.commit, source.patch.sha256)
     assert (project / "file.txt").read_text() == "second\n"
 
 
-def test_a_patch_must_be_the_recorded_one_and_apply(project: Path, changed: tuple[dict, bytes]) -> None:
+def test_a_patch_must_be_the_recorded_one_and_apply(project: Path, changed: tuple[Source, bytes]) -> None:
     source, patch = changed
     _, other = check_source(project, source, patch + b"\n")
-    assert (other.status, other.present[:21]) == (Status.FAIL, "another than recorded")
+    assert (other.result, other.present[:21]) == (CheckResult.FAIL, "another than recorded")
     _, lost = check_source(project, source, None)
-    assert lost.status == Status.FAIL
+    assert lost.result == CheckResult.FAIL
     (project / "file.txt").write_text("second\n")
     _git(project, "commit", "-q", "-a", "-m", "Second")
     later = collect_source(project)
     assert later is not None
-    commit, unfitting = check_source(project, source | {"commit": later.commit}, patch)
-    assert (commit.status, unfitting.status) == (Status.PASS, Status.FAIL)
+    commit, unfitting = check_source(project, replace(source, commit=later.commit), patch)
+    assert (commit.result, unfitting.result) == (CheckResult.PASS, CheckResult.FAIL)
     assert "file.txt" in unfitting.present
 
 
-def test_what_was_left_out_of_a_patch_is_a_warning(project: Path, changed: tuple[dict, bytes]) -> None:
+def test_what_was_left_out_of_a_patch_is_a_warning(project: Path, changed: tuple[Source, bytes]) -> None:
     source, patch = changed
-    source["patch"]["left_out"] = (".env",)
-    _, check = check_source(project, source, patch)
-    assert (check.status, check.present) == (Status.WARN, "applies, without .env")
+    assert source.patch is not None
+    without = replace(source, patch=replace(source.patch, left_out=(".env",)))
+    _, check = check_source(project, without, patch)
+    assert (check.result, check.present) == (CheckResult.WARN, "applies, without .env")
 
 
 def test_where_all_changes_were_left_out_of_the_patch_the_commit_is_cloned(project: Path, tmp_path: Path) -> None:
@@ -86,8 +87,8 @@ def test_where_all_changes_were_left_out_of_the_patch_the_commit_is_cloned(proje
     assert source is not None
     assert source.patch is not None
     assert source.patch.content == b""
-    _, check = check_source(project, asdict(source), b"")
-    assert (check.status, check.present) == (Status.WARN, "applies, without project/.env")
+    _, check = check_source(project, source, b"")
+    assert (check.result, check.present) == (CheckResult.WARN, "applies, without project/.env")
     made = clone(project, source.commit, b"", tmp_path / "clone")
     assert [path.name for path in made.iterdir()] == ["file.txt"]
 
@@ -99,29 +100,29 @@ def test_a_clone_of_a_working_tree_beside_its_repository_has_the_tree_s_commit(p
     _git(tree, "commit", "-q", "-a", "-m", "Second")
     source = collect_source(tree)
     assert source is not None
-    assert [check.status for check in check_source(tree, asdict(source), None)] == [Status.PASS, Status.PASS]
+    assert [check.result for check in check_source(tree, source, None)] == [CheckResult.PASS, CheckResult.PASS]
     made = clone(tree, source.commit, None, tmp_path / "clone")
     assert (made / "file.txt").read_text() == "second\n"
 
 
 def test_a_commit_that_is_not_there_cannot_be_cloned(project: Path, tmp_path: Path) -> None:
-    source = {"commit": "a" * 40, "dirty": False, "patch": None}
+    source = Source("a" * 40, dirty=False, patch=None)
     commit, _ = check_source(project, source, None)
-    assert commit.status == Status.FAIL
+    assert commit.result == CheckResult.FAIL
     with pytest.raises(CheckoutError, match="commit aaaaaaaaaaaa cannot be checked out"):
-        clone(project, source["commit"], None, tmp_path / "clone")
+        clone(project, source.commit, None, tmp_path / "clone")
 
 
 def test_a_run_outside_a_repository_has_no_source(project: Path) -> None:
-    assert {check.status for check in check_source(project, None, None)} == {Status.FAIL}
+    assert {check.result for check in check_source(project, None, None)} == {CheckResult.FAIL}
     told, _ = check_source(project, None, None, "git is not installed; install it")
     assert told.recorded == "none: git is not installed; install it"
 
 
-def test_in_place_the_present_source_is_compared(project: Path, changed: tuple[dict, bytes]) -> None:
+def test_in_place_the_present_source_is_compared(project: Path, changed: tuple[Source, bytes]) -> None:
     source, _ = changed
     commit, patch = check_present_source(project, source)
-    assert (commit.status, patch.status, patch.present) == (Status.PASS, Status.WARN, "none")
+    assert (commit.result, patch.result, patch.present) == (CheckResult.PASS, CheckResult.WARN, "none")
 
 
 def test_nothing_hides_in_a_patch_that_is_shown() -> None:

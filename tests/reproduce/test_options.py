@@ -5,18 +5,20 @@ import pytest
 import yaml
 from kedro.framework.cli.project import run as kedro_run
 
-from mnist_resnet.reproduce.options import preparing_options, run_options
-from tests.made_record import Record
+from mnist_resnet.provenance.record import Provenance
+from mnist_resnet.reproduce.options import in_present_names, preparing_options, run_options
+from tests.made_record import made
+
+NOTHING = {"env": None, "pipeline_names": [], "namespaces": [], "runtime_params": {}}
+PARAMETERS = made().parameters
 
 
-def _asked(record: Record, **asked: Any) -> Record:
-    nothing = {"env": None, "pipeline_names": [], "namespaces": [], "runtime_params": {}}
-    return {**record, "run": nothing | asked}
+def asking(**asked: Any) -> Provenance:
+    return made(("run", NOTHING | asked))
 
 
-def test_all_that_was_asked_is_asked_again(record: Record) -> None:
-    asked = _asked(
-        record,
+def test_all_that_was_asked_is_asked_again() -> None:
+    asked = asking(
         env="smoke",
         pipeline_names=["data", "train"],
         namespaces=["made", "other"],
@@ -33,7 +35,7 @@ def test_all_that_was_asked_is_asked_again(record: Record) -> None:
         "to_nodes": "made.fit",
         "tags": "train",
     }
-    assert parameters == record["parameters"] | {"tracking": {"enabled": True, "experiment": "an experiment"}}
+    assert parameters == PARAMETERS | {"tracking": {"enabled": True, "experiment": "an experiment"}}
 
 
 @pytest.mark.parametrize(
@@ -50,15 +52,15 @@ def test_all_that_was_asked_is_asked_again(record: Record) -> None:
         ({"from_nodes": ["made.judge"]}, "data,train,export,evaluate"),
     ],
 )
-def test_what_a_run_found_there_is_made_before(record: Record, asked: dict[str, Any], before: str | None) -> None:
-    options = preparing_options(_asked(record, **asked))
+def test_what_a_run_found_there_is_made_before(asked: dict[str, Any], before: str | None) -> None:
+    options = preparing_options(asking(**asked))
     assert (options and options["pipelines"]) == before
     if options:
         assert options["namespaces"] == "made"
         assert options["params"]["tracking"] == {"enabled": False}
 
 
-def test_kedro_reads_from_a_file_what_was_typed(record: Record, tmp_path: Path) -> None:
+def test_kedro_reads_from_a_file_what_was_typed(tmp_path: Path) -> None:
     typed = {
         "env": "smoke",
         "pipeline_names": ["data", "train"],
@@ -71,12 +73,24 @@ def test_kedro_reads_from_a_file_what_was_typed(record: Record, tmp_path: Path) 
         "to_outputs": ["made.model", "made.history"],
     }
     values = {"patience": None, "tolerance": 1e-05, "size": [12, 12], "classes": ["0", "yes"], "momentum": 1.0}
-    asked = _asked(record, **typed, runtime_params={"another": values}, only_missing_outputs=True)
+    asked = asking(**typed, runtime_params={"another": values}, only_missing_outputs=True)
     file = tmp_path / "run.yml"
     file.write_text(yaml.safe_dump({"run": run_options(asked, "an experiment")}))
     received = kedro_run.make_context("run", ["--config", str(file)]).params
     assert received["params"]["another"] == values
-    assert received["params"]["made"] == record["parameters"]["made"]
+    assert received["params"]["made"] == PARAMETERS["made"]
     assert received.pop("pipelines") == typed.pop("pipeline_names")
     assert {name: received[name] for name in typed} == typed
     assert not received["only_missing_outputs"]
+
+
+def test_an_older_record_is_given_back_in_its_own_words_or_in_those_of_the_present_source() -> None:
+    typed = {"made": {"model": {"variant": "resnet18"}}, "other": {"model": {"variant": "resnet34"}}}
+    older = made(("parameters/made/model", {"variant": "resnet18"}), ("run", NOTHING | {"runtime_params": typed}))
+    given_back, present = (run_options(each, "any")["params"] for each in (older, in_present_names(older)))
+    assert given_back["made"]["model"] == {"variant": "resnet18"}
+    assert given_back["other"]["model"] == {"variant": "resnet34"}
+    assert present["made"]["model"] == {"architecture": "resnet18"}
+    assert present["other"]["model"] == {"architecture": "resnet34"}
+    assert present["made"]["training"] == given_back["made"]["training"]
+    assert in_present_names(made()) == made()

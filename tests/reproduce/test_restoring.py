@@ -3,114 +3,90 @@ from typing import Any
 import pytest
 
 from mnist_resnet.comparison.causes import differences
-from mnist_resnet.reproduce.preflight import Status
+from mnist_resnet.provenance.record import Provenance
+from mnist_resnet.reproduce.preflight import CheckResult
 from mnist_resnet.reproduce.restoring import check_precision, restored_variables, with_recorded_precision
-from tests.made_record import Record, change
+from tests.made_record import made
 
 AVX2, AVX512, BFLOAT16 = ["avx2"], ["avx2", "avx512f"], ["avx2", "avx512f", "avx512_vnni", "avx512_bf16"]
+THREADS, LIMIT, SWITCH = "TF_NUM_INTRAOP_THREADS", "ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS"
+COMPUTING = {SWITCH: "0", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "0"}
 
 
-def machine(record: Record, **described: Any) -> Record:
+def machine(*changes: tuple[str, Any], **described: Any) -> Provenance:
     """The record as another machine would have made it."""
-    changed = change(record, "environment/variables", {})
-    for name, value in described.items():
-        changed = change(changed, f"environment/{name}", value)
-    return changed
-
-
-def restored(record: Record, own: dict[str, str] | None = None, **here: Any) -> dict[str, str]:
-    return restored_variables(record, machine(record, **here)["environment"], own or {})
-
-
-def test_the_same_machine_needs_nothing(record: Record) -> None:
-    assert restored(machine(record)) == {}
-
-
-@pytest.mark.parametrize("cores", [1, 4, 64])
-def test_as_many_threads_are_set_as_the_recorded_machine_had_cores(record: Record, cores: int) -> None:
-    assert restored(machine(record), usable_cores=cores) == {"TF_NUM_INTRAOP_THREADS": "2"}
-
-
-def test_a_number_of_threads_that_was_set_is_set_again(record: Record) -> None:
-    recorded = machine(record, variables={"TF_NUM_INTRAOP_THREADS": "3"})
-    assert restored(recorded) == {"TF_NUM_INTRAOP_THREADS": "3"}
-
-
-def test_the_users_own_setting_wins(record: Record) -> None:
-    own = {"TF_NUM_INTRAOP_THREADS": "8", "ONEDNN_MAX_CPU_ISA": "AVX512_CORE", "TF_ENABLE_ONEDNN_OPTS": "0"}
-    recorded = machine(record, variables={"TF_ENABLE_ONEDNN_OPTS": "1"}, instruction_sets=AVX2)
-    assert restored(recorded, own, usable_cores=1, instruction_sets=AVX512) == {}
-
-
-def test_jax_has_threads_of_its_own(record: Record) -> None:
-    recorded = machine(record, variables={"KERAS_BACKEND": "jax"})
-    assert restored(recorded, usable_cores=1) == {"KERAS_BACKEND": "jax"}
-
-
-def test_only_variables_that_say_how_to_compute_are_set_again(record: Record) -> None:
-    computing = {"TF_ENABLE_ONEDNN_OPTS": "0", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "0"}
-    recorded = machine(record, variables={**computing, "CUDA_VISIBLE_DEVICES": "3", "XLA_FLAGS": "--xla_dump_to=/x"})
-    assert restored(recorded) == computing
+    return made(*((f"environment/{name}", value) for name, value in ({"variables": {}} | described).items()), *changes)
 
 
 @pytest.mark.parametrize(
-    ("recorded", "here", "level"),
+    ("recorded", "here", "restored"),
     [
-        (AVX2, BFLOAT16, "AVX2"),
-        (AVX512, BFLOAT16, "AVX512_CORE"),
-        (BFLOAT16, BFLOAT16, None),
-        (BFLOAT16, AVX2, None),  # nothing can be had that the processor has not
-        ([], AVX2, None),
+        (machine(), {}, {}),
+        # As many threads as the recorded machine had cores, or was told to take.
+        (machine(), {"usable_cores": 1}, {THREADS: "2"}),
+        (machine(), {"usable_cores": 4}, {THREADS: "2"}),
+        (machine(variables={THREADS: "3"}), {}, {THREADS: "3"}),
+        # JAX has threads of its own.
+        (machine(variables={"KERAS_BACKEND": "jax"}), {"usable_cores": 1}, {"KERAS_BACKEND": "jax"}),
+        # Only what says how to compute is set again.
+        (machine(variables={**COMPUTING, "CUDA_VISIBLE_DEVICES": "3", "XLA_FLAGS": "--xla_dump_to=/x"}), {}, COMPUTING),
+        # oneDNN is held to lower instruction sets.
+        (machine(instruction_sets=AVX2), {"instruction_sets": BFLOAT16}, {LIMIT: "AVX2"}),
+        (machine(instruction_sets=AVX512), {"instruction_sets": BFLOAT16}, {LIMIT: "AVX512_CORE"}),
+        (machine(instruction_sets=BFLOAT16), {"instruction_sets": BFLOAT16}, {}),
+        # What the processor has not cannot be had, nor bfloat16 with AVX2.
+        (machine(instruction_sets=BFLOAT16), {"instruction_sets": AVX2}, {}),
+        (machine(instruction_sets=[]), {"instruction_sets": AVX2}, {}),
+        (
+            machine(("precision/made", "mixed_bfloat16"), instruction_sets=AVX2),
+            {"instruction_sets": BFLOAT16},
+            {},
+        ),
+        # Of an older record instruction sets are not guessed.
+        (machine(instruction_sets=...), {"instruction_sets": AVX2}, {}),
     ],
 )
-def test_onednn_is_held_to_lower_instruction_sets(record: Record, recorded: list, here: list, level: str) -> None:
-    held = {"ONEDNN_MAX_CPU_ISA": level} if level else {}
-    assert restored(machine(record, instruction_sets=recorded), instruction_sets=here) == held
+def test_what_makes_this_machine_compute_as_the_recorded_one_is_set(
+    recorded: Provenance, here: dict[str, Any], restored: dict[str, str]
+) -> None:
+    assert restored_variables(recorded, machine(**here).environment, {}) == restored
 
 
-def test_onednn_is_not_held_to_what_has_no_bfloat16_that_was_trained_in(record: Record) -> None:
-    recorded = change(machine(record, instruction_sets=AVX2), "precision", {"made": "mixed_bfloat16"})
-    assert restored(recorded, instruction_sets=BFLOAT16) == {}
-
-
-def test_of_an_older_record_instruction_sets_are_not_guessed(record: Record) -> None:
-    recorded = machine(record)
-    del recorded["environment"]["instruction_sets"]
-    assert restored_variables(recorded, record["environment"], {}) == {}
+def test_the_users_own_setting_wins() -> None:
+    own = {THREADS: "8", LIMIT: "AVX512_CORE", SWITCH: "0"}
+    recorded = machine(variables={SWITCH: "1"}, instruction_sets=AVX2)
+    assert restored_variables(recorded, machine(usable_cores=1, instruction_sets=AVX512).environment, own) == {}
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
-def test_the_precision_that_auto_came_to_is_stated(record: Record, precision: str) -> None:
-    recorded = change(record, "precision", {"made": precision})
+def test_the_precision_that_auto_came_to_is_stated(precision: str) -> None:
+    recorded = made(("precision/made", precision))
     stated = with_recorded_precision(recorded, {})
-    assert stated["parameters"]["made"]["training"]["precision"] == precision
-    assert recorded["parameters"]["made"]["training"]["precision"] == "auto"
+    assert stated.training("made")["precision"] == precision
+    assert recorded.training("made")["precision"] == "auto"
     check = check_precision(recorded, {})
-    assert (check.status, check.recorded, check.present) == (
-        Status.PASS,
-        f"made {precision}",
-        "stated instead of auto",
-    )
+    expected = (CheckResult.PASS, f"made {precision}", "stated instead of auto")
+    assert (check.result, check.recorded, check.present) == expected
     # Stated or chosen, it is no difference between the runs.
     assert differences(recorded, stated, "made") == ()
 
 
-def test_a_precision_that_was_stated_stays(record: Record) -> None:
-    recorded = change(record, "parameters/made/training/precision", "float32")
-    assert with_recorded_precision(recorded, {}) == recorded
-    assert check_precision(recorded, {}).present == "the same"
+EXCLUDED = "made: what auto comes to here, since ONEDNN_MAX_CPU_ISA excludes that"
 
 
-def test_a_precision_that_the_users_limit_excludes_is_a_warning(record: Record) -> None:
-    recorded = change(record, "precision", {"made": "mixed_bfloat16"})
-    limit = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+@pytest.mark.parametrize(
+    ("change", "limit", "result", "words"),
+    [
+        (("parameters/made/training/precision", "float32"), {}, CheckResult.PASS, "the same"),
+        (("precision/made", "mixed_bfloat16"), {LIMIT: "AVX2"}, CheckResult.WARN, EXCLUDED),
+        (("precision", {}), {}, CheckResult.PASS, "the same"),
+    ],
+    ids=["stated", "excluded by the user", "nothing was trained"],
+)
+def test_where_no_precision_can_be_stated_the_record_stays(
+    change: tuple[str, Any], limit: dict[str, str], result: CheckResult, words: str
+) -> None:
+    recorded = made(change)
     assert with_recorded_precision(recorded, limit) == recorded
     check = check_precision(recorded, limit)
-    assert (check.status, check.recorded) == (Status.WARN, "made mixed_bfloat16")
-    assert check.present == "made: what auto comes to here, since ONEDNN_MAX_CPU_ISA excludes that"
-
-
-def test_a_run_without_training_has_no_precision_to_state(record: Record) -> None:
-    recorded = change(record, "precision", {})
-    assert with_recorded_precision(recorded, {}) == recorded
-    assert check_precision(recorded, {}).status == Status.PASS
+    assert (check.result, check.present) == (result, words)

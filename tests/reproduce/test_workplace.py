@@ -3,12 +3,16 @@
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.reproduce.workplace import RerunError, Workplace, choose_python, scratch_folder
+from tests.made_record import made
 
+LOCKS = {"requirements.lock": "bbbb"}
 MAKEFILE = """
 install:
 	mkdir -p .venv/bin
@@ -18,18 +22,18 @@ install:
 """
 
 
-def _record(*packages: str) -> dict:
-    return {"environment": {"lock_files": {"requirements.lock": "bbbb"}, "packages": dict.fromkeys(packages, "1.0")}}
+def recorded(*packages: str) -> Environment:
+    return replace(made().environment, lock_files=LOCKS, packages=dict.fromkeys(packages, "1.0"))
 
 
 def test_the_present_python_serves_for_its_own_lock(tmp_path: Path) -> None:
-    python = choose_python(tmp_path, {"requirements.lock": "bbbb"}, _record())
+    python = choose_python(tmp_path, LOCKS, recorded())
     assert python == Path(sys.executable)
 
 
 def test_another_lock_is_installed_by_the_recorded_commit(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text(MAKEFILE)
-    python = choose_python(tmp_path, {"requirements.lock": "aaaa"}, _record("keras"))
+    python = choose_python(tmp_path, {"requirements.lock": "aaaa"}, recorded("keras"))
     assert python == tmp_path / ".venv/bin/python"
     assert python.exists()
 
@@ -37,7 +41,7 @@ def test_another_lock_is_installed_by_the_recorded_commit(tmp_path: Path) -> Non
 def test_an_installation_that_fails_is_named(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text(MAKEFILE)
     with pytest.raises(RerunError, match=r"make .venv/requirements-gpu.lock` of the recorded commit failed"):
-        choose_python(tmp_path, {"requirements.lock": "aaaa"}, _record("nvidia-cudnn-cu12"))
+        choose_python(tmp_path, {"requirements.lock": "aaaa"}, recorded("nvidia-cudnn-cu12"))
 
 
 def test_only_the_projects_own_package_runs(tmp_path: Path) -> None:

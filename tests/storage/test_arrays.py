@@ -17,7 +17,7 @@ from mnist_resnet.data.split import split
 from mnist_resnet.datasets import ArrayDataset, IdxDataset
 from mnist_resnet.evaluation.validation import Validation
 from mnist_resnet.preprocessing import fit_preprocessing
-from mnist_resnet.provenance.steps import stage_values
+from mnist_resnet.provenance.steps import step_values
 from mnist_resnet.storage.arrays import Selection, mapped, parts, same
 from mnist_resnet.storage.digests import digest_of_array
 
@@ -89,7 +89,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Path]:
         for kind, array in (("images", images), ("labels", labels)):
             path = folder / f"{role}_{kind}"
             path.write_bytes(encode(array))
-            digest = stage_values("published_test_images", array)[1]["test_images"]
+            digest = step_values("published_test_images", array)[1]["test_images"]
             files[path.name] = IdxFile(name=path.name, size=path.stat().st_size, sha256=digest)
     names = tuple("0123456789")
     return Dataset(title="Made", image_size=(28, 28), class_names=names, files=IdxFiles(**files)), folder
@@ -118,7 +118,7 @@ def test_no_step_from_files_to_training_input_copies_all_images(published, tmp_p
         parameters = DataParameters(seed=0, validation="stratified", validation_fraction=0.05, training_images=None)
         selected = split(raw.load(), train_labels, parameters)
         array.save(selected.train_images)
-        assert stage_values("published_images", raw.load()) is not None
+        assert step_values("published_images", raw.load()) is not None
         assert digest_of_array(selected.train_images) == digest_of_array(array.load())
         fit_preprocessing(array.load(), PreprocessingParameters(method="pad", size=(32, 32), scaling="standardize"))
         assert Validation(array.load(), train_labels, []).digest

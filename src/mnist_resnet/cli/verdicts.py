@@ -1,5 +1,6 @@
-"""What the commands share that end with a verdict: its options, how it is printed, and the exit codes."""
+"""The parts of the commands that end with a verdict: their options, its tables, and the exit codes."""
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,18 +10,20 @@ import click
 from kedro.utils import find_kedro_project
 
 from mnist_resnet.cli.project import CommandError, write_json
+from mnist_resnet.comparison.level import Level, Tolerances
+from mnist_resnet.errors import UserError
+from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
-    from mnist_resnet.comparison.table import ComparedRun
-    from mnist_resnet.comparison.verdict import Verdict
+    from mnist_resnet.comparison.finished_runs import Comparison
 
-_LEVELS = ("BITWISE", "NUMERIC", "STATISTICAL", "DIFFERENT")
+_INTERRUPTED = 130
 _Tolerance = click.FloatRange(min=0, max=1)
 _OPTIONS = (
     click.option(
         "--at-least",
-        type=click.Choice(_LEVELS, case_sensitive=False),
-        default="NUMERIC",
+        type=click.Choice([level.name for level in sorted(Level, reverse=True)], case_sensitive=False),
+        default=Level.NUMERIC.name,
         show_default=True,
         help="The verdict below which the command fails.",
     ),
@@ -30,7 +33,7 @@ _OPTIONS = (
     click.option(
         "--probability-tolerance",
         type=_Tolerance,
-        default=1e-5,
+        default=Tolerances.probability,
         show_default=True,
         help="NUMERIC: the largest difference of two probabilities.",
     ),
@@ -49,39 +52,53 @@ class CannotTellError(CommandError):
     exit_code = 2
 
 
-def verdict_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``at_least``, ``tracking_uri``, ``probability_tolerance`` and ``accuracy_tolerance``."""
+def ending_with_verdict(command: Callable[..., "Comparison | None"]) -> Callable[..., None]:
+    """Give a command the options of a verdict, and the exit codes.
+
+    Args:
+        command: It is called with ``project``, the folder; ``store``, a tracking URI; ``tolerances``, and with options
+            of its own. It returns None if no verdict was asked for.
+    """
+
+    @functools.wraps(command)
+    def judged(
+        at_least: str,
+        tracking_uri: str | None,
+        probability_tolerance: float,
+        accuracy_tolerance: float | None,
+        **own: Any,
+    ) -> None:
+        from mnist_resnet.tracking.store.database import present_store
+
+        project = find_kedro_project(Path.cwd()) or Path.cwd()
+        tolerances = Tolerances(probability_tolerance, accuracy_tolerance)
+        try:
+            store = present_store(project, tracking_uri)
+            comparison = command(project=project, store=store, tolerances=tolerances, **own)
+        except UserError as error:
+            raise CannotTellError(str(error)) from error
+        except KeyboardInterrupt:
+            write_line("Interrupted", sys.stderr)
+            sys.exit(_INTERRUPTED)
+        if comparison and comparison.verdict.level < Level[at_least.upper()]:
+            sys.exit(1)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        judged = option(judged)
+    return judged
 
 
-def present_project() -> Path:
-    """The folder of the project that the present folder is in; the present one if it is in none."""
-    return find_kedro_project(Path.cwd()) or Path.cwd()
-
-
-def print_verdict(verdict: "Verdict", first: "ComparedRun", second: "ComparedRun", as_json: bool = False) -> None:
+def print_verdict(comparison: "Comparison", as_json: bool = False) -> None:
     """Print a verdict as tables, or as one JSON document.
 
     Args:
-        verdict: On both runs.
-        first: The run that was there before.
-        second: The one compared with it.
+        comparison: Two runs and the verdict on them.
         as_json: Whether to answer a program.
     """
     from mnist_resnet.comparison.table import as_tables, as_values
     from mnist_resnet.terminal.tables import show
 
     if as_json:
-        write_json(as_values(verdict, first, second))
-        return
-    show(*as_tables(verdict, first, second))
-
-
-def exit_below(at_least: str, verdict: "Verdict") -> None:
-    """End with exit code 1 if a verdict is worse than was asked for."""
-    from mnist_resnet.comparison.outcome import Level
-
-    if verdict.level < Level[at_least.upper()]:
-        sys.exit(1)
+        write_json(as_values(comparison))
+    else:
+        show(*as_tables(comparison))

@@ -1,4 +1,4 @@
-"""The comparison of two runs stage by stage, as their records tell it."""
+"""The comparison of two runs step by step, as their records tell it."""
 
 import json
 import re
@@ -7,104 +7,94 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mnist_resnet.config import flatten
-from mnist_resnet.provenance.steps import STAGES
+from mnist_resnet.provenance.steps import STEPS, Values
 
-Values = Mapping[str, Any]
-
-# A run of one stage alone reads only some of these, and which variants are exported depends on the machine.
-_COMPARED_WHERE_BOTH_HAVE_THEM = {"raw_data", "split", "export", "metrics"}
 # How long something took is never the same twice.
 _SPEED = re.compile(r"_ms$|seconds|images_per_s")
 
 
 @dataclass(frozen=True)
-class StageComparison:
-    """One stage of two runs.
+class StepComparison:
+    """One step of two runs.
 
     Attributes:
-        stage: One of ``STAGES``.
+        name: One of ``STEPS``.
         status: ``absent`` where it is not recorded of both runs.
-        label: The stage in words; of epochs, the first that differs.
-        detail: What differs, or which run lacks the stage; empty if equal.
+        label: The step in words; of epochs, the first that differs.
+        detail: What differs, or which run lacks the step; empty if equal.
     """
 
-    stage: str
+    name: str
     status: Literal["equal", "different", "absent"]
     label: str
     detail: str = ""
 
 
-def compare_stages(first: Mapping[str, Values], second: Mapping[str, Values]) -> tuple[StageComparison, ...]:
+def compare_steps(first: Mapping[str, Values], second: Mapping[str, Values]) -> tuple[StepComparison, ...]:
     """Compare two records of one data set.
 
     Args:
-        first: The recorded values of each stage of one run, as in ``namespaces.<name>`` of ``provenance.json``.
+        first: The recorded values of each step of one run, as in ``namespaces.<name>`` of ``provenance.json``.
         second: Those of the other.
 
     Returns:
-        One comparison for each of ``STAGES`` that either run has, in the order of the flow.
+        One comparison for each of ``STEPS`` that either run has, in the order of the flow.
     """
-    known = [stage for stage in STAGES if stage in first or stage in second]
-    return tuple(_compare(stage, first.get(stage), second.get(stage)) for stage in known)
+    known = [name for name in STEPS if name in first or name in second]
+    return tuple(_compare(name, first.get(name), second.get(name)) for name in known)
 
 
-def comparable_metrics(metrics: Values) -> dict[str, Any]:
+def comparable_metrics(metrics: Values) -> Values:
     """Those metrics that do not depend on the clock."""
     return {name: value for name, value in metrics.items() if not _SPEED.search(name)}
 
 
-def _compare(stage: str, first: Values | None, second: Values | None) -> StageComparison:
-    label = stage.replace("_", " ")
+def _compare(name: str, first: Values | None, second: Values | None) -> StepComparison:
+    label = name.replace("_", " ")
     if first is None or second is None:
-        return StageComparison(stage, "absent", label, f"recorded of the {'second' if first is None else 'first'} only")
-    if stage == "metrics":
+        return StepComparison(name, "absent", label, f"recorded of the {'second' if first is None else 'first'} only")
+    if name == "metrics":
         first, second = comparable_metrics(first), comparable_metrics(second)
-    names = first.keys() & second.keys() if stage in _COMPARED_WHERE_BOTH_HAVE_THEM else first.keys() | second.keys()
+    names = first.keys() & second.keys() if STEPS[name].partial else first.keys() | second.keys()
     if not names:
-        return StageComparison(stage, "absent", label, "nothing of it is recorded of both")
-    # As text, so that two losses that are no numbers are equal.
-    different = [name for name in names if json.dumps(first.get(name)) != json.dumps(second.get(name))]
+        return StepComparison(name, "absent", label, "nothing of it is recorded of both")
+    different = [key for key in names if _differs(key, first, second)]
     if not different:
-        return StageComparison(stage, "equal", label)
-    if stage == "epochs":
-        return _of_epochs(sorted(different, key=int), first, second)
-    return StageComparison(stage, "different", label, _detail(stage, sorted(different), first, second))
+        return StepComparison(name, "equal", label)
+    if STEPS[name].told_by == "epochs":
+        label = f"epoch {min(different, key=int)}"
+    return StepComparison(name, "different", label, _detail(name, sorted(different), first, second))
 
 
-def _of_epochs(different: Sequence[str], first: Values, second: Values) -> StageComparison:
-    epoch = different[0]
-    if epoch not in first or epoch not in second:
-        counts = f"{len(first)} epochs in the first, {len(second)} in the second"
-        return StageComparison("epochs", "different", f"epoch {epoch}", counts)
-    changes = _changes(first[epoch], second[epoch])
-    return StageComparison("epochs", "different", f"epoch {epoch}", ", ".join(changes))
+def _differs(name: str, first: Values, second: Values) -> bool:
+    # As text, so that two losses that are no numbers are equal.
+    return json.dumps(first.get(name)) != json.dumps(second.get(name))
 
 
-def _detail(stage: str, different: Sequence[str], first: Values, second: Values) -> str:
-    match stage:
-        case "initial_weights" | "final_weights":
+def _detail(step: str, different: Sequence[str], first: Values, second: Values) -> str:
+    match STEPS[step].told_by:
+        case "tensors":
             return f"{len(different)} of {len(first.keys() | second.keys())} tensors, such as {different[0]}"
-        case "export":
-            return _of_export(different)
-        case "prepared_data" | "metrics":
-            return ", ".join(_changes({k: first.get(k) for k in different}, {k: second.get(k) for k in different}))
-        case "probabilities":
+        case "epochs":
+            epoch = min(different, key=int)
+            if epoch in first and epoch in second:
+                return _changes(first[epoch], second[epoch])
+            return f"{len(first)} epochs in the first, {len(second)} in the second"
+        case "exports" if "graph" in different:
+            return "the graph"
+        case "exports" if "initializers" in different:
+            return "the weights; the graph is the same"
+        case "values":
+            return _changes(*({name: each.get(name) for name in different} for each in (first, second)))
+        case "bits":
             return "not bit for bit the same"
     return ", ".join(different)
 
 
-def _of_export(different: Sequence[str]) -> str:
-    if "graph" in different:
-        return "the graph"
-    if "initializers" in different:
-        return "the weights; the graph is the same"
-    return ", ".join(different)
-
-
-def _changes(first: Values, second: Values) -> list[str]:
+def _changes(first: Values, second: Values) -> str:
     before, after = flatten(first), flatten(second)
-    names = [name for name in before | after if json.dumps(before.get(name)) != json.dumps(after.get(name))]
-    return [f"{name} {_short(before.get(name))} → {_short(after.get(name))}" for name in names]
+    names = [name for name in before | after if _differs(name, before, after)]
+    return ", ".join(f"{name} {_short(before.get(name))} → {_short(after.get(name))}" for name in names)
 
 
 def _short(value: Any) -> str:

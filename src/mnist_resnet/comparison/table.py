@@ -1,40 +1,28 @@
-"""A verdict as people and programs read it: tables on a terminal or in Markdown, and plain values."""
+"""Tables of a verdict for a terminal and in Markdown, and its values for programs."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from mnist_resnet.comparison.finished_runs import Comparison
 from mnist_resnet.comparison.verdict import NamespaceVerdict, Verdict
 from mnist_resnet.reporting.report.markdown import table
+from mnist_resnet.tracking.run_lookup import RecordedRun
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-SCHEMA = 1
+_SCHEMA = 1
 _SUMMARY = ("data set", "verdict", "first difference", "likely cause", "max |Δ probability|", "test accuracy")
-_STAGES = ("data set", "stage", "comparison", "what differs")
+_STEPS = ("data set", "step", "comparison", "what differs")
 
 
-@dataclass(frozen=True)
-class ComparedRun:
-    """A run as a verdict names it: its identifier, its name, and when it started (ISO 8601)."""
-
-    run_id: str
-    name: str
-    started: str
-
-
-def as_values(verdict: Verdict, first: ComparedRun, second: ComparedRun) -> dict[str, Any]:
-    """The content of ``reproduction.json``: plain values, for JSON.
-
-    Args:
-        verdict: On both runs.
-        first: The run that was there before.
-        second: The one compared with it.
-    """
+def as_values(comparison: Comparison) -> dict[str, Any]:
+    """The content of ``reproduction.json``: plain values, for JSON."""
+    verdict = comparison.verdict
     return {
-        "schema": SCHEMA,
-        "first": asdict(first),
-        "second": asdict(second),
+        "schema": _SCHEMA,
+        "first": _run_values(comparison.first),
+        "second": _run_values(comparison.second),
         "verdict": verdict.level.name,
         "tolerances": asdict(verdict.tolerances),
         "only_first": list(verdict.only_first),
@@ -44,29 +32,30 @@ def as_values(verdict: Verdict, first: ComparedRun, second: ComparedRun) -> dict
     }
 
 
-def as_markdown(verdict: Verdict, first: ComparedRun, second: ComparedRun) -> str:
-    """The verdict as a Markdown document, with the arguments of ``as_values``."""
-    parts = [f"# {_title(verdict, first, second)}", *_notes(verdict)]
-    parts += [_markdown_table(_SUMMARY, _summary_rows(verdict)), "## Stages"]
-    parts += [_markdown_table(_STAGES, _stage_rows(verdict)), *_other_differences(verdict)]
+def as_markdown(comparison: Comparison) -> str:
+    """The verdict as a Markdown document."""
+    verdict = comparison.verdict
+    parts = [f"# {_title(comparison)}", *_notes(verdict), _markdown_table(_SUMMARY, _summary_rows(verdict))]
+    parts += ["## Steps", _markdown_table(_STEPS, _step_rows(verdict)), *_other_differences(verdict)]
     return "\n\n".join(parts) + "\n"
 
 
-def as_tables(verdict: Verdict, first: ComparedRun, second: ComparedRun) -> "list[RenderableType]":
-    """The verdict for a terminal, with the arguments of ``as_values``."""
+def as_tables(comparison: Comparison) -> "list[RenderableType]":
+    """The verdict for a terminal."""
     from rich.table import Table
 
-    summary = Table(*_SUMMARY, title=_title(verdict, first, second))
-    stages = Table(*_STAGES, title="Stages")
+    verdict = comparison.verdict
+    summary, steps = Table(*_SUMMARY, title=_title(comparison)), Table(*_STEPS, title="Steps")
     for row in _summary_rows(verdict):
         summary.add_row(*row)
-    for row in _stage_rows(verdict):
-        stages.add_row(*row)
-    return [summary, stages, *_notes(verdict), *_other_differences(verdict)]
+    for row in _step_rows(verdict):
+        steps.add_row(*row)
+    return [summary, steps, *_notes(verdict), *_other_differences(verdict)]
 
 
-def _title(verdict: Verdict, first: ComparedRun, second: ComparedRun) -> str:
-    return f"{verdict.level.name}: {second.name} ({second.run_id[:8]}) against {first.name} ({first.run_id[:8]})"
+def _title(comparison: Comparison) -> str:
+    first, second = (f"{run.name} ({run.run_id[:8]})" for run in (comparison.first, comparison.second))
+    return f"{comparison.verdict.level.name}: {second} against {first}"
 
 
 def _summary_rows(verdict: Verdict) -> list[tuple[str, ...]]:
@@ -86,20 +75,20 @@ def _summary_row(name: str, verdict: NamespaceVerdict) -> tuple[str, ...]:
     )
 
 
-def _stage_rows(verdict: Verdict) -> list[tuple[str, ...]]:
+def _step_rows(verdict: Verdict) -> list[tuple[str, ...]]:
     return [
-        (name, stage.label, stage.status, stage.detail or "–")
+        (name, step.label, step.status, step.detail or "–")
         for name, each in verdict.namespaces.items()
-        for stage in each.stages
+        for step in each.steps
     ]
 
 
 def _notes(verdict: Verdict) -> list[str]:
-    """What there is no verdict on."""
+    """The data sets without a verdict."""
     without = (
         ("Only the first run has", verdict.only_first),
         ("Only the second run has", verdict.only_second),
-        ("The runs have no stage in common of", verdict.nothing_shared),
+        ("The runs have no step in common of", verdict.nothing_shared),
     )
     return [f"{why} {', '.join(names)}: no verdict on that." for why, names in without if names]
 
@@ -114,18 +103,24 @@ def _markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str
     return table(header, [[cell.replace("|", r"\|") for cell in row] for row in rows])
 
 
+def _run_values(run: RecordedRun) -> dict[str, str]:
+    return {"run_id": run.run_id, "name": run.name, "started": run.started}
+
+
 def _namespace_values(verdict: NamespaceVerdict) -> dict[str, Any]:
     first = verdict.first_difference
     return {
         "verdict": verdict.level.name,
-        "first_difference": None
-        if first is None
-        else {"stage": first.stage, "label": first.label, "detail": first.detail},
+        "first_difference": first and {"stage": first.name, "label": first.label, "detail": first.detail},
         "likely_cause": verdict.cause_in_words() or None,
         "likely_causes": [asdict(cause) for cause in verdict.likely],
         "other_differences": [asdict(cause) for cause in verdict.other],
         "probabilities": asdict(verdict.parity) if verdict.parity else None,
         "accuracy_tolerance": verdict.accuracy_tolerance,
         "metrics": {name: list(pair) for name, pair in verdict.metrics.items()},
-        "stages": [asdict(stage) for stage in verdict.stages],
+        # "stage" is what a step was called when this schema was made.
+        "stages": [
+            {"stage": step.name, "status": step.status, "label": step.label, "detail": step.detail}
+            for step in verdict.steps
+        ],
     }

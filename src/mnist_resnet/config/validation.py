@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.config.parameters import NamespaceParameters, Parameters
 from mnist_resnet.config.published_data import Dataset
+from mnist_resnet.config.renamed_parameters import RENAMED
 from mnist_resnet.errors import UserError
 
 _SHARED = ("datasets", "recipe", "tracking")
@@ -83,6 +84,8 @@ def _described(fault: Any) -> str:
     path = [str(part) for part in fault["loc"] if part not in {"namespaces", "https", "npm", "debian"}]
     key = ".".join(path)
     if fault["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
+        if name := RENAMED.get(".".join(path[1:])):
+            return f"{key}: received {fault['input']!r}, but it is called {path[0]}.{name} now; use that name."
         near = get_close_matches(path[-1], _known_keys(), n=1)
         hint = f"did you mean '{near[0]}'?" if near else "remove it, or correct its name."
         return f"{key}: unknown key, value {fault['input']!r}; {hint}"

@@ -1,13 +1,12 @@
-"""Every recorded run says what it was made from and what each stage came to, in ``provenance.json``.
+"""Every recorded run says what it was made from and what each step came to, in ``provenance.json``.
 
-Written when the run starts and again when it ends, also where it fails. A stage that was not run is recorded by the
+Written when the run starts and again when it ends, also where it fails. A step that was not run is recorded by the
 artifact that was read instead of it, if any.
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,12 +25,12 @@ from mnist_resnet.provenance.record import (
     PROVENANCE_FILE,
     Provenance,
     RunArguments,
-    Status,
+    RunStatus,
     resolved_parameters,
     typed_command,
 )
 from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_commit
-from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, stage_values
+from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, step_values
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts
@@ -127,14 +126,14 @@ class ProvenanceHooks:
         reason = None if source else why_no_commit(self._project)
         if reason:
             logger.warning("No commit is recorded, so this run cannot be reproduced: %s", reason)
-        return Provenance(
+        return Provenance.begin(
             run=RunArguments.of(run_params, typed_command()),
             parameters=resolved_parameters(self._parameters, namespaces),
             environment=collect_environment(self._project),
             source=source,
             source_missing_because=reason,
             catalog=collect_catalog(catalog, pipeline.datasets(), self._project),
-            namespaces={name: {} for name in namespaces},
+            namespaces=namespaces,
         )
 
     def _note(self, dataset_name: str, data: Any) -> None:
@@ -142,7 +141,7 @@ class ProvenanceHooks:
         namespace, _, artifact = dataset_name.rpartition(".")
         if self._provenance is None or namespace not in self._provenance.namespaces:
             return
-        recorded = stage_values(artifact, data)
+        recorded = step_values(artifact, data)
         if recorded:
             self._provenance.add(namespace, *recorded)
 
@@ -159,15 +158,15 @@ class ProvenanceHooks:
 
     def _note_epoch(self, result: EpochResult) -> None:
         assert self._provenance is not None
-        self._provenance.add(self._namespace, "epochs", epoch_values(asdict(result)))
+        self._provenance.add(self._namespace, "epochs", epoch_values(result))
 
-    def _close(self, status: Status) -> None:
+    def _close(self, status: RunStatus) -> None:
         self._listening.close()
         if self._provenance is not None:
             self._write(status)
         self._provenance = None
 
-    def _write(self, status: Status) -> None:
+    def _write(self, status: RunStatus) -> None:
         assert self._provenance is not None
         run, source = self._tracking.run, self._provenance.source
         assert run is not None

@@ -18,13 +18,12 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from mnist_resnet.config import Parameters, flatten, validate_parameters
-from mnist_resnet.provenance.record import in_order, typed_command
+from mnist_resnet.provenance.record import RunStatus, in_order, typed_command
 from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.operations import RunStatus
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.experiments import chosen_experiment
 from mnist_resnet.training.events import EpochResult, listening

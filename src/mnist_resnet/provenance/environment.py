@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from mnist_resnet.computing.processor import offered_instruction_sets
+from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE
+from mnist_resnet.computing.processor import ONEDNN_LIMIT, is_higher, offered_instruction_sets, onednn_level
 from mnist_resnet.storage.artifacts import sha256_of_path
 
 LOCK_FILES = ("requirements.lock", "requirements-gpu.lock")
+THREADS_VARIABLE = "TF_NUM_INTRAOP_THREADS"
 _TIMEOUT_SECONDS = 15
 # What these decide is how numbers are computed; nothing else of the environment is recorded, since it may be secret.
 _VARIABLES = frozenset({"KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "PYTHONHASHSEED", "NVIDIA_TF32_OVERRIDE"})
@@ -29,15 +31,16 @@ class Gpu:
     driver: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What computes a run.
+    """The machine that computes a run, and its software.
 
     Attributes:
         python: Python's version and implementation.
         platform: Operating system, kernel and architecture.
         processor: The processor's model.
-        instruction_sets: Of the processor, those by which the libraries choose their code; none where it is not told.
+        instruction_sets: Of the processor, those by which the libraries choose their code; none where it does not tell
+            them. Older records do not have them, which is None.
         cores: Logical processors of the machine.
         usable_cores: Those that this process may use.
         gpus: Of this machine, in the driver's order; none if there is no driver.
@@ -49,13 +52,33 @@ class Environment:
     python: str
     platform: str
     processor: str
-    instruction_sets: tuple[str, ...]
+    instruction_sets: tuple[str, ...] | None = None
     cores: int
     usable_cores: int
     gpus: tuple[Gpu, ...]
-    lock_files: Mapping[str, str]
-    packages: Mapping[str, str]
-    variables: Mapping[str, str]
+    lock_files: dict[str, str]
+    packages: dict[str, str]
+    variables: dict[str, str]
+
+    @property
+    def uses_tensorflow(self) -> bool:
+        """Whether Keras runs on TensorFlow."""
+        return self.variables.get(BACKEND_VARIABLE) in {None, "", "tensorflow"}
+
+    @property
+    def threads(self) -> int:
+        """The threads over which TensorFlow spreads one operation, which decide the order of its additions."""
+        asked = self.variables.get(THREADS_VARIABLE, "")
+        return int(asked) if asked.isdigit() and int(asked) and self.uses_tensorflow else self.usable_cores
+
+    @property
+    def onednn_level(self) -> str | None:
+        """The level up to which oneDNN computes: what the processor has, or less where it is held to that."""
+        limit = self.variables.get(ONEDNN_LIMIT)
+        if self.instruction_sets is None:
+            return limit
+        offered = onednn_level(self.instruction_sets)
+        return offered if limit is None or is_higher(limit, offered) else limit
 
 
 def collect_environment(project: Path) -> Environment:

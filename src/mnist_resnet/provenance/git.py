@@ -34,6 +34,23 @@ def git(folder: Path, *arguments: str, given: bytes = b"", variables: Mapping[st
     ).stdout
 
 
+def folders_of(project: Path) -> tuple[Path, str]:
+    """The top of a working tree, and the path of a folder below it, which ends with a slash unless it is empty.
+
+    Args:
+        project: The folder.
+
+    Raises:
+        OSError: If there is no git.
+        subprocess.SubprocessError: If git fails.
+    """
+    top, prefix = (
+        os.fsdecode(git(project, "rev-parse", option)).removesuffix("\n")
+        for option in ("--show-toplevel", "--show-prefix")
+    )
+    return Path(top), prefix
+
+
 def git_message(error: Exception) -> str:
     """Git's own words, if it has ended with any."""
     said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""

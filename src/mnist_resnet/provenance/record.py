@@ -1,51 +1,41 @@
-"""The record of one run, as it is written to ``provenance.json``."""
+"""The record of one run, as it is written to ``provenance.json`` and read from it.
+
+The fields and their meaning: docs/reproducibility.md.
+"""
 
 import json
 import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from mnist_resnet.config import Parameters
+from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.environment import Environment
-from mnist_resnet.provenance.source import PATCH_FILE, Patch, Source
+from mnist_resnet.provenance.source import Source
+from mnist_resnet.provenance.steps import RecordedSteps, Values
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
+PROVENANCE_FILE = "provenance.json"
 # Set for a run that another command makes: what was typed, and whether the project's folder goes away afterwards.
 COMMAND_VARIABLE, TEMPORARY_VARIABLE = "MNIST_RESNET_COMMAND", "MNIST_RESNET_TEMPORARY"
-PROVENANCE_FILE = "provenance.json"
+# The pipelines in the order of the flow; Kedro hands over what was asked for in any order.
+FLOW = ("data", "train", "export", "evaluate")
+_SHOWN_FAULTS = 6
 
-_SEVERAL = (
-    *("namespaces", "tags", "node_names"),
-    *("from_nodes", "to_nodes", "from_inputs", "to_outputs"),
-)
-
-# In the order of the flow; Kedro hands over what was asked for in any order.
-_PIPELINES = ("data", "train", "export", "evaluate", "training")
-
-Status = Literal["RUNNING", "FINISHED", "FAILED"]
-Stages = dict[str, dict[str, Any]]
+RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+class ProvenanceError(UserError, ValueError):
+    """A record that cannot be read; the message says why."""
 
 
-def typed_command() -> list[str]:
-    """The words after ``kedro`` of what a person has typed, also where that has started this process."""
-    return shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or sys.argv[1:]
-
-
-def in_order(pipeline_names: Iterable[str]) -> list[str]:
-    """Names of pipelines in the order of the flow; others after them, by the alphabet."""
-    places = {name: place for place, name in enumerate(_PIPELINES)}
-    return sorted(pipeline_names, key=lambda name: (places.get(name, len(places)), name))
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunArguments:
     """What was asked of ``kedro run``; empty or None where nothing was said.
 
@@ -56,18 +46,18 @@ class RunArguments:
         namespaces: Those asked for; none stands for all.
     """
 
-    command: Sequence[str]
+    command: tuple[str, ...] = ()
     env: str | None
-    pipeline_names: Sequence[str]
-    namespaces: Sequence[str]
-    runtime_params: Mapping[str, Any]
-    tags: Sequence[str]
-    node_names: Sequence[str]
-    from_nodes: Sequence[str]
-    to_nodes: Sequence[str]
-    from_inputs: Sequence[str]
-    to_outputs: Sequence[str]
-    only_missing_outputs: bool
+    pipeline_names: tuple[str, ...]
+    namespaces: tuple[str, ...] = ()
+    runtime_params: Values
+    tags: tuple[str, ...] = ()
+    node_names: tuple[str, ...] = ()
+    from_nodes: tuple[str, ...] = ()
+    to_nodes: tuple[str, ...] = ()
+    from_inputs: tuple[str, ...] = ()
+    to_outputs: tuple[str, ...] = ()
+    only_missing_outputs: bool = False
 
     @classmethod
     def of(cls, run_params: Mapping[str, Any], command: Sequence[str]) -> "RunArguments":
@@ -77,86 +67,163 @@ class RunArguments:
             run_params: As Kedro's ``before_pipeline_run`` receives them.
             command: The words after ``kedro``.
         """
+        listed = ("namespaces", "tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
         return cls(
-            command=list(command),
+            command=tuple(command),
             env=run_params.get("env"),
+            pipeline_names=tuple(in_order(run_params.get("pipeline_names") or [])),
             runtime_params=dict(run_params.get("runtime_params") or {}),
             only_missing_outputs=bool(run_params.get("only_missing_outputs")),
-            pipeline_names=in_order(run_params.get("pipeline_names") or []),
-            **{name: list(run_params.get(name) or []) for name in _SEVERAL},
+            **{name: tuple(run_params.get(name) or ()) for name in listed},
         )
 
 
-@dataclass
+def _nested(parameters: Values) -> Values:
+    if "datasets" not in parameters:
+        raise ValueError("it lacks datasets")
+    for name, concerns in parameters.items():
+        if name != "recipe" and not (
+            isinstance(concerns, dict) and all(isinstance(values, dict) for values in concerns.values())
+        ):
+            raise ValueError(f"{name} is no set of nested parameters")
+    return parameters
+
+
+@dataclass(kw_only=True)
 class Provenance:
     """One run's record, which grows while the run goes on.
 
+    What has a default is not in the records of all versions. Fields that a later version has added are ignored.
+
     Attributes:
+        started: In ISO 8601, UTC.
+        ended: Likewise; None while the run goes on.
         run: What was asked for.
         parameters: Resolved, nested as in the configuration; see ``resolved_parameters``.
         environment: What computes.
         source: The code; None if git tells of no commit.
         source_missing_because: The reason, if there is no source.
         catalog: Where the artifacts are kept; see ``collect_catalog``.
-        namespaces: For each data set, for each of ``STAGES`` that the run made or used, its values.
         precision: For each data set that was trained, the precision that ``auto`` came to.
+        namespaces: For each data set, for each of ``STEPS`` that the run made or used, its values.
     """
 
+    schema: Literal[1]
+    status: RunStatus
+    started: str = ""
+    ended: str | None = None
     run: RunArguments
-    parameters: Mapping[str, Any]
+    parameters: Annotated[Values, AfterValidator(_nested)]
     environment: Environment
     source: Source | None
-    catalog: Mapping[str, Mapping[str, str]]
-    namespaces: dict[str, Stages]
-    precision: dict[str, str] = field(default_factory=dict)
-    started: str = field(default_factory=_now)
     source_missing_because: str | None = None
+    catalog: dict[str, Values] | None = None
+    precision: dict[str, str]
+    namespaces: dict[str, RecordedSteps]
 
-    def add(self, namespace: str, stage: str, values: Mapping[str, Any]) -> None:
-        """Record values of a stage, over those that it has by the same names."""
-        self.namespaces.setdefault(namespace, {}).setdefault(stage, {}).update(values)
+    @classmethod
+    def begin(
+        cls,
+        *,
+        run: RunArguments,
+        parameters: Values,
+        environment: Environment,
+        source: Source | None,
+        source_missing_because: str | None,
+        catalog: dict[str, Values],
+        namespaces: Iterable[str],
+    ) -> "Provenance":
+        """The record of a run that starts now, of which nothing but what it is made from is known."""
+        return cls(
+            schema=SCHEMA,
+            status="RUNNING",
+            started=_now(),
+            run=run,
+            parameters=parameters,
+            environment=environment,
+            source=source,
+            source_missing_because=source_missing_because,
+            catalog=catalog,
+            precision={},
+            namespaces={name: {} for name in namespaces},
+        )
 
-    def as_json(self, status: Status) -> str:
+    def training(self, namespace: str) -> Values:
+        """The parameters by which a data set's network was trained; empty if there are none."""
+        training: Values = self.parameters.get(namespace, {}).get("training", {})
+        return training
+
+    def add(self, namespace: str, step: str, values: Mapping[str, Any]) -> None:
+        """Record values of a step, over those that it has by the same names."""
+        self.namespaces.setdefault(namespace, {}).setdefault(step, {}).update(values)
+
+    def as_json(self, status: RunStatus) -> str:
         """The text of ``provenance.json``.
 
         Args:
             status: How the run stands; unless RUNNING, now is noted as its end.
         """
-        record = {
-            "schema": SCHEMA,
-            "status": status,
-            "started": self.started,
-            "ended": None if status == "RUNNING" else _now(),
-            "run": asdict(self.run),
-            "parameters": self.parameters,
-            "environment": asdict(self.environment),
-            "source": _described(self.source),
-            "source_missing_because": self.source_missing_because,
-            "catalog": self.catalog,
-            "precision": self.precision,
-            "namespaces": self.namespaces,
-        }
+        record = asdict(replace(self, status=status, ended=None if status == "RUNNING" else _now()))
+        if self.source and self.source.patch:
+            del record["source"]["patch"]["content"]  # a file of its own
         return json.dumps(record, indent=1, default=str) + "\n"
 
 
-def resolved_parameters(parameters: Parameters, namespaces: Sequence[str]) -> dict[str, Any]:
+def read_provenance(text: bytes, which: str) -> Provenance:
+    """Read the content of ``provenance.json``.
+
+    Args:
+        text: The content.
+        which: The run, in words.
+
+    Raises:
+        ProvenanceError: If it is of another schema or damaged; all faults are named.
+    """
+    try:
+        return TypeAdapter(Provenance).validate_json(text, strict=True)
+    except ValidationError as error:
+        faults = error.errors()
+    for fault in faults:
+        if fault["loc"] == ("schema",):
+            schema = None if fault["type"] == "missing" else fault["input"]
+            raise ProvenanceError(
+                f"{which}: its {PROVENANCE_FILE} has schema {schema!r}, and this version reads {SCHEMA}; use the "
+                f"version of mnist_resnet that made the run"
+            )
+    more = [f"and {len(faults) - _SHOWN_FAULTS} more"] if len(faults) > _SHOWN_FAULTS else []
+    described = "; ".join([*map(_describe, faults[:_SHOWN_FAULTS]), *more])
+    raise ProvenanceError(f"{which}: its {PROVENANCE_FILE} is damaged: {described}")
+
+
+def _describe(fault: Any) -> str:
+    key = ".".join(str(part) for part in fault["loc"])
+    match fault["type"]:
+        case "missing":
+            return f"it lacks {key}"
+        case "value_error":
+            return f"{key}: {fault['ctx']['error']}"
+        case "json_invalid" | "dataclass_type" if not key:
+            return f"it is not a JSON object. {fault['msg']}"
+    return f"{key}: received {str(fault['input'])[:40]!r}. {fault['msg']}"
+
+
+def typed_command() -> list[str]:
+    """The words after ``kedro`` of what a person has typed, also where that has started this process."""
+    return shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or sys.argv[1:]
+
+
+def in_order(pipeline_names: Iterable[str]) -> list[str]:
+    """Names of pipelines in the order of the flow; others after them, by the alphabet."""
+    places = {name: place for place, name in enumerate((*FLOW, "training"))}
+    return sorted(pipeline_names, key=lambda name: (places.get(name, len(places)), name))
+
+
+def resolved_parameters(parameters: Parameters, namespaces: Sequence[str]) -> Values:
     """The parameters of a run, under the keys that ``--params`` takes."""
     chosen = {name: asdict(parameters.namespaces[name]) for name in namespaces}
     datasets = {name: asdict(parameters.datasets[name]) for name in namespaces}
     return {"recipe": parameters.recipe, "datasets": datasets, **chosen}
 
 
-def _described(source: Source | None) -> dict[str, Any] | None:
-    if source is None:
-        return None
-    patch = _described_patch(source.patch) if source.patch else None
-    return {"commit": source.commit, "dirty": source.dirty, "patch": patch}
-
-
-def _described_patch(patch: Patch) -> dict[str, Any]:
-    return {
-        "file": None if patch.content is None else PATCH_FILE,
-        "sha256": patch.sha256,
-        "size": patch.size,
-        "left_out": list(patch.left_out),
-    }
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

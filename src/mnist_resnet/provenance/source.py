@@ -12,44 +12,48 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from mnist_resnet.provenance.git import TIMEOUT_SECONDS, git, git_message
+from mnist_resnet.provenance.git import TIMEOUT_SECONDS, folders_of, git, git_message
 
 logger = logging.getLogger(__name__)
 
 PATCH_FILE = "uncommitted.patch"
 PATCH_LIMIT = 1 << 20
-_PRIVATE_FOLDERS = ("data", "conf/local", "mlruns", "mlartifacts")
+UNKNOWN = "unknown"
+_PRIVATE_FOLDERS = ("data/", "conf/local/", "mlruns/", "mlartifacts/")
 _PRIVATE_NAMES = (
     *("mlflow.db*", "*.keras", "*.onnx", "*.h5", "*.npy", "*.npz", "*-ubyte", "*-ubyte.gz"),
     *("*credential*", "*secret*", "*password*", ".env", ".env.*", "*.env", ".netrc", ".pypirc", ".npmrc"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "id_rsa*", "id_ed25519*", "id_ecdsa*"),
 )
+_STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=all")
 # Whatever a user has configured, equal changes give equal text.
 _PLAIN = ("-c", "core.quotePath=true", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false")
-_DIFF = ("diff", "HEAD", "--binary", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv")
+_DIFF = ("diff", "HEAD", "--binary", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--full-index")
 _CONTEXT = ("--unified=3", "--diff-algorithm=myers", "--ignore-submodules=all")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Patch:
     """What differs from the commit, as ``git apply`` takes it.
 
     Attributes:
-        content: The patch; None if it exceeds the limit.
+        file: The name of the file beside the record that holds it; None if it exceeds the limit.
         sha256: Of the patch; None if it was too large to be made.
         size: In bytes; of the new files together, if the patch was too large to be made.
         left_out: Changed and new files that are never stored (data, models, credentials) or too large, and changed
             submodules, by their paths in the repository.
+        content: The patch itself, which is no part of the record; None if it exceeds the limit.
     """
 
-    content: bytes | None
+    file: str | None = None
     sha256: str | None
     size: int
     left_out: tuple[str, ...]
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,21 @@ class Source:
 
     commit: str
     dirty: bool
-    patch: Patch | None = None
+    patch: Patch | None
+
+
+@dataclass
+class _Status:
+    """What ``git status`` tells: the commit, and the paths that differ from it, relative to the repository."""
+
+    commit: str
+    changed: list[str] = field(default_factory=list)
+    submodules: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
+
+
+class _NoCommitError(Exception):
+    """The reason why there is no commit, with what can be done."""
 
 
 def collect_commit(project: Path) -> Source | None:
@@ -73,10 +91,7 @@ def collect_commit(project: Path) -> Source | None:
     Returns:
         None where there is none; ``why_no_commit`` tells the reason.
     """
-    try:
-        return _commit(project)
-    except (OSError, subprocess.SubprocessError):
-        return None
+    return collect_source(project, limit=None)
 
 
 def why_no_commit(project: Path) -> str | None:
@@ -86,23 +101,75 @@ def why_no_commit(project: Path) -> str | None:
         project: A folder in the working tree.
     """
     try:
-        if _commit(project) is None:
-            return f"the repository around {project} does not track it; make it a repository of its own, and commit"
-    except FileNotFoundError:
-        return "git is not installed; install it"
-    except subprocess.TimeoutExpired:
-        return f"git did not answer within {TIMEOUT_SECONDS} s; try `git status` in {project}"
-    except (OSError, subprocess.SubprocessError) as error:
-        return _refusal(project, git_message(error))
+        _read_status(project)
+    except _NoCommitError as error:
+        return str(error)
     return None
 
 
-def _commit(project: Path) -> Source | None:
-    """The commit; None if the repository around the project holds no file of it."""
-    commit = git(project, "rev-parse", "HEAD").decode().strip()
-    if not git(project, "ls-tree", "--name-only", "HEAD", "."):
+def collect_source(project: Path, limit: int | None = PATCH_LIMIT) -> Source | None:
+    """The commit of a working tree and what differs from it.
+
+    Args:
+        project: A folder in the working tree: the paths that are private are relative to it.
+        limit: The largest patch that is kept, in bytes. New files larger than that are left out of it. No patch is
+            made if None.
+
+    Returns:
+        None where there is no commit; ``why_no_commit`` tells the reason.
+    """
+    try:
+        status = _read_status(project)
+    except _NoCommitError:
         return None
-    return Source(commit, bool(git(project, "status", "--porcelain")))
+    source = Source(status.commit, dirty=bool(status.changed or status.submodules or status.new), patch=None)
+    if limit is None or not source.dirty:
+        return source
+    try:
+        return replace(source, patch=_patch(project, status, limit))
+    except (OSError, subprocess.SubprocessError) as error:
+        logger.warning("The uncommitted changes cannot be recorded: %s", error)
+        return source
+
+
+def patch_in_words(source: Source | None) -> str:
+    """The uncommitted changes of a source in words that are equal if they are; ``unknown`` if they were not recorded.
+
+    Args:
+        source: None is a source without changes.
+    """
+    if source is None or not source.dirty:
+        return "none"
+    if source.patch is None or source.patch.sha256 is None:
+        return UNKNOWN
+    return f"{source.patch.sha256[:12]} ({source.patch.size} bytes)"
+
+
+def _read_status(project: Path) -> _Status:
+    try:
+        header, *entries = os.fsdecode(git(project, *_STATUS, "--ignore-submodules=none")).rstrip("\0").split("\0")
+        tracked = git(project, "ls-files", ".")
+    except FileNotFoundError:
+        raise _NoCommitError("git is not installed; install it") from None
+    except subprocess.TimeoutExpired:
+        reason = f"git did not answer within {TIMEOUT_SECONDS} s; try `git status` in {project}"
+        raise _NoCommitError(reason) from None
+    except (OSError, subprocess.SubprocessError) as error:
+        raise _NoCommitError(_refusal(project, git_message(error))) from None
+    status = _Status(commit=header.removeprefix("# branch.oid "))
+    if status.commit == "(initial)":
+        raise _NoCommitError(f"the repository of {project} has no commit; make one")
+    if not tracked:
+        reason = f"the repository around {project} does not track it; make it a repository of its own, and commit"
+        raise _NoCommitError(reason)
+    for entry in entries:
+        match entry.split(" ", 3):
+            case ["?", *_]:
+                status.new.append(entry.removeprefix("? "))
+            case [("1" | "u") as kind, _, submodule, rest]:
+                path = rest.split(" ", 5 if kind == "1" else 7)[-1]
+                (status.submodules if submodule.startswith("S") else status.changed).append(path)
+    return status
 
 
 def _refusal(project: Path, said: str) -> str:
@@ -111,8 +178,6 @@ def _refusal(project: Path, said: str) -> str:
             f"git refuses {project}, which belongs to another user; if you trust it: "
             f"git config --global --add safe.directory {project}"
         )
-    if "ambiguous argument 'HEAD'" in said:
-        return f"the repository of {project} has no commit; make one"
     around = any((folder / ".git").exists() for folder in (project, *project.parents))
     if "not a git repository" in said and not around:
         elsewhere = " (GIT_DIR is not followed)" if "GIT_DIR" in os.environ else ""
@@ -120,41 +185,17 @@ def _refusal(project: Path, said: str) -> str:
     return f"git fails in {project}: {said.splitlines()[0] if said else 'it says nothing'}"
 
 
-def collect_source(project: Path, limit: int = PATCH_LIMIT) -> Source | None:
-    """The commit of a working tree and what differs from it.
-
-    Args:
-        project: A folder in the working tree: the paths that are private are relative to it.
-        limit: The largest patch that is kept, in bytes. New files larger than that are left out of it.
-
-    Returns:
-        None where ``collect_commit`` gives None.
-    """
-    source = collect_commit(project)
-    if source is None or not source.dirty:
-        return source
-    try:
-        return replace(source, patch=_patch(project, limit))
-    except (OSError, subprocess.SubprocessError) as error:
-        logger.warning("The uncommitted changes cannot be recorded: %s", error)
-        return source
-
-
-def _patch(project: Path, limit: int) -> Patch:
-    top = Path(os.fsdecode(git(project, "rev-parse", "--show-toplevel")).rstrip("\n"))
-    prefix = os.fsdecode(git(project, "rev-parse", "--show-prefix")).rstrip("\n")
-    changed = _changed(top, "--ignore-submodules=all")
-    submodules = {*_changed(top, "--ignore-submodules=none")} - {*changed}
-    new = _names(top, "ls-files", "--others", "--exclude-standard", "-z")
-    private = [name for name in changed if _is_private(name, prefix)]
-    kept = [name for name in new if not _is_private(name, prefix) and _size(top / name) <= limit]
-    left_out = tuple(sorted({*private, *submodules, *new} - {*kept}))
+def _patch(project: Path, status: _Status, limit: int) -> Patch:
+    top, prefix = folders_of(project)
+    private = [name for name in status.changed if _is_private(name, prefix)]
+    kept = [name for name in status.new if not _is_private(name, prefix) and _size(top / name) <= limit]
+    left_out = tuple(sorted({*private, *status.submodules, *status.new} - {*kept}))
     size = sum(_size(top / name) for name in kept)
     if size > limit:
-        return Patch(None, None, size, left_out)
+        return Patch(sha256=None, size=size, left_out=left_out)
     content = _diff(top, kept, private)
-    digest = hashlib.sha256(content).hexdigest()
-    return Patch(content if len(content) <= limit else None, digest, len(content), left_out)
+    patch = Patch(sha256=hashlib.sha256(content).hexdigest(), size=len(content), left_out=left_out)
+    return replace(patch, file=PATCH_FILE, content=content) if len(content) <= limit else patch
 
 
 def _diff(top: Path, new: Sequence[str], private: Sequence[str]) -> bytes:
@@ -165,18 +206,19 @@ def _diff(top: Path, new: Sequence[str], private: Sequence[str]) -> bytes:
             names = b"".join(os.fsencode(name) + b"\0" for name in new)
             noted = ["add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul"]
             git(top, "--literal-pathspecs", *noted, given=names, variables=variables)
-        return git(top, *_PLAIN, *_DIFF, *_CONTEXT, "--full-index", "--", *everything_else, variables=variables)
+        return git(top, *_PLAIN, *_DIFF, *_CONTEXT, "--", *everything_else, variables=variables)
 
 
 @contextmanager
 def _copied_index(top: Path) -> Iterator[dict[str, str]]:
     """Environment variables by which git changes a copy of the index, and adds objects to a folder of its own."""
-    index, objects = (_git_path(top, name) for name in ("index", "objects"))
+    index, objects = (
+        top / os.fsdecode(git(top, "rev-parse", "--git-path", name)).rstrip("\n") for name in ("index", "objects")
+    )
     with tempfile.TemporaryDirectory() as folder:
         copy, added = Path(folder) / "index", Path(folder) / "objects"
         added.mkdir()
-        if index.exists():
-            shutil.copy2(index, copy)  # by the index' time git sees which files may have changed unnoticed
+        shutil.copy2(index, copy)  # by the index' time git sees which files may have changed unnoticed
         yield {
             "GIT_INDEX_FILE": str(copy),
             "GIT_OBJECT_DIRECTORY": str(added),
@@ -184,23 +226,12 @@ def _copied_index(top: Path) -> Iterator[dict[str, str]]:
         }
 
 
-def _git_path(top: Path, name: str) -> Path:
-    return top / os.fsdecode(git(top, "rev-parse", "--git-path", name)).rstrip("\n")
-
-
-def _changed(top: Path, submodules: str) -> list[str]:
-    return _names(top, "diff", "HEAD", "--name-only", "--no-renames", "-z", submodules)
-
-
-def _names(top: Path, *arguments: str) -> list[str]:
-    return [name for name in os.fsdecode(git(top, *arguments)).split("\0") if name]
-
-
 def _is_private(name: str, prefix: str) -> bool:
     within = name.removeprefix(prefix)
     parts = PurePosixPath(within.lower()).parts
-    in_folder = any(within.startswith(f"{folder}/") for folder in _PRIVATE_FOLDERS)
-    return in_folder or any(fnmatchcase(part, pattern) for part in parts for pattern in _PRIVATE_NAMES)
+    return within.startswith(_PRIVATE_FOLDERS) or any(
+        fnmatchcase(part, pattern) for part in parts for pattern in _PRIVATE_NAMES
+    )
 
 
 def _size(path: Path) -> int:

@@ -1,20 +1,20 @@
-"""What a recorded run is run again with: options of ``kedro run``, as its ``--config`` takes them."""
+"""The options of ``kedro run`` that make a recorded run again, as its ``--config`` takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from mnist_resnet.comparison.record import Record, RunRecord
-from mnist_resnet.provenance.record import in_order
+from mnist_resnet.config.renamed_parameters import with_present_names
+from mnist_resnet.provenance.record import FLOW, Provenance, RunArguments, in_order
 
 Options = dict[str, Any]
 
-_STAGES = ("data", "train", "export", "evaluate")
 _WHOLE = {"training", "__default__"}
 _SELECTING = ("node_names", "tags", "from_nodes", "from_inputs")
 _LISTED = (*_SELECTING, "namespaces", "to_nodes", "to_outputs")
 
 
-def run_options(record: Record, experiment: str) -> Options:
+def run_options(record: Provenance, experiment: str) -> Options:
     """The options that repeat a run.
 
     The recorded parameters are given as they were resolved, so nothing depends on settings of this machine. All that
@@ -24,48 +24,45 @@ def run_options(record: Record, experiment: str) -> Options:
         record: The run's provenance.
         experiment: MLflow's experiment for the new run.
     """
-    tracking = {"enabled": True, "experiment": experiment}
-    return _common(record, tracking) | _text_of(record["run"], _LISTED) | _pipelines(record["run"]["pipeline_names"])
+    listed = {name: ",".join(getattr(record.run, name)) for name in _LISTED if getattr(record.run, name)}
+    return _common(record, record.run.pipeline_names, {"enabled": True, "experiment": experiment}) | listed
 
 
-def preparing_options(record: Record) -> Options | None:
+def preparing_options(record: Provenance) -> Options | None:
     """The options that make, unrecorded, what a run found there; None if it began with nothing.
 
     Args:
         record: The run's provenance.
     """
-    before = _stages_before(record["run"])
+    before = _pipelines_before(record.run)
     if not before:
         return None
-    namespaces = {"namespaces": ",".join(record["namespaces"])}
-    return _common(record, {"enabled": False}) | namespaces | _pipelines(before)
+    return _common(record, before, {"enabled": False}) | {"namespaces": ",".join(record.namespaces)}
 
 
-def _common(record: Record, tracking: Mapping[str, Any]) -> Options:
-    asked = record["run"]
-    parameters = {**asked["runtime_params"], **record["parameters"]}
-    parameters["tracking"] = {**asked["runtime_params"].get("tracking", {}), **tracking}
-    environment = {"env": asked["env"]} if asked["env"] else {}
-    return environment | {"params": parameters}
+def in_present_names(record: Provenance) -> Provenance:
+    """The record of a run of any version for the present source: with the names that parameters have now.
+
+    Args:
+        record: The run's provenance.
+    """
+    asked = replace(record.run, runtime_params=with_present_names(record.run.runtime_params))
+    return replace(record, run=asked, parameters=with_present_names(record.parameters))
 
 
-def _pipelines(names: list[str]) -> Options:
-    return {"pipelines": ",".join(in_order(names))} if names else {}
+def _common(record: Provenance, pipeline_names: Iterable[str], tracking: Mapping[str, Any]) -> Options:
+    typed = record.run.runtime_params
+    parameters = typed | record.parameters | {"tracking": typed.get("tracking", {}) | tracking}
+    asked = {"env": record.run.env, "params": parameters, "pipelines": ",".join(in_order(pipeline_names))}
+    return {name: value for name, value in asked.items() if value}
 
 
-def _text_of(asked: Mapping[str, Any], names: tuple[str, ...]) -> Options:
-    return {name: ",".join(asked[name]) for name in names if asked.get(name)}
-
-
-def _stages_before(asked: RunRecord) -> list[str]:
-    """The stages whose outputs a run may have read: up to the last that it did not make, or made in part."""
-    names = set(asked["pipeline_names"]) or _WHOLE
-    wanted = [stage for stage in _STAGES if stage in names or names & _WHOLE]
-    if not wanted:
-        return []
-    up_to_last = list(_STAGES[: _STAGES.index(wanted[-1]) + 1])
-    if any(asked.get(name) for name in _SELECTING):
-        return up_to_last
-    while up_to_last and up_to_last[-1] in wanted:
-        up_to_last.pop()
-    return up_to_last
+def _pipelines_before(asked: RunArguments) -> list[str]:
+    """The pipelines whose outputs a run may have read: up to the last that it did not run, or ran in part."""
+    names = set(asked.pipeline_names) or _WHOLE
+    run = [pipeline for pipeline in FLOW if pipeline in names or names & _WHOLE]
+    before = list(FLOW[: FLOW.index(run[-1]) + 1]) if run else []
+    in_part = any(getattr(asked, name) for name in _SELECTING)
+    while before and before[-1] in run and not in_part:
+        before.pop()
+    return before

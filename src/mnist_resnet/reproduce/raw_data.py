@@ -1,4 +1,4 @@
-"""Where a reproduction finds the published files, checked by their recorded digests."""
+"""The published files for a reproduction, found by their recorded digests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.config import Dataset
 from mnist_resnet.data.fetch import FetchError, fetch, local_folder, mirror_of
-from mnist_resnet.reproduce.preflight import Check, Status
+from mnist_resnet.reproduce.preflight import Check, CheckResult
 
 RAW_DATA = "data/01_raw"
 
@@ -31,9 +31,9 @@ def find_raw_data(project: Path, mirror: str | None, datasets: Mapping[str, Any]
     lacking = {folder: _lacking(folder, datasets) for folder in folders}
     for folder, names in lacking.items():
         if not names:
-            return Check("data", Status.PASS, recorded, f"the same in {folder}"), str(folder)
+            return Check("data", CheckResult.PASS, recorded, f"the same in {folder}"), str(folder)
     missing = ", ".join(lacking[folders[0]])
-    check = Check("data", Status.WARN, recorded, f"{missing}: not as recorded in {RAW_DATA}; will be fetched")
+    check = Check("data", CheckResult.WARN, recorded, f"{missing}: not as recorded in {RAW_DATA}; will be fetched")
     return check, str(folders[-1]) if own else mirror
 
 

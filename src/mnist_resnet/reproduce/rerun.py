@@ -4,20 +4,18 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mnist_resnet.comparison.outcome import Tolerances
-from mnist_resnet.comparison.record import Record
-from mnist_resnet.comparison.recorded_runs import compare_recorded, whole_record
-from mnist_resnet.comparison.table import ComparedRun, as_markdown, as_values
-from mnist_resnet.comparison.verdict import Verdict
+from mnist_resnet.comparison.finished_runs import Comparison, compare_recorded, finished_record
+from mnist_resnet.comparison.level import Tolerances
+from mnist_resnet.comparison.table import as_markdown, as_values
 from mnist_resnet.computing.processor import set_by_user
 from mnist_resnet.data.fetch import MIRROR_VARIABLE
 from mnist_resnet.provenance.environment import collect_environment, decisive_variables
-from mnist_resnet.provenance.record import COMMAND_VARIABLE
+from mnist_resnet.provenance.record import COMMAND_VARIABLE, Provenance
 from mnist_resnet.reproduce.checkout import check_present_source, check_source, clone
-from mnist_resnet.reproduce.options import preparing_options, run_options
+from mnist_resnet.reproduce.options import in_present_names, preparing_options, run_options
 from mnist_resnet.reproduce.preflight import Check, check_determinism, check_environment
 from mnist_resnet.reproduce.raw_data import find_raw_data
 from mnist_resnet.reproduce.restoring import check_precision, restored_variables, with_recorded_precision
@@ -34,25 +32,23 @@ class Plan:
 
     Attributes:
         run: The run to repeat.
-        record: Its provenance.
+        record: Its provenance, with parameters as the source that is to run calls them.
         patch: The uncommitted changes that it was made with, if any.
         project: The folder of the present project.
         in_place: Whether to run there, with the source as it is.
         checks: The preflight table.
-        mirror: Where the published files are taken from first.
         locks: Digests of the lock files that the present Python belongs to, by name.
-        restored: Environment variables by which this machine computes as the recorded one.
+        variables: Set for the run: those to compute as the recorded machine, and the place of the published files.
     """
 
     run: RecordedRun
-    record: Record
+    record: Provenance
     patch: bytes | None
     project: Path
     in_place: bool
     checks: tuple[Check, ...]
-    mirror: str | None
     locks: Mapping[str, str]
-    restored: Mapping[str, str]
+    variables: Mapping[str, str]
 
 
 def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan:
@@ -66,29 +62,35 @@ def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan
 
     Raises:
         RecordedRunError: If the run cannot be found, or has no provenance.
-        UndecidableError: If the run did not finish, or its provenance is of another schema or damaged.
+        ProvenanceError: If its provenance is of another schema or damaged.
+        UndecidableError: If the run did not finish.
     """
     run = find_run(wanted, store)
-    record = whole_record(run)
-    source = record["source"]
-    patch = run.patch() if source and source["dirty"] and not in_place else None
-    reason = record.get("source_missing_because")
-    sources = check_present_source(project, source) if in_place else check_source(project, source, patch, reason)
-    environment = asdict(collect_environment(project))
-    restored = restored_variables(record, environment, set_by_user(os.environ))
+    record = finished_record(run)
+    source, patch = record.source, None
+    if in_place:
+        record, sources = in_present_names(record), check_present_source(project, source)
+    else:
+        patch = run.patch() if source and source.dirty else None
+        sources = check_source(project, source, patch, record.source_missing_because)
+    present = collect_environment(project)
+    restored = restored_variables(record, present, set_by_user(os.environ))
     # The present source states by itself what the package has stated here; a recorded one may not.
     variables = (dict(os.environ) if in_place else set_by_user(os.environ)) | restored
-    environment["variables"] = decisive_variables(variables)
-    machine = check_environment(record["environment"], environment, restored)
-    data, mirror = find_raw_data(project, os.environ.get(MIRROR_VARIABLE), record["parameters"]["datasets"])
-    determinism = check_determinism(record["parameters"], sorted(record["namespaces"]))
-    checks = (*sources, *machine, check_precision(record, variables), data, determinism)
-    return Plan(run, record, patch, project, in_place, checks, mirror, environment["lock_files"], restored)
+    present = replace(present, variables=decisive_variables(variables))
+    data, mirror = find_raw_data(project, os.environ.get(MIRROR_VARIABLE), record.parameters["datasets"])
+    checks = (
+        *sources,
+        *check_environment(record.environment, present, restored),
+        check_precision(record, variables),
+        data,
+        check_determinism(record),
+    )
+    settings = restored | ({MIRROR_VARIABLE: mirror} if mirror else {})
+    return Plan(run, record, patch, project, in_place, checks, present.lock_files, settings)
 
 
-def reproduce(
-    planned: Plan, scratch: Path, tolerances: Tolerances, say: Say
-) -> tuple[Verdict, ComparedRun, ComparedRun]:
+def make_again(planned: Plan, scratch: Path, tolerances: Tolerances, say: Say) -> Comparison:
     """Make a recorded run again and compare both.
 
     Args:
@@ -97,54 +99,39 @@ def reproduce(
         tolerances: What the runs may differ by.
         say: Tells the user what happens.
 
-    Returns:
-        The verdict, and both runs as it names them.
-
     Raises:
         CheckoutError: If the recorded source cannot be had.
         RerunError: If the run could not be made again.
     """
     workplace = _workplace(planned, scratch, say)
     workplace.require_own_package()
-    variables = dict(planned.restored) | ({MIRROR_VARIABLE: planned.mirror} if planned.mirror else {})
-    record = with_recorded_precision(planned.record, os.environ | variables)
-    _prepare(record, workplace, variables, say)
+    record = with_recorded_precision(planned.record, os.environ | dict(planned.variables))
+    if before := preparing_options(record):
+        say(f"Making first what it found there, without recording that: {before['pipelines']}")
+        if workplace.kedro_run(before, planned.variables) != 0:
+            raise RerunError("what the run found there could not be made again; what was printed is above")
     with open_reproduction(planned.run, planned.project) as reproduction:
         say(f"Running it again, as run {reproduction.run_id[:8]}")
+        asked = {COMMAND_VARIABLE: f"reproduce {planned.run.run_id}", **reproduction.variables()}
         options = run_options(record, reproduction.experiment)
-        asked = {COMMAND_VARIABLE: f"reproduce {planned.run.run_id}"}
-        if workplace.kedro_run(options, variables | asked | reproduction.variables()) != 0:
+        if workplace.kedro_run(options, {**planned.variables, **asked}) != 0:
             raise RerunError(f"run {reproduction.run_id[:8]}, which repeats it, failed; what it printed is above")
-    compared = compare_recorded(planned.run.run_id, reproduction.run_id, planned.run.store, tolerances)
-    reproduction.log_verdict(compared[0].level.name, _documents(*compared), planned.run)
-    return compared
+    comparison = compare_recorded(planned.run.run_id, reproduction.run_id, planned.run.store, tolerances)
+    values = json.dumps(as_values(comparison), indent=1, ensure_ascii=False)
+    documents = {"reproduction.json": f"{values}\n", "reproduction.md": as_markdown(comparison)}
+    reproduction.log_verdict(comparison.verdict.level.name, documents, planned.run)
+    return comparison
 
 
 def _workplace(planned: Plan, scratch: Path, say: Say) -> Workplace:
     if planned.in_place:
         return Workplace(planned.project, Path(sys.executable), scratch)
-    source = planned.record["source"]
+    source, recorded = planned.record.source, planned.record.environment
     assert source is not None  # the preflight refuses a run without one
-    commit = source["commit"]
-    say(f"Cloning commit {commit[:12]} into {scratch}")
-    project = clone(planned.project, commit, planned.patch, scratch / "repository")
+    say(f"Cloning commit {source.commit[:12]} into {scratch}")
+    project = clone(planned.project, source.commit, planned.patch, scratch / "repository")
     # Kedro asks for the folder, of which git keeps nothing.
     (project / "conf" / "local").mkdir(parents=True, exist_ok=True)
-    if planned.locks != planned.record["environment"]["lock_files"]:
+    if planned.locks != recorded.lock_files:
         say("Installing its own environment: its lock file is another than the present one")
-    return Workplace(project, choose_python(project, planned.locks, planned.record), scratch)
-
-
-def _prepare(record: Record, workplace: Workplace, variables: Mapping[str, str], say: Say) -> None:
-    """Make what the run found there from earlier runs."""
-    options = preparing_options(record)
-    if options is None:
-        return
-    say(f"Making first what it found there, without recording that: {options['pipelines']}")
-    if workplace.kedro_run(options, variables) != 0:
-        raise RerunError("what the run found there could not be made again; what was printed is above")
-
-
-def _documents(verdict: Verdict, first: ComparedRun, second: ComparedRun) -> dict[str, str]:
-    values = json.dumps(as_values(verdict, first, second), indent=1, ensure_ascii=False)
-    return {"reproduction.json": f"{values}\n", "reproduction.md": as_markdown(verdict, first, second)}
+    return Workplace(project, choose_python(project, planned.locks, recorded), scratch)

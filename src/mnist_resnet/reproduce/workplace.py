@@ -1,4 +1,4 @@
-"""Where a run is made again: a project, the Python that belongs to it, and what happens there."""
+"""The place of a reproduction: a project, the Python that belongs to it, and the processes that run there."""
 
 import os
 import shutil
@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mnist_resnet.computing.processor import set_by_user
 from mnist_resnet.errors import UserError
-from mnist_resnet.provenance.environment import LOCK_FILES
+from mnist_resnet.provenance.environment import LOCK_FILES, Environment
 from mnist_resnet.provenance.git import MISLEADING_VARIABLES
 from mnist_resnet.provenance.record import COMMAND_VARIABLE, TEMPORARY_VARIABLE
 from mnist_resnet.reproduce.options import Options
@@ -91,21 +90,20 @@ class Workplace:
         return kept | temporary | {"PYTHONPATH": str(self.project / "src")} | dict(variables)
 
 
-def choose_python(project: Path, present_locks: Mapping[str, str], record: Mapping[str, Any]) -> Path:
+def choose_python(project: Path, present_locks: Mapping[str, str], recorded: Environment) -> Path:
     """The Python for a recorded run: the present one if its lock is the recorded one, else one of the project's own.
 
     Args:
         project: The folder of the recorded project.
         present_locks: Digests of the lock files that the present Python was installed from, by name.
-        record: The run's provenance.
+        recorded: That of the run's provenance.
 
     Raises:
         RerunError: If the environment cannot be installed.
     """
-    environment = record["environment"]
-    if present_locks == environment["lock_files"]:
+    if present_locks == recorded.lock_files:
         return Path(sys.executable)
-    with_gpu = any(name.startswith("nvidia-cudnn") for name in environment["packages"])
+    with_gpu = any(name.startswith("nvidia-cudnn") for name in recorded.packages)
     target = f".venv/{LOCK_FILES[1]}" if with_gpu else "install"
     installing = subprocess.Popen(["make", "--directory", project, target], env=_without_make(os.environ))
     if _wait_for(installing) != 0:

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel, log_model
-
-RunStatus = Literal["FINISHED", "FAILED", "KILLED"]
 
 
 @dataclass(frozen=True)

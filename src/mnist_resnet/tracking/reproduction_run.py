@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.tracking.dead_runs import process_tags
-from mnist_resnet.tracking.operations import RunStatus
 from mnist_resnet.tracking.run_lookup import RecordedRun
 
 REPRODUCES = "reproduces"

@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.terminal import signals
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.opening import describe_offline, now, open_in_store, require_no_active_run
@@ -23,7 +24,6 @@ from mnist_resnet.tracking.operations import (
     LogModel,
     LogParameters,
     RegisterCandidate,
-    RunStatus,
 )
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.store.address import tracking_uri

@@ -1,7 +1,6 @@
 """Runs that MLflow holds, found by id or name, with the files that were recorded of them."""
 
 import io
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.provenance.record import PROVENANCE_FILE
+from mnist_resnet.provenance.record import PROVENANCE_FILE, Provenance, read_provenance
 from mnist_resnet.provenance.source import PATCH_FILE
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID
@@ -55,22 +54,17 @@ class RecordedRun:
         """Whether a text is the beginning of one of its identifiers, or its name."""
         return self.name == wanted or any(each.startswith(wanted) for each in (self.run_id, self.offline_id))
 
-    def provenance(self) -> dict[str, Any]:
-        """The content of its ``provenance.json``.
+    def provenance(self) -> Provenance:
+        """Its record.
 
         Raises:
-            RecordedRunError: If there is none, or it cannot be read.
+            RecordedRunError: If there is none.
+            ProvenanceError: If it is of another schema or damaged.
         """
         content = self._artifact(PROVENANCE_FILE)
         if content is None:
             raise RecordedRunError(f"{self.in_words()} has no {PROVENANCE_FILE}; runs of earlier versions have none")
-        try:
-            record = json.loads(content)
-            if not isinstance(record, dict):
-                raise ValueError("it is not a JSON object")
-        except ValueError as error:
-            raise self._damaged(PROVENANCE_FILE, error) from error
-        return record
+        return read_provenance(content, self.in_words())
 
     def patch(self) -> bytes | None:
         """The uncommitted changes that it was made with, as ``git apply`` takes them; None if none are kept."""

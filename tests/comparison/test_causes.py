@@ -1,0 +1,60 @@
+"""What differs between two machines, and two versions of a record, without effect on the result."""
+
+from typing import Any
+
+import pytest
+
+from mnist_resnet.comparison.causes import differences, environment_differences
+from tests.made_record import change, made, made_record, read
+
+SWITCH, LIMIT, THREADS = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "TF_NUM_INTRAOP_THREADS"
+OLDER: dict[str, Any] = {"instruction_sets": ...}  # which were not recorded at first
+
+
+def machine(variables: dict[str, str], **described: Any) -> Any:
+    changes = [(f"environment/{name}", value) for name, value in described.items()]
+    return made(("environment/variables", variables), *changes).environment
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        # As many threads by a variable as by cores are no difference.
+        (machine({}), machine({THREADS: "2"}, usable_cores=8), []),
+        (machine({}), machine({THREADS: "1"}), [THREADS]),
+        # Nor is an equal level of oneDNN, by a variable or by the processor.
+        (machine({}, instruction_sets=["avx2"]), machine({LIMIT: "AVX2"}), ["instruction sets"]),
+        (machine({}), machine({LIMIT: "AVX2"}), [LIMIT]),
+        (machine({}), machine({LIMIT: "AVX512_CORE_AMX"}), []),
+        (machine({SWITCH: "0"}), machine({SWITCH: "1"}), [SWITCH]),
+        # An older record does not tell what TensorFlow chose, which is known for the same processor.
+        (machine({}, **OLDER), machine({SWITCH: "1"}, instruction_sets=["avx2", "avx512_vnni"]), []),
+        (machine({}, **OLDER), machine({SWITCH: "1"}, instruction_sets=["avx2"]), [f"{SWITCH}: 0 → 1"]),
+        (machine({}, **OLDER), machine({SWITCH: "1"}, processor="Another"), ["processor"]),
+        (machine({SWITCH: "0"}, **OLDER), machine({SWITCH: "1"}), [SWITCH]),
+        (machine({}, **OLDER), machine({SWITCH: "1"}, **OLDER), [SWITCH]),
+    ],
+)
+def test_what_comes_to_the_same_is_no_difference(first: Any, second: Any, expected: list[str]) -> None:
+    found = [cause.in_words() for cause in environment_differences(first, second)]
+    assert len(found) == len(expected), found
+    assert all(words in cause for words, cause in zip(expected, found, strict=True))
+
+
+def test_a_precision_that_was_stated_or_chosen_is_no_difference() -> None:
+    stated = made(("parameters/made/training/precision", "float32"))
+    assert differences(made(), stated, "made") == ()
+    other = made(("parameters/made/training/precision", "float32"), ("precision/made", "mixed_bfloat16"))
+    assert [cause.kind for cause in differences(made(), other, "made")] == ["precision"]
+
+
+def older(architecture: str) -> Any:
+    """As it was recorded while the architecture of the network was called its variant."""
+    return read(change(made_record(), "parameters/made/model", {"variant": architecture}))
+
+
+def test_a_parameter_that_has_another_name_since_is_no_difference() -> None:
+    assert differences(older("resnet18"), made(), "made") == ()
+    assert differences(made(), older("resnet18"), "made") == ()
+    (cause,) = differences(older("resnet34"), made(), "made")
+    assert cause.in_words() == "parameter made.model.architecture: resnet34 → resnet18"

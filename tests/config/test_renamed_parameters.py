@@ -1,0 +1,29 @@
+import copy
+
+import pytest
+
+from mnist_resnet.config import flatten
+from mnist_resnet.config.renamed_parameters import RENAMED, with_present_names
+
+
+@pytest.mark.parametrize(
+    ("recorded", "present"),
+    [
+        ({"mnist": {"model": {"variant": "resnet18"}}}, {"mnist": {"model": {"architecture": "resnet18"}}}),
+        ({"mnist": {"model": {"architecture": "resnet18"}}}, {"mnist": {"model": {"architecture": "resnet18"}}}),
+        (
+            {"recipe": "base", "mnist": {"training": {"seed": 1}}},
+            {"recipe": "base", "mnist": {"training": {"seed": 1}}},
+        ),
+    ],
+)
+def test_parameters_have_their_present_names_and_the_recorded_ones_stay(recorded, present):
+    before = copy.deepcopy(recorded)
+    assert with_present_names(recorded) == present
+    assert recorded == before
+
+
+def test_every_present_name_is_a_parameter(raw_parameters):
+    known = flatten(raw_parameters["mnist"]).keys()
+    assert set(RENAMED.values()) <= known
+    assert known.isdisjoint(RENAMED)
