@@ -84,10 +84,10 @@ def _described(fault: Any) -> str:
     path = [str(part) for part in fault["loc"] if part not in {"namespaces", "https", "npm", "debian"}]
     key = ".".join(path)
     if fault["type"] in {"unexpected_keyword_argument", "extra_forbidden"}:
-        if name := RENAMED.get(".".join(path[1:])):
-            return f"{key}: received {fault['input']!r}, but it is called {path[0]}.{name} now; use that name."
         near = get_close_matches(path[-1], _known_keys(), n=1)
         hint = f"did you mean '{near[0]}'?" if near else "remove it, or correct its name."
+        if present_name := RENAMED.get(".".join(path[1:])):
+            hint = f"it is called {path[0]}.{present_name} now."
         return f"{key}: unknown key, value {fault['input']!r}; {hint}"
     if fault["type"] in {"missing", "missing_argument"}:
         file = "datasets.yml" if path[0] == "datasets" else "parameters.yml"
