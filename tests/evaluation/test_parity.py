@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.evaluation.parity import Parity, ParityError, compare, worst
+from mnist_resnet.evaluation.parity import Parity, ParityError, compare
 
 REFERENCE = np.array([[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.3, 0.5], [0.9, 0.1, 0.0]], np.float32)
 
@@ -66,8 +66,3 @@ def test_not_a_number_is_never_an_agreement():
     broken[0, 0] = math.nan
     with pytest.raises(ParityError):
         compare(REFERENCE, broken).require(1.0, "It")
-
-
-def test_the_worst_of_several_takes_each_figure_by_itself():
-    several = [Parity(1e-7, 0.9), Parity(1e-3, 1.0), Parity(0.0, 0.95)]
-    assert worst(several) == Parity(1e-3, 0.9)

@@ -7,9 +7,10 @@ import pytest
 
 from mnist_resnet.config import ExportParameters
 from mnist_resnet.evaluation.parity import ParityError
-from mnist_resnet.export.check import check_exports, keras_probabilities
+from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.export.check import check_parity, keras_probabilities
 from mnist_resnet.export.onnx import to_onnx
-from mnist_resnet.export.savedmodel import to_savedmodel
+from mnist_resnet.export.savedmodel import Classify, load_savedmodel, to_savedmodel
 from mnist_resnet.models.resnet import build_network
 
 
@@ -34,9 +35,9 @@ def network(kept, model_parameters, preprocessing):
 
 @pytest.fixture
 def savedmodel(kept, network):
-    def savedmodel(seed: int = 0) -> dict[str, bytes]:
+    def savedmodel(seed: int = 0) -> Classify:
         if ("savedmodel", seed) not in kept:
-            kept["savedmodel", seed] = to_savedmodel(network(seed))
+            kept["savedmodel", seed] = load_savedmodel(to_savedmodel(network(seed)))
         return kept["savedmodel", seed]
 
     return savedmodel
@@ -44,9 +45,9 @@ def savedmodel(kept, network):
 
 @pytest.fixture
 def onnx_model(kept, network):
-    def onnx_model(seed: int = 0) -> bytes:
+    def onnx_model(seed: int = 0) -> Classify:
         if ("onnx", seed) not in kept:
-            kept["onnx", seed] = to_onnx(network(seed), 17, {})
+            kept["onnx", seed] = open_session(to_onnx(network(seed), 17, {}), [CPU_PROVIDER]).probabilities
         return kept["onnx", seed]
 
     return onnx_model
@@ -67,51 +68,55 @@ def parameters(export_parameters):
 
 
 def test_exports_of_the_network_agree_at_every_batch_size(network, savedmodel, onnx_model, images, parameters):
-    parity = check_exports(network(), savedmodel(), onnx_model(), images, parameters())
+    parity = check_parity(network(), {"savedmodel": savedmodel(), "onnx": onnx_model()}, images, parameters())
     # 1e-5 is the tolerance that the project ships with.
-    assert 0 <= parity.savedmodel_max_abs_diff <= 1e-5
-    assert 0 <= parity.onnx_max_abs_diff <= 1e-5
-    assert parity.argmax_agreement == 1
+    assert 0 <= parity["savedmodel_max_abs_diff"] <= 1e-5
+    assert 0 <= parity["onnx_max_abs_diff"] <= 1e-5
+    assert parity["argmax_agreement"] == 1
 
 
 @pytest.mark.parametrize("size", [1, 7, 256])
 def test_another_networks_onnx_file_is_refused(network, savedmodel, onnx_model, images, parameters, size):
-    with pytest.raises(ParityError, match=rf"^The ONNX file, at batch size {size}, does not agree"):
-        check_exports(network(), savedmodel(), onnx_model(seed=1), images, parameters(batch_sizes=(size,)))
+    with pytest.raises(ParityError, match=rf"^The onnx export, at batch size {size}, does not agree"):
+        check_parity(
+            network(), {"savedmodel": savedmodel(), "onnx": onnx_model(seed=1)}, images, parameters(batch_sizes=(size,))
+        )
 
 
 @pytest.mark.parametrize("size", [1, 7, 256])
 def test_another_networks_savedmodel_is_refused(network, savedmodel, onnx_model, images, parameters, size):
-    with pytest.raises(ParityError, match=rf"^The SavedModel, at batch size {size}, does not agree"):
-        check_exports(network(), savedmodel(seed=1), onnx_model(), images, parameters(batch_sizes=(size,)))
+    with pytest.raises(ParityError, match=rf"^The savedmodel export, at batch size {size}, does not agree"):
+        check_parity(
+            network(), {"savedmodel": savedmodel(seed=1), "onnx": onnx_model()}, images, parameters(batch_sizes=(size,))
+        )
 
 
 @pytest.fixture
 def slightly_off(network, onnx_model):
-    """The ONNX file of a network whose last bias is moved a little, without moving the network itself."""
+    """What the ONNX file answers of a network whose last bias is moved a little, without moving the network itself."""
     bias = network().get_layer("logits").bias
     before = bias.numpy()
     onnx_model()  # the untouched one is made before the bias is moved
     bias.assign(before + np.array([1e-3, 0, 0], np.float32))
     try:
-        return to_onnx(network(), 17, {})
+        return open_session(to_onnx(network(), 17, {}), [CPU_PROVIDER]).probabilities
     finally:
         bias.assign(before)
 
 
 def test_the_tolerance_decides_where_classes_agree(network, savedmodel, onnx_model, slightly_off, images, parameters):
-    exports = (network(), savedmodel(), slightly_off)
+    exports = (network(), {"savedmodel": savedmodel(), "onnx": slightly_off})
     # Images on which so small a change cannot change the class.
     probabilities = np.sort(np.asarray(network()(images, training=False)), axis=1)
     clear = images[probabilities[:, 2] - probabilities[:, 1] > 1e-2]
     assert len(clear) > 20
 
-    parity = check_exports(*exports, clear, parameters(tolerance=1e-2))
+    parity = check_parity(*exports, clear, parameters(tolerance=1e-2))
     # A bias of b moves a probability p by p(1 - p)b, at most b / 4.
-    assert parity.savedmodel_max_abs_diff < 1e-6 < parity.onnx_max_abs_diff < 1e-3 / 4 * 1.01
-    check_exports(*exports, clear, parameters(tolerance=parity.onnx_max_abs_diff * 1.01))
+    assert parity["savedmodel_max_abs_diff"] < 1e-6 < parity["onnx_max_abs_diff"] < 1e-3 / 4 * 1.01
+    check_parity(*exports, clear, parameters(tolerance=parity["onnx_max_abs_diff"] * 1.01))
     with pytest.raises(ParityError, match=r"parity_tolerance"):
-        check_exports(*exports, clear, parameters(tolerance=parity.onnx_max_abs_diff * 0.99))
+        check_parity(*exports, clear, parameters(tolerance=parity["onnx_max_abs_diff"] * 0.99))
 
 
 def test_no_more_than_rounding_to_float32_may_be_forgiven(
@@ -122,13 +127,13 @@ def test_no_more_than_rounding_to_float32_may_be_forgiven(
         return replace(export_parameters, parity_tolerance=1e-12, parity_rounding_factor=factor)
 
     with pytest.raises(ParityError, match=r"1\.00e-12 are tolerated"):
-        check_exports(network(), savedmodel(), onnx_model(), images, parameters(0.0))
+        check_parity(network(), {"savedmodel": savedmodel(), "onnx": onnx_model()}, images, parameters(0.0))
     # Rounding moves these answers by about 1e-7; sums in another order by no more than some times that.
-    parity = check_exports(network(), savedmodel(), onnx_model(), images, parameters(10.0))
-    assert 1e-12 < parity.onnx_max_abs_diff < 1e-5
+    parity = check_parity(network(), {"savedmodel": savedmodel(), "onnx": onnx_model()}, images, parameters(10.0))
+    assert 1e-12 < parity["onnx_max_abs_diff"] < 1e-5
     # The bias that was moved by 1e-3 moves the probabilities by about 1e-4.
-    with pytest.raises(ParityError, match=r"The ONNX file, .* \(\d\.\d\de-0[67] are tolerated"):
-        check_exports(network(), savedmodel(), slightly_off, images, parameters(10.0))
+    with pytest.raises(ParityError, match=r"The onnx export, .* \(\d\.\d\de-0[67] are tolerated"):
+        check_parity(network(), {"savedmodel": savedmodel(), "onnx": slightly_off}, images, parameters(10.0))
 
 
 def test_networks_are_classified_by_often_without_a_warning_of_retracing(network, images, caplog, monkeypatch):

@@ -8,7 +8,8 @@ import pytest
 
 from mnist_resnet.export.fold import fold
 from mnist_resnet.export.onnx import to_onnx
-from mnist_resnet.export.quantize import FORMS, SHIPPED_FORM, to_fp16, to_int8
+from mnist_resnet.export.quantize import FORMS, SHIPPED_FORM, to_int8
+from mnist_resnet.export.variants.fp16 import to_fp16
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training.fit import train
 from mnist_resnet.training.runtime import runtime

@@ -12,8 +12,9 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from mnist_resnet.export.onnx import to_onnx
-from mnist_resnet.export.quantize import to_fp16, to_int8
+from mnist_resnet.export.quantize import to_int8
 from mnist_resnet.export.resize import state_sizes
+from mnist_resnet.export.variants.fp16 import to_fp16
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
 

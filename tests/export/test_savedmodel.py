@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_resnet.export.savedmodel import savedmodel_probabilities, to_savedmodel
+from mnist_resnet.export.savedmodel import load_savedmodel, to_savedmodel
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.storage.artifacts import write_files
 
@@ -78,7 +78,7 @@ def test_the_signature_takes_raw_images_and_gives_probabilities(files, tmp_path)
 
 @pytest.mark.parametrize("batch_size", [1, 7, 60, 100])
 def test_the_answers_are_those_of_the_network_at_any_batch_size(files, images, expected, batch_size):
-    answers = savedmodel_probabilities(files, images, batch_size)
+    answers = load_savedmodel(files)(images, batch_size)
     assert answers.dtype == np.float32
     np.testing.assert_allclose(answers, expected, rtol=0, atol=TOLERANCE)
 

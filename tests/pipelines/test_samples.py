@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from mnist_resnet.config import DataParameters, ExportParameters
-from mnist_resnet.evaluation.parity import Parity
 from mnist_resnet.pipelines.data.nodes import plot_prepared_images
 from mnist_resnet.pipelines.export.nodes import check_exports
 from mnist_resnet.preprocessing import Preprocessing
@@ -45,10 +44,11 @@ def test_exports_are_checked_on_every_class_of_a_sorted_file(
     images: Any = Watched(labels)
     checked = []
 
-    def remember(network: Any, savedmodel: Any, onnx_model: Any, images: np.ndarray, export: Any) -> Parity:
+    def remember(network: Any, formats: Any, images: np.ndarray, export: Any) -> dict[str, float]:
         checked.extend(images[:, 0, 0].tolist())
-        return Parity(0.0, 1.0)
+        return {}
 
-    monkeypatch.setattr("mnist_resnet.export.check.check_exports", remember)
-    check_exports(None, {}, b"", images, labels, export_parameters)
+    monkeypatch.setattr("mnist_resnet.export.check.check_parity", remember)
+    monkeypatch.setattr("mnist_resnet.pipelines.export.nodes.FORMATS", {})
+    check_exports(None, images, labels, export_parameters)
     assert np.bincount(checked).tolist() == [64] * 4

@@ -1,7 +1,7 @@
-"""Whether a model is good enough to take the present champion's place."""
+"""The rule by which a model takes the present champion's place."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,7 @@ import numpy as np
 from mnist_resnet.config import Dataset, ReleaseParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.errors import UserError
-from mnist_resnet.evaluation.paired import Correct, Paired, compare_correct
-
-# How much smaller a probability is tells nobody anything.
-_SMALL = 0.0001
+from mnist_resnet.evaluation.paired import Correct, compare_correct
 
 
 class IncomparableError(UserError, ValueError):
@@ -79,10 +76,9 @@ def decide(contest: Contest, parameters: ReleaseParameters) -> Decision:
     kept, floor = contest.kept_when_perturbed, parameters.robustness_floor
     if kept is None:
         return Decision(False, "there are no validation images to choose by")
-    over_guess = compare_correct(contest.guess, contest.candidate)
-    against = f"always naming their most frequent class on {contest.guess.mean():.2%}"
-    if over_guess.chance_of_gain() > parameters.significance:
-        return Decision(False, _in_words(contest, against, over_guess, parameters))
+    over_guess = _compare(contest, contest.guess, "always naming their most frequent class", parameters)
+    if not over_guess.champion:
+        return over_guess
     if kept < floor:
         return Decision(
             False,
@@ -90,21 +86,19 @@ def decide(contest: Contest, parameters: ReleaseParameters) -> Decision:
             f"{floor:.2%}",
         )
     if contest.champion is None:
-        return Decision(True, f"it is the first; {_in_words(contest, against, over_guess, parameters)}")
-    over_champion = compare_correct(contest.champion, contest.candidate)
-    return Decision(
-        over_champion.chance_of_gain() <= parameters.significance,
-        _in_words(contest, f"the champion on {contest.champion.mean():.2%}", over_champion, parameters),
-    )
+        return replace(over_guess, reason=f"it is the first; {over_guess.reason}")
+    return _compare(contest, contest.champion, "the champion", parameters)
 
 
-def _in_words(contest: Contest, against: str, paired: Paired, parameters: ReleaseParameters) -> str:
+def _compare(contest: Contest, rival: Correct, name: str, parameters: ReleaseParameters) -> Decision:
+    """Whether the candidate beats a rival by more than chance explains."""
+    paired = compare_correct(rival, contest.candidate)
     chance = paired.chance_of_gain()
-    return (
-        f"right on {contest.candidate.mean():.2%} of {paired.images:,} validation images, {against}: {paired.gained:,} "
-        f"images gained, {paired.lost:,} lost. Were neither better, chance alone would gain as many with a probability "
-        f"of {f'{chance:.2g}' if chance >= _SMALL else f'less than {_SMALL}'}; release.significance allows "
-        f"{parameters.significance:g}"
+    return Decision(
+        chance <= parameters.significance,
+        f"right on {contest.candidate.mean():.2%} of {paired.images:,} validation images, {name} on "
+        f"{rival.mean():.2%}: {paired.gained:,} images gained, {paired.lost:,} lost; the probability that chance alone "
+        f"gains as many is {chance:.2g} (release.significance: {parameters.significance:g})",
     )
 
 

@@ -1,4 +1,4 @@
-"""Whether two forms of one model give the same probabilities."""
+"""The agreement of two forms of one model on the same images."""
 
 from dataclasses import dataclass
 
@@ -44,8 +44,3 @@ def compare(reference: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) 
         raise ParityError(f"probabilities of shape {other.shape} cannot be compared with {reference.shape}")
     same = reference.argmax(axis=1) == other.argmax(axis=1)
     return Parity(float(np.abs(reference - other).max()), float(same.mean()))
-
-
-def worst(parities: list[Parity]) -> Parity:
-    """The worst difference and the worst agreement among several comparisons."""
-    return Parity(max(parity.max_abs_diff for parity in parities), min(parity.argmax_agreement for parity in parities))

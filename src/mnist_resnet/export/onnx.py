@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from mnist_resnet.computing.backend import native_output_held
-from mnist_resnet.export.batch_axis import name_batch_axis
+from mnist_resnet.export.onnx_graph import name_batch_axis
 from mnist_resnet.export.resize import state_sizes
 from mnist_resnet.export.savedmodel import image_signature
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME

@@ -1,6 +1,5 @@
-"""Smaller forms of an ONNX file: 8-bit integers for processors, 16-bit floating point for GPUs."""
+"""The quantization of an ONNX file to 8-bit integers."""
 
-import copy
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -9,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.export.batch_axis import name_batch_axis
+from mnist_resnet.export.onnx_graph import serialize_as_variant
 from mnist_resnet.storage.space import temporary_folder
 
 CalibrationMethod = Literal["minmax", "entropy", "percentile"]
@@ -88,7 +87,7 @@ def to_int8(onnx_model: bytes, images: UInt8Array, method: CalibrationMethod, fo
             nodes_to_exclude=_from_the_last_product_on(onnx.load(prepared).graph),
             calibrate_method=getattr(quantization.CalibrationMethod, _METHODS[method]),
         )
-        return _with_metadata_of(model, onnx.load(quantized))
+        return serialize_as_variant(onnx.load(quantized), model)
 
 
 def _from_the_last_product_on(graph: Any) -> list[str]:
@@ -116,29 +115,3 @@ class _Reader:
 
     def get_next(self) -> dict[str, UInt8Array] | None:
         return next(self._batches, None)
-
-
-def to_fp16(onnx_model: bytes) -> bytes:
-    """Convert weights and activations to 16-bit floating point; input and output keep their types.
-
-    Args:
-        onnx_model: The float32 file.
-
-    Returns:
-        An ONNX file with the same input, output and metadata.
-    """
-    import onnx
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
-    model = onnx.load_from_string(onnx_model)
-    return _with_metadata_of(model, convert_float_to_float16(copy.deepcopy(model), keep_io_types=True))
-
-
-def _with_metadata_of(source: Any, model: Any) -> bytes:
-    import onnx
-
-    model.graph.name = source.graph.name
-    name_batch_axis(model)
-    onnx.helper.set_model_props(model, {each.key: each.value for each in source.metadata_props})
-    onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString())

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mnist_resnet.export.batch_axis import BATCH_AXIS
+from mnist_resnet.export.onnx_graph import BATCH_AXIS
 
 
 def state_sizes(model: Any) -> None:

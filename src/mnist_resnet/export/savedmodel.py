@@ -1,15 +1,20 @@
 """The network as a TensorFlow SavedModel that answers raw images."""
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
 from mnist_resnet.storage.artifacts import read_files, write_files
 from mnist_resnet.storage.space import temporary_folder
 
 SIGNATURE = "serving_default"
+
+Classify = Callable[[UInt8Array, int], npt.NDArray[np.float32]]
 
 
 def image_signature(network: keras.Model) -> tf.TensorSpec:
@@ -38,23 +43,24 @@ def to_savedmodel(network: keras.Model) -> dict[str, bytes]:
         return read_files(folder)
 
 
-def savedmodel_probabilities(
-    files: dict[str, bytes], images: npt.NDArray[np.uint8], batch_size: int
-) -> npt.NDArray[np.float32]:
-    """Load a SavedModel as a user would, and classify images on the CPU.
+def load_savedmodel(files: dict[str, bytes]) -> Classify:
+    """Load a SavedModel as a user would, to classify images with it on the CPU.
 
     Args:
         files: As from ``to_savedmodel``.
-        images: uint8 (images, height, width).
-        batch_size: Images in a call.
 
     Returns:
-        float32 (images, classes).
+        A function from uint8 (images, height, width) and the number of images in a call to float32 (images, classes).
     """
     with temporary_folder() as folder, tf.device("/CPU:0"):
         write_files(folder, files)
         loaded = tf.saved_model.load(str(folder))
+
+    def classify(images: UInt8Array, batch_size: int) -> npt.NDArray[np.float32]:
         answer = loaded.signatures[SIGNATURE]
         batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-        outputs = [answer(**{INPUT_NAME: tf.constant(batch)})[OUTPUT_NAME].numpy() for batch in batches]
-    return np.concatenate(outputs)
+        with tf.device("/CPU:0"):
+            outputs = [answer(**{INPUT_NAME: tf.constant(batch)})[OUTPUT_NAME].numpy() for batch in batches]
+        return np.concatenate(outputs)
+
+    return classify

@@ -16,6 +16,7 @@ from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.evaluation.variant_check import VariantChecks
 from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
+from mnist_resnet.pipelines.formats import OTHER_FORMATS
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.reporting.layer_table import LayerTable
@@ -45,9 +46,9 @@ def evaluate_files(
 
 
 def compare_forms(references: Probabilities, fp32: Probabilities, variants: Mapping[str, Probabilities]) -> Agreement:
-    """How closely Keras, SavedModel and all ONNX files agree on the test images."""
-    by_keras, by_savedmodel = references
-    return measure_agreement({"keras": by_keras, "savedmodel": by_savedmodel, "fp32": fp32, **variants})
+    """How closely Keras, all formats and all ONNX files agree on the test images."""
+    names = ["keras", *(each.name for each in OTHER_FORMATS.values())]
+    return measure_agreement({**dict(zip(names, references, strict=True)), "fp32": fp32, **variants})
 
 
 def evaluate_robustness(

@@ -1,4 +1,4 @@
-"""The steps from a trained model to checked files."""
+"""The nodes from a trained model to checked files."""
 
 import logging
 from dataclasses import asdict
@@ -13,6 +13,7 @@ from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.validation import Validation
 from mnist_resnet.evaluation.variant_check import VariantChecks
 from mnist_resnet.pipelines.annotations import Network
+from mnist_resnet.pipelines.formats import FORMATS
 from mnist_resnet.preprocessing import Preprocessing
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 _CHECKED_IMAGES = 256
 
 
-def rebuild(
+def rebuild_networks(
     trained: Network, preprocessing: Preprocessing, dataset: Dataset, model: ModelParameters, export: ExportParameters
 ) -> tuple[Network, Network]:
     """The trained network in float32, and the same with fewer operations and weights, which is exported."""
@@ -59,19 +60,14 @@ def export_onnx(
 
 
 def check_exports(
-    network: Network,
-    savedmodel: dict[str, bytes],
-    onnx_model: bytes,
-    train_images: UInt8Array,
-    train_labels: UInt8Array,
-    export: ExportParameters,
-) -> tuple[dict[str, bytes], bytes, dict[str, float]]:
-    """The same SavedModel and ONNX file, once they agree with the network, and how closely they do."""
-    from mnist_resnet.export.check import check_exports
+    network: Network, train_images: UInt8Array, train_labels: UInt8Array, export: ExportParameters, **exported: Any
+) -> tuple[Any, ...]:
+    """The same artifacts, once all agree with the network on training images, and how closely they do."""
+    from mnist_resnet.export.check import check_parity
 
     images = train_images[spread_sample(train_labels, _CHECKED_IMAGES, seed=0)]
-    parity = check_exports(network, savedmodel, onnx_model, images, export)
-    return savedmodel, onnx_model, asdict(parity)
+    formats = {FORMATS[artifact].name: FORMATS[artifact].load(content) for artifact, content in exported.items()}
+    return *(exported[artifact] for artifact in FORMATS), check_parity(network, formats, images, export)
 
 
 def make_variants(
@@ -85,24 +81,23 @@ def make_variants(
     providers: list[str],
     batch_sizes: list[int],
 ) -> tuple[dict[str, bytes], VariantChecks]:
-    """The smaller files that are good enough, and what became of each variant."""
-    from mnist_resnet.export.variants import make_variants
+    """The smaller ONNX files that are good enough, and what became of each variant."""
+    from mnist_resnet.export.variants import Material, select_variants
 
     validation = Validation(validation_images, validation_labels, providers)
-    files, checks = make_variants(onnx_model, train_images, train_labels, validation, export.variants, batch_sizes)
+    material = Material(onnx_model, train_images, train_labels, validation, export.variants)
+    files, checks = select_variants(material, batch_sizes)
     for check in checks:
         logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)
     return files, checks
 
 
 def classify_test_images(
-    network: Network, savedmodel: dict[str, bytes], test_images: UInt8Array, export: ExportParameters
+    network: Network, test_images: UInt8Array, export: ExportParameters, **exported: Any
 ) -> Probabilities:
-    """What Keras and the SavedModel say of the test images: (2, images, classes)."""
+    """What Keras and each format but ONNX say of the test images: (1 + formats, images, classes)."""
     from mnist_resnet.export.check import keras_probabilities
-    from mnist_resnet.export.savedmodel import savedmodel_probabilities
 
     size = max(export.parity_batch_sizes)
-    return np.stack(
-        [keras_probabilities(network, test_images, size), savedmodel_probabilities(savedmodel, test_images, size)]
-    )
+    answers = [FORMATS[artifact].load(content)(test_images, size) for artifact, content in exported.items()]
+    return np.stack([keras_probabilities(network, test_images, size), *answers])

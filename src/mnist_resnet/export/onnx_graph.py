@@ -1,0 +1,31 @@
+"""The parts that all exported ONNX files have in common: the name of the batch axis, and the metadata."""
+
+from typing import Any
+
+BATCH_AXIS = "N"
+
+
+def name_batch_axis(model: Any) -> None:
+    """Call the first axis of each input and output N, whatever a converter has called it.
+
+    Args:
+        model: An ``onnx.ModelProto``, which is changed.
+    """
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH_AXIS
+
+
+def serialize_as_variant(model: Any, source: Any) -> bytes:
+    """The file of a variant, with the name and the metadata of the model that it was made of.
+
+    Args:
+        model: The variant, an ``onnx.ModelProto``, which is changed.
+        source: The model that it was made of.
+    """
+    import onnx
+
+    model.graph.name = source.graph.name
+    name_batch_axis(model)
+    onnx.helper.set_model_props(model, {each.key: each.value for each in source.metadata_props})
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())

@@ -1,0 +1,49 @@
+"""A variant of an ONNX file that is to be judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from mnist_resnet.config import VariantParameters
+from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.evaluation.kernels import KernelAgreement
+from mnist_resnet.evaluation.validation import Validation
+
+
+class NotEvaluatedError(Exception):
+    """A variant that cannot be evaluated here; the message is the reason."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a variant may be made of.
+
+    Attributes:
+        onnx_model: The float32 file, batch norm folded.
+        train_images: uint8 (images, height, width).
+        train_labels: uint8 (images,).
+        validation: The images that variants are judged by, which none may be made with.
+        parameters: Those of all variants.
+    """
+
+    onnx_model: bytes
+    train_images: UInt8Array
+    train_labels: UInt8Array
+    validation: Validation
+    parameters: VariantParameters
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A variant, made.
+
+    Attributes:
+        content: The ONNX file.
+        providers: The onnxruntime providers that it is judged by, in order of preference.
+        calibration_errors: See ``VariantCheck``.
+        kernels: See ``VariantCheck``.
+    """
+
+    content: bytes
+    providers: Sequence[str]
+    calibration_errors: dict[str, float] = field(default_factory=dict)
+    kernels: KernelAgreement | None = None

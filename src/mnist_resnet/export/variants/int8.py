@@ -1,0 +1,42 @@
+"""The variant in 8-bit integers, for processors."""
+
+import numpy as np
+
+from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.data.sample import spread_sample
+from mnist_resnet.evaluation.kernels import compare_kernels
+from mnist_resnet.evaluation.metrics import Probabilities
+from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.export.quantize import to_int8
+from mnist_resnet.export.variants.candidate import Candidate, Material
+
+_BATCH_SIZE = 256
+
+
+def make(material: Material) -> Candidate:
+    """Quantize by each calibration method, and keep the file whose probabilities are nearest to float32's.
+
+    It is judged by the processor, which it is meant for, even where there is a GPU.
+    """
+    calibrating, choosing = _draw(material)
+    methods = material.parameters.calibration_methods
+    files = {str(method): to_int8(material.onnx_model, calibrating, method) for method in methods}
+    # On training images, which too many of the classes are right of for accuracy to tell the methods apart.
+    expected = _probabilities(material.onnx_model, choosing)
+    errors = {method: float(np.abs(_probabilities(file, choosing) - expected).mean()) for method, file in files.items()}
+    best = files[min(errors, key=lambda method: errors[method])]
+    return Candidate(best, [CPU_PROVIDER], errors, compare_kernels(best, material.validation.images))
+
+
+def _draw(material: Material) -> tuple[UInt8Array, UInt8Array]:
+    """Images that calibrate, and others that choose, spread over the classes; of few images each in proportion."""
+    images, labels, parameters = material.train_images, material.train_labels, material.parameters
+    asked = parameters.calibration_images + parameters.choice_images
+    drawn = spread_sample(labels, asked, parameters.seed)
+    count = max(1, len(drawn) * parameters.calibration_images // asked)
+    calibrating = spread_sample(labels[drawn], count, parameters.seed)
+    return images[drawn[calibrating]], images[np.delete(drawn, calibrating)]
+
+
+def _probabilities(content: bytes, images: UInt8Array) -> Probabilities:
+    return open_session(content, [CPU_PROVIDER]).probabilities(images, _BATCH_SIZE)

@@ -1,0 +1,86 @@
+"""Which variants are made and published; how one is judged is tested with ``variant_check``."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mnist_resnet.evaluation.kernels import KernelAgreement
+from mnist_resnet.evaluation.paired import Paired
+from mnist_resnet.evaluation.session import CUDA_PROVIDER
+from mnist_resnet.export.variants import Material, fp16, int8, select_variants, selection
+from tests.made_model import halves_model
+
+BATCH_SIZES = (1, 8)
+
+
+def only(name: str, material: Material, **changes) -> Material:
+    return replace(material, parameters=replace(material.parameters, names=(name,), **changes))
+
+
+def test_variants_are_made_and_judged(material):
+    files, (int8, fp16) = select_variants(material, BATCH_SIZES)
+    assert (int8.name, int8.validation_accuracy) == ("int8", 1.0)
+    assert int8.greatest_loss == Paired(60, 0, 0).greatest_loss()
+    assert set(int8.calibration_errors) == {"minmax", "percentile"}
+    assert int8.tried == {min(int8.calibration_errors, key=int8.calibration_errors.get): 1.0}
+    assert int8.kernels.images == 60
+    assert int8.size_ratio > 0
+    assert list(int8.speed_ratios) == ["1", "8"]
+    assert list(files) == (["model.int8.onnx"] if int8.published else [])
+    assert (fp16.name, fp16.published, fp16.validation_accuracy, fp16.size_ratio) == ("fp16", False, None, None)
+    assert fp16.reason == "not evaluated: it is meant for a GPU, and there is none here"
+
+
+def test_what_kernels_cut_is_not_published(material, monkeypatch):
+    """Accurate enough on this processor, and another classifier on the next."""
+    cut = KernelAgreement(images=60, max_abs_diff=0.38, same_class=59 / 60, widest_change=0.3)
+    monkeypatch.setattr(int8, "compare_kernels", lambda *_: cut)
+    files, (check,) = select_variants(only("int8", material), BATCH_SIZES)
+    assert files == {}
+    assert check.kernels == cut
+    assert "change 1.67% of the classes, and probabilities by up to 0.380" in check.reason
+
+
+def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypatch):
+    compared = []
+    agreement = KernelAgreement(60, 0.0, 1.0, 0.0)
+    monkeypatch.setattr(int8, "to_int8", lambda onnx_model, images, method: halves_model({"made": method}))
+    monkeypatch.setattr(int8, "compare_kernels", lambda content, images: compared.append(content) or agreement)
+    monkeypatch.setattr(selection, "relative_speed", lambda *_: {"8": 2.0})
+    files, (check,) = select_variants(only("int8", material), BATCH_SIZES)
+    assert check.published
+    assert list(files.values()) == compared == [halves_model({"made": next(iter(check.tried))})]
+
+
+def test_fp16_is_judged_where_there_is_a_gpu(material, monkeypatch):
+    """Here by the processor, which stands for one."""
+    monkeypatch.setattr(fp16, "usable_providers", lambda _: [CUDA_PROVIDER])
+    monkeypatch.setattr(selection, "relative_speed", lambda *_: {"8": 2.0})
+    files, (check,) = select_variants(only("fp16", material), BATCH_SIZES)
+    assert list(files) == ["model.fp16.onnx"]
+    assert (check.published, check.validation_accuracy, check.kernels, check.tried) == (True, 1.0, None, {})
+
+
+@pytest.fixture
+def nothing_made(monkeypatch):
+    monkeypatch.setattr(int8, "to_int8", None)
+
+
+@pytest.mark.usefixtures("nothing_made")
+def test_without_validation_images_nothing_is_made(material):
+    nothing = replace(material.validation, images=np.empty((0, 8, 8), np.uint8), labels=np.empty(0, np.uint8))
+    files, checks = select_variants(replace(material, validation=nothing), BATCH_SIZES)
+    assert files == {}
+    assert [(check.name, check.published) for check in checks] == [("int8", False), ("fp16", False)]
+    assert all("no validation images" in check.reason for check in checks)
+
+
+@pytest.mark.usefixtures("nothing_made")
+def test_too_few_validation_images_are_said_to_be_and_nothing_is_made(material):
+    files, (check,) = select_variants(only("int8", material, tolerance=0.005), BATCH_SIZES)
+    assert files == {}
+    assert check.reason == (
+        "not evaluated: 60 validation images are too few to show that it loses at most 0.50 points "
+        "(export.variants.tolerance); 539 are the least"
+    )
