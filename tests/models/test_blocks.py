@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_resnet.models.blocks import Layers, basic_block, bottleneck_block
+from mnist_resnet.models.blocks import Layers, basic, bottleneck, residual_block
 
-BLOCKS = {"basic": (basic_block, 2), "bottleneck": (bottleneck_block, 3)}  # and the convolutions of each
+BLOCKS = {"basic": (basic, 2), "bottleneck": (bottleneck, 3)}  # and the convolutions of each
 
 
 @pytest.fixture
@@ -19,10 +19,10 @@ def bound(model_parameters):
     return lambda **options: Layers.from_parameters(replace(model_parameters, **options))
 
 
-def block(layers: Layers, filters: int, strides: int, size: int = 8, channels: int = 16, kind=basic_block, **options):
+def block(layers: Layers, filters: int, strides: int, size: int = 8, channels: int = 16, kind=basic, **options):
     inputs = keras.Input((size, size, channels), name="inputs")
     project = options.get("project", strides > 1 or channels != filters)
-    return keras.Model(inputs, kind(inputs, layers, filters, strides, project, "block"))
+    return keras.Model(inputs, residual_block(inputs, layers, kind(filters, strides), project, "block"))
 
 
 def images(size: int = 8, channels: int = 16) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_shape_and_parameter_count(layers, filters, strides, size, shape, parame
     ],
 )
 def test_shape_and_parameter_count_of_a_bottleneck(layers, filters, strides, size, shape, parameters):
-    model = block(layers, filters, strides, size, kind=bottleneck_block)
+    model = block(layers, filters, strides, size, kind=bottleneck)
     assert model.output_shape == (None, *shape)
     assert model.count_params() == parameters
 
@@ -137,7 +137,7 @@ def test_the_stride_is_in_the_first_3x3_convolution_only(bound, preactivation, k
 
 
 def test_a_bottleneck_is_a_quarter_as_wide_within(layers):
-    model = block(layers, 32, 1, kind=bottleneck_block)
+    model = block(layers, 32, 1, kind=bottleneck)
     assert [model.get_layer(f"block_{number}_conv").filters for number in (1, 2, 3)] == [8, 8, 32]
 
 

@@ -15,7 +15,7 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts
-from mnist_resnet.training.fit import TrainingError, _best_epoch, train
+from mnist_resnet.training.fit import TrainingError, best_epoch, train
 from mnist_resnet.training.runtime import runtime
 from mnist_resnet.training.watch import StepWatch
 
@@ -373,7 +373,7 @@ def test_the_best_epoch_is_one_whose_validation_loss_is_a_number(training, first
     entry = training["history"][0]
     losses = [first, 0.5, 0.25, 0.25, math.nan, math.inf]
     history = [replace(entry, epoch=epoch, validation_loss=loss) for epoch, loss in enumerate(losses, start=1)]
-    assert _best_epoch(history) == 3
+    assert best_epoch(history) == 3
 
 
 def test_an_average_of_the_weights_is_validated_and_kept_while_training_goes_on_without_it(

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import keras
 import pytest
@@ -8,6 +10,7 @@ from mnist_resnet.storage import space as storage
 from mnist_resnet.storage.space import StorageError
 from mnist_resnet.training import fit
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState
+from mnist_resnet.training.optimizers import build_optimizer
 from mnist_resnet.training.space import require_space_for
 
 FREE = 80_000_000
@@ -21,19 +24,30 @@ def network() -> keras.Model:
 
 
 @pytest.fixture
+def ask(network, training_parameters):
+    """Ask for the room of a training that keeps its checkpoint in a folder, with other parameters than usual."""
+
+    def ask(checkpoint: Path, **changes: Any) -> None:
+        parameters = replace(training_parameters, **changes)
+        require_space_for(network, build_optimizer(10, parameters), parameters.keep_best_epoch, checkpoint)
+
+    return ask
+
+
+@pytest.fixture
 def little_room(monkeypatch):
     """80 MB are free on every disk, as on one that is nearly full."""
     usage = storage.shutil.disk_usage("/")._replace(free=FREE)
     monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage)
 
 
-def test_a_training_that_fits_is_allowed(network, training_parameters, tmp_path):
-    require_space_for(network, training_parameters, tmp_path / "checkpoint")
+def test_a_training_that_fits_is_allowed(ask, tmp_path):
+    ask(tmp_path / "checkpoint")
 
 
-def test_one_that_does_not_is_refused_with_its_needs(network, training_parameters, tmp_path, little_room):
+def test_one_that_does_not_is_refused_with_its_needs(ask, tmp_path, little_room):
     with pytest.raises(StorageError) as refused:
-        require_space_for(network, training_parameters, tmp_path / "models" / "checkpoint")
+        ask(tmp_path / "models" / "checkpoint")
     message = str(refused.value)
     # Seven models of four megabytes and fifty for the rest; four models among temporary files.
     assert message.startswith(
@@ -60,21 +74,21 @@ def test_nothing_is_trained_or_written_where_there_is_no_room(
 @pytest.mark.parametrize(
     "changes", [{}, {"optimizer": "adam"}, {"optimizer": "adam", "average_decay": 0.9, "keep_best_epoch": True}]
 )
-def test_two_checkpoints_fit_into_the_estimate(network, training_parameters, tmp_path, monkeypatch, changes):
+def test_two_checkpoints_fit_into_the_estimate(network, ask, training_parameters, tmp_path, monkeypatch, changes):
     parameters = replace(training_parameters, **changes)
-    network.compile(optimizer=fit.build_optimizer(10, parameters), loss="mse")
+    network.compile(optimizer=build_optimizer(10, parameters), loss="mse")
     network.optimizer.build(network.trainable_variables)
     best = network.get_weights() if parameters.keep_best_epoch else None
     Checkpoints(tmp_path / "checkpoint", "identity").save(network, TrainingState(best=best))
     size = sum(file.stat().st_size for file in (tmp_path / "checkpoint").iterdir())
     asked = {}
     monkeypatch.setattr("mnist_resnet.training.space.require_space", lambda _, needs: asked.update(needs))
-    require_space_for(network, parameters, tmp_path / "checkpoint")
+    ask(tmp_path / "checkpoint", **changes)
     assert asked[tmp_path] > 2 * size
 
 
-def test_what_an_earlier_run_has_left_is_not_asked_for_again(network, training_parameters, tmp_path, little_room):
+def test_what_an_earlier_run_has_left_is_not_asked_for_again(ask, tmp_path, little_room):
     (tmp_path / "model.keras").write_bytes(bytes(8_000_000))
     # Without it, 78 and 16 MB would be needed of the 80; see above.
     with pytest.raises(StorageError, match=r"needs about 70\.0 MB in .* and 16\.0 MB in "):
-        require_space_for(network, training_parameters, tmp_path / "checkpoint")
+        ask(tmp_path / "checkpoint")

@@ -1,9 +1,9 @@
-"""Residual blocks, as functions on Keras tensors."""
+"""The residual block, as a function on Keras tensors, and the layers that it is made of."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -59,81 +59,55 @@ class Layers:
         return self.normalization(name=f"{name}_norm", gamma_initializer=gamma)(inputs)
 
 
-@dataclass(frozen=True)
-class Convolved:
+class Convolved(NamedTuple):
     """The size of one convolution of a block."""
 
-    kernel_size: int
     filters: int
+    kernel_size: int
     strides: int = 1
 
 
-def basic_block(inputs: Any, layers: Layers, filters: int, strides: int, project: bool, name: str) -> Any:
-    """Two 3×3 convolutions beside a shortcut (He et al. 2016, figure 5, left).
+def basic(filters: int, strides: int) -> tuple[Convolved, ...]:
+    """Two 3×3 convolutions (He et al. 2016, figure 5, left)."""
+    return Convolved(filters, 3, strides), Convolved(filters, 3)
+
+
+def bottleneck(filters: int, strides: int) -> tuple[Convolved, ...]:
+    """1×1, 3×3 and 1×1 convolutions, a quarter as wide within (He et al. 2016, figure 5, right).
+
+    The stride is that of the 3×3 convolution, which loses less than the paper's strided 1×1.
+    """
+    return Convolved(filters // 4, 1), Convolved(filters // 4, 3, strides), Convolved(filters, 1)
+
+
+def residual_block(inputs: Any, layers: Layers, convolutions: Sequence[Convolved], project: bool, name: str) -> Any:
+    """Convolutions beside a shortcut: norm and ReLU after each (He et al. 2016), or before each (2016b, figure 1b).
 
     Args:
         inputs: (batch, height, width, channels).
         layers: The bound layers.
-        filters: Channels of the output.
-        strides: Of the first convolution and of the projection.
+        convolutions: ``basic`` or ``bottleneck``.
         project: Whether the shortcut is a 1×1 convolution (option B) or the input itself.
         name: Prefix of the layer names.
 
     Returns:
         (batch, height / strides, width / strides, filters).
     """
-    return residual_block(inputs, layers, [Convolved(3, filters, strides), Convolved(3, filters)], project, name)
-
-
-def bottleneck_block(inputs: Any, layers: Layers, filters: int, strides: int, project: bool, name: str) -> Any:
-    """1×1, 3×3 and 1×1 convolutions beside a shortcut (He et al. 2016, figure 5, right).
-
-    The stride is that of the 3×3 convolution, which loses less than the paper's strided 1×1.
-
-    Args:
-        inputs: (batch, height, width, channels).
-        layers: The bound layers.
-        filters: Channels of the output; a quarter of them in between.
-        strides: Of the 3×3 convolution and of the projection.
-        project: Whether the shortcut is a 1×1 convolution or the input itself.
-        name: Prefix of the layer names.
-
-    Returns:
-        (batch, height / strides, width / strides, filters).
-    """
-    narrow = filters // 4
-    convolutions = [Convolved(1, narrow), Convolved(3, narrow, strides), Convolved(1, filters)]
-    return residual_block(inputs, layers, convolutions, project, name)
-
-
-def residual_block(inputs: Any, layers: Layers, convolutions: Sequence[Convolved], project: bool, name: str) -> Any:
-    """Convolutions with norm and ReLU after each (He et al. 2016), or before each (He et al. 2016b, figure 1b).
-
-    Args:
-        inputs: (batch, height, width, channels).
-        layers: The bound layers.
-        convolutions: Their sizes, in order.
-        project: Whether the shortcut is a 1×1 convolution or the input itself.
-        name: Prefix of the layer names.
-    """
     relu, last = keras.layers.ReLU, len(convolutions)
-    residual = source = inputs
-    for number, size in enumerate(convolutions, start=1):
+    residual, shortcut = inputs, inputs
+    for number, (filters, kernel_size, strides) in enumerate(convolutions, start=1):
         place, gamma = f"{name}_{number}", layers.last_gamma if number == last else "ones"
         if layers.preactivation:
             residual = relu(name=f"{place}_relu")(layers.normalize(residual, place, gamma))
-            source = residual if number == 1 else source  # of the projection: the activated input
-            residual = layers.convolve(residual, size.filters, size.kernel_size, size.strides, place)
+            shortcut = residual if project and number == 1 else shortcut  # what is projected is activated, too
+            residual = layers.convolve(residual, filters, kernel_size, strides, place)
         else:
-            residual = layers.convolve(residual, size.filters, size.kernel_size, size.strides, place)
+            residual = layers.convolve(residual, filters, kernel_size, strides, place)
             residual = layers.normalize(residual, place, gamma)
             residual = residual if number == last else relu(name=f"{place}_relu")(residual)
-    shortcut = _projection(source, layers, convolutions, f"{name}_projection") if project else inputs
+    if project:
+        place, strides = f"{name}_projection", max(size.strides for size in convolutions)
+        shortcut = layers.convolve(shortcut, convolutions[-1].filters, 1, strides, place)
+        shortcut = layers.normalize(shortcut, place) if layers.projection_norm else shortcut
     total = keras.layers.Add(name=f"{name}_add")([shortcut, residual])
     return total if layers.preactivation else relu(name=f"{name}_relu")(total)
-
-
-def _projection(inputs: Any, layers: Layers, convolutions: Sequence[Convolved], name: str) -> Any:
-    strides = max(size.strides for size in convolutions)
-    outputs = layers.convolve(inputs, convolutions[-1].filters, 1, strides, name)
-    return layers.normalize(outputs, name) if layers.projection_norm else outputs

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import keras
 
 from mnist_resnet.config import ModelParameters
-from mnist_resnet.models.blocks import Layers, basic_block, bottleneck_block
+from mnist_resnet.models.blocks import Convolved, Layers, basic, bottleneck, residual_block
 from mnist_resnet.models.preprocessing_layers import preprocessing_layers
 from mnist_resnet.preprocessing import Preprocessing
 
@@ -19,13 +19,13 @@ class Architecture:
     """The sizes that make one member of the family.
 
     Attributes:
-        block: What the stages are made of.
+        block: The convolutions of a block, by its output channels and strides.
         stem_filters: Channels of the first convolution.
         stage_filters: Output channels of each stage; each after the first halves the resolution.
         stage_blocks: Residual blocks of each stage.
     """
 
-    block: Callable[..., Any]
+    block: Callable[[int, int], tuple[Convolved, ...]]
     stem_filters: int
     stage_filters: tuple[int, ...]
     stage_blocks: tuple[int, ...]
@@ -35,13 +35,13 @@ _BASIC, _BOTTLENECK = (64, 128, 256, 512), (256, 512, 1024, 2048)
 
 # He et al. 2016, table 1, and two smaller ones: for tests and the smoke recipe, and for speed.
 ARCHITECTURES = {
-    "resnet_tiny": Architecture(basic_block, 16, (16,), (1,)),
-    "resnet10": Architecture(basic_block, 64, _BASIC, (1, 1, 1, 1)),
-    "resnet18": Architecture(basic_block, 64, _BASIC, (2, 2, 2, 2)),
-    "resnet34": Architecture(basic_block, 64, _BASIC, (3, 4, 6, 3)),
-    "resnet50": Architecture(bottleneck_block, 64, _BOTTLENECK, (3, 4, 6, 3)),
-    "resnet101": Architecture(bottleneck_block, 64, _BOTTLENECK, (3, 4, 23, 3)),
-    "resnet152": Architecture(bottleneck_block, 64, _BOTTLENECK, (3, 8, 36, 3)),
+    "resnet_tiny": Architecture(basic, 16, (16,), (1,)),
+    "resnet10": Architecture(basic, 64, _BASIC, (1, 1, 1, 1)),
+    "resnet18": Architecture(basic, 64, _BASIC, (2, 2, 2, 2)),
+    "resnet34": Architecture(basic, 64, _BASIC, (3, 4, 6, 3)),
+    "resnet50": Architecture(bottleneck, 64, _BOTTLENECK, (3, 4, 6, 3)),
+    "resnet101": Architecture(bottleneck, 64, _BOTTLENECK, (3, 4, 23, 3)),
+    "resnet152": Architecture(bottleneck, 64, _BOTTLENECK, (3, 8, 36, 3)),
 }
 
 
@@ -105,7 +105,8 @@ def _stages(features: Any, layers: Layers, architecture: Architecture) -> Any:
         for block in range(1, blocks + 1):
             strides = 2 if stage > 1 and block == 1 else 1
             project = strides > 1 or features.shape[-1] != filters
-            features = architecture.block(features, layers, filters, strides, project, f"stage{stage}_block{block}")
+            convolutions = architecture.block(filters, strides)
+            features = residual_block(features, layers, convolutions, project, f"stage{stage}_block{block}")
     return features
 
 
@@ -115,6 +116,8 @@ def _head(features: Any, parameters: ModelParameters, classes: int) -> Any:
             features = keras.layers.GlobalAveragePooling2D(name="pool")(features)
         case "flatten":
             features = keras.layers.Flatten(name="flatten")(features)
+        case unknown:
+            assert_never(unknown)
     if parameters.hidden_units is not None:
         features = keras.layers.Dense(parameters.hidden_units, activation="relu", name="hidden")(features)
     return keras.layers.Dense(classes, name=LOGITS_NAME, dtype="float32")(features)

@@ -3,6 +3,7 @@
 import logging
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from mnist_resnet.models.resnet import INPUT_NAME, LOGITS_NAME
 from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.terminal.progress import progress
 from mnist_resnet.training.augmentation import Augmentation, draw_epoch
-from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState, identity
+from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identity
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.input import feed, training_batches, validation_batches
 from mnist_resnet.training.loss import CrossEntropy
@@ -53,11 +54,57 @@ def train(
             f"training.batch_size: received {parameters.batch_size}, but there are only "
             f"{len(split.train_labels)} training images; choose at most that many"
         )
-    if checkpoint:
-        require_space_for(network, parameters, checkpoint)
     trainee = _trainee(network, steps, parameters)
     network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
-    return _Training(network, trainee, split, parameters, title).run(checkpoint)
+    if checkpoint:
+        require_space_for(network, trainee.optimizer, parameters.keep_best_epoch, checkpoint)
+    announce(TrainingStart(keras.config.dtype_policy().name, digests_of_weights(network)))
+    state, checkpoints = TrainingState(), None
+    if checkpoint:
+        checkpoints = Checkpoints(checkpoint, identity(network, split, parameters))
+        state = _restored(trainee, checkpoints, title)
+    history = state.history
+    while len(history) < parameters.epochs and not _stops_early(history, parameters.patience, title):
+        epoch, started = len(history), time.perf_counter()
+        raw_weights = RawWeights() if parameters.average_decay is not None else None
+        fitted = _fit_epoch(trainee, split, epoch, parameters, title, [raw_weights] if raw_weights else [])
+        seconds = time.perf_counter() - started
+        validation_loss, validation_accuracy = _validate(network, split)
+        result = EpochResult(
+            epoch=epoch + 1,
+            learning_rate=float(np.asarray(keras.ops.convert_to_numpy(trainee.optimizer.learning_rate))),
+            train_loss=float(fitted["loss"][-1]),
+            train_accuracy=float(fitted["accuracy"][-1]),
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            seconds=seconds,
+            images_per_second=steps * parameters.batch_size / seconds,
+        )
+        history.append(result)
+        logger.info("%s, epoch %d of %d: %s", title, result.epoch, parameters.epochs, result.in_words())
+        announce(result)
+        if parameters.keep_best_epoch and best_epoch(history) == result.epoch:
+            state.best = network.get_weights()
+        if raw_weights:  # what was validated is their average; training goes on without it
+            trainee.set_weights(raw_weights.weights)
+        if checkpoints:
+            checkpoints.save(trainee, state)
+    if parameters.average_decay is not None:
+        trainee.optimizer.finalize_variable_values(trainee.trainable_variables)
+    if state.best is not None:
+        network.set_weights(state.best)
+        logger.info("%s: keeping the weights of epoch %d", title, best_epoch(history))
+    return history
+
+
+def best_epoch(history: Sequence[EpochResult]) -> int:
+    """The epoch of the lowest validation loss, counted from 1; one that is no number is never the lowest."""
+
+    def order(result: EpochResult) -> float:
+        loss = result.validation_loss
+        return math.inf if loss is None or math.isnan(loss) else loss
+
+    return min(history, key=order).epoch
 
 
 def _trainee(network: keras.Model, steps: int, parameters: TrainingParameters) -> keras.Model:
@@ -80,110 +127,46 @@ def _trainee(network: keras.Model, steps: int, parameters: TrainingParameters) -
     return trainee
 
 
-class _Training:
-    """One training, from its first epoch or the one after its checkpoint."""
-
-    def __init__(
-        self, network: keras.Model, trainee: keras.Model, split: Split, parameters: TrainingParameters, title: str
-    ) -> None:
-        self.network, self.trainee, self.split = network, trainee, split
-        self.parameters, self.title = parameters, title
-        self.steps = len(split.train_labels) // parameters.batch_size
-        self.state = TrainingState()
-
-    def run(self, folder: Path | None) -> list[EpochResult]:
-        announce(TrainingStart(keras.config.dtype_policy().name, digests_of_weights(self.network)))
-        checkpoints = Checkpoints(folder, identity(self.network, self.split, self.parameters)) if folder else None
-        if checkpoints:
-            self._resume(checkpoints)
-        while not self._ended():
-            raw_weights = self._epoch()
-            self.trainee.set_weights(raw_weights)
-            if checkpoints:
-                checkpoints.save(self.trainee, self.state)
-        self._finish()
-        return self.state.history
-
-    def _resume(self, checkpoints: Checkpoints) -> None:
-        self.state = checkpoints.restore(self.trainee)
-        for result in self.state.history:
-            announce(result)
-        if self.state.history:
-            logger.info("%s: going on after epoch %d, from its checkpoint", self.title, len(self.state.history))
-
-    def _ended(self) -> bool:
-        history, patience = self.state.history, self.parameters.patience
-        if len(history) == self.parameters.epochs:
-            return True
-        if patience is None or not history or len(history) - _best_epoch(history) < patience:
-            return False
-        logger.info("%s: no lower validation loss in %d epochs; stopping early", self.title, patience)
-        return True
-
-    def _finish(self) -> None:
-        """Leave the network with the weights that are to be kept."""
-        if self.parameters.average_decay is not None:
-            self.trainee.optimizer.finalize_variable_values(self.trainee.trainable_variables)
-        if self.state.best is not None:
-            self.network.set_weights(self.state.best)
-            logger.info("%s: keeping the weights of epoch %d", self.title, _best_epoch(self.state.history))
-
-    def _epoch(self) -> Arrays:
-        """Train and validate for one epoch; the weights to go on from, which may not be those validated."""
-        epoch, started = len(self.state.history), time.perf_counter()
-        averaging = self.parameters.average_decay is not None
-        raw = RawWeights()
-        fitted = self._fit(epoch, [raw] if averaging else [])
-        seconds = time.perf_counter() - started
-        self._report(self._result(epoch, fitted, seconds))
-        if self.parameters.keep_best_epoch and _best_epoch(self.state.history) == epoch + 1:
-            self.state.best = self.network.get_weights()
-        weights: Arrays = raw.weights if averaging else self.trainee.get_weights()
-        return weights
-
-    def _fit(self, epoch: int, callbacks: list[keras.callbacks.Callback]) -> dict[str, list[float]]:
-        split, parameters = self.split, self.parameters
-        draws = draw_epoch(len(split.train_labels), split.train_images.shape[1:], epoch, parameters)
-        batches = training_batches(split.train_images, split.train_labels, draws, parameters.batch_size)
-        images = self.steps * parameters.batch_size
-        with progress(f"{self.title}, epoch {epoch + 1} of {parameters.epochs}", images, "images") as advance:
-            watch = StepWatch(advance, parameters.batch_size, epoch * self.steps, self.title)
-            fitted = self.trainee.fit(feed(batches), shuffle=False, verbose=0, callbacks=[watch, *callbacks])
-        history: dict[str, list[float]] = fitted.history
-        return history
-
-    def _result(self, epoch: int, fitted: dict[str, list[float]], seconds: float) -> EpochResult:
-        loss, accuracy = self._validate()
-        return EpochResult(
-            epoch=epoch + 1,
-            learning_rate=float(np.asarray(keras.ops.convert_to_numpy(self.trainee.optimizer.learning_rate))),
-            train_loss=float(fitted["loss"][-1]),
-            train_accuracy=float(fitted["accuracy"][-1]),
-            validation_loss=loss,
-            validation_accuracy=accuracy,
-            seconds=seconds,
-            images_per_second=self.steps * self.parameters.batch_size / seconds,
-        )
-
-    def _validate(self) -> tuple[float | None, float | None]:
-        images, labels = self.split.validation_images, self.split.validation_labels
-        if len(labels) == 0:
-            return None, None
-        batches = validation_batches(images, labels, _VALIDATION_BATCH_SIZE)
-        loss, accuracy = self.network.evaluate(feed(batches), verbose=0)
-        return float(loss), float(accuracy)
-
-    def _report(self, result: EpochResult) -> None:
-        self.state.history.append(result)
-        logger.info("%s, epoch %d of %d: %s", self.title, result.epoch, self.parameters.epochs, result.in_words())
+def _restored(trainee: keras.Model, checkpoints: Checkpoints, title: str) -> TrainingState:
+    """The state to go on from; its epochs are announced again."""
+    state = checkpoints.restore(trainee)
+    for result in state.history:
         announce(result)
+    if state.history:
+        logger.info("%s: going on after epoch %d, from its checkpoint", title, len(state.history))
+    return state
 
 
-def _best_epoch(history: list[EpochResult]) -> int:
-    """The epoch of the lowest validation loss, counted from 1; one that is no number is never the lowest."""
+def _stops_early(history: Sequence[EpochResult], patience: int | None, title: str) -> bool:
+    if patience is None or not history or len(history) - best_epoch(history) < patience:
+        return False
+    logger.info("%s: no lower validation loss in %d epochs; stopping early", title, patience)
+    return True
 
-    def order(result: EpochResult) -> float:
-        loss = result.validation_loss
-        return math.inf if loss is None or math.isnan(loss) else loss
 
-    return min(history, key=order).epoch
+def _fit_epoch(
+    trainee: keras.Model,
+    split: Split,
+    epoch: int,
+    parameters: TrainingParameters,
+    title: str,
+    callbacks: list[keras.callbacks.Callback],
+) -> dict[str, list[float]]:
+    """Keras' history of one epoch; epochs are counted from 0."""
+    draws = draw_epoch(len(split.train_labels), split.train_images.shape[1:], epoch, parameters)
+    batches = training_batches(split.train_images, split.train_labels, draws, parameters.batch_size)
+    images = len(batches) * parameters.batch_size
+    with progress(f"{title}, epoch {epoch + 1} of {parameters.epochs}", images, "images") as advance:
+        watch = StepWatch(advance, parameters.batch_size, epoch * len(batches), title)
+        fitted = trainee.fit(feed(batches), shuffle=False, verbose=0, callbacks=[watch, *callbacks])
+    history: dict[str, list[float]] = fitted.history
+    return history
+
+
+def _validate(network: keras.Model, split: Split) -> tuple[float | None, float | None]:
+    """Loss and accuracy on the validation images, if there are any."""
+    if len(split.validation_labels) == 0:
+        return None, None
+    batches = validation_batches(split.validation_images, split.validation_labels, _VALIDATION_BATCH_SIZE)
+    loss, accuracy = network.evaluate(feed(batches), verbose=0)
+    return float(loss), float(accuracy)

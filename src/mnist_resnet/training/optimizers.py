@@ -4,7 +4,7 @@ Keras writes an update as a dozen operations, each of which reads and writes who
 that is a quarter of a step at batch size 64. TensorFlow has the same updates as single operations.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
@@ -25,10 +25,14 @@ def build_optimizer(steps: int, parameters: TrainingParameters) -> keras.optimiz
         "use_ema": parameters.average_decay is not None,
         "ema_momentum": parameters.average_decay or 0.0,
     }
-    if parameters.optimizer == "adam":
-        optimizer: keras.optimizers.Optimizer = FusedAdam(**options)
-    else:
-        optimizer = FusedSGD(momentum=parameters.momentum, nesterov=parameters.nesterov, **options)
+    optimizer: keras.optimizers.Optimizer
+    match parameters.optimizer:
+        case "adam":
+            optimizer = FusedAdam(**options)
+        case "sgd":
+            optimizer = FusedSGD(momentum=parameters.momentum, nesterov=parameters.nesterov, **options)
+        case unknown:
+            assert_never(unknown)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     return optimizer
 

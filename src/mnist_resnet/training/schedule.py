@@ -1,7 +1,7 @@
 """The learning rate over the steps of a training."""
 
 import math
-from typing import Any
+from typing import Any, assert_never
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
@@ -27,6 +27,8 @@ def learning_rate(steps: int, parameters: TrainingParameters) -> Any:
             )
         case "one_cycle":
             return OneCycle(peak, steps, warmup)
+        case unknown:
+            assert_never(unknown)
 
 
 @keras.saving.register_keras_serializable(package="mnist_resnet")
