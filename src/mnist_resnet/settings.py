@@ -8,7 +8,7 @@ if sys.platform == "win32":  # locks and signals differ there; this is the first
     sys.exit("mnist_resnet runs on Linux and macOS. On Windows, use WSL2, which is Linux.")
 
 from mnist_resnet.context import ProjectContext
-from mnist_resnet.hooks import HOOKS
+from mnist_resnet.hooks import RunHooks
 from mnist_resnet.terminal.streams import prepare_streams
 
 __all__ = ["CONFIG_LOADER_ARGS", "CONTEXT_CLASS", "DISABLE_HOOKS_FOR_PLUGINS", "HOOKS"]
@@ -25,6 +25,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 os.umask(os.umask(0o077) | 0o002)
 
 CONTEXT_CLASS = ProjectContext
+HOOKS = (RunHooks(),)
 
 # .telemetry says the same, but it is not found where the package is installed without the project.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)

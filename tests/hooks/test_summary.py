@@ -2,13 +2,16 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import node, pipeline
 
+from mnist_resnet.config import validate_parameters
 from mnist_resnet.datasets import TextDataset
-from mnist_resnet.hooks import SummaryHooks
+from mnist_resnet.hooks.run_context import RunContext
+from mnist_resnet.hooks.summary import Summary
 
 EVALUATION = SimpleNamespace(fp32=SimpleNamespace(accuracy=0.75, provider="CPUExecutionProvider", max_abs_diff=1e-7))
 OUTPUTS = ["squares.evaluation", "squares.report"]
@@ -30,6 +33,7 @@ def test_the_report_is_named_where_it_will_be(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    raw_parameters: dict[str, Any],
     temporary: str,
     where: str,
     notes: list[str],
@@ -38,9 +42,8 @@ def test_the_report_is_named_where_it_will_be(
     report = TextDataset(filepath=str(tmp_path / "data/report.md"))
     catalog = DataCatalog({OUTPUTS[0]: MemoryDataset(EVALUATION), OUTPUTS[1]: report})
     evaluate = pipeline([node(lambda: None, None, OUTPUTS, namespace="squares", tags="evaluate")])
-    hooks = SummaryHooks(SimpleNamespace(where=where))
-    hooks.after_context_created(SimpleNamespace(project_path=tmp_path))
-    hooks.after_pipeline_run(evaluate, catalog)
+    context = RunContext(tmp_path, tmp_path / "data", validate_parameters(raw_parameters), {}, evaluate, catalog)
+    Summary(context).show(where)
     shown = capsys.readouterr().out
     assert [line for line in shown.splitlines() if line.startswith(("Report", "MLflow"))] == notes
     assert "0.7500" in shown

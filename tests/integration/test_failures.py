@@ -3,7 +3,7 @@
 import json
 import shutil
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
 
 import mlflow
 import pytest
@@ -13,7 +13,8 @@ from mnist_resnet.data.check import DataError
 from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.evaluation.parity import ParityError
 from mnist_resnet.evaluation.session import ProviderError
-from mnist_resnet.hooks import provenance
+from mnist_resnet.provenance.record import PROVENANCE_FILE
+from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.training.events import EpochResult, listening
 from tests.conftest import MadeData
@@ -125,14 +126,16 @@ def test_a_run_whose_record_cannot_be_written_has_failed(
     squares: Project, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
     written = []
-    log = provenance._log
+    log = TrackedRun.log_artifact
 
-    def log_once(*arguments: Any) -> None:
-        if place == "at the start" or written:
-            raise PermissionError("not allowed")
-        written.append(log(*arguments))
+    def log_once(run: TrackedRun, path: Path, folder: str = "") -> None:
+        if path.name == PROVENANCE_FILE:
+            if place == "at the start" or written:
+                raise PermissionError("not allowed")
+            written.append(path)
+        log(run, path, folder)
 
-    monkeypatch.setattr(provenance, "_log", log_once)
+    monkeypatch.setattr(TrackedRun, "log_artifact", log_once)
     with pytest.raises(PermissionError, match="not allowed"):
         squares.run(pipeline_names=["data"], **SQUARES)
     assert _statuses(squares) == ["FAILED"]

@@ -63,7 +63,7 @@ def test_a_later_stage_alone_refuses_what_other_parameters_made(trained: Project
 
 def test_a_later_stage_alone_refuses_what_is_not_there(squares: Project) -> None:
     _run(squares, pipeline_names=["data"])
-    with pytest.raises(StaleInputError, match="the train stage has not been completed"):
+    with pytest.raises(StaleInputError, match="the train pipeline has not been completed"):
         _run(squares, pipeline_names=["export"])
 
 

@@ -11,7 +11,7 @@ from mnist_resnet.comparison.finished_runs import compare_recorded, finished_rec
 from mnist_resnet.comparison.level import Level, Tolerances
 from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.hooks.freshness import StaleInputError
-from mnist_resnet.hooks.runners import RunnerError
+from mnist_resnet.hooks.running_thread import RunnerError
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import MadeData

@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.utils import load_obj
 
-from mnist_resnet.hooks.runners import refuse_unless_sequential
+from mnist_resnet.hooks.running_thread import check_runner_class
 
 
 def sequentially(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -15,7 +15,7 @@ def sequentially(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
         if options.get("runner"):
-            refuse_unless_sequential(_class_of(options["runner"]), options["runner"])
+            check_runner_class(_class_of(options["runner"]), options["runner"])
         return command(*arguments, **options)
 
     return wrapped

@@ -12,14 +12,14 @@ from mnist_resnet.data.split import check_sizes, split
 from mnist_resnet.storage.artifacts import sha256_of_path
 
 
-def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCatalog, stages: Set[str]) -> None:
-    """Refuse labels that do not fit what is configured; where they are not there, the data stage will.
+def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCatalog, pipelines: Set[str]) -> None:
+    """Refuse labels that do not fit what is configured; where they are not there, the data pipeline will.
 
     Args:
         namespace: The data set.
         parameters: The whole configuration.
         catalog: Of the run; holds the published files.
-        stages: Those of the run: ``data`` splits the images, and ``train`` needs them to fill a batch.
+        pipelines: Those of the run: ``data`` splits the images, and ``train`` needs them to fill a batch.
 
     Raises:
         DataError: If labels have no class, classes no images, or a part of the split too few.
@@ -30,21 +30,21 @@ def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCa
     if train is not None:
         classes = class_indices(dataset, "train", train)
         try:
-            _check_split(classes, chosen, stages)
+            _check_split(classes, chosen, pipelines)
         except DataError as error:
             raise DataError(f"{namespace}.{error}") from None
     if test is not None:
         class_indices(dataset, "test", test)
 
 
-def _check_split(labels: UInt8Array, parameters: NamespaceParameters, stages: Set[str]) -> None:
+def _check_split(labels: UInt8Array, parameters: NamespaceParameters, pipelines: Set[str]) -> None:
     left, batch_size = check_sizes(labels, parameters.data), parameters.training.batch_size
-    if "train" in stages and left < batch_size:
+    if "train" in pipelines and left < batch_size:
         raise DataError(
             f"training.batch_size: received {batch_size}, but there are only {left} images to train on; choose at most "
             f"that many"
         )
-    if "data" in stages and parameters.data.validation == "last":  # which alone may take all images of a class
+    if "data" in pipelines and parameters.data.validation == "last":  # which alone may take all images of a class
         split(labels, labels, parameters.data)
 
 

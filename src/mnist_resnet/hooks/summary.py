@@ -6,13 +6,9 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from kedro.framework.context import KedroContext
-from kedro.framework.hooks import hook_impl
-from kedro.io import DataCatalog
-from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from mnist_resnet.hooks.tracking import TrackingHooks
+from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.record import TEMPORARY_VARIABLE
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.streams import OutputError, write_line
@@ -20,52 +16,44 @@ from mnist_resnet.terminal.streams import OutputError, write_line
 logger = logging.getLogger(__name__)
 
 
-class SummaryHooks:
-    """Time the stages, and print what a run came to.
+class Summary:
+    """The times of a run's pipelines, and what it came to.
 
     Args:
-        tracking: Says where the run was recorded.
+        context: The run.
     """
 
-    def __init__(self, tracking: TrackingHooks) -> None:
-        self._tracking = tracking
-        self._project = Path()
-        self._started: dict[str, float] = {}
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
+        self._started = 0.0
         self._seconds: dict[tuple[str, str], float] = defaultdict(float)
 
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Note the project's folder, to show paths relative to it."""
-        self._project = context.project_path
-        self._seconds.clear()
+    def start_clock(self) -> None:
+        """Note that a node begins."""
+        self._started = time.perf_counter()
 
-    @hook_impl
-    def before_node_run(self, node: Node) -> None:
-        """Start the node's clock."""
-        self._started[node.name] = time.perf_counter()
+    def stop_clock(self, node: Node) -> None:
+        """Add the node's time to its pipeline."""
+        for pipeline in node.tags:
+            self._seconds[node.namespace or "", pipeline] += time.perf_counter() - self._started
 
-    @hook_impl
-    def after_node_run(self, node: Node) -> None:
-        """Add the node's time to its stage."""
-        for stage in node.tags:
-            self._seconds[node.namespace or "", stage] += time.perf_counter() - self._started[node.name]
+    def show(self, where: str) -> None:
+        """Print the table.
 
-    @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: DataCatalog) -> None:
-        """Print the table."""
-        namespaces = sorted({node.namespace for node in pipeline.nodes if node.namespace})
-        evaluated = [name for name in namespaces if f"{name}.evaluation" in pipeline.all_outputs()]
-        _print(
-            [self._row(name, catalog if name in evaluated else None) for name in namespaces],
-            self._notes(evaluated, catalog),
-        )
+        Args:
+            where: The place of the run's record, in words; empty if there is none.
+        """
+        outputs = self._context.pipeline.all_outputs()
+        evaluated = [name for name in self._context.namespaces if f"{name}.evaluation" in outputs]
+        rows = [self._row(name, name in evaluated) for name in self._context.namespaces]
+        _print(rows, [*self._reports(evaluated, where), *([where] if where else [])])
 
-    def _row(self, namespace: str, catalog: DataCatalog | None) -> list[str]:
-        seconds = {stage: spent for (name, stage), spent in self._seconds.items() if name == namespace}
-        times = ", ".join(f"{stage} {spent:.0f} s" for stage, spent in seconds.items()) or "nothing to do"
-        if catalog is None:
+    def _row(self, namespace: str, evaluated: bool) -> list[str]:
+        seconds = {pipeline: spent for (name, pipeline), spent in self._seconds.items() if name == namespace}
+        times = ", ".join(f"{pipeline} {spent:.0f} s" for pipeline, spent in seconds.items()) or "nothing to do"
+        if not evaluated:
             return [namespace, "–", "–", "–", times]
-        fp32 = catalog.load(f"{namespace}.evaluation").fp32
+        fp32 = self._context.catalog.load(f"{namespace}.evaluation").fp32
         return [
             namespace,
             f"{fp32.accuracy:.4f}",
@@ -74,13 +62,14 @@ class SummaryHooks:
             times,
         ]
 
-    def _notes(self, evaluated: list[str], catalog: DataCatalog) -> list[str]:
-        reports = [Path(str(catalog.get(f"{name}.report")._describe()["filepath"])) for name in evaluated]  # type: ignore[union-attr]
-        notes = [f"Report: {shown_path(report, self._project)}" for report in reports]
-        if os.environ.get(TEMPORARY_VARIABLE):  # where those files are about to be removed
-            recorded = evaluated if self._tracking.where else []
-            notes = [f"Report: {name}/{reports[0].name} among the artifacts of the MLflow run" for name in recorded]
-        return notes + ([self._tracking.where] if self._tracking.where else [])
+    def _reports(self, evaluated: list[str], where: str) -> list[str]:
+        paths = {name: Path(str(self._context.catalog.get(f"{name}.report").path)) for name in evaluated}  # type: ignore[union-attr]
+        if not os.environ.get(TEMPORARY_VARIABLE):
+            return [f"Report: {shown_path(path, self._context.project)}" for path in paths.values()]
+        # Those files are about to be removed.
+        return [
+            f"Report: {name}/{path.name} among the artifacts of the MLflow run" for name, path in paths.items() if where
+        ]
 
 
 def _print(rows: list[list[str]], notes: list[str]) -> None:
@@ -88,7 +77,7 @@ def _print(rows: list[list[str]], notes: list[str]) -> None:
 
     from mnist_resnet.terminal.tables import show
 
-    table = Table("data set", "test accuracy", "provider", "parity", "time in each stage", title="Summary")
+    table = Table("data set", "test accuracy", "provider", "parity", "time in each pipeline", title="Summary")
     for row in rows:
         table.add_row(*row)
     try:

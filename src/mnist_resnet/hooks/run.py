@@ -1,0 +1,143 @@
+"""The owner of a run: all that is held, checked and recorded around a pipeline, in one order."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+
+from mnist_resnet.config import Parameters, outputs_folder, validate_parameters
+from mnist_resnet.hooks.checks import check_run
+from mnist_resnet.hooks.freshness import Freshness
+from mnist_resnet.hooks.provenance import ProvenanceRecord
+from mnist_resnet.hooks.run_context import RunContext
+from mnist_resnet.hooks.running_thread import RunningThread, check_runner
+from mnist_resnet.hooks.summary import Summary
+from mnist_resnet.hooks.tracking import Tracking
+from mnist_resnet.storage.artifacts import remove_leftovers
+from mnist_resnet.storage.lock import FolderLock
+from mnist_resnet.training.events import listening, listening_for_starts
+
+# In the base recipe's folder, but read or written by the others, too.
+_SHARED = ("01_raw", "recipes")
+_HOUR = 3600.0
+
+
+class RunHooks:
+    """Kedro's only hooks here: what a run enters before its pipeline is left after it, in the reverse order.
+
+    How it is left decides what the record says: FINISHED without an error, FAILED with one, KILLED if it was
+    interrupted. Kedro tells nobody of an error of ``before_pipeline_run``, which is why all is entered by that one
+    method, nor of an interruption: what such a run holds is left when the next one of this process begins. If there is
+    none, the operating system takes back the lock, and MLflow's run ends with the process.
+    """
+
+    # Of the present run, or the last one.
+    _freshness: Freshness
+    _summary: Summary
+    _tracking: Tracking | None
+    _provenance: ProvenanceRecord | None
+
+    def __init__(self) -> None:
+        self._thread = RunningThread()
+        self._configured: tuple[Path, Path, Parameters] | None = None
+        self._entered = ExitStack()
+        self._namespace = ""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Check what is configured, as soon as it has been read."""
+        self._thread.load()
+        outputs = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
+        parameters = validate_parameters(context.config_loader["parameters"])
+        self._configured = context.project_path, outputs, parameters
+
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
+        """Enter a run, or leave at once what was entered if it is refused."""
+        check_runner(run_params["runner"])
+        self._thread.check()
+        self._leave(KeyboardInterrupt())  # an earlier run of this process that was interrupted
+        assert self._configured is not None
+        with ExitStack() as entered:
+            self._enter(entered, RunContext(*self._configured, run_params, pipeline, catalog))
+            self._entered = entered.pop_all()
+
+    def _enter(self, entered: ExitStack, context: RunContext) -> None:
+        """The order of a run."""
+        self._thread.begin()
+        entered.callback(self._thread.end)
+        lock = FolderLock(context.outputs)
+        lock.acquire(sys.argv)
+        entered.callback(lock.release)
+        _remove_leftovers(context)
+        check_run(context)
+        self._freshness = Freshness(context)
+        self._summary = Summary(context)
+        self._tracking = self._provenance = None
+        entered.push(self._show_summary)
+        if context.parameters.tracking.enabled:
+            tracking = self._tracking = entered.enter_context(Tracking(context))
+            provenance = self._provenance = entered.enter_context(ProvenanceRecord(context, tracking.run))
+            entered.enter_context(listening_for_starts(lambda start: provenance.note_start(self._namespace, start)))
+            entered.enter_context(listening(lambda result: tracking.note_epoch(self._namespace, result)))
+            entered.enter_context(listening(lambda result: provenance.note_epoch(self._namespace, result)))
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Note which data set is worked on."""
+        self._thread.check_node()
+        self._namespace = node.namespace or ""
+        self._summary.start_clock()
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        """Note how long that took."""
+        self._summary.stop_clock(node)
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Record what the run is made from."""
+        if self._provenance:
+            self._provenance.note_loaded(dataset_name, data)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Record what the run has made."""
+        self._freshness.note_saved(dataset_name, node)
+        if self._tracking:
+            self._tracking.note_saved(dataset_name, data)
+        if self._provenance:
+            self._provenance.note_saved(dataset_name, data)
+
+    @hook_impl
+    def after_pipeline_run(self) -> None:
+        """Leave a run that has done its work."""
+        self._leave(None)
+
+    @hook_impl
+    def on_pipeline_error(self, error: Exception) -> None:
+        """Leave a run that has failed."""
+        self._leave(error)
+
+    def _leave(self, error: BaseException | None) -> None:
+        entered = self._entered.pop_all()
+        entered.__exit__(type(error) if error else None, error, None)
+
+    def _show_summary(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Tell what a whole run came to, once its record is closed."""
+        if kind is None:
+            self._summary.show(self._tracking.where() if self._tracking else "")
+
+
+def _remove_leftovers(context: RunContext) -> None:
+    """Remove what killed runs had begun to write."""
+    for folder in context.outputs.iterdir():
+        if folder.is_dir() and folder.name not in _SHARED:
+            remove_leftovers(folder)
+    remove_leftovers(context.project / "data" / "01_raw", seconds_old=_HOUR)

@@ -1,0 +1,58 @@
+"""The facts of one ``kedro run``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+
+from mnist_resnet.config import Parameters
+from mnist_resnet.provenance.record import RunStatus
+from mnist_resnet.terminal import signals
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """A run that Kedro is about to begin.
+
+    Attributes:
+        project: The project's folder.
+        outputs: The folder of the recipe's outputs.
+        parameters: The whole configuration, checked.
+        run_params: What was asked of ``kedro run``, as Kedro's hooks receive it.
+        pipeline: All that was asked for, also what ``--only-missing-outputs`` may leave out.
+        catalog: The run's artifacts.
+    """
+
+    project: Path
+    outputs: Path
+    parameters: Parameters
+    run_params: Mapping[str, Any]
+    pipeline: Pipeline
+    catalog: DataCatalog
+
+    @property
+    def namespaces(self) -> list[str]:
+        """The data sets that are worked on, by the alphabet."""
+        return sorted({node.namespace for node in self.pipeline.nodes if node.namespace})
+
+    def pipelines_of(self, namespace: str | None = None) -> set[str]:
+        """Which of ``data``, ``train``, ``export`` and ``evaluate`` have nodes in the run.
+
+        Args:
+            namespace: The data set to ask for; any if None.
+        """
+        chosen = [node for node in self.pipeline.nodes if namespace in {None, node.namespace}]
+        return {tag for node in chosen for tag in node.tags}
+
+
+def status_after(error: BaseException | None) -> RunStatus:
+    """The status of a run that an error has ended; FINISHED if there was none.
+
+    It is KILLED after an interruption, also where a library has made another error of that.
+    """
+    if error is None:
+        return "FINISHED"
+    return "KILLED" if signals.requested() or not isinstance(error, Exception) else "FAILED"
