@@ -51,7 +51,7 @@ def test_after_an_interrupted_run_the_next_one_of_this_process_is_whole(
     squares: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("mnist_resnet.data.split.split", _interrupt)
+        patch.setattr("mnist_resnet.pipelines.data.nodes.split", _interrupt)
         with pytest.raises(KeyboardInterrupt):  # of which Kedro tells no hook
             squares.run(**DATA)
     assert (squares.folder / "data" / LOCK_FILE).exists()
