@@ -6,30 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.provenance.source import collect_commit, collect_source, why_no_commit
+from mnist_resnet.provenance.source import Patch, collect_commit, collect_source, why_no_commit
 
 SECRET = "hunter2-swordfish"
+FASTER = {"src/train.py": "rate = 2\n"}
 
 
 def git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes:
     command = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
     return subprocess.run(command, input=given, capture_output=True, check=True).stdout
-
-
-@pytest.fixture
-def repository(tmp_path, monkeypatch) -> Path:
-    """A repository with one commit, which no setting of the user's has an influence on."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    folder = tmp_path / "repository"
-    write(
-        folder, {"src/train.py": "rate = 1\n", "src/data/split.py": "seed = 0\n", "conf/base/parameters.yml": "a: 1\n"}
-    )
-    write(folder, {".gitignore": "/data/\n", "conf/local/credentials.yml": "empty: true\n"})
-    git(folder, "init", "-q")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "First")
-    return folder
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> None:
@@ -39,36 +24,72 @@ def write(folder: Path, files: dict[str, str | bytes]) -> None:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
+def commit_all(folder: Path) -> None:
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", "All")
+
+
+def make_repository(folder: Path, files: dict[str, str | bytes]) -> Path:
+    """A repository with one commit."""
+    write(folder, files)
+    git(folder, "init", "-q")
+    commit_all(folder)
+    return folder
+
+
+def head(folder: Path) -> str:
+    return git(folder, "rev-parse", "HEAD").decode().strip()
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch) -> Path:
+    """A repository with one commit, which no setting of the user's has an influence on."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    files = {"src/train.py": "rate = 1\n", "src/data/split.py": "seed = 0\n", "conf/base/parameters.yml": "a: 1\n"}
+    private = {".gitignore": "/data/\n", "conf/local/credentials.yml": "empty: true\n"}
+    return make_repository(tmp_path / "repository", files | private)
+
+
+@pytest.fixture
+def another(repository, tmp_path) -> Path:
+    """A repository with another commit, beside it."""
+    return make_repository(tmp_path / "another", {"other.py": "other = 1\n"})
+
+
+def patch_of(folder: Path, files: dict[str, str | bytes], **options: int) -> Patch:
+    """What is recorded after files were written."""
+    write(folder, files)
+    patch = collect_source(folder, **options).patch
+    assert patch.content is None or patch.sha256 == hashlib.sha256(patch.content).hexdigest()
+    return patch
+
+
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     files = [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()]
     return {str(file.relative_to(folder)): (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
 
 
-def restored(repository: Path, patch: bytes, folder: Path) -> Path:
+def restored(repository: Path, patch: Patch, folder: Path) -> Path:
     """A new working tree of the commit with the patch applied."""
     git(repository, "clone", "-q", str(repository), str(folder))
-    git(folder, "apply", "--binary", "-", given=patch)
+    git(folder, "apply", "--binary", "-", given=patch.content)
     return folder
 
 
 def test_a_clean_tree_is_its_commit(repository):
     source = collect_source(repository)
-    assert source is not None
-    assert source.commit == git(repository, "rev-parse", "HEAD").decode().strip()
-    assert (source.dirty, source.patch) == (False, None)
+    assert (source.commit, source.dirty, source.patch) == (head(repository), False, None)
+    assert why_no_commit(repository) is None
 
 
 def test_changes_and_new_files_can_be_restored_from_the_patch(repository, tmp_path):
-    write(
-        repository, {"src/train.py": "rate = 2\n", "src/new file é.py": "new = True\n", "logo.png": bytes(range(256))}
-    )
+    changed = FASTER | {"src/new file é.py": "new = True\n", "logo.png": bytes(range(256))}
     (repository / "src/data/split.py").unlink()
-    source = collect_source(repository)
-    assert source.dirty
-    assert source.patch.left_out == ()
-    assert source.patch.sha256 == hashlib.sha256(source.patch.content).hexdigest()
-    assert source.patch.size == len(source.patch.content)
-    tree = restored(repository, source.patch.content, tmp_path / "again")
+    patch = patch_of(repository, changed)
+    assert (patch.file, patch.size, patch.left_out) == ("uncommitted.patch", len(patch.content), ())
+    assert collect_source(repository).dirty
+    tree = restored(repository, patch, tmp_path / "again")
     assert (tree / "src/train.py").read_text() == "rate = 2\n"
     assert (tree / "src/new file é.py").read_text() == "new = True\n"
     assert (tree / "logo.png").read_bytes() == bytes(range(256))
@@ -76,100 +97,79 @@ def test_changes_and_new_files_can_be_restored_from_the_patch(repository, tmp_pa
 
 
 def test_what_is_staged_is_in_the_patch_too(repository, tmp_path):
-    write(repository, {"src/train.py": "rate = 2\n", "src/staged.py": "staged = True\n"})
+    write(repository, FASTER | {"src/staged.py": "staged = True\n"})
     git(repository, "add", "-A")
-    write(repository, {"src/train.py": "rate = 3\n"})
-    tree = restored(repository, collect_source(repository).patch.content, tmp_path / "again")
+    tree = restored(repository, patch_of(repository, {"src/train.py": "rate = 3\n"}), tmp_path / "again")
     assert (tree / "src/train.py").read_text() == "rate = 3\n"
     assert (tree / "src/staged.py").read_text() == "staged = True\n"
 
 
 def test_a_change_of_equal_size_in_the_second_of_the_commit_is_seen(repository):
-    write(repository, {"src/train.py": "rate = 2\n", "src/new.py": "new = True\n"})
+    write(repository, FASTER | {"src/new.py": "new = True\n"})
     time.sleep(1.1)  # the copy of the index must not look newer than that change
-    assert b"rate = 2" in collect_source(repository).patch.content
+    assert b"rate = 2" in patch_of(repository, {}).content
 
 
 PRIVATE = (
-    *(
-        "conf/local/credentials.yml",
-        "conf/local/parameters.yml",
-        "conf/base/credentials.yml",
-        ".env",
-        ".env.production",
-    ),
-    *(
-        "my_secrets.txt",
-        "certificates/server.pem",
-        "id_rsa",
-        ".netrc",
-        "mlflow.db",
-        "mlartifacts/1/run",
-        "mlruns/0/meta",
-    ),
-    *("model.keras", "export/model.onnx", "weights.h5", "images.npy", "CREDENTIALS.json", "data/01_raw/notes.txt"),
+    *("conf/local/credentials.yml", "conf/local/parameters.yml", "conf/base/credentials.yml", ".env"),
+    *(".env.production", "my_secrets.txt", "certificates/server.pem", "id_rsa", ".netrc", "mlflow.db"),
+    *("mlartifacts/1/run", "mlruns/0/meta", "model.keras", "export/model.onnx", "weights.h5", "images.npy"),
+    *("CREDENTIALS.json", "data/01_raw/notes.txt"),
 )
 
 
 @pytest.mark.parametrize("staged", [False, True])
 def test_neither_secrets_nor_data_nor_models_are_in_the_patch(repository, staged):
-    (repository / ".gitignore").write_text("")
-    write(repository, dict.fromkeys(PRIVATE, f"password: {SECRET}\n") | {"src/train.py": "rate = 2\n"})
+    write(repository, {".gitignore": "", **dict.fromkeys(PRIVATE, f"password: {SECRET}\n")})
     if staged:
         git(repository, "add", "-A", "-f")
-    patch = collect_source(repository).patch
+    patch = patch_of(repository, FASTER)
     assert b"rate = 2" in patch.content
     assert SECRET.encode() not in patch.content
     assert patch.left_out == tuple(sorted(PRIVATE))
 
 
-def test_ignored_files_are_not_even_named(repository):
-    write(repository, {"data/01_raw/images": SECRET, "src/train.py": "rate = 2\n"})
-    patch = collect_source(repository).patch
+@pytest.mark.parametrize(
+    ("files", "limit", "kept", "left_out"),
+    [
+        # Ignored files are not even named.
+        ({"data/01_raw/images": SECRET, **FASTER}, 1 << 20, b"rate = 2", ()),
+        # Source code that deals with data is kept.
+        ({"src/data/split.py": "seed = 1\n"}, 1 << 20, b"seed = 1", ()),
+        ({"src/data/new.py": "new = True\n"}, 1 << 20, b"new = True", ()),
+        # A new file above the limit is left out.
+        ({"dump.bin": bytes(2000), **FASTER}, 1000, b"rate = 2", ("dump.bin",)),
+    ],
+)
+def test_what_is_kept_and_what_is_left_out(repository, files, limit, kept, left_out):
+    patch = patch_of(repository, files, limit=limit)
+    assert kept in patch.content
     assert SECRET.encode() not in patch.content
-    assert patch.left_out == ()
-
-
-def test_source_code_that_deals_with_data_is_kept(repository):
-    write(repository, {"src/data/split.py": "seed = 1\n", "src/data/new.py": "new = True\n"})
-    patch = collect_source(repository).patch
-    assert b"seed = 1" in patch.content
-    assert b"new = True" in patch.content
+    assert patch.left_out == left_out
 
 
 def test_a_project_within_a_repository_has_its_own_private_folders(repository):
     write(repository, {"inner/train.py": "rate = 1\n"})
-    git(repository, "add", "-A")
-    git(repository, "commit", "-q", "-m", "A project within")
+    commit_all(repository)
     write(repository, {"inner/conf/local/user.yml": SECRET, "inner/data/x.txt": SECRET, "inner/train.py": "rate = 2\n"})
-    patch = collect_source(repository / "inner").patch
+    patch = patch_of(repository / "inner", {})
     assert b"rate = 2" in patch.content
     assert patch.left_out == ("inner/conf/local/user.yml", "inner/data/x.txt")
 
 
 def test_a_patch_above_the_limit_is_told_by_its_size_only(repository):
-    write(repository, {"src/train.py": "rate = 2\n" * 200})
-    patch = collect_source(repository, limit=1000).patch
-    assert patch.content is None
+    patch = patch_of(repository, {"src/train.py": "rate = 2\n" * 200}, limit=1000)
+    assert (patch.content, patch.file, len(patch.sha256)) == (None, None, 64)
     assert patch.size > 1000
-    assert len(patch.sha256) == 64
-
-
-def test_a_new_file_above_the_limit_is_left_out(repository):
-    write(repository, {"src/train.py": "rate = 2\n", "dump.bin": bytes(2000)})
-    patch = collect_source(repository, limit=1000).patch
-    assert b"rate = 2" in patch.content
-    assert patch.left_out == ("dump.bin",)
 
 
 def test_many_new_files_above_the_limit_together_are_told_by_their_size_only(repository):
-    write(repository, {f"src/part_{number}.py": "x" * 400 for number in range(3)})
-    patch = collect_source(repository, limit=1000).patch
+    patch = patch_of(repository, {f"src/part_{number}.py": "x" * 400 for number in range(3)}, limit=1000)
     assert (patch.content, patch.sha256, patch.size) == (None, None, 1200)
 
 
 def test_neither_the_tree_nor_the_repository_is_touched(repository):
-    write(repository, {"src/train.py": "rate = 2\n", "src/new.py": "new = True\n", "src/staged.py": "staged = True\n"})
+    write(repository, FASTER | {"src/new.py": "new = True\n", "src/staged.py": "staged = True\n"})
     git(repository, "add", "src/staged.py")
     os.utime(repository / "conf/base/parameters.yml")  # git would note the new time in its index
     before = contents(repository)
@@ -178,34 +178,28 @@ def test_neither_the_tree_nor_the_repository_is_touched(repository):
 
 
 def test_the_settings_of_a_user_have_no_influence(repository):
-    write(repository, {"src/train.py": "rate = 2\n", "src/new.py": "new = True\n"})
-    before = collect_source(repository).patch
+    before = patch_of(repository, FASTER | {"src/new.py": "new = True\n"})
     for setting in ("diff.noprefix=true", "color.ui=always", "core.quotePath=false", "diff.context=0"):
         git(repository, "config", *setting.split("="))
-    assert collect_source(repository).patch == before
+    assert patch_of(repository, {}) == before
+
+
+def test_new_files_are_seen_also_where_a_user_does_not_want_to_see_them(repository):
+    git(repository, "config", "status.showUntrackedFiles", "no")
+    assert b"new = True" in patch_of(repository, {"src/new.py": "new = True\n"}).content
 
 
 def test_a_repository_within_the_tree_is_left_out(repository):
     git(repository, "init", "-q", "inner")
-    write(repository, {"src/train.py": "rate = 2\n"})
-    patch = collect_source(repository).patch
+    patch = patch_of(repository, FASTER)
     assert b"rate = 2" in patch.content
     assert patch.left_out == ("inner/",)
 
 
-def test_outside_a_repository_there_is_no_source(tmp_path):
-    assert collect_source(tmp_path) is None
-    assert collect_commit(tmp_path) is None
-
-
 def test_a_commit_is_told_without_its_patch(repository):
-    write(repository, {"src/train.py": "rate = 2\n"})
+    write(repository, FASTER)
     source = collect_commit(repository)
     assert (source.dirty, source.patch) == (True, None)
-
-
-def test_a_commit_has_no_reason_to_be_missing(repository):
-    assert why_no_commit(repository) is None
 
 
 def test_each_failure_of_git_is_told_with_its_remedy(repository, tmp_path, monkeypatch):
@@ -213,11 +207,15 @@ def test_each_failure_of_git_is_told_with_its_remedy(repository, tmp_path, monke
     git(tmp_path, "init", "-q", str(empty))
     write(broken, {".git": "gitdir: /nowhere/at/all\n"})
     write(repository, {"from_zip/pyproject.toml": "", ".gitignore": "/from_zip/\n"})
-    assert "clone the project" in why_no_commit(tmp_path)
-    assert "has no commit" in why_no_commit(empty)
-    assert "git fails" in why_no_commit(broken)
-    assert "does not track it" in why_no_commit(repository / "from_zip")
-    assert collect_commit(repository / "from_zip") is None
+    for folder, reason in {
+        tmp_path: "clone the project",
+        empty: "has no commit",
+        broken: "git fails",
+        repository / "from_zip": "does not track it",
+    }.items():
+        assert reason in why_no_commit(folder)
+        assert collect_commit(folder) is None
+        assert collect_source(folder) is None
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "git is not installed" in why_no_commit(repository)
 
@@ -230,31 +228,16 @@ def test_a_clone_of_another_user_is_told_with_its_remedy(repository):
     assert collect_commit(repository) is None
 
 
-@pytest.fixture
-def another(repository: Path, tmp_path: Path) -> Path:
-    """A repository with another commit, beside it."""
-    folder = tmp_path / "another"
-    write(folder, {"other.py": "other = 1\n"})
-    git(folder, "init", "-q")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "Another")
-    return folder
-
-
-def head(folder: Path) -> str:
-    return git(folder, "rev-parse", "HEAD").decode().strip()
-
-
 def test_the_folder_decides_and_not_the_variables_of_a_git_hook(repository, another, tmp_path, monkeypatch):
-    write(repository, {"src/train.py": "rate = 2\n"})
-    expected = collect_source(repository)
+    write(repository, FASTER)
+    expected, git_folder = collect_source(repository), another / ".git"
     for name, value in {
-        "GIT_DIR": f"{another}/.git",
-        "GIT_WORK_TREE": str(another),
-        "GIT_INDEX_FILE": f"{another}/.git/index",
-        "GIT_OBJECT_DIRECTORY": f"{another}/.git/objects",
+        "GIT_DIR": git_folder,
+        "GIT_WORK_TREE": another,
+        "GIT_INDEX_FILE": git_folder / "index",
+        "GIT_OBJECT_DIRECTORY": git_folder / "objects",
     }.items():
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, str(value))
     assert collect_source(repository) == expected
     assert why_no_commit(repository) is None
     assert "in no repository (GIT_DIR is not followed)" in why_no_commit(tmp_path)
@@ -271,7 +254,7 @@ def test_a_git_that_does_not_answer_is_told_with_its_remedy(repository, monkeypa
 
 
 def test_a_git_that_hangs_over_the_patch_leaves_the_commit(repository, monkeypatch, caplog):
-    write(repository, {"src/train.py": "rate = 2\n"})
+    write(repository, FASTER)
     commit, answer = head(repository), subprocess.run
 
     def hang_over_differences(command, **options):
@@ -288,13 +271,12 @@ def test_a_git_that_hangs_over_the_patch_leaves_the_commit(repository, monkeypat
 def test_a_working_tree_beside_the_repository_has_its_own_commit_and_changes(repository, tmp_path):
     tree = tmp_path / "tree"
     git(repository, "worktree", "add", "-q", "-b", "beside", str(tree))
-    write(tree, {"src/train.py": "rate = 2\n", "src/new.py": "new = True\n"})
+    write(tree, FASTER | {"src/new.py": "new = True\n"})
     git(tree, "commit", "-q", "-a", "-m", "Faster")
-    write(tree, {"src/train.py": "rate = 3\n"})
-    source = collect_source(tree)
-    assert source.commit == head(tree) != head(repository)
-    assert b"rate = 3" in source.patch.content
-    assert b"new = True" in source.patch.content
+    patch = patch_of(tree, {"src/train.py": "rate = 3\n"})
+    assert collect_source(tree).commit == head(tree) != head(repository)
+    assert b"rate = 3" in patch.content
+    assert b"new = True" in patch.content
     assert why_no_commit(tree) is None
     assert not collect_commit(repository).dirty
 
@@ -309,7 +291,7 @@ def test_a_submodule_that_has_changed_is_left_out_by_name_and_has_a_source_of_it
     write(part, {"other.py": "other = 2\n"})
     if change == "commit":
         git(part, "commit", "-q", "-a", "-m", "Another still")
-    patch = collect_source(repository).patch
+    patch = patch_of(repository, {})
     assert (patch.content, patch.left_out) == (b"", ("part",))
     assert collect_source(part).dirty == (change == "content")
     assert collect_commit(part).commit == head(part)

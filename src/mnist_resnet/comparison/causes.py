@@ -114,27 +114,14 @@ def environment_differences(first: Environment, second: Environment) -> Iterator
         first: That of one run.
         second: That of the other.
     """
-    before, after = _by_kind(first, second), _by_kind(second, first)
+    before, after = first.by_kind(), second.by_kind()
+    before["variable"], after["variable"] = _compared_variables(first, second), _compared_variables(second, first)
+    alike = {"threads"} if first.threads == second.threads else set()
+    if None in {first.instruction_sets, second.instruction_sets}:
+        alike.add("instruction sets")
     for kind in before:
-        yield from _differing(kind, before[kind], after[kind])
-
-
-def _by_kind(environment: Environment, other: Environment) -> dict[str, Mapping[str, Any]]:
-    """The values of an environment that are compared with another's, by the kind of cause that they can be."""
-    instruction_sets = environment.instruction_sets if other.instruction_sets is not None else None
-    threads = {"usable_cores": environment.usable_cores, "cores": environment.cores}
-    return {
-        "lock file": environment.lock_files,
-        "package": environment.packages,
-        "Python": {"Python": environment.python},
-        "platform": {"platform": environment.platform},
-        "processor": {"processor": environment.processor},
-        "instruction sets": {} if instruction_sets is None else {"instruction sets": " ".join(instruction_sets)},
-        "threads": threads if environment.threads != other.threads else {},
-        "GPU": {"GPU": ", ".join(gpu.name for gpu in environment.gpus) or "none"},
-        "driver": {"driver": ", ".join(gpu.driver for gpu in environment.gpus) or "none"},
-        "variable": _compared_variables(environment, other),
-    }
+        if kind not in alike:
+            yield from _differing(kind, before[kind], after[kind])
 
 
 def _compared_variables(environment: Environment, other: Environment) -> dict[str, str]:

@@ -1,14 +1,13 @@
-"""Where a run's artifacts were kept, and by which class: the resolved catalog, as it may be shown."""
+"""The catalog of a run, as it may be shown: the place and the class of each artifact."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from kedro.io import DataCatalog
 
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import without_credentials
-
-_LOCATIONS = ("filepath", "path")
 
 
 def collect_catalog(catalog: DataCatalog, names: Iterable[str], project: Path) -> dict[str, dict[str, str]]:
@@ -24,20 +23,18 @@ def collect_catalog(catalog: DataCatalog, names: Iterable[str], project: Path) -
         unless it lies outside.
         Nothing else of the configuration is taken, since it may hold credentials.
     """
-    described = {name: _described(catalog, name, project) for name in sorted(names) if name in catalog}
-    return {name: entry for name, entry in described.items() if not entry["type"].endswith("MemoryDataset")}
+    entries = {name: catalog.config_resolver.resolve_pattern(name) for name in sorted(names) if name in catalog}
+    return {
+        name: _described(entry, project)
+        for name, entry in entries.items()
+        if not str(entry["type"]).endswith("MemoryDataset")
+    }
 
 
-def _described(catalog: DataCatalog, name: str, project: Path) -> dict[str, str]:
-    entry = catalog.config_resolver.resolve_pattern(name)
+def _described(entry: Mapping[str, Any], project: Path) -> dict[str, str]:
     described = {"type": str(entry["type"])}
-    for key in _LOCATIONS:
-        if key in entry:
-            described["filepath"] = _shown(str(entry[key]), project)
+    for location in (str(entry[key]) for key in ("filepath", "path") if key in entry):
+        is_address = "://" in location
+        shown = without_credentials(location).partition("?")[0] if is_address else shown_path(Path(location), project)
+        described["filepath"] = shown
     return described
-
-
-def _shown(location: str, project: Path) -> str:
-    if "://" in location:
-        return without_credentials(location).partition("?")[0]
-    return shown_path(Path(location), project)

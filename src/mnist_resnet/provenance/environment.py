@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE
 from mnist_resnet.computing.processor import ONEDNN_LIMIT, is_higher, offered_instruction_sets, onednn_level
@@ -59,6 +60,22 @@ class Environment:
     lock_files: dict[str, str]
     packages: dict[str, str]
     variables: dict[str, str]
+
+    def by_kind(self) -> dict[str, dict[str, Any]]:
+        """All values with their names, by the kinds of differences; of what has no name, the kind itself."""
+        instruction_sets = "not recorded" if self.instruction_sets is None else " ".join(self.instruction_sets)
+        return {
+            "lock file": self.lock_files,
+            "package": self.packages,
+            "Python": {"Python": self.python},
+            "platform": {"platform": self.platform},
+            "processor": {"processor": self.processor},
+            "instruction sets": {"instruction sets": instruction_sets or "unknown"},
+            "threads": {"usable_cores": self.usable_cores, "cores": self.cores},
+            "GPU": {"GPU": ", ".join(gpu.name for gpu in self.gpus) or "none"},
+            "driver": {"driver": ", ".join(gpu.driver for gpu in self.gpus) or "none"},
+            "variable": self.variables,
+        }
 
     @property
     def uses_tensorflow(self) -> bool:

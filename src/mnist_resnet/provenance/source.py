@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -29,8 +29,8 @@ _PRIVATE_NAMES = (
     *("*credential*", "*secret*", "*password*", ".env", ".env.*", "*.env", ".netrc", ".pypirc", ".npmrc"),
     *("*.pem", "*.key", "*.p12", "*.pfx", "id_rsa*", "id_ed25519*", "id_ecdsa*"),
 )
-_STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=all")
-# Whatever a user has configured, equal changes give equal text.
+# Whatever a user has configured, equal changes are seen, and give equal text.
+_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--ignore-submodules=none")
 _PLAIN = ("-c", "core.quotePath=true", "-c", "diff.noprefix=false", "-c", "diff.mnemonicPrefix=false")
 _DIFF = ("diff", "HEAD", "--binary", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--full-index")
 _CONTEXT = ("--unified=3", "--diff-algorithm=myers", "--ignore-submodules=all")
@@ -68,68 +68,45 @@ class Source:
     patch: Patch | None
 
 
-@dataclass
-class _Status:
-    """What ``git status`` tells: the commit, and the paths that differ from it, relative to the repository."""
-
-    commit: str
-    changed: list[str] = field(default_factory=list)
-    submodules: list[str] = field(default_factory=list)
-    new: list[str] = field(default_factory=list)
-
-
 class _NoCommitError(Exception):
     """The reason why there is no commit, with what can be done."""
 
 
-def collect_commit(project: Path) -> Source | None:
-    """The commit of a working tree and whether it is dirty, without the patch.
-
-    Args:
-        project: A folder in the working tree.
-
-    Returns:
-        None where there is none; ``why_no_commit`` tells the reason.
-    """
-    return collect_source(project, limit=None)
-
-
-def why_no_commit(project: Path) -> str | None:
-    """Why ``collect_commit`` finds nothing, with what can be done; None if it finds a commit.
-
-    Args:
-        project: A folder in the working tree.
-    """
-    try:
-        _read_status(project)
-    except _NoCommitError as error:
-        return str(error)
-    return None
-
-
-def collect_source(project: Path, limit: int | None = PATCH_LIMIT) -> Source | None:
+def collect_source(project: Path, limit: int = PATCH_LIMIT) -> Source | None:
     """The commit of a working tree and what differs from it.
 
     Args:
         project: A folder in the working tree: the paths that are private are relative to it.
-        limit: The largest patch that is kept, in bytes. New files larger than that are left out of it. No patch is
-            made if None.
+        limit: The largest patch that is kept, in bytes. New files larger than that are left out of it.
 
     Returns:
         None where there is no commit; ``why_no_commit`` tells the reason.
     """
-    try:
-        status = _read_status(project)
-    except _NoCommitError:
-        return None
-    source = Source(status.commit, dirty=bool(status.changed or status.submodules or status.new), patch=None)
-    if limit is None or not source.dirty:
+    source = collect_commit(project)
+    if source is None or not source.dirty:
         return source
     try:
-        return replace(source, patch=_patch(project, status, limit))
+        return replace(source, patch=_patch(project, limit))
     except (OSError, subprocess.SubprocessError) as error:
         logger.warning("The uncommitted changes cannot be recorded: %s", error)
         return source
+
+
+def collect_commit(project: Path) -> Source | None:
+    """The commit of a working tree and whether it is dirty, without the patch; None where there is no commit."""
+    try:
+        return _commit(project)
+    except _NoCommitError:
+        return None
+
+
+def why_no_commit(project: Path) -> str | None:
+    """Why there is no commit of a working tree, with what can be done; None if there is one."""
+    try:
+        _commit(project)
+    except _NoCommitError as error:
+        return str(error)
+    return None
 
 
 def patch_in_words(source: Source | None) -> str:
@@ -145,9 +122,9 @@ def patch_in_words(source: Source | None) -> str:
     return f"{source.patch.sha256[:12]} ({source.patch.size} bytes)"
 
 
-def _read_status(project: Path) -> _Status:
+def _commit(project: Path) -> Source:
     try:
-        header, *entries = os.fsdecode(git(project, *_STATUS, "--ignore-submodules=none")).rstrip("\0").split("\0")
+        head, *told = git(project, *_STATUS).decode(errors="replace").splitlines()
         tracked = git(project, "ls-files", ".")
     except FileNotFoundError:
         raise _NoCommitError("git is not installed; install it") from None
@@ -156,20 +133,13 @@ def _read_status(project: Path) -> _Status:
         raise _NoCommitError(reason) from None
     except (OSError, subprocess.SubprocessError) as error:
         raise _NoCommitError(_refusal(project, git_message(error))) from None
-    status = _Status(commit=header.removeprefix("# branch.oid "))
-    if status.commit == "(initial)":
+    commit = head.removeprefix("# branch.oid ")
+    if commit == "(initial)":
         raise _NoCommitError(f"the repository of {project} has no commit; make one")
     if not tracked:
         reason = f"the repository around {project} does not track it; make it a repository of its own, and commit"
         raise _NoCommitError(reason)
-    for entry in entries:
-        match entry.split(" ", 3):
-            case ["?", *_]:
-                status.new.append(entry.removeprefix("? "))
-            case [("1" | "u") as kind, _, submodule, rest]:
-                path = rest.split(" ", 5 if kind == "1" else 7)[-1]
-                (status.submodules if submodule.startswith("S") else status.changed).append(path)
-    return status
+    return Source(commit, dirty=not all(line.startswith("# ") for line in told), patch=None)
 
 
 def _refusal(project: Path, said: str) -> str:
@@ -185,11 +155,14 @@ def _refusal(project: Path, said: str) -> str:
     return f"git fails in {project}: {said.splitlines()[0] if said else 'it says nothing'}"
 
 
-def _patch(project: Path, status: _Status, limit: int) -> Patch:
+def _patch(project: Path, limit: int) -> Patch:
     top, prefix = folders_of(project)
-    private = [name for name in status.changed if _is_private(name, prefix)]
-    kept = [name for name in status.new if not _is_private(name, prefix) and _size(top / name) <= limit]
-    left_out = tuple(sorted({*private, *status.submodules, *status.new} - {*kept}))
+    changed = _names(top, "diff", "HEAD", "--name-only", "--no-renames", "--ignore-submodules=all")
+    submodules = {*_names(top, "diff", "HEAD", "--name-only", "--ignore-submodules=none")} - {*changed}
+    new = _names(top, "ls-files", "--others", "--exclude-standard")
+    private = [name for name in changed if _is_private(name, prefix)]
+    kept = [name for name in new if not _is_private(name, prefix) and _size(top / name) <= limit]
+    left_out = tuple(sorted({*private, *submodules, *new} - {*kept}))
     size = sum(_size(top / name) for name in kept)
     if size > limit:
         return Patch(sha256=None, size=size, left_out=left_out)
@@ -224,6 +197,10 @@ def _copied_index(top: Path) -> Iterator[dict[str, str]]:
             "GIT_OBJECT_DIRECTORY": str(added),
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects),
         }
+
+
+def _names(top: Path, *arguments: str) -> list[str]:
+    return [name for name in os.fsdecode(git(top, *arguments, "-z")).split("\0") if name]
 
 
 def _is_private(name: str, prefix: str) -> bool:

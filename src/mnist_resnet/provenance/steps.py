@@ -17,48 +17,30 @@ from mnist_resnet.training.events import EpochResult, History
 
 Values = dict[str, Any]
 
-_Digests = dict[str, str]
-_EpochNumber = Annotated[str, Field(pattern=r"^[0-9]+$")]
 
-
-class ProbabilitiesRecord(TypedDict):
-    """The digest and the size of the array of test probabilities."""
-
-    sha256: str
-    images: int
-    classes: int
-
-
-# Kinds of differences between two runs, and packages by the first letters of their names.
-_CODE = ("commit", "patch", "lock file", "Python")
-_MACHINE = ("platform", "processor", "instruction sets", "threads", "GPU", "driver", "variable", "precision")
-_COMPUTING = ("keras", "tensorflow", "jax", "jaxlib", "numpy", "ml-dtypes", "nvidia-")
-_JUDGING = ("onnxruntime", "numpy", "nvidia-")
-
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Step:
     """A step of a run, as it is recorded and compared.
 
     Attributes:
-        artifacts: The values that are recorded of an artifact's content, by the artifact's name without the namespace.
-            A step without artifacts is recorded by the training itself.
-        values: The type of all its values.
+        artifacts: What is recorded of an artifact's content, by the artifact's name without the namespace. A step
+            without artifacts is recorded by the training itself.
+        values: The type of all that is recorded of it.
         told_by: What a difference is told by.
-        partial: Whether runs that came out the same may have recorded other parts of it. Only what both have is
-            compared then.
         parameters: Those that can change this step although all steps before it are the same.
         packages: Likewise, by the first letters of their names.
-        kinds: Likewise, the other kinds of differences.
+        kinds: Likewise, the other kinds of differences between what two runs were made from.
+        partial: Whether runs that came out the same may have recorded other parts of it. Only what both have is
+            compared then.
     """
 
     artifacts: Mapping[str, Callable[[Any], Values]]
-    values: Any = _Digests
-    told_by: Literal["names", "tensors", "values", "epochs", "exports", "bits"] = "names"
-    partial: bool = False
+    values: Any
+    told_by: Literal["names", "tensors", "values", "epochs", "exports", "bits"]
     parameters: tuple[str, ...]
     packages: tuple[str, ...] = ()
-    kinds: tuple[str, ...] = _CODE
+    kinds: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def epoch_values(result: EpochResult) -> dict[str, Values]:
@@ -80,11 +62,8 @@ def _array_as(name: str) -> Callable[[Any], Values]:
 
 
 def _variants(files: Mapping[str, bytes]) -> Values:
-    return {
-        f"{file}: {part}": digest
-        for file, content in sorted(files.items())
-        for part, digest in digests_of_onnx(content).items()
-    }
+    digests = {file: digests_of_onnx(content) for file, content in sorted(files.items())}
+    return {f"{file}: {part}": digest for file, parts in digests.items() for part, digest in parts.items()}
 
 
 def _probabilities(probabilities: Any) -> Values:
@@ -92,83 +71,50 @@ def _probabilities(probabilities: Any) -> Values:
     return {"sha256": digest_of_array(probabilities), "images": images, "classes": classes}
 
 
+class ProbabilitiesRecord(TypedDict):
+    """The digest and the size of the array of test probabilities."""
+
+    sha256: str
+    images: int
+    classes: int
+
+
+_Digests = dict[str, str]
+_Epochs = dict[Annotated[str, Field(pattern=r"^[0-9]+$")], Values]
+
+_RAW = {
+    "published_images": _file_as("published_images"),
+    "published_labels": _file_as("published_labels"),
+    # These artifacts have other names since, the record has not.
+    "published_test_images": _file_as("test_images"),
+    "published_test_labels": _file_as("test_labels"),
+}
+_PARTS = [f"{part}_{kind}" for part in ("train", "validation", "test") for kind in ("images", "labels")]
+_SPLIT = {name: _array_as(name) for name in _PARTS}
+_EXPORTS: dict[str, Callable[[Any], Values]] = {"onnx": digests_of_onnx, "variants": _variants}
+
+_SEED = ("training.seed", "training.precision", "model")
+_COMPUTING = ("keras", "tensorflow", "jax", "jaxlib", "numpy", "ml-dtypes", "nvidia-")
+_EXPORTING = ("tf2onnx", "onnx", *_COMPUTING)
+_SCORING = ("scikit-learn", "scipy", "numpy")
+_JUDGING = ("onnxruntime", "numpy", "nvidia-")
+_CODE = ("commit", "patch", "lock file", "Python")
+_ALL = (*_CODE, "platform", "processor", "instruction sets", "threads", "GPU", "driver", "variable", "precision")
+
 # In the order of the flow: what differs in one step is a reason for what differs in those behind it.
 STEPS = {
-    "raw_data": Step(
-        artifacts={
-            "published_images": _file_as("published_images"),
-            "published_labels": _file_as("published_labels"),
-            # The names in the record are older than those of the artifacts.
-            "published_test_images": _file_as("test_images"),
-            "published_test_labels": _file_as("test_labels"),
-        },
-        partial=True,
-        parameters=("datasets",),
-        kinds=(),
-    ),
-    "split": Step(
-        artifacts={
-            f"{part}_{name}": _array_as(f"{part}_{name}")
-            for part in ("train", "validation", "test")
-            for name in ("images", "labels")
-        },
-        partial=True,
-        parameters=("data", "datasets"),
-        packages=("scikit-learn", "numpy"),
-    ),
-    "prepared_data": Step(
-        artifacts={"preprocessing": asdict},
-        values=Values,
-        told_by="values",
-        parameters=("preprocessing",),
-        packages=("numpy",),
-    ),
-    "initial_weights": Step(
-        artifacts={},
-        told_by="tensors",
-        parameters=("training.seed", "training.precision", "model"),
-        packages=_COMPUTING,
-        kinds=(*_CODE, "precision"),
-    ),
-    "epochs": Step(
-        artifacts={"history": _epochs},
-        values=dict[_EpochNumber, Values],
-        told_by="epochs",
-        parameters=("training", "model"),
-        packages=_COMPUTING,
-        kinds=(*_CODE, *_MACHINE),
-    ),
-    "final_weights": Step(
-        artifacts={"model": digests_of_weights},
-        told_by="tensors",
-        parameters=("training", "model"),
-        packages=_COMPUTING,
-        kinds=(*_CODE, *_MACHINE),
-    ),
-    "export": Step(
-        artifacts={"onnx": digests_of_onnx, "variants": _variants},
-        told_by="exports",
-        partial=True,  # which variants are exported depends on the machine
-        parameters=("export", "model", "recipe"),
-        packages=("tf2onnx", "onnx", *_COMPUTING),
-        kinds=(*_CODE, *_MACHINE),
-    ),
+    "raw_data": Step(_RAW, _Digests, "names", ("datasets",), partial=True),
+    "split": Step(_SPLIT, _Digests, "names", ("data", "datasets"), ("scikit-learn", "numpy"), _CODE, partial=True),
+    "prepared_data": Step({"preprocessing": asdict}, Values, "values", ("preprocessing",), ("numpy",), _CODE),
+    "initial_weights": Step({}, _Digests, "tensors", _SEED, _COMPUTING, (*_CODE, "precision")),
+    "epochs": Step({"history": _epochs}, _Epochs, "epochs", ("training", "model"), _COMPUTING, _ALL),
+    "final_weights": Step({"model": digests_of_weights}, _Digests, "tensors", ("training", "model"), _COMPUTING, _ALL),
+    # Which variants are exported depends on the machine.
+    "export": Step(_EXPORTS, _Digests, "exports", ("export", "model", "recipe"), _EXPORTING, _ALL, partial=True),
     "probabilities": Step(
-        artifacts={"test_probabilities": _probabilities},
-        values=ProbabilitiesRecord,
-        told_by="bits",
-        parameters=("evaluation",),
-        packages=_JUDGING,
-        kinds=(*_CODE, *_MACHINE),
+        {"test_probabilities": _probabilities}, ProbabilitiesRecord, "bits", ("evaluation",), _JUDGING, _ALL
     ),
-    "metrics": Step(
-        artifacts={"metrics": dict},
-        values=dict[str, float],
-        told_by="values",
-        partial=True,
-        parameters=("datasets",),
-        packages=("scikit-learn", "scipy", "numpy"),
-    ),
+    "metrics": Step({"metrics": dict}, dict[str, float], "values", ("datasets",), _SCORING, _CODE, partial=True),
 }
 
 _STEP_OF = {artifact: name for name, step in STEPS.items() for artifact in step.artifacts}
@@ -192,11 +138,11 @@ def step_values(artifact: str, content: Any) -> tuple[str, Values] | None:
 
 
 def _schema(_: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-    fields = {name: handler.generate_schema(step.values) for name, step in STEPS.items()}
-    return core_schema.typed_dict_schema(
-        {name: core_schema.typed_dict_field(field, required=False) for name, field in fields.items()},
-        extra_behavior="allow",  # a later version may have added steps
-    )
+    fields = {
+        name: core_schema.typed_dict_field(handler.generate_schema(step.values), required=False)
+        for name, step in STEPS.items()
+    }
+    return core_schema.typed_dict_schema(fields, extra_behavior="allow")  # a later version may have added steps
 
 
 # Values by the names of steps, each of the step's own type.

@@ -1,11 +1,11 @@
 """The preflight table: what a run was made from beside what is here, before any work."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mnist_resnet.comparison.causes import Cause, environment_differences
+from mnist_resnet.comparison.causes import environment_differences
 from mnist_resnet.computing.processor import ONEDNN_LIMIT
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.environment import THREADS_VARIABLE, Environment
@@ -15,25 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _SHOWN = 6
-# For each line about the machine: the kind of cause that it is about, and the value in words.
-_MACHINE: dict[str, tuple[str, Callable[[Environment], str]]] = {
-    "lock file": ("lock file", lambda here: _joined(f"{name} {file[:12]}" for name, file in here.lock_files.items())),
-    "installed versions": ("package", lambda here: f"{len(here.packages)} packages"),
-    "Python": ("Python", lambda here: here.python),
-    "platform": ("platform", lambda here: here.platform),
-    "processor": ("processor", lambda here: here.processor),
-    "instruction sets": (
-        "instruction sets",
-        lambda here: "not recorded" if here.instruction_sets is None else " ".join(here.instruction_sets) or "unknown",
-    ),
-    "threads": ("threads", lambda here: f"{here.usable_cores} of {here.cores} cores"),
-    "GPU": ("GPU", lambda here: _joined(gpu.name for gpu in here.gpus)),
-    "driver": ("driver", lambda here: _joined(gpu.driver for gpu in here.gpus)),
-    "environment variables": (
-        "variable",
-        lambda here: _joined(f"{name}={value}" for name, value in here.variables.items()),
-    ),
-}
+_PLURALS = {"package": "installed versions", "variable": "environment variables"}
 
 
 class PreflightError(UserError, RuntimeError):
@@ -66,16 +48,17 @@ def check_environment(recorded: Environment, present: Environment, restored: Map
         present: That of the run that is to be made.
         restored: The variables that are set for it.
     """
-    causes = list(environment_differences(recorded, present))
-    checks = []
-    for what, (kind, in_words) in _MACHINE.items():
-        note = _note(kind, recorded, in_words(present), restored)
+    causes, checks = list(environment_differences(recorded, present)), []
+    for kind, values in recorded.by_kind().items():
+        what, note = _PLURALS.get(kind, kind), _note(kind, recorded, present, restored)
         found = [cause for cause in causes if cause.kind == kind]
         if found:
-            before, after = (_joined(_listed(found, which)) for which in ("first", "second"))
-            checks.append(Check(what, CheckResult.WARN, before, f"{after}; {note}" if note else after))
+            before, after = ({cause.name: getattr(cause, side) for cause in found} for side in ("first", "second"))
+            here = "; ".join(filter(None, (_in_words(kind, after), note)))
+            checks.append(Check(what, CheckResult.WARN, _in_words(kind, before), here))
         else:
-            checks.append(Check(what, CheckResult.PASS, in_words(recorded), note or "the same"))
+            words = f"{len(values)} packages" if kind == "package" else _in_words(kind, values)
+            checks.append(Check(what, CheckResult.PASS, words, note or "the same"))
     return tuple(checks)
 
 
@@ -83,7 +66,7 @@ def check_determinism(record: Provenance) -> Check:
     """Whether the run asked for deterministic training; else equal bits are a matter of luck."""
     asked = {name: record.training(name).get("deterministic") for name in sorted(record.namespaces)}
     result = CheckResult.PASS if all(asked.values()) else CheckResult.WARN
-    values = _joined(f"{name} {str(value).lower()}" for name, value in asked.items())
+    values = ", ".join(f"{name} {str(value).lower()}" for name, value in asked.items())
     return Check("training.deterministic", result, values, "as recorded")
 
 
@@ -116,30 +99,26 @@ def as_table(checks: Sequence[Check]) -> "Table":
     return table
 
 
-def _note(kind: str, recorded: Environment, present: str, restored: Mapping[str, str]) -> str:
+def _note(kind: str, recorded: Environment, present: Environment, restored: Mapping[str, str]) -> str:
     """What is done here to compute as recorded, or what is here where nothing was recorded."""
+    here = _in_words(kind, present.by_kind()[kind])
     match kind:
         case "threads" if THREADS_VARIABLE in restored:
-            return f"{present}, held to {restored[THREADS_VARIABLE]} threads by {THREADS_VARIABLE}"
+            return f"{here}, held to {restored[THREADS_VARIABLE]} threads by {THREADS_VARIABLE}"
         case "instruction sets" if ONEDNN_LIMIT in restored:
             return f"oneDNN is held to {restored[ONEDNN_LIMIT]} by {ONEDNN_LIMIT}"
         case "instruction sets" if recorded.instruction_sets is None:
-            return present
+            return here
         case "variable" if restored:
             return f"set for the run: {', '.join(restored)}"
     return ""
 
 
-def _listed(causes: Sequence[Cause], which: str) -> Iterator[str]:
-    for cause in causes[:_SHOWN]:
-        value = getattr(cause, which)
-        text = "absent" if value is None else str(value)
-        if cause.kind == "lock file":
-            text = text[:12]
-        yield text if cause.name == cause.kind else f"{cause.name} {text}"
-    if len(causes) > _SHOWN:
-        yield f"and {len(causes) - _SHOWN} more"
-
-
-def _joined(words: Iterator[str]) -> str:
-    return ", ".join(words) or "none"
+def _in_words(kind: str, values: Mapping[str, Any]) -> str:
+    """Values of one kind, each with its name unless that is the kind; many of them in part."""
+    told = {name: "absent" if value is None else str(value) for name, value in values.items()}
+    if kind == "lock file":
+        told = {name: digest[:12] for name, digest in told.items()}
+    words = [text if name == kind else f"{name} {text}" for name, text in told.items()]
+    more = [f"and {len(words) - _SHOWN} more"] if len(words) > _SHOWN else []
+    return ", ".join([*words[:_SHOWN], *more]) or "none"

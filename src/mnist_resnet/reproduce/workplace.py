@@ -19,11 +19,12 @@ from mnist_resnet.provenance.record import COMMAND_VARIABLE, TEMPORARY_VARIABLE
 from mnist_resnet.reproduce.options import Options
 
 _ASK_FOR_PACKAGE = "import os, mnist_resnet; os.write(1, os.fsencode(mnist_resnet.__file__))"
-# These would lead the run to another project, repository, run or package than its own.
+# These would lead the run, or make, to another project, repository, run or package than its own.
 _MISLEADING = (
     *("KEDRO_ENV", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", *MISLEADING_VARIABLES),
     *(COMMAND_VARIABLE, TEMPORARY_VARIABLE),
     *("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"),
+    *("MAKEFLAGS", "MAKELEVEL"),  # of an outer make
 )
 _SECONDS_TO_END_BY_ITSELF, _SECONDS_TO_CLEAN_UP = 3, 60
 
@@ -62,8 +63,8 @@ class Workplace:
         found = os.fsdecode(asked.stdout)
         if not found or not Path(found).resolve().is_relative_to((self.project / "src").resolve()):
             raise RerunError(
-                f"the recorded source cannot be run: of its own package, the recorded commit has none under src/ that "
-                f"imports; Python found {found or os.fsdecode(asked.stderr).strip()}"
+                f"the recorded source cannot be run: Python does not import mnist_resnet from its src/, but found "
+                f"{found or os.fsdecode(asked.stderr).strip()}"
             )
 
     def kedro_run(self, options: Options, variables: Mapping[str, str]) -> int:
@@ -85,9 +86,8 @@ class Workplace:
         return _wait_for(process)
 
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in set_by_user(os.environ).items() if name not in _MISLEADING}
         temporary = {TEMPORARY_VARIABLE: "true"} if self.project.is_relative_to(self.scratch) else {}
-        return kept | temporary | {"PYTHONPATH": str(self.project / "src")} | dict(variables)
+        return _not_misleading() | temporary | {"PYTHONPATH": str(self.project / "src")} | dict(variables)
 
 
 def choose_python(project: Path, present_locks: Mapping[str, str], recorded: Environment) -> Path:
@@ -105,7 +105,7 @@ def choose_python(project: Path, present_locks: Mapping[str, str], recorded: Env
         return Path(sys.executable)
     with_gpu = any(name.startswith("nvidia-cudnn") for name in recorded.packages)
     target = f".venv/{LOCK_FILES[1]}" if with_gpu else "install"
-    installing = subprocess.Popen(["make", "--directory", project, target], env=_without_make(os.environ))
+    installing = subprocess.Popen(["make", "--directory", project, target], env=_not_misleading())
     if _wait_for(installing) != 0:
         raise RerunError(f"`make {target}` of the recorded commit failed; what it printed is above")
     return project / ".venv" / "bin" / "python"
@@ -151,6 +151,5 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def _without_make(variables: Mapping[str, str]) -> dict[str, str]:
-    """The environment without what an outer ``make`` has put there, and without another project's paths."""
-    return {name: value for name, value in variables.items() if name not in {*_MISLEADING, "MAKEFLAGS", "MAKELEVEL"}}
+def _not_misleading() -> dict[str, str]:
+    return {name: value for name, value in set_by_user(os.environ).items() if name not in _MISLEADING}
