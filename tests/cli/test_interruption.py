@@ -52,5 +52,5 @@ def test_an_error_that_a_library_has_made_of_a_signal_is_not_shown():
         assert process.stdout.readline() == "begun\n"
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=30)
-    assert errors == "Interrupted by SIGTERM. To go on: kedro --only-missing-outputs\n"
+    assert errors == "Interrupted by SIGTERM. To continue: kedro --only-missing-outputs\n"
     assert process.returncode == 128 + signal.SIGTERM

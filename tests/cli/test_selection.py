@@ -36,7 +36,7 @@ def test_what_is_not_there_is_told_in_one_line_with_what_is(option: str, name: s
     assert ended.exit_code == 1
     (line,) = [line for line in ended.output.splitlines() if line.startswith("Error: ")]
     assert line.endswith(
-        "; there are the pipelines data, train, export, evaluate, training for the data sets fashion_mnist, mnist"
+        "; the pipelines are data, train, export, evaluate, training, the data sets fashion_mnist, mnist"
     )
     assert "Traceback" not in ended.output
 

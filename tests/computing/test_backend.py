@@ -168,7 +168,7 @@ def test_a_backend_that_is_not_known_is_refused_before_keras_is_imported() -> No
     )
     environment = os.environ | {"KERAS_BACKEND": "torch"}
     ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
-    assert ended.stdout.startswith("BackendError KERAS_BACKEND: received 'torch'; this project runs on tensorflow")
+    assert ended.stdout.startswith("BackendError KERAS_BACKEND: received 'torch', but this project runs on tensorflow")
     assert ended.stdout.endswith("False\n")
 
 

@@ -35,7 +35,7 @@ class TestBeforeKerasIsImported:
         with pytest.raises(BackendError) as refused:
             chosen_backend()
         assert str(refused.value) == (
-            f"KERAS_BACKEND: received '{name}'; this project runs on tensorflow, or trains on jax. "
+            f"KERAS_BACKEND: received '{name}', but this project runs on tensorflow, or trains on jax. "
             "Unset KERAS_BACKEND, or set it to tensorflow"
         )
 

@@ -30,12 +30,12 @@ def test_outputs_of_base_may_be_anywhere_else(project: Path, tmp_path: Path, env
 @pytest.mark.parametrize(
     ("outputs", "reason"),
     [
-        (None, "names no folder"),
-        (" ", "names no folder"),
-        (7, "names no folder"),
-        ("s3://bucket/outputs", "is an address"),
-        ("~/outputs", "write the path in full"),
-        ("~", "write the path in full"),
+        (None, "not the name of a folder"),
+        (" ", "not the name of a folder"),
+        (7, "not the name of a folder"),
+        ("s3://bucket/outputs", "is a URL"),
+        ("~/outputs", "write the whole path"),
+        ("~", "write the whole path"),
         ("file", "is a file"),
         ("data/recipes", "other recipes"),
         ("data/recipes/smoke", "other recipes"),

@@ -71,7 +71,7 @@ LABEL_FAULTS = {
         lambda labels: with_label(labels, 255),
         "train labels go from 0 to 255, .* each label up to 255",
     ),
-    "beyond": (lambda labels: with_label(labels.astype(">i4"), 256), "from 0 to 256, .* one of at most 256 classes"),
+    "beyond": (lambda labels: with_label(labels.astype(">i4"), 256), "from 0 to 256, .* at most 256 classes"),
     "negative": (lambda labels: with_label(labels.astype(">i4"), -1), "from -1 to 2, .*the first name, -1 or less"),
     "broken": (lambda labels: with_label(labels.astype(">f4"), 0.5), "labels have the value 0.5, but labels are whole"),
     "no number": (lambda labels: with_label(labels.astype(">f4"), np.nan), "labels have the value nan"),
@@ -83,7 +83,7 @@ LABEL_FAULTS = {
     ),
     "all but one absent": (
         lambda labels: labels * 0,
-        "all training images have the label 0, and a classifier",
+        "all training images have the label 0, but a classifier",
     ),
     "in the middle": (
         lambda labels: labels // 2 * 2,
@@ -201,7 +201,7 @@ def test_each_remedy_is_the_last_that_is_needed(made_data, described):
 @pytest.mark.parametrize("first", [0, 1])
 def test_labels_of_one_class_cannot_be_permitted(made_data, first):
     dataset = replace(made_data.dataset, first_label=first)
-    with pytest.raises(DataError, match=f"all training images have the label {1 + first}, and .* two classes at least"):
+    with pytest.raises(DataError, match=f"all training images have the label {1 + first}, but .* at least two classes"):
         class_indices(dataset, "train", np.full(7, 1 + first, np.uint8))
 
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
 
 from mnist_resnet.config import DebianSource, IdxFiles, NpmSource
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, STORED_AS, FetchError, fetch, local_folder, mirror_of, verify
@@ -67,7 +67,7 @@ def test_configured_sources_are_asked_in_their_order(tmp_path, made_data, datase
     missing = NpmSource(kind="npm", package="made-squares", version="1.0.0", folder="package")
     fetch(replace(dataset, sources=(missing, *dataset.sources, missing)), tmp_path / "raw")
     first, second = reported()
-    assert first == "Made squares: not from npm package made-squares@1.0.0: npm is not installed"
+    assert first == "Made squares: a source failed: npm package made-squares@1.0.0: npm is not installed"
     assert "4 files from Debian package" in second
 
 
@@ -136,7 +136,7 @@ def test_wrong_bytes_are_passed_over_for_the_next_source(tmp_path, made_data, da
     assert fetch(dataset, tmp_path / "raw", str(mirror)) == made_data.contents
     taken, passed_over, rest = reported()
     assert taken.startswith(f"Made squares: 3 files from folder {mirror}")
-    assert passed_over.startswith(f"Made squares: not from folder {mirror}: {names['test_images']}: ")
+    assert passed_over.startswith(f"Made squares: a source failed: folder {mirror}: {names['test_images']}: ")
     assert reason in passed_over
     assert rest.startswith("Made squares: 1 files from Debian package")
 
@@ -149,8 +149,9 @@ def test_wrong_bytes_in_the_folder_are_said_passed_over_and_left_there(tmp_path,
     assert fetch(dataset, folder) == made_data.contents
     assert (folder / names["train_images"]).read_bytes() == wrong
     damaged, fetched = reported()
-    assert damaged.startswith(f"Made squares: damaged: folder {folder}: {names['train_images']}: SHA-256 is ")
-    assert damaged.endswith("; it is fetched again")
+    assert damaged.startswith(
+        f"Made squares: a file is damaged and is fetched again: folder {folder}: {names['train_images']}: SHA-256 is "
+    )
     assert "1 files from Debian package" in fetched
 
 
@@ -164,7 +165,7 @@ def test_without_any_source_each_is_listed_with_its_reason(tmp_path, made_data, 
     expected = dataset.files.train_labels.sha256
     *lines, last = str(refusal.value).splitlines()
     assert lines == [
-        "Made squares could not be had from any source:",
+        "Made squares could not be fetched from any source:",
         f"- folder {tmp_path / 'raw'}: holds none of the files",
         f"- folder {mirror}: {names['train_labels']}: SHA-256 is {sha256(wrong).hexdigest()}, expected {expected}",
         f"- folder {mirror}: {names['test_labels']}: not there",
@@ -215,7 +216,7 @@ LAYOUTS = {
 
 
 def test_the_catalog_stores_the_files_under_the_names_they_are_looked_for():
-    catalog = yaml.safe_load((PROJECT / "conf/base/catalog.yml").read_text(encoding="utf-8"))
+    catalog = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")["catalog"]
     stored = [Path(entry["filepath"]) for entry in catalog.values() if entry["type"].endswith("IdxDataset")]
     assert {path.name for path in stored} == set(STORED_AS.values())
     assert {path.parent for path in stored} == {Path("data/01_raw/{namespace}")}
@@ -304,7 +305,9 @@ def test_a_file_url_of_another_host_is_refused(tmp_path, dataset):
 def test_an_address_of_another_kind_is_passed_over_with_its_reason(tmp_path, made_data, dataset, reported):
     made_data.write(tmp_path / "installed")
     assert fetch(dataset, tmp_path / "raw", "s3://bucket/made") == made_data.contents
-    assert "not from s3://bucket/made/: No connection adapters were found for 's3://bucket/made/" in reported()[0]
+    assert (
+        "a source failed: s3://bucket/made/: No connection adapters were found for 's3://bucket/made/" in reported()[0]
+    )
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}"])

@@ -192,7 +192,7 @@ def test_the_next_source_is_asked_soon_and_the_reason_told(
     *refusals, taken = [each.getMessage() for each in caplog.records if each.name == "mnist_resnet.data.fetch"]
     assert refusals
     for line in refusals:
-        assert line.startswith(f"Made squares: not from {mirror}: ")
+        assert line.startswith(f"Made squares: a source failed: {mirror}: ")
         assert reason in line
     assert "4 files from Debian package made-squares" in taken
     assert read_files(tmp_path) == before

@@ -59,7 +59,7 @@ def test_any_truncated_file_is_refused(array, data):
 @bounded
 @given(labels | images, st.binary(min_size=1, max_size=8))
 def test_bytes_after_the_end_are_refused(array, more):
-    with pytest.raises(IdxError, match="the header promises"):
+    with pytest.raises(IdxError, match="the header declares"):
         parse(encode(array) + more)
 
 
@@ -224,7 +224,7 @@ def test_no_claim_needs_memory_that_is_not_there():
     assert ended.stderr == ""
     *claims, bomb = ended.stdout.splitlines()
     assert len(claims) == 4
-    assert all(line.startswith("the header promises") for line in claims)
+    assert all(line.startswith("the header declares") for line in claims)
     assert bomb == "the gzip stream expands to more than the expected 1000 bytes"
 
 

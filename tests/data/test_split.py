@@ -173,7 +173,7 @@ def test_the_only_image_of_a_class_is_trained_on(with_a_single_one, data_paramet
     assert 3 not in parts.validation_labels
     assert len(parts.validation_labels) == round((limit or sum(SIZES)) * 0.2)
     assert len(parts.train_labels) + len(parts.validation_labels) == (limit or sum(SIZES))
-    assert "Of 1 classes there is one image each: it is trained on, and not validated by" in caplog.messages
+    assert "Classes with only one image: 1. It is used for training, not for validation" in caplog.messages
 
 
 def test_more_classes_with_one_image_than_room_for_them_are_refused(data_parameters):
@@ -185,13 +185,13 @@ def test_more_classes_with_one_image_than_room_for_them_are_refused(data_paramet
 def test_the_last_images_may_not_be_all_that_there_are_of_a_class(published, data_parameters):
     images, labels = published
     parameters = replace(data_parameters, validation="last", validation_fraction=0.25)
-    with pytest.raises(DataError, match=r"'last', .* leaves no training image of 1 classes \(number 2, counted from 0"):
+    with pytest.raises(DataError, match=r"'last', .* leaves no training image of the classes 2 \(counted from 0"):
         split(images, np.sort(labels), parameters)
 
 
 def test_a_limit_may_not_leave_a_class_out(data_parameters):
     labels = np.repeat(np.arange(3, dtype=np.uint8), [5000, 5000, 2])
-    with pytest.raises(DataError, match=r"training_images 50 leaves no training image of 1 classes \(number 2"):
+    with pytest.raises(DataError, match=r"training_images 50 leaves no training image of the classes 2 \("):
         split(labels, labels, replace(data_parameters, training_images=50))
 
 

@@ -204,7 +204,7 @@ def test_a_disk_that_takes_nothing_more_is_one_clear_error(dataset, make):
     with files_up_to(0), pytest.raises(DatasetError) as refused:
         dataset.save(made)
     assert str(refused.value).startswith(f"{dataset.path} could not be written: ")
-    assert str(refused.value).endswith("What was there before is as it was.")
+    assert str(refused.value).endswith("What was there before is unchanged.")
     assert contents(dataset.path.parent) == before
     assert [path.name for path in dataset.path.parent.iterdir()] == [dataset.path.name]
 

@@ -103,7 +103,7 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
     ended = project.kedro(
         "run", "--pipeline", "training", "--env", "smoke", MNIST_RESNET_DATA_MIRROR=str(PROJECT / "data" / "01_raw")
     )
-    if "could not be had from any source" in ended.stderr:
+    if "could not be fetched from any source" in ended.stderr:
         pytest.skip(f"the data cannot be fetched here: {ended.stderr}")
     assert ended.returncode == 0, ended.stderr
     return SmokeRun(project, ended.stdout, ended.stderr)

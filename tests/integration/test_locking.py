@@ -26,7 +26,7 @@ def others(squares: Project) -> FolderLock:
 
 
 def test_a_run_is_refused_before_any_work_and_before_it_is_recorded(squares: Project, others: FolderLock) -> None:
-    with pytest.raises(LockedError, match="Another run works in"):
+    with pytest.raises(LockedError, match="Another run is using"):
         squares.run(**DATA)
     assert [path.name for path in (squares.folder / "data").iterdir()] == [LOCK_FILE]
     client = mlflow.MlflowClient(tracking_uri(squares.folder))

@@ -41,12 +41,12 @@ def test_a_second_run_is_refused_and_the_first_can_be_interrupted(fork_server: F
     assert first.reach("train"), first.output()
     second = fork_server.kedro(squares, *RUN)
     assert second.ended(wait=True) == 1
-    held = rf"Error: Another run works in {squares.folder}/data, process {first.pid} since .*`kedro run --namespaces "
+    held = rf"Error: Another run is using {squares.folder}/data: process {first.pid} since .*`kedro run --namespaces "
     assert re.search(held, second.output())
     assert len(runs_of(squares)) == 1
     printed = interrupt(first, signal.SIGTERM)
     hint = " ".join(["kedro", *RUN, *LONG, "--only-missing-outputs"])
-    assert printed.splitlines()[-1] == f"Interrupted by SIGTERM. To go on: {hint}"
+    assert printed.splitlines()[-1] == f"Interrupted by SIGTERM. To continue: {hint}"
     assert [run.info.status for run in runs_of(squares)] == ["KILLED"]
 
 
@@ -59,7 +59,7 @@ def test_an_interrupted_fetch_takes_its_client_with_it(fork_server: ForkServer, 
         assert command.ended() is None, command.output()
         time.sleep(0.01)
     printed = interrupt(command, signal.SIGINT)
-    assert printed.splitlines()[-1].endswith(f"To go on: kedro {' '.join(arguments)} --only-missing-outputs")
+    assert printed.splitlines()[-1].endswith(f"To continue: kedro {' '.join(arguments)} --only-missing-outputs")
     with pytest.raises(ProcessLookupError):
         os.kill(int(client.read_text()), 0)
     assert runs_of(squares) == []
@@ -104,7 +104,7 @@ def test_a_run_interrupted_in_any_stage_is_closed_and_completed_later(
     assert command.reach(kind, place={"logging": 3}.get(kind, 0)), command.output()
     time.sleep(1.0 if kind in {"start", "export"} else 0.0)
     printed = interrupt(command, number)
-    assert f"To go on: kedro {' '.join(RUN)} --only-missing-outputs" in printed
+    assert f"To continue: kedro {' '.join(RUN)} --only-missing-outputs" in printed
     assert {run.info.status for run in runs_of(squares)} <= {"KILLED"}
     fork_server.kedro(squares, *RUN, "--only-missing-outputs").finish()
     assert weights_of(squares)

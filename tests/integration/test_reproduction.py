@@ -370,7 +370,7 @@ def test_what_a_run_found_there_is_made_first(reproduce: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [
-        ("first", (), "nobody is here to confirm it"),
+        ("first", (), "there is no terminal to confirm it"),
         ("first", ("--strict", "--trust-patch"), "cannot be reproduced strictly here"),
         ("failed", (), "did not finish: its status is FAILED"),
         ("no such run", (), "run: received 'no such run'"),

@@ -114,7 +114,7 @@ def test_sources_that_fail_are_named_without_credentials(
         monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", mirror)
         ended = CliRunner().invoke(run_command, RUN[1:], catch_exceptions=False)
         assert ended.exit_code == 1
-        assert "could not be had from any source" in ended.output
+        assert "could not be fetched from any source" in ended.output
         assert_shows_none(ended.output)
     assert_written_in_none(squares.folder, planted)
 

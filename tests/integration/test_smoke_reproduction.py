@@ -65,7 +65,7 @@ class Repository:
     def record(self, *arguments: str, **variables: str) -> str:
         """The identifier of the run that a ``kedro run`` recorded."""
         ended = self.kedro(*arguments, **variables)
-        if "could not be had from any source" in ended.stdout:
+        if "could not be fetched from any source" in ended.stdout:
             pytest.skip(f"the data cannot be fetched here: {ended.stdout}")
         assert ended.returncode == 0, ended.stdout
         return str(self.newest().info.run_id)

@@ -140,7 +140,7 @@ def test_an_empty_file_does_not_hide_the_refusal(tmp_path):
     lock = FolderLock(tmp_path)
     lock.acquire()
     (tmp_path / LOCK_FILE).write_text("")
-    with pytest.raises(LockedError, match="a process that has not yet said more"):
+    with pytest.raises(LockedError, match="a process that has just started"):
         FolderLock(tmp_path).acquire()
     lock.release()
 

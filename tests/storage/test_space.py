@@ -34,14 +34,14 @@ def test_a_full_disk_is_one_error_with_path_and_need_and_leaves_all_as_it_was(tm
         fill_the_disk(path)
     message = str(refused.value)
     assert message.startswith(f"{path} could not be written: No space left on device; it needs more than the ")
-    assert message.endswith(" MB that it can have. What was there before is as it was.")
+    assert message.endswith(" MB that are left. What was there before is unchanged.")
     assert isinstance(refused.value, UserError)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_limit_on_file_sizes_says_how_far_it_came(tmp_path):
-    too_large = "File too large; it needs more than the 2.0 MB that it can have"
+    too_large = "File too large; it needs more than the 2.0 MB that are left"
     with files_up_to(2_000_000), pytest.raises(StorageError, match=too_large):
         write_five_megabytes(tmp_path / "target")
     assert list(tmp_path.iterdir()) == []

@@ -23,7 +23,7 @@ def compare(run_a: str, run_b: str, as_json: bool, project: Path, store: str, to
     """Say whether two recorded runs came out the same, and if not, what differs first.
 
     RUN_A and RUN_B are MLflow run ids, unique beginnings of them, or run names. Nothing is run. The exit code is 0
-    for the verdict asked for by --at-least or a better one, 1 for a worse one, and 2 where it cannot be told.
+    for the verdict of --at-least or a better one, 1 for a worse one, and 2 if there is no verdict.
     """
     from mnist_resnet.comparison.finished_runs import compare_recorded
 

@@ -1,4 +1,4 @@
-"""What a command says when it is interrupted: how to go on."""
+"""The command that continues an interrupted run, printed when it is interrupted."""
 
 import functools
 import os
@@ -16,7 +16,7 @@ _ONLY_MISSING = "--only-missing-outputs"
 
 
 def resumably(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let Ctrl-C and SIGTERM end ``kedro run`` within seconds, with the line that goes on from there."""
+    """Let Ctrl-C and SIGTERM end ``kedro run`` within seconds, with the command that continues it."""
 
     @functools.wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> Any:
@@ -41,4 +41,4 @@ def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -
 
 
 def _say_how_to_resume(signal: str) -> None:
-    write_line(f"Interrupted by {signal}. To go on: {resuming_command(sys.argv, os.environ)}", sys.stderr)
+    write_line(f"Interrupted by {signal}. To continue: {resuming_command(sys.argv, os.environ)}", sys.stderr)

@@ -9,7 +9,7 @@ from mnist_resnet.config import Dataset, NamespaceParameters, validate_parameter
 
 @click.command()
 @env_option
-@click.option("--namespaces", callback=split_string, default="", help="Data sets, by commas; all if left out.")
+@click.option("--namespaces", callback=split_string, default="", help="Data sets, separated by commas. Default: all.")
 @plainly
 def layers(env: str | None, namespaces: list[str]) -> None:
     """Print each layer of the networks that a recipe trains, with shapes and parameters."""
@@ -30,7 +30,7 @@ def _print_network(dataset: Dataset, parameters: NamespaceParameters) -> None:
     any_values = Preprocessing(parameters.preprocessing.method, parameters.preprocessing.size, mean=0.0, scale=1.0)
     rows = tabulate_layers(build_network(parameters.model, any_values, dataset.image_size, len(dataset.class_names)))
     total, trainable = sum(row.parameters for row in rows), sum(row.trainable_parameters for row in rows)
-    table = Table("layer", "kind", "output of one image", title=f"{dataset.title}, {parameters.model.architecture}")
+    table = Table("layer", "kind", "output shape", title=f"{dataset.title}, {parameters.model.architecture}")
     table.add_column("parameters", justify="right")
     for row in rows:
         table.add_row(row.name, row.kind, "×".join(map(str, row.output_shape)), f"{row.parameters:,}")

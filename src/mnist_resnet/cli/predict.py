@@ -1,4 +1,4 @@
-"""``kedro predict``: a person's own pictures, classified by an exported model."""
+"""``kedro predict``: a user's own pictures, classified by an exported model."""
 
 import os
 import sys
@@ -31,13 +31,21 @@ _NO_OTHERS = {"{default}": {"type": "kedro.io.MemoryDataset"}}
 @click.option(
     "--model",
     help="An ONNX file, or a recorded model by its MLflow URI (models:/mnist@champion, models:/mnist/3, "
-    "models:/m-<id>). If left out: the model.onnx that the recipe exported for --namespace.",
+    "models:/m-<id>). Default: the model.onnx that the recipe exported for --namespace.",
 )
-@click.option("--namespace", help="The data set whose model answers; if left out, the first one in datasets.yml.")
+@click.option("--namespace", help="Data set whose model classifies. Default: the first one in datasets.yml.")
 @env_option
-@click.option("--top", type=click.IntRange(min=1), default=3, show_default=True, help="How many classes to name.")
 @click.option(
-    "--invert", is_flag=True, help="Swap dark and bright, as for ink on paper: the models know bright on black."
+    "--top",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Number of classes to show for each picture.",
+)
+@click.option(
+    "--invert",
+    is_flag=True,
+    help="Swap dark and bright, for dark ink on white paper: the models are trained on bright on black.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @plainly
@@ -55,7 +63,7 @@ def predict(
     Each picture is made grey and fitted to the model's input with its proportions kept. Crop it to one object.
     """
     if model and namespace:
-        raise click.UsageError("--model and --namespace exclude each other: --model names the file already.")
+        raise click.UsageError("--model and --namespace cannot be given together: --model already names the file.")
     source, content = _read_model(model, namespace, env)
 
     from mnist_resnet.evaluation.classifier import open_classifier
@@ -78,7 +86,7 @@ def _read_model(model: str | None, namespace: str | None, env: str | None) -> tu
         return model, read_recorded_onnx(model, find_kedro_project(Path.cwd()) or Path.cwd())
     path = Path(model) if model else _exported_model(namespace, env)
     if model is None and not path.exists():
-        raise CommandError(f"{path} is missing; `kedro run` makes it, or name an ONNX file by --model.")
+        raise CommandError(f"{path} does not exist. Make it with `kedro run`, or name an ONNX file with --model.")
     try:
         return str(path), path.read_bytes()
     except OSError as error:
@@ -100,12 +108,12 @@ def _exported_model(namespace: str | None, env: str | None) -> Path:
 
 
 def _refuse_changed(path: Path, name: str, fingerprint: Path) -> None:
-    """Refuse a file that is not, byte for byte, what the export stage has made."""
+    """Refuse a file that is not, byte for byte, what the export pipeline has made."""
     made = Fingerprint.read(fingerprint)
     if made and path.exists() and made.outputs.get(name) != sha256_of_path(path):
         raise CommandError(
             f"{path} has changed since it was exported; `kedro run --only-missing-outputs` makes it again. "
-            f"To use it as it is, name it by --model."
+            f"To use the changed file, name it with --model."
         )
 
 
@@ -114,7 +122,7 @@ def _warn_of_polarity(predictions: "Sequence[Prediction]", inverted: bool) -> No
     for prediction in predictions:
         if prediction.looks_inverted:
             write_line(
-                f"Warning: {prediction.file} is dark on bright; MNIST-shaped models know bright on black: {remedy}.",
+                f"Warning: {prediction.file} is dark on bright, but models are trained on bright on black: {remedy}.",
                 sys.stderr,
             )
 

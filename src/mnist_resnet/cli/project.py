@@ -1,4 +1,4 @@
-"""What the commands share: the project's configuration, and errors without tracebacks."""
+"""The shared parts of the commands: the project's configuration, and errors without tracebacks."""
 
 import functools
 import json
@@ -43,7 +43,7 @@ def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
             raise CommandError(without_credentials(str(error))) from error
         except OmegaConfBaseException as error:
             said = "; ".join(line.strip() for line in str(error).splitlines())
-            raise CommandError(f"conf/ cannot be read: {said}. Text that contains ${{ has \\${{ there") from error
+            raise CommandError(f"conf/ cannot be read: {said}. To write ${{ as text, escape it: \\${{") from error
         except (click.ClickException, click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run_id")
-@click.option("--dry-run", is_flag=True, help="End after the preflight table.")
+@click.option("--dry-run", is_flag=True, help="Show the preflight table and stop.")
 @click.option("--strict", is_flag=True, help="Refuse if anything differs that may change the result.")
-@click.option("--in-place", is_flag=True, help="Run the source as it is here, over the outputs that are here.")
+@click.option(
+    "--in-place", is_flag=True, help="Run the source in this folder, not a clone; overwrites the outputs here."
+)
 @click.option("--trust-patch", is_flag=True, help="Apply the recorded uncommitted changes without asking.")
-@click.option("--keep", is_flag=True, help="Leave the temporary folder.")
+@click.option("--keep", is_flag=True, help="Keep the temporary folder.")
 @plainly
 @ending_with_verdict
 def reproduce(
@@ -38,8 +40,8 @@ def reproduce(
     """Make a recorded run again from its commit, parameters and data, and say whether it came out the same.
 
     RUN_ID is an MLflow run id, a unique beginning of it, or a run name. The run is made in a temporary clone, and
-    recorded as a new MLflow run. The exit code is 0 for the verdict asked for by --at-least or a better one, 1 for a
-    worse one, and 2 where the run could not be made again.
+    recorded as a new MLflow run. The exit code is 0 for the verdict of --at-least or a better one, 1 for a worse one,
+    and 2 if the run could not be made again.
     """
     from mnist_resnet.reproduce.preflight import as_table, refuse
     from mnist_resnet.reproduce.rerun import make_again, plan
@@ -55,7 +57,7 @@ def reproduce(
         _confirm_patch(planned.patch, trust_patch)
     with scratch_folder(keep) as folder:
         if keep:
-            _say(f"To be kept: {folder}")
+            _say(f"Temporary folder, which is kept: {folder}")
         comparison = make_again(planned, folder, tolerances, _say)
     print_verdict(comparison)
     _say(f"Recorded as run {comparison.second.run_id}, with reproduction.json and reproduction.md")
@@ -70,7 +72,9 @@ def _confirm_patch(patch: bytes, trusted: bool) -> None:
     if trusted:
         return
     if not sys.stdin.isatty():
-        raise CannotTellError("the patch above is code, and nobody is here to confirm it; read it, then --trust-patch")
+        raise CannotTellError(
+            "the patch above is code, and there is no terminal to confirm it; read it, then add --trust-patch"
+        )
     if not click.confirm("Apply this patch and run it?"):
         raise CannotTellError("the patch was not confirmed")
 

@@ -1,4 +1,4 @@
-"""The refusal of what ``kedro run`` is asked for and Kedro does not find: pipelines, namespaces, nodes, tags."""
+"""The refusal of pipelines, namespaces, nodes and tags that ``kedro run`` does not find."""
 
 import functools
 from collections.abc import Callable
@@ -37,4 +37,4 @@ def selectively(command: Callable[..., Any]) -> Callable[..., Any]:
 def _present() -> str:
     names = [name for name in pipelines if name != "__default__"]
     namespaces = {node.namespace for node in pipelines["__default__"].nodes if node.namespace}
-    return f"there are the pipelines {', '.join(names)} for the data sets {', '.join(sorted(namespaces))}"
+    return f"the pipelines are {', '.join(names)}, the data sets {', '.join(sorted(namespaces))}"

@@ -1,4 +1,4 @@
-"""``kedro sync-tracking``: runs that MLflow does not hold yet, or not whole, sent there."""
+"""``kedro sync-tracking``: runs that were recorded offline, sent to MLflow."""
 
 import sys
 from pathlib import Path
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 @click.command("sync-tracking")
 @click.option(
     "--tracking-uri",
-    help="MLflow's store to send to; if left out, the one that each run was meant for, with the credentials of "
-    "MLFLOW_TRACKING_URI if that is the same.",
+    help="MLflow's store to send to. Default: the one that each run was meant for, with the credentials of "
+    "MLFLOW_TRACKING_URI if it names the same store.",
 )
-@click.option("--dry-run", is_flag=True, help="Only list what would be sent; MLflow is not asked.")
+@click.option("--dry-run", is_flag=True, help="List what would be sent, without contacting MLflow.")
 @plainly
 def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
-    """Send to MLflow what was kept in mlspool/ while it was away, or because of tracking.offline.
+    """Send to MLflow what was kept in mlspool/ while MLflow did not answer, or because of tracking.offline.
 
-    Broken off, it can be typed again: what was sent is not sent twice. A run that was recorded offline gets MLflow's
-    own id; its former one stays as the tag offline_run_id. Models are registered as candidates unless one was evaluated
-    later; who is champion is decided by the next `kedro run --pipelines evaluate`. The exit code is 0 if nothing is
-    left to send but runs that are still going on, and 1 if something could not be sent.
+    If it breaks off, type it again: nothing is sent twice. A run that was recorded offline gets an id from MLflow; its
+    first one stays as the tag offline_run_id. Models are registered as candidates, unless one was evaluated later; the
+    next `kedro run --pipelines evaluate` decides who is champion. The exit code is 0 if only runs that are still going
+    on are left, and 1 if something could not be sent.
     """
     from mnist_resnet.tracking.offline.spool import locked, spool_folders
     from mnist_resnet.tracking.offline.upload import pending
@@ -42,7 +42,7 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
         try:
             with locked(folder) as mine:
                 if not mine:
-                    write_line(f"{folder.name}: left alone, for its run is going on or another process sends it")
+                    write_line(f"{folder.name}: skipped, its run is still going on or another process is sending it")
                     continue
                 spool = pending(folder, project, tracking_uri)
                 _describe(spool)
@@ -76,7 +76,7 @@ def _send(spool: "Pending", project: Path, away: set[str]) -> None:
 
     run = f"run {spool.run.run_id[:8]}"
     if spool.target in away:
-        raise SyncError(f"{run}: its store is away, as said above")
+        raise SyncError(f"{run}: not sent, its store does not answer (see above)")
     try:
         with progress(f"Sending {spool.run.name}", len(spool.operations), "records") as advance:
             run_id = upload(spool, project, advance)

@@ -25,11 +25,9 @@ _OPTIONS = (
         type=click.Choice([level.name for level in sorted(Level, reverse=True)], case_sensitive=False),
         default=Level.NUMERIC.name,
         show_default=True,
-        help="The verdict below which the command fails.",
+        help="The lowest verdict that counts as success (exit code 0).",
     ),
-    click.option(
-        "--tracking-uri", help="MLflow's store; if left out, MLFLOW_TRACKING_URI, else the project's mlflow.db."
-    ),
+    click.option("--tracking-uri", help="MLflow's store. Default: MLFLOW_TRACKING_URI, else the project's mlflow.db."),
     click.option(
         "--probability-tolerance",
         type=_Tolerance,
@@ -40,7 +38,7 @@ _OPTIONS = (
     click.option(
         "--accuracy-tolerance",
         type=_Tolerance,
-        help="STATISTICAL: the largest difference of two accuracies; if left out, half the width of the 95 % "
+        help="STATISTICAL: the largest difference of two accuracies. Default: half the width of the 95 % "
         "confidence interval of the first run's.",
     ),
 )

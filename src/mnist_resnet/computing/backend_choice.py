@@ -25,7 +25,7 @@ def chosen_backend() -> str:
     imported = sys.modules.get("keras")
     name: str = imported.config.backend() if imported else os.environ.get(BACKEND_VARIABLE) or DEFAULT_BACKEND
     if name not in _BACKENDS:
-        raise BackendError(f"{_received(name)}; this project runs on tensorflow, or trains on jax. {_remedy()}")
+        raise BackendError(f"{_received(name)}, but this project runs on tensorflow, or trains on jax. {_remedy()}")
     if name not in sys.modules and find_spec(name) is None:
         raise BackendError(f"{_received(name)}, which is not installed: `pip install {name}`, or: {_remedy()}")
     return name
@@ -41,7 +41,7 @@ def require_exporting_backend() -> None:
     if name != DEFAULT_BACKEND:
         raise BackendError(
             f"{_received(name)}, but exporting needs tensorflow. Run `kedro run --pipelines data,train` with it, "
-            f"then `kedro run --pipelines export,evaluate` without"
+            f"then `kedro run --pipelines export,evaluate` without it"
         )
 
 

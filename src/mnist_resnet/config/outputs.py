@@ -32,8 +32,8 @@ def outputs_folder(names: Mapping[str, Any], env: str | None, project: Path) -> 
     value = names.get("outputs")
     if reason := next(_objections(value, project), None):
         raise ConfigurationError(
-            f"globals.outputs: received {value!r}, {reason}. Correct it in conf/local/globals.yml, as in "
-            f"`outputs: /mnt/disk/outputs`, or remove it there: `outputs: data` in conf/base/globals.yml then counts"
+            f"globals.outputs: received {value!r}, {reason}. Correct it in conf/local/globals.yml, for "
+            f"example `outputs: /mnt/disk/outputs`, or remove it there to use `outputs: data` of conf/base/globals.yml"
         )
     return project / str(value)
 
@@ -49,11 +49,11 @@ def _require(names: Mapping[str, Any], key: str, expected: str, env: str) -> Non
 def _objections(value: Any, project: Path) -> Iterator[str]:
     """Why a folder cannot be that of base's outputs."""
     if not isinstance(value, str) or not value.strip():
-        yield "which names no folder"
+        yield "which is not the name of a folder"
     elif "://" in value:
-        yield "which is an address, and outputs are kept in a folder"
+        yield "which is a URL, but outputs must be a local folder"
     elif value.startswith("~"):
-        yield "and ~ stands for no folder there: write the path in full"
+        yield "but ~ is not expanded there: write the whole path"
     else:
         yield from _objections_to_place((project / value).resolve(), project / _OF_RECIPES)
 
@@ -63,4 +63,4 @@ def _objections_to_place(place: Path, recipes: Path) -> Iterator[str]:
         yield "which is a file"
     taken = [recipes, *(recipes.iterdir() if recipes.is_dir() else ())]  # any may be a link to another disk
     if any(place.is_relative_to(each.resolve()) for each in taken):
-        yield f"which is within {_OF_RECIPES}, where other recipes have their outputs"
+        yield f"which is in {_OF_RECIPES}, where other recipes have their outputs"

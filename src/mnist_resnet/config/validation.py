@@ -91,7 +91,7 @@ def _described(fault: Any) -> str:
         return f"{key}: unknown key, value {fault['input']!r}; {hint}"
     if fault["type"] in {"missing", "missing_argument"}:
         file = "datasets.yml" if path[0] == "datasets" else "parameters.yml"
-        return f"{key}: missing; state it in conf/base/{file} or the recipe's."
+        return f"{key}: missing; state it in conf/base/{file} or in the recipe's {file}."
     return f"{key}: received {fault['input']!r}. {fault['msg']}."
 
 
@@ -112,10 +112,10 @@ def _impossible_combinations(parameters: Parameters) -> Iterator[str]:
 def _faults_of_dataset(name: str, dataset: Dataset) -> Iterator[str]:
     for file, count in Counter(getattr(dataset.files, role.name).name for role in fields(dataset.files)).items():
         if count > 1:
-            yield f"datasets.{name}.files: received the name '{file}' more than once; each file has its own."
+            yield f"datasets.{name}.files: received the name '{file}' more than once; give each file its own."
     unknown = [each for each in dataset.empty_classes if each not in dataset.class_names]
     for each in unknown:
-        yield f"datasets.{name}.empty_classes: received '{each}', which is none of class_names; correct either."
+        yield f"datasets.{name}.empty_classes: received '{each}', which is not in class_names; correct one of the two."
     if len(dataset.class_names) - len(dataset.empty_classes) < 2 and not unknown:
         yield (
             f"datasets.{name}.empty_classes: lists {len(dataset.empty_classes)} of {len(dataset.class_names)} "
@@ -132,15 +132,15 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
         )
     if training.max_shift >= min(image):
         yield (
-            f"{name}.training.max_shift: received {training.max_shift}, which moves images of {list(image)} pixels "
-            f"out of sight; choose less than {min(image)}."
+            f"{name}.training.max_shift: received {training.max_shift}, which can move images of {list(image)} "
+            f"pixels out of sight; choose less than {min(image)}."
         )
     if parameters.data.validation_fraction == 0:
         for key in ("patience", "keep_best_epoch"):
             if value := getattr(training, key):
                 yield (
-                    f"{name}.training.{key}: received {value}, but there are no validation images to choose by; "
-                    f"raise data.validation_fraction, or switch it off (null, false)."
+                    f"{name}.training.{key}: received {value}, but there are no validation images; "
+                    f"raise data.validation_fraction, or switch {key} off (null, false)."
                 )
     if parameters.data.training_images is not None:
         yield from _too_few_images(name, parameters.data.training_images, dataset, parameters)
@@ -158,5 +158,5 @@ def _too_few_images(name: str, limit: int, dataset: Dataset, parameters: Namespa
     elif left < batch:
         yield (
             f"{name}.training.batch_size: received {batch}, but data.training_images of {limit} leaves only {left} "
-            f"images to train on; lower the one, or raise the other."
+            f"images to train on; choose a smaller batch or more images."
         )

@@ -48,7 +48,7 @@ def class_indices(dataset: Dataset, part: str, labels: IdxArray) -> UInt8Array:
         DataError: If there are none, a label has no class, or a class that may not be empty no training image.
     """
     if not len(labels):
-        raise DataError(f"{dataset.title}: its {part} files hold no images; nothing can be made of it without")
+        raise DataError(f"{dataset.title}: its {part} files hold no images; at least one is needed")
     whole = _as_integers(dataset, part, labels)
     lowest, highest = int(whole.min()), int(whole.max())
     if lowest < dataset.first_label or highest > dataset.last_label:
@@ -109,7 +109,7 @@ def _as_integers(dataset: Dataset, part: str, labels: IdxArray) -> npt.NDArray[n
 def _remedy(dataset: Dataset, part: str, lowest: int, highest: int) -> str:
     """What to change so that all labels have a class."""
     if highest - lowest >= MOST_CLASSES:
-        return f"a label numbers one of at most {MOST_CLASSES} classes; correct the files"
+        return f"there can be at most {MOST_CLASSES} classes; correct the files"
     if part == "test":  # the training labels fit
         first, last = min(lowest, dataset.first_label), max(highest, dataset.last_label)
         return f"name each label from {first} to {last} {_CONFIGURED}, or take the test files of this data set"
@@ -126,8 +126,8 @@ def _check_absent(dataset: Dataset, indices: UInt8Array) -> None:
     refused = [index for index in absent if names[index] not in dataset.empty_classes]
     if refused and len(names) - len(absent) == 1:
         raise DataError(
-            f"{dataset.title}: all training images have the label {int(indices[0]) + first}, and a "
-            f"classifier needs two classes at least; correct the files"
+            f"{dataset.title}: all training images have the label {int(indices[0]) + first}, but a "
+            f"classifier needs at least two classes; correct the files"
         )
     if refused:
         missing, labels = (names[index] for index in refused), (str(index + first) for index in refused)

@@ -68,13 +68,13 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
         failures += faults
         if place is kept:
             for fault in faults[: len(damaged)]:
-                logger.warning("%s: damaged: %s; it is fetched again", dataset.title, fault)
+                logger.warning("%s: a file is damaged and is fetched again: %s", dataset.title, fault)
             continue
         if right:
             seconds = time.perf_counter() - started
             logger.info("%s: %d files from %s in %.1f s", dataset.title, len(right), place, seconds)
         for fault in faults:
-            logger.info("%s: not from %s", dataset.title, fault)
+            logger.info("%s: a source failed: %s", dataset.title, fault)
     if len(found) < len(wanted):
         raise FetchError(_advice(dataset, folder, failures))
     return {role: found[file.name] for role, file in wanted.items()}
@@ -121,7 +121,7 @@ def local_folder(mirror: str) -> Path | None:
     if url.netloc not in {"", "localhost"}:
         raise FetchError(
             f"{MIRROR_VARIABLE}: received '{mirror}', which names the host '{url.netloc}'; a folder of this machine "
-            f"has three slashes, such as file:///data/mirror"
+            f"needs three slashes, such as file:///data/mirror"
         )
     return Path(unquote(url.path))
 
@@ -170,7 +170,7 @@ def _advice(dataset: Dataset, folder: Path, failures: list[str]) -> str:
     names = ", ".join(getattr(dataset.files, role).name for role in STORED_AS)
     return "\n".join(
         [
-            f"{dataset.title} could not be had from any source:",
+            f"{dataset.title} could not be fetched from any source:",
             *(f"- {failure}" for failure in failures),
             f"Place the files {names} (each may be .gz) by hand in {folder},",
             f"or set {MIRROR_VARIABLE} to a folder or URL that holds them in a folder {folder.name}.",

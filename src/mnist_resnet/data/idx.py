@@ -54,11 +54,11 @@ def parse(content: Content) -> IdxArray:
     start = 4 + 4 * len(shape)
     expected = start + kind.itemsize * math.prod(shape)
     if len(content) != expected:
-        raise IdxError(f"the header promises {expected} bytes for shape {shape}, but there are {len(content)}")
+        raise IdxError(f"the header declares {expected} bytes for shape {shape}, but there are {len(content)}")
     try:
         return np.frombuffer(content, kind, offset=start).reshape(shape)
     except ValueError:  # an empty array whose other dimensions are beyond numpy's range
-        raise IdxError(f"the header promises an impossible shape, {shape}") from None
+        raise IdxError(f"the header declares an impossible shape, {shape}") from None
 
 
 def _header(content: Content) -> tuple[np.dtype[Any], tuple[int, ...]]:

@@ -81,7 +81,7 @@ def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
 def _delivered(folder: Path, pattern: str) -> Path:
     for path in folder.glob(pattern):
         return path
-    raise SourceError(f"its client delivered no {pattern}")
+    raise SourceError(f"its client fetched no file {pattern}")
 
 
 def _expanded(archive: Path, path: Path) -> Path:

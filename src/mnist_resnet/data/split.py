@@ -88,7 +88,7 @@ def _check_parts(key: str, value: float, labels: UInt8Array, kept: int, other: i
     several, alone = np.count_nonzero(counts > 1), np.count_nonzero(counts == 1)
     if other < several or kept < several + alone:
         raise DataError(
-            f"{key}: received {value}, which parts {kept + other} images into {max(kept, other)} and "
+            f"{key}: received {value}, which splits {kept + other} images into {max(kept, other)} and "
             f"{min(kept, other)}; each part needs at least one image of each of the {several} classes"
             + (f" that have several, and one of them {alone} more images" if alone else "")
         )
@@ -106,7 +106,7 @@ def _limited(labels: UInt8Array, parameters: DataParameters) -> Indices:
 def _stratified(indices: Indices, labels: UInt8Array, size: int, seed: int) -> tuple[Indices, Indices]:
     several, alone = _alone(indices, labels)
     if alone.size:
-        logger.info("Of %d classes there is one image each: it is trained on, and not validated by", alone.size)
+        logger.info("Classes with only one image: %d. It is used for training, not for validation", alone.size)
     rest, part = _drawn(several, labels, size, seed)
     return np.sort(np.concatenate([rest, alone])), np.sort(part)
 
@@ -129,7 +129,7 @@ def _check_classes_left(labels: UInt8Array, train: Indices, parameters: DataPara
     if lost.size:
         raise DataError(
             f"data.validation: received '{parameters.validation}', which with validation_fraction "
-            f"{parameters.validation_fraction} and training_images {parameters.training_images} leaves no training "
-            f"image of {lost.size} classes (number {', '.join(map(str, lost))}, counted from 0); choose 'stratified', "
-            f"a smaller fraction or more training_images"
+            f"{parameters.validation_fraction} and training_images {parameters.training_images} leaves no "
+            f"training image of the classes {', '.join(map(str, lost))} (counted from 0); choose 'stratified', a "
+            f"smaller fraction or more training_images"
         )

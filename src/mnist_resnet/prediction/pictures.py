@@ -42,9 +42,7 @@ def read_picture(path: Path, size: tuple[int, int], invert: bool = False) -> npt
         with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
             grey = _read_grey(path)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise PictureError(
-            f"{path}: larger than the {Image.MAX_IMAGE_PIXELS:,} pixels that are read; shrink or crop it"
-        ) from error
+        raise PictureError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; shrink or crop it") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         if isinstance(error, PictureError):
             raise
@@ -101,7 +99,7 @@ def _on_contrasting_ground(path: Path, picture: Image.Image) -> Image.Image:
 def _why_unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{path}: {error.strerror}"
-    return f"{path}: no whole picture of a kind that is read ({', '.join(FORMATS)}); Pillow says: {error}"
+    return f"{path}: not a whole picture in a format that can be read ({', '.join(FORMATS)}). Pillow says: {error}"
 
 
 def _fit(path: Path, grey: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:

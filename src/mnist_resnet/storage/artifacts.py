@@ -125,7 +125,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     contents = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
     if _identity(folder) != before:
-        raise FileNotFoundError(f"{folder} was replaced while it was read")
+        raise FileNotFoundError(f"{folder} was replaced by another process while it was read")
     return contents
 
 

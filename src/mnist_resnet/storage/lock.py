@@ -91,8 +91,10 @@ class FolderLock:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise LockedError(_refusal(self.path, os.pread(descriptor, 1 << 16, 0))) from None
-        except OSError as error:  # some network file systems know no locks
-            logger.warning("%s cannot be locked (%s): run only one at a time there", self.path.parent, error.strerror)
+        except OSError as error:  # some network file systems have no locks
+            logger.warning(
+                "%s cannot be locked (%s): start only one run at a time there", self.path.parent, error.strerror
+            )
 
     def _describe(self, command: Sequence[str]) -> None:
         assert self._descriptor is not None
@@ -119,8 +121,8 @@ def _refusal(path: Path, content: bytes) -> str:
         holder: dict[str, Any] = json.loads(content)
         who = f"process {holder['process']} since {holder['since']}: `{holder['command']}`"
     except (ValueError, KeyError, TypeError):
-        who = f"a process that has not yet said more (see {path})"
+        who = f"a process that has just started (see {path})"
     return (
-        f"Another run works in {path.parent}, {who}. Wait for its end or stop it; "
-        f"a recipe of its own (--env) may run beside it"
+        f"Another run is using {path.parent}: {who}. Wait for it or stop it; "
+        f"a run of another recipe (--env) can run at the same time"
     )

@@ -1,4 +1,4 @@
-"""Disks: one clear error where they take no more or nothing at all, and whether there is room enough."""
+"""Space on disks: the check before work starts, and one clear error where a disk is full or read-only."""
 
 import errno
 import shutil
@@ -21,7 +21,7 @@ class StorageError(UserError, OSError):
 
 @contextmanager
 def writing(path: Path, folder: Path | None = None) -> Iterator[None]:
-    """Say plainly what goes wrong with the disk while the block writes.
+    """Turn what goes wrong with the disk while the block writes into one clear error.
 
     Args:
         path: What the block makes.
@@ -96,8 +96,8 @@ def _what_failed(path: Path, folder: Path | None, error: OSError) -> str:
     if error.errno in _NO_ROOM and folder is not None:
         so_far = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         room = so_far if error.errno == errno.EFBIG else so_far + shutil.disk_usage(folder).free
-        need = f"; it needs more than the {_megabytes(room)} that it can have"
-    return f"{path} could not be written: {error.strerror or error}{need}. What was there before is as it was."
+        need = f"; it needs more than the {_megabytes(room)} that are left"
+    return f"{path} could not be written: {error.strerror or error}{need}. What was there before is unchanged."
 
 
 def _megabytes(size: int) -> str:
