@@ -1,4 +1,4 @@
-"""ONNX classifiers as models of MLflow."""
+"""ONNX classifiers, recorded as models of MLflow."""
 
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -57,9 +57,9 @@ def log_model(model: LoggedModel, client: Any, run_id: str) -> None:
     from mlflow.entities import LoggedModelOutput, Param
 
     run = client.get_run(run_id)
-    logged = _find(model, client, run) or _create(model, client, run)
+    logged = _find_or_create(model, client, run)
     if str(logged.status) != "READY":
-        if logged.model_id not in _outputs(run):
+        if logged.model_id not in {output.model_id for output in run.outputs.model_outputs}:
             client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
         with TemporaryDirectory() as folder:
             _save(model, Path(folder) / "model", logged, run_id)
@@ -68,27 +68,19 @@ def log_model(model: LoggedModel, client: Any, run_id: str) -> None:
     client.log_batch(run_id, params=[Param("providers", str(list(model.providers)))])
 
 
-def _find(model: LoggedModel, client: Any, run: Any) -> Any | None:
-    """The model as an earlier try has left it; None if there was none, or not so far."""
-    digest = f"tags.{_DIGEST} = '{sha256_of_bytes(model.content)}'"
-    found = client.search_logged_models([run.info.experiment_id], digest)
-    mine = (each for each in found if (each.source_run_id, each.name) == (run.info.run_id, model.name))
-    return next(mine, None)
-
-
-def _create(model: LoggedModel, client: Any, run: Any) -> Any:
-    origin = {key: value for key, value in run.data.tags.items() if key.startswith(_ORIGIN)}
+def _find_or_create(model: LoggedModel, client: Any, run: Any) -> Any:
+    """The model as an earlier try has left it, or a new one."""
+    digest = sha256_of_bytes(model.content)
+    for found in client.search_logged_models([run.info.experiment_id], f"tags.{_DIGEST} = '{digest}'"):
+        if (found.source_run_id, found.name) == (run.info.run_id, model.name):
+            return found
     return client.create_logged_model(
         experiment_id=run.info.experiment_id,
         name=model.name,
         source_run_id=run.info.run_id,
-        tags={**origin, _DIGEST: sha256_of_bytes(model.content)},
+        tags={key: value for key, value in run.data.tags.items() if key.startswith(_ORIGIN)} | {_DIGEST: digest},
         params=run.data.params,
     )
-
-
-def _outputs(run: Any) -> set[str]:
-    return {output.model_id for output in run.outputs.model_outputs} if run.outputs else set()
 
 
 def _save(model: LoggedModel, folder: Path, logged: Any, run_id: str) -> None:
@@ -96,8 +88,10 @@ def _save(model: LoggedModel, folder: Path, logged: Any, run_id: str) -> None:
     import mlflow
     from mlflow.models import Model
 
+    digest = {_DIGEST: sha256_of_bytes(model.content)}
+    metadata = {"class_names": list(model.class_names), "image_size": list(model.input_example.shape[1:]), **digest}
     identity = {"model_uuid": logged.model_id, "model_id": logged.model_id, "run_id": run_id}
-    described = Model(artifact_path=logged.artifact_location, metadata=_metadata(model), **identity)
+    described = Model(artifact_path=logged.artifact_location, metadata=metadata, **identity)
     with TemporaryDirectory() as source:
         onnx = Path(source) / "model.onnx"
         onnx.write_bytes(model.content)
@@ -109,27 +103,16 @@ def _save(model: LoggedModel, folder: Path, logged: Any, run_id: str) -> None:
             signature=_signature(len(model.class_names)),
             input_example={"image": np.asarray(model.input_example)},
             pip_requirements=list(model.requirements),
-            model_config={"providers": list(model.providers), _DIGEST: sha256_of_bytes(model.content)},
+            model_config={"providers": list(model.providers), **digest},
         )
-    _forget_places(described.flavors["python_function"])
-    described.save(str(folder / "MLmodel"))
-    for compiled in folder.rglob("__pycache__"):
-        remove(compiled)
-
-
-def _forget_places(flavor: dict[str, Any]) -> None:
-    """Name the saved files by their place in the model alone: where they came from may be gone by now."""
+    # Files are named by their place in the model alone: where they came from may be gone by now.
+    flavor = described.flavors["python_function"]
     flavor["model_code_path"] = Path(flavor["model_code_path"]).name
     for artifact in flavor["artifacts"].values():
         artifact["uri"] = artifact["path"]
-
-
-def _metadata(model: LoggedModel) -> dict[str, Any]:
-    return {
-        "class_names": list(model.class_names),
-        "image_size": list(model.input_example.shape[1:]),
-        _DIGEST: sha256_of_bytes(model.content),
-    }
+    described.save(str(folder / "MLmodel"))
+    for compiled in folder.rglob("__pycache__"):
+        remove(compiled)
 
 
 def _signature(classes: int) -> Any:
