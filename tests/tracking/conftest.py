@@ -3,7 +3,11 @@ import signal
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
+
+from mnist_resnet.tracking.logged_model import LoggedModel
+from tests.made_model import CLASS_NAMES, bright_half, halves_model
 
 
 @pytest.fixture(autouse=True)
@@ -28,3 +32,22 @@ def project(tmp_path, empty_store) -> Path:
     folder.mkdir()
     shutil.copy(empty_store, folder / "mlflow.db")
     return folder
+
+
+@pytest.fixture
+def store(project) -> str:
+    """The tracking URI of the project's store."""
+    return f"sqlite:///{project / 'mlflow.db'}"
+
+
+@pytest.fixture
+def other_store(tmp_path, empty_store) -> str:
+    """The tracking URI of a store that belongs to no project."""
+    return f"sqlite:///{shutil.copy(empty_store, tmp_path / 'other.db')}"
+
+
+@pytest.fixture(scope="session")
+def model() -> LoggedModel:
+    """A model to record."""
+    images = np.stack([bright_half("left")] * 2)
+    return LoggedModel("made", halves_model(), images, CLASS_NAMES, ("CPUExecutionProvider",))

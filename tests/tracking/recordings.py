@@ -1,28 +1,32 @@
 """All that MLflow holds of a project's runs, in a form that compares equal for equal runs."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import mlflow
 import yaml
 
 from mnist_resnet.tracking.dead_runs import PROCESS
+from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
 
+EXPERIMENT = "squares"
 # What differs between a run and the same run again.
 _OF_ONE_RUN = {"model_id", "model_uuid", "run_id", "utc_time_created", "artifact_path"}
 
 
-def only_run(store: str, experiment: str) -> mlflow.entities.Run:
+def only_run(store: str, experiment: str = EXPERIMENT) -> mlflow.entities.Run:
     client = mlflow.MlflowClient(store)
     (run,) = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
     return run
 
 
-def recorded(store: str, experiment: str) -> dict[str, Any]:
+def recorded(store: str, experiment: str = EXPERIMENT) -> dict[str, Any]:
     """The only run of an experiment: parameters, metrics with their steps, tags, files by digest, models."""
     client, run = mlflow.MlflowClient(store), only_run(store, experiment)
     histories = {key: client.get_metric_history(run.info.run_id, key) for key in run.data.metrics}
@@ -67,6 +71,23 @@ def _model(client: mlflow.MlflowClient, model: Any, run: mlflow.entities.Run) ->
         "onnx": digest,
         "described": {key: value for key, value in described.items() if key not in _OF_ONE_RUN},
     }
+
+
+def record(
+    project: Path, files: Mapping[str, bytes] = MappingProxyType({}), model: LoggedModel | None = None, **changes: Any
+) -> TrackedRun:
+    """A closed run of a project that holds files, by their paths among its artifacts, and a model."""
+    run = TrackedRun(project, **({"experiment": EXPERIMENT, "name": "a run", "tags": {}, "parameters": {}} | changes))
+    with TemporaryDirectory() as folder:
+        for path, content in files.items():
+            file = Path(folder, path)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+            run.log_artifact(file, str(Path(path).parent).removeprefix("."))
+    if model is not None:
+        run.log_model(model)
+    run.close("FINISHED")
+    return run
 
 
 def fill(run: TrackedRun, folder: Path, model: Any, steps: tuple[int, ...] = (1, 2)) -> None:

@@ -16,13 +16,12 @@ from mlflow.entities import Run
 
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.terminal import signals
-from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking import run as module
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.offline.spool import read_spool
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.store.address import absolute_uri, tracking_uri
+from mnist_resnet.tracking.store.address import tracking_uri
 
 EXPERIMENT = "squares"
 
@@ -219,13 +218,6 @@ def test_each_project_of_one_process_has_its_own_store(open_run, tmp_path, empty
     assert second.uri == f"sqlite:///{tmp_path / 'second' / 'mlflow.db'}"
 
 
-@pytest.mark.parametrize("value", [None, ""])
-def test_without_a_word_from_the_environment_runs_go_to_the_project(tmp_path, monkeypatch, value):
-    if value is not None:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
-    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path / 'mlflow.db'}"
-
-
 def test_sigterm_is_handled_while_the_run_is_open_only(open_run):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     run = open_run()
@@ -276,36 +268,6 @@ def test_sigterm_closes_the_run_as_killed(project, store):
     run = only_run(store)
     assert run.info.status == "KILLED"
     assert run.info.end_time is not None
-
-
-@pytest.mark.parametrize(
-    ("uri", "shown"),
-    [
-        ("https://somebody:hunter2@tracking.example:5000/path", "https://tracking.example:5000/path"),
-        ("https://tracking.example", "https://tracking.example"),
-        ("sqlite:////project/mlflow.db", "sqlite:////project/mlflow.db"),
-    ],
-)
-def test_a_shown_uri_has_no_credentials(uri, shown):
-    assert without_credentials(uri) == shown
-
-
-@pytest.mark.parametrize(
-    ("uri", "expected"),
-    [
-        ("sqlite:///mlflow.db", "sqlite:///{here}/mlflow.db"),
-        ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
-        ("sqlite:///mlflow.db?timeout=60", "sqlite:///{here}/mlflow.db?timeout=60"),
-        ("sqlite:///:memory:", "sqlite:///:memory:"),
-        ("sqlite://", "sqlite://"),
-        ("mlruns", "{here}/mlruns"),
-        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-        ("databricks", "databricks"),
-    ],
-)
-def test_an_absolute_uri_names_the_same_place_from_any_folder(tmp_path, monkeypatch, uri, expected) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert absolute_uri(uri) == expected.format(here=tmp_path)
 
 
 @pytest.fixture

@@ -1,68 +1,51 @@
+import io
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import ProvenanceError
-from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.run_lookup import RecordedRunError, find_run
 from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
 from tests.made_record import made, made_record
+from tests.tracking.recordings import record
 from tests.tracking.servers import free_port
 
-
-@pytest.fixture
-def record(project, tmp_path):
-    """Record a run that holds files; its identifier and the store's address come back."""
-
-    def record(name: str, files: dict[str, bytes] | None = None) -> tuple[str, str]:
-        run = TrackedRun(project, "squares", name, {}, {})
-        for number, (path, content) in enumerate((files or {}).items()):
-            file = tmp_path / f"{name}_{number}" / Path(path).name
-            file.parent.mkdir()
-            file.write_bytes(content)
-            run.log_artifact(file, str(Path(path).parent).removeprefix("."))
-        run.close("FINISHED")
-        return run.run_id, run.uri
-
-    return record
+PROBABILITIES = "made/test_probabilities.npy"
 
 
-def test_a_run_is_found_by_its_identifier_the_beginning_of_it_or_its_name(record):
-    run_id, store = record("the first")
-    record("the second")
+def test_a_run_is_found_by_its_identifier_the_beginning_of_it_or_its_name(project, store):
+    run_id = record(project, name="the first").run_id
+    record(project, name="the second")
     for wanted in (run_id, run_id[:12], "the first"):
         run = find_run(wanted, store)
         assert (run.run_id, run.name, run.status) == (run_id, "the first", "FINISHED")
     assert run.in_words().startswith(f"run {run_id[:8]} (the first, 20")
 
 
-def test_a_name_of_several_runs_is_refused_with_their_identifiers(record):
-    (first, store), (second, _) = record("base training"), record("base training")
+def test_a_name_of_several_runs_is_refused_with_their_identifiers(project, store):
+    first, second = (record(project).run_id for _ in range(2))
     with pytest.raises(RecordedRunError, match="which matches 2 runs") as refused:
-        find_run("base training", store)
+        find_run("a run", store)
     assert first in str(refused.value)
     assert second in str(refused.value)
     assert find_run(first, store).run_id == first
 
 
 @pytest.mark.parametrize("wanted", ["another", "", "%"])
-def test_a_run_that_is_not_there_is_refused_by_name(record, wanted):
-    _, store = record("the first")
+def test_a_run_that_is_not_there_is_refused_by_name(project, store, wanted):
+    record(project)
     with pytest.raises(RecordedRunError, match=f"^run: received '{wanted}', but .* has no run") as refused:
         find_run(wanted, store)
     assert isinstance(refused.value, UserError)
 
 
-def test_what_was_recorded_is_read(record, tmp_path):
+def test_what_was_recorded_is_read(project, store):
     probabilities = np.array([[0.25, 0.75]], np.float32)
-    np.save(tmp_path / "probabilities.npy", probabilities)
-    array = (tmp_path / "probabilities.npy").read_bytes()
-    _, store = record(
-        "a run", {"provenance.json": json.dumps(made_record()).encode(), "made/test_probabilities.npy": array}
-    )
+    np.save(array := io.BytesIO(), probabilities)
+    provenance = json.dumps(made_record()).encode()
+    record(project, {"provenance.json": provenance, PROBABILITIES: array.getvalue()})
     run = find_run("a run", store)
     assert run.provenance() == made()
     read = run.probabilities(["made", "other"])
@@ -78,23 +61,21 @@ def test_what_was_recorded_is_read(record, tmp_path):
         ({"provenance.json": b"[]"}, r"its provenance\.json is damaged: it is not a JSON object"),
     ],
 )
-def test_a_run_without_a_readable_provenance_is_refused(record, files, reason):
-    _, store = record("a run", files)
+def test_a_run_without_a_readable_provenance_is_refused(project, store, files, reason):
+    record(project, files)
     with pytest.raises((RecordedRunError, ProvenanceError), match=reason):
         find_run("a run", store).provenance()
 
 
 @pytest.mark.parametrize("content", [b"", b"no array"])
-def test_damaged_probabilities_are_refused(record, content):
-    _, store = record("a run", {"made/test_probabilities.npy": content})
+def test_damaged_probabilities_are_refused(project, store, content):
+    record(project, {PROBABILITIES: content})
     with pytest.raises(RecordedRunError, match=r"its made/test_probabilities\.npy is damaged"):
         find_run("a run", store).probabilities(["made"])
 
 
 def test_a_store_that_is_away_is_named_without_its_credentials():
-    address = f"http://somebody:hunter2@127.0.0.1:{free_port()}"
-    with pytest.raises(
-        TrackingUnavailableError, match=r"^MLflow's store http://127\.0\.0\.1:\d+ cannot be used: "
-    ) as refused:
-        find_run("3f2a", address)
+    address = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(TrackingUnavailableError, match=f"^MLflow's store {address} cannot be used: ") as refused:
+        find_run("3f2a", address.replace("//", "//somebody:hunter2@"))
     assert "hunter2" not in str(refused.value)

@@ -84,11 +84,8 @@ class RecordedRun:
             try:
                 arrays[name] = np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
             except (ValueError, EOFError) as error:
-                raise self._damaged(path, error) from error
+                raise RecordedRunError(f"{self.in_words()}: its {path} is damaged: {error}") from error
         return arrays
-
-    def _damaged(self, path: str, error: Exception) -> RecordedRunError:
-        return RecordedRunError(f"{self.in_words()}: its {path} is damaged: {error}")
 
     def _artifact(self, path: str) -> bytes | None:
         """The content of a recorded file; None if there is none."""

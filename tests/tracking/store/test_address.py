@@ -4,8 +4,6 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from mnist_resnet.tracking.model_lookup import read_recorded_onnx
-from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.address import (
     StoreAddressError,
     absolute_uri,
@@ -15,6 +13,7 @@ from mnist_resnet.tracking.store.address import (
     sqlite_uri,
     tracking_uri,
 )
+from tests.tracking.recordings import record
 
 # Each has a meaning in an address, in a path, in SQL, in a pattern or in a format.
 NAMES = [
@@ -32,41 +31,24 @@ def test_the_address_of_a_file_names_that_file(tmp_path, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_is_recorded_with_its_artifacts_whatever_the_folder_is_called(tmp_path, empty_store, name):
-    project = tmp_path / "parent" / name
-    project.mkdir(parents=True)
+    project = tmp_path / name
+    project.mkdir()
     shutil.copy(empty_store, project / "mlflow.db")
-    (tmp_path / "report.md").write_text("# Report\n")
-    run = TrackedRun(project, "squares", "a run", {}, {"seed": 0})
-    run.log_artifact(tmp_path / "report.md", "made")
-    run.log_metrics({"accuracy": 0.5})
-    run.close("FINISHED")
-    assert [path.name for path in (tmp_path / "parent").iterdir()] == [name]
+    run = record(project, {"made/report.md": b"# Report"})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
     (recorded,) = (project / "mlartifacts").rglob("report.md")
-    assert recorded.read_text() == "# Report\n"
+    assert recorded.read_bytes() == b"# Report"
     mlflow.set_tracking_uri(tracking_uri(project))
     assert mlflow.get_run(run.run_id).info.status == "FINISHED"
     read = mlflow.artifacts.download_artifacts(run_id=run.run_id, artifact_path="made/report.md")
-    assert Path(read).read_text() == "# Report\n"
+    assert Path(read).read_bytes() == b"# Report"
 
 
 def test_a_path_that_is_no_text_is_refused_before_any_work(tmp_path):
     project = tmp_path / "na\udcffme"
     with pytest.raises(StoreAddressError, match=r"no UTF-8 text.*Rename the folder"):
-        TrackedRun(project, "squares", "a run", {}, {})
+        record(project)
     assert not project.exists()
-
-
-def test_a_store_is_missing_wherever_it_is_missing(tmp_path):
-    with pytest.raises(LookupError, match="does not exist"):
-        read_recorded_onnx("models:/made@champion", tmp_path / "what?")
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_is_no_store(project):
-    (project / "mlflow.db").unlink()
-    (project / "mlflow.db").mkdir()
-    with pytest.raises(LookupError, match="is not a file"):
-        read_recorded_onnx("models:/made@champion", project)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +70,28 @@ def test_a_place_kept_by_earlier_versions_is_followed_if_it_is_gone(tmp_path):
     there, gone = sqlite_uri(tmp_path / "mlflow.db"), sqlite_uri(tmp_path / "gone" / "mlflow.db")
     assert resolved_uri(there, tmp_path / "project") == there
     assert resolved_uri(gone, tmp_path / "project") == sqlite_uri(tmp_path / "project" / "mlflow.db")
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("sqlite:///mlflow.db", "sqlite:///{here}/mlflow.db"),
+        ("sqlite:////elsewhere/mlflow.db", "sqlite:////elsewhere/mlflow.db"),
+        ("sqlite:///mlflow.db?timeout=60", "sqlite:///{here}/mlflow.db?timeout=60"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite://", "sqlite://"),
+        ("mlruns", "{here}/mlruns"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_an_absolute_uri_names_the_same_place_from_any_folder(tmp_path, monkeypatch, uri, expected):
+    monkeypatch.chdir(tmp_path)
+    assert absolute_uri(uri) == expected.format(here=tmp_path)
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_a_word_from_the_environment_runs_go_to_the_project(tmp_path, monkeypatch, value):
+    if value is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", value)
+    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path / 'mlflow.db'}"

@@ -32,13 +32,13 @@ def test_a_server_that_does_not_answer_is_away_after_the_time_given():
     assert 1 <= time.monotonic() - started < 4
 
 
-def test_a_database_that_cannot_be_read_is_away(project):
+def test_a_database_that_cannot_be_read_is_away(project, store):
     (project / "mlflow.db").write_bytes(b"no database" * 1000)
-    assert is_away(failure_of(lambda: MlflowClient(f"sqlite:///{project / 'mlflow.db'}").search_experiments()))
+    assert is_away(failure_of(lambda: MlflowClient(store).search_experiments()))
 
 
-def test_a_wrong_question_is_no_absence(project):
-    client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+def test_a_wrong_question_is_no_absence(store):
+    client = MlflowClient(store)
     for question in (
         lambda: client.get_run("0" * 32),
         lambda: client.log_metric("0" * 32, "accuracy", 0.5),
@@ -66,38 +66,31 @@ def test_kinds_of_failure(error, away):
     assert is_away(wrapped) is away
 
 
-def test_what_is_back_in_time_is_asked_again():
-    answers = [ConnectionError(), ConnectionError(), None]
+@pytest.mark.parametrize(("failures", "patience", "asked"), [(2, 5, 3), (9, 1.0, 2), (9, 0, 1)])
+def test_what_is_back_in_time_is_asked_again_and_what_is_not_is_given_up(failures, patience, asked):
+    asking = []
 
     def question() -> str:
-        if (error := answers.pop(0)) is not None:
-            raise error
+        asking.append(None)
+        if len(asking) <= failures:
+            raise ConnectionError
         return "here"
 
-    assert patiently(question, patience=5) == "here"
+    if asked > failures:
+        assert patiently(question, patience) == "here"
+    else:
+        with pytest.raises(ConnectionError):
+            patiently(question, patience)
+    assert len(asking) == asked
 
 
-def test_what_stays_away_is_given_up():
-    started, asked = time.monotonic(), []
-
-    def question() -> None:
-        asked.append(time.monotonic() - started)
-        raise ConnectionError
-
-    with pytest.raises(ConnectionError):
-        patiently(question, patience=1.0)
-    assert len(asked) == 2
-    with pytest.raises(ConnectionError):
-        patiently(question, patience=0)
-    assert len(asked) == 3
-
-
-def test_what_the_user_has_set_stays(monkeypatch):
+def test_what_the_user_has_set_stays_and_what_mlflow_sets_goes(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    before = dict(os.environ)
     with bounded_requests(7, "http://user:secret@here"):
         assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "4"
         assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
         assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true"
-    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "4"
-    assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
+        os.environ["MLFLOW_TRACKING_URI"] = "sqlite:///elsewhere.db"
+    assert dict(os.environ) == before

@@ -6,14 +6,16 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from mnist_resnet.tracking.opening import ActiveRunError
-from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.experiments import ExperimentError, chosen_experiment, select_experiment
 from mnist_resnet.tracking.store.remedies import ArtifactStoreError
+from tests.tracking.recordings import EXPERIMENT, only_run, record
 
 
 @pytest.fixture(autouse=True)
-def present_store(project) -> None:
-    mlflow.set_tracking_uri(f"sqlite:///{project / 'mlflow.db'}")
+def client(store) -> mlflow.MlflowClient:
+    """MLflow's client for the project's store, which is MLflow's present one."""
+    mlflow.set_tracking_uri(store)
+    return mlflow.MlflowClient(store)
 
 
 def test_an_experiment_is_created_where_there_is_none(tmp_path):
@@ -40,15 +42,6 @@ def test_an_experiment_that_cannot_be_created_is_an_error(tmp_path):
         select_experiment("", tmp_path)
 
 
-def start(project, experiment="squares", **changes) -> TrackedRun:
-    return TrackedRun(project, experiment, "a run", {}, {}, **changes)
-
-
-def runs(project) -> list[mlflow.entities.Run]:
-    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
-    return client.search_runs([each.experiment_id for each in client.search_experiments()])
-
-
 @pytest.mark.parametrize(
     ("asked", "variables", "chosen"),
     [
@@ -68,113 +61,104 @@ def test_what_is_typed_goes_before_the_environment_and_that_before_the_recipe(mo
 
 
 @pytest.mark.parametrize("name", [None, "by id"])
-def test_an_experiment_is_named_by_its_identifier(project, monkeypatch, name):
-    identifier = mlflow.create_experiment("by id", (project / "mlartifacts").as_uri())
+def test_an_experiment_is_named_by_its_identifier(project, store, monkeypatch, name):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", mlflow.create_experiment("by id", (project / "mlartifacts").as_uri()))
+    if name:
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+    run = record(project, experiment=None)
+    assert only_run(store, "by id").info.run_id == run.run_id
+
+
+@pytest.mark.parametrize(
+    ("identifier", "name", "offline", "said"),
+    [
+        ("77", None, False, "received '77', but the store has no such experiment"),
+        ("abc", None, False, "received 'abc', but the store has no such experiment"),
+        ("0", "other", False, "which is the experiment 'Default', but MLFLOW_EXPERIMENT_NAME is 'other'"),
+        ("0", None, True, "set MLFLOW_EXPERIMENT_NAME instead"),
+    ],
+)
+def test_an_identifier_of_no_or_another_experiment_is_refused(project, monkeypatch, identifier, name, offline, said):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", identifier)
     if name:
         monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
-    start(project, None).close("FINISHED")
-    assert [run.info.experiment_id for run in runs(project)] == [identifier]
+    with pytest.raises(ExperimentError, match=f"^MLFLOW_EXPERIMENT_ID: .*{said}"):
+        record(project, experiment=None, offline=offline)
 
 
-@pytest.mark.parametrize("identifier", ["77", "abc"])
-def test_an_identifier_that_the_store_does_not_know_is_refused(project, monkeypatch, identifier):
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", identifier)
-    with pytest.raises(ExperimentError, match=f"received '{identifier}', but the store has no such experiment"):
-        start(project, None)
-
-
-def test_an_identifier_and_a_name_of_two_experiments_are_refused(project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", mlflow.create_experiment("one"))
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "other")
-    with pytest.raises(ExperimentError, match="which is the experiment 'one', but MLFLOW_EXPERIMENT_NAME is 'other'"):
-        start(project, None)
-
-
-def test_an_identifier_says_nothing_offline(project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "7")
-    with pytest.raises(ExperimentError, match="set MLFLOW_EXPERIMENT_NAME instead"):
-        start(project, None, offline=True)
-
-
-def test_a_deleted_experiment_is_refused_with_the_command_that_restores_it(project):
-    identifier = mlflow.create_experiment("squares")
+def test_a_deleted_experiment_is_refused_with_the_command_that_restores_it(project, client):
+    identifier = mlflow.create_experiment(EXPERIMENT)
     mlflow.delete_experiment(identifier)
     with pytest.raises(ExperimentError, match=f"mlflow experiments restore --experiment-id {identifier}"):
-        start(project)
-    mlflow.MlflowClient().restore_experiment(identifier)
-    start(project).close("FINISHED")
+        record(project)
+    client.restore_experiment(identifier)
+    record(project)
 
 
-def test_an_experiment_whose_artifacts_need_a_package_is_refused_before_a_run_is_made(project, monkeypatch):
+def test_an_experiment_whose_artifacts_need_a_package_is_refused_before_a_run_is_made(project, client, monkeypatch):
     monkeypatch.setattr("mnist_resnet.tracking.store.remedies.is_installed", lambda _: False)
-    mlflow.create_experiment("squares", "s3://bucket/runs")
+    experiment = mlflow.create_experiment(EXPERIMENT, "s3://bucket/runs")
     with pytest.raises(ArtifactStoreError, match=r"mnist-resnet\[s3\]"):
-        start(project)
-    assert not runs(project)
+        record(project)
+    assert not client.search_runs([experiment])
 
 
-def made_run(experiment: str, status: str | None = None) -> str:
-    """A run as another process would have made it."""
-    client = mlflow.MlflowClient()
-    found = client.get_experiment_by_name(experiment)
-    run = client.create_run(found.experiment_id if found else client.create_experiment(experiment))
-    if status:
-        client.set_terminated(run.info.run_id, status)
-    return str(run.info.run_id)
+@pytest.fixture
+def made_run(client, monkeypatch):
+    """Make a run as another process would have made it, and name it by MLFLOW_RUN_ID."""
+
+    def made_run(experiment: str = EXPERIMENT, status: str = "RUNNING") -> str:
+        run_id = client.create_run(client.create_experiment(experiment)).info.run_id
+        if status == "deleted":
+            client.delete_run(run_id)
+        elif status != "RUNNING":
+            client.set_terminated(run_id, status)
+        monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
+        return str(run_id)
+
+    return made_run
 
 
-@pytest.mark.parametrize("status", ["FINISHED", "FAILED", "KILLED"])
-def test_a_run_that_has_ended_is_not_filled(project, monkeypatch, status):
-    monkeypatch.setenv("MLFLOW_RUN_ID", made_run("squares", status))
-    with pytest.raises(ExperimentError, match=f"a run that has ended as {status}; unset it"):
-        start(project)
-    (run,) = runs(project)
-    assert run.info.status == status
-
-
-def test_a_run_of_another_experiment_is_not_filled(project, monkeypatch):
-    monkeypatch.setenv("MLFLOW_RUN_ID", made_run("others"))
-    with pytest.raises(ExperimentError, match="of the experiment 'others', but this run belongs to 'squares'"):
-        start(project)
-
-
-def test_a_deleted_run_is_not_filled(project, monkeypatch):
-    run_id = made_run("squares")
-    mlflow.MlflowClient().delete_run(run_id)
-    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
-    with pytest.raises(ExperimentError, match=f"deleted; .*mlflow runs restore --run-id {run_id}"):
-        start(project)
+@pytest.mark.parametrize(
+    ("experiment", "status", "said"),
+    [
+        *((EXPERIMENT, each, f"a run that has ended as {each}; unset it") for each in ("FINISHED", "FAILED", "KILLED")),
+        ("others", "RUNNING", "of the experiment 'others', but this run belongs to 'squares'"),
+        (EXPERIMENT, "deleted", "deleted; .*mlflow runs restore --run-id {run_id}"),
+    ],
+)
+def test_a_run_that_is_not_open_for_it_is_not_filled(project, client, made_run, experiment, status, said):
+    run_id = made_run(experiment, status)
+    before = client.get_run(run_id).to_dictionary()
+    with pytest.raises(ExperimentError, match=said.format(run_id=run_id)):
+        record(project)
+    assert client.get_run(run_id).to_dictionary() == before
 
 
 @pytest.mark.parametrize("run_id", ["0" * 32, "a/b"])
 def test_an_unknown_run_is_not_filled(project, monkeypatch, run_id):
     monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
     with pytest.raises(ExperimentError, match="but the store has no such run; correct or unset it"):
-        start(project)
+        record(project)
 
 
-def test_a_run_that_is_open_for_it_is_filled(project, monkeypatch):
-    run_id = made_run("squares")
-    monkeypatch.setenv("MLFLOW_RUN_ID", run_id)
-    run = start(project)
-    assert run.run_id == run_id
-    run.close("FINISHED")
+def test_a_run_that_is_open_for_it_is_filled(project, made_run):
+    run_id = made_run()
+    assert record(project).run_id == run_id
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_an_active_run_of_the_caller_stays_as_it_was(project, tmp_path, monkeypatch, offline):
-    store = f"sqlite:///{project / 'mlflow.db'}"
+def test_an_active_run_of_the_caller_stays_as_it_was(project, store, offline):
     mlflow.set_experiment("outer")
     with mlflow.start_run() as outer:
         if offline:
-            start(project, offline=True).close("FINISHED")
+            record(project, offline=True)
         else:
             with pytest.raises(ActiveRunError, match=f"run {outer.info.run_id} is active.*mlflow.end_run"):
-                start(project)
+                record(project)
         assert mlflow.active_run().info.run_id == outer.info.run_id
         assert mlflow.get_tracking_uri() == store
         mlflow.log_metric("after", 1.0)
-    (run,) = runs(project)
+    run = only_run(store, "outer")
     assert (run.info.status, run.data.metrics, run.data.params) == ("FINISHED", {"after": 1.0}, {})
-    assert mlflow.get_experiment_by_name("squares") is None
+    assert mlflow.get_experiment_by_name(EXPERIMENT) is None

@@ -1,25 +1,44 @@
-import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import sqlalchemy
 from mlflow import MlflowClient
 
-from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.store.remedies import TrackingUnavailableError, naming_remedies
+from mnist_resnet.tracking.store.remedies import (
+    ArtifactStoreError,
+    TrackingUnavailableError,
+    naming_remedies,
+    package_remedy,
+    require_artifact_packages,
+)
+from tests.tracking.recordings import record
+from tests.tracking.servers import answering_server
+from tests.tracking.stores import held
 
 
-def refusal(project, uri, monkeypatch) -> str:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    with pytest.raises(TrackingUnavailableError) as refused:
-        TrackedRun(project, "squares", "a run", {}, {})
-    return str(refused.value)
+@pytest.fixture
+def refusal(project, monkeypatch):
+    """What a run of the project is refused with, given a store's address."""
+
+    def refusal(uri: str) -> str:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        with pytest.raises(TrackingUnavailableError) as refused:
+            record(project)
+        said = str(refused.value)
+        assert "\n" not in said
+        assert "hunter2" not in said
+        return said
+
+    return refusal
+
+
+@pytest.fixture
+def other_file(other_store) -> Path:
+    return Path(other_store.removeprefix("sqlite:///"))
 
 
 @pytest.mark.parametrize(
@@ -41,50 +60,30 @@ def refusal(project, uri, monkeypatch) -> str:
         ("sqlite:////proc/none/mlflow.db", "Make its file and folder writable"),
     ],
 )
-def test_each_address_that_cannot_be_used_has_its_remedy(project, monkeypatch, tmp_path, uri, remedy):
+def test_each_address_that_cannot_be_used_has_its_remedy(refusal, monkeypatch, tmp_path, uri, remedy):
     monkeypatch.chdir(tmp_path)
-    said = refusal(project, uri, monkeypatch)
-    assert remedy in said
-    assert "hunter2" not in said
-    assert "\n" not in said
+    assert remedy in refusal(uri)
 
 
-def test_a_database_of_another_version_of_mlflow_is_told(project, empty_store, tmp_path, monkeypatch):
-    file = tmp_path / "other.db"
-    shutil.copy(empty_store, file)
-    with sqlite3.connect(file) as connection:
+def test_a_database_of_another_version_of_mlflow_is_told(refusal, other_store, other_file):
+    with closing(sqlite3.connect(other_file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
-    connection.close()
-    assert "mlflow db upgrade" in refusal(project, f"sqlite:///{file}", monkeypatch)
+    assert "mlflow db upgrade" in refusal(other_store)
 
 
-def test_a_folder_in_the_place_of_the_database_is_told_at_once(project, tmp_path, monkeypatch):
+def test_a_folder_in_the_place_of_the_database_is_told_at_once(refusal, tmp_path):
     (tmp_path / "runs.db").mkdir()
     started = time.monotonic()
-    assert "Make its file and folder writable" in refusal(project, f"sqlite:///{tmp_path / 'runs.db'}", monkeypatch)
+    assert "Make its file and folder writable" in refusal(f"sqlite:///{tmp_path / 'runs.db'}")
     assert time.monotonic() - started < 20  # MLflow alone tries for 100 s
 
 
-@contextmanager
-def held(file) -> Iterator[None]:
-    """Hold a database as a process in the midst of writing does."""
-    with closing(sqlite3.connect(file, isolation_level=None)) as holder:
-        holder.execute("BEGIN EXCLUSIVE")
-        yield
-
-
-@pytest.fixture
-def other_store(tmp_path, empty_store) -> Path:
-    """A store that belongs to no project."""
-    return shutil.copy(empty_store, tmp_path / "other.db")
-
-
-def test_a_database_that_another_process_holds_is_told(other_store):
-    engine = sqlalchemy.create_engine(f"sqlite:///{other_store}", connect_args={"timeout": 0.1})
+def test_a_database_that_another_process_holds_is_told(other_store, other_file):
+    engine = sqlalchemy.create_engine(other_store, connect_args={"timeout": 0.1})
     with (
-        held(other_store),
+        held(other_file),
         pytest.raises(TrackingUnavailableError, match="Wait for the process that holds it"),
-        naming_remedies("sqlite:///other.db"),
+        naming_remedies(other_store),
         engine.connect() as connection,
     ):
         connection.execute(sqlalchemy.text("SELECT * FROM experiments"))
@@ -92,9 +91,9 @@ def test_a_database_that_another_process_holds_is_told(other_store):
 
 
 @pytest.mark.slow  # MLflow waits for 20 s
-def test_a_database_that_is_held_for_long_is_refused_before_any_work(project, other_store, monkeypatch):
-    with held(other_store):
-        said = refusal(project, f"sqlite:///{other_store}", monkeypatch)
+def test_a_database_that_is_held_for_long_is_refused_before_any_work(refusal, other_store, other_file):
+    with held(other_file):
+        said = refusal(other_store)
     assert "database is locked" in said
     assert "Wait for the process that holds it" in said
 
@@ -111,45 +110,87 @@ REFUSALS = [
 @pytest.fixture(params=REFUSALS, ids=lambda answer: f"{answer[0]} {answer[1][:15].decode()}")
 def unwelcoming(request) -> Iterator[str]:
     """The address of a server that lets nobody in."""
-    status, body = request.param
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with answering_server(*request.param) as address:
+        yield address
 
 
-def test_a_server_that_lets_nobody_in_is_told_as_such(project, monkeypatch, unwelcoming):
-    said = refusal(project, unwelcoming, monkeypatch)
+def test_a_server_or_a_registry_that_lets_nobody_in_is_told_as_such(refusal, store, monkeypatch, unwelcoming):
+    remedy = "Set or correct MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    said = refusal(unwelcoming)
     assert f"MLflow's store {unwelcoming} cannot be used" in said
-    assert "Set or correct MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN" in said
-    assert "\n" not in said
-
-
-def test_a_registry_that_lets_nobody_in_is_told_as_such(project, monkeypatch, unwelcoming):
+    assert remedy in said
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", unwelcoming)
-    said = refusal(project, f"sqlite:///{project / 'mlflow.db'}", monkeypatch)
+    said = refusal(store)
     assert f"MLflow's model registry {unwelcoming} cannot be used" in said
-    assert "Set or correct MLFLOW_TRACKING_USERNAME" in said
+    assert remedy in said
 
 
 @pytest.mark.parametrize(
     ("uri", "remedy"),
     [("htp://x", "unset MLFLOW_REGISTRY_URI"), ("http://127.0.0.1:1", "correct or unset MLFLOW_REGISTRY_URI")],
 )
-def test_a_registry_that_cannot_be_used_is_told_before_any_work(project, monkeypatch, uri, remedy):
+def test_a_registry_that_cannot_be_used_is_told_before_any_work(refusal, store, monkeypatch, uri, remedy):
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", uri)
-    store = f"sqlite:///{project / 'mlflow.db'}"
-    assert remedy in refusal(project, store, monkeypatch)
+    assert remedy in refusal(store)
     client = MlflowClient(store, registry_uri=store)
     assert not client.search_runs([each.experiment_id for each in client.search_experiments()])
+
+
+@pytest.fixture
+def _nothing_else_installed(monkeypatch) -> None:
+    """Here, the packages of object stores may be installed or not."""
+    monkeypatch.setattr("mnist_resnet.tracking.store.remedies.is_installed", lambda _: False)
+
+
+@pytest.mark.parametrize(
+    ("location", "package", "extra"),
+    [
+        ("s3://bucket/runs", "boto3", "s3"),
+        ("r2://bucket@account.r2.cloudflarestorage.com/runs", "boto3", "s3"),
+        ("b2://bucket/runs", "boto3", "s3"),
+        ("gs://bucket/runs", "google-cloud-storage", "gcs"),
+        ("wasbs://container@account.blob.core.windows.net/runs", "azure-storage-blob", "azure"),
+        ("abfss://system@account.dfs.core.windows.net/runs", "azure-storage-file-datalake", "azure"),
+        ("sftp://user:hunter2@host/runs", "pysftp", None),
+    ],
+)
+@pytest.mark.usefixtures("_nothing_else_installed")
+def test_the_package_for_a_place_of_artifacts_is_named_in_one_line(store, location, package, extra):
+    with pytest.raises(ArtifactStoreError) as refused:
+        require_artifact_packages(location, store)
+    said = str(refused.value)
+    assert f"the package {package} is missing" in said
+    assert f"uv pip install {package}`" in said
+    assert ("mnist-resnet[" in said) is (f"pip install 'mnist-resnet[{extra}]'" in said) is (extra is not None)
+    assert "hunter2" not in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("location", "uri"),
+    [
+        *((path, "sqlite:///mlflow.db") for path in ("file:///runs", "/home/me/mlruns/0", "C:\\runs", "hdfs://host/x")),
+        ("mlflow-artifacts:/3", "https://host:5000"),
+    ],
+)
+@pytest.mark.usefixtures("_nothing_else_installed")
+def test_paths_and_what_a_server_passes_on_need_no_package(location, uri):
+    require_artifact_packages(location, uri)
+
+
+def test_what_a_server_passes_on_cannot_be_had_from_its_database(store):
+    with pytest.raises(ArtifactStoreError, match=r"MLFLOW_TRACKING_URI to that server"):
+        require_artifact_packages("mlflow-artifacts:/3", store)
+
+
+@pytest.mark.parametrize(
+    ("module", "typed"),
+    [
+        ("psycopg", "'psycopg[binary]'"),
+        ("MySQLdb", "mysqlclient"),
+        ("google.auth", "google-cloud-storage"),
+        ("pymssql", "pymssql"),
+    ],
+)
+def test_the_package_of_a_missing_module_is_named_as_it_is_installed(module, typed):
+    assert package_remedy(ModuleNotFoundError(name=module)).endswith(f"uv pip install {typed}`")
