@@ -1,4 +1,4 @@
-"""Kedro datasets: how each artifact is stored whole, loaded, and previewed in kedro-viz."""
+"""Kedro datasets: the storage of each artifact, and its preview in kedro-viz."""
 
 from mnist_resnet.datasets.base import ArtifactDataset
 from mnist_resnet.datasets.data import (

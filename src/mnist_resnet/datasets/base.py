@@ -1,4 +1,4 @@
-"""What all artifacts share: saved under a temporary name, verified, then moved into place."""
+"""The storage of every artifact: saved under a temporary name, verified, then moved into place."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -60,7 +60,11 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
     def _write(self, path: Path, data: Content) -> None: ...
 
     def _verify(self, path: Path, data: Content) -> None:
-        self._read(path)
+        if not self._is_same(self._read(path), data):
+            raise DatasetError(f"{path} does not hold what was written to it")
+
+    def _is_same(self, loaded: Content, saved: Content) -> bool:
+        return loaded == saved
 
     def _exists(self) -> bool:
         return self.path.exists() and not self.stale

@@ -1,4 +1,4 @@
-"""Whether a classifier is right as often as it says it is."""
+"""The calibration of a classifier: its confidence beside its accuracy."""
 
 from dataclasses import dataclass
 

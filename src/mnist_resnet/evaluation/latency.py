@@ -1,13 +1,13 @@
-"""How fast a session answers, timed call by call."""
+"""The speed of a session, timed call by call."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from mnist_resnet.config import LatencyParameters
+from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.session import Session
 
 
@@ -24,7 +24,7 @@ class Speed:
     throughput_images_per_s: dict[str, float]
 
 
-def measure_speed(session: Session, images: npt.NDArray[np.uint8], parameters: LatencyParameters) -> Speed:
+def measure_speed(session: Session, images: UInt8Array, parameters: LatencyParameters) -> Speed:
     """Time a session on real images.
 
     Args:
@@ -32,16 +32,18 @@ def measure_speed(session: Session, images: npt.NDArray[np.uint8], parameters: L
         images: uint8 (images, height, width); repeated where a batch needs more.
         parameters: Batch sizes, warm-up and number of timed calls.
     """
-    latency = {size: _seconds(session, images, size, parameters) for size in parameters.latency_batch_sizes}
-    throughput = {size: _seconds(session, images, size, parameters) for size in parameters.throughput_batch_sizes}
+
+    def seconds(size: int) -> list[float]:
+        return _time_calls(session, _batch(images, size), parameters)
+
     return Speed(
-        {str(size): _percentiles(seconds) for size, seconds in latency.items()},
-        {str(size): size / float(np.median(seconds)) for size, seconds in throughput.items()},
+        {str(size): _percentiles(seconds(size)) for size in parameters.latency_batch_sizes},
+        {str(size): size / float(np.median(seconds(size))) for size in parameters.throughput_batch_sizes},
     )
 
 
 def relative_speed(
-    session: Session, reference: Session, images: npt.NDArray[np.uint8], batch_sizes: Sequence[int], calls: int
+    session: Session, reference: Session, images: UInt8Array, batch_sizes: Sequence[int], calls: int
 ) -> dict[str, float]:
     """How many times as many images per second one session classifies as another.
 
@@ -60,33 +62,25 @@ def relative_speed(
     return {str(size): _relative(session, reference, _batch(images, size), calls) for size in batch_sizes}
 
 
-def _relative(session: Session, reference: Session, batch: npt.NDArray[np.uint8], calls: int) -> float:
-    turns = [[_seconds_of(each, batch) for each in (reference, session)] for _ in range(calls + 1)]
+def _relative(session: Session, reference: Session, batch: UInt8Array, calls: int) -> float:
+    turns = [[_time_call(each, batch) for each in (reference, session)] for _ in range(calls + 1)]
     return float(np.median([other / one for other, one in turns[1:]]))
 
 
-def _seconds_of(session: Session, batch: npt.NDArray[np.uint8]) -> float:
+def _time_calls(session: Session, batch: UInt8Array, parameters: LatencyParameters) -> list[float]:
+    return [_time_call(session, batch) for _ in range(parameters.warm_up + parameters.calls)][parameters.warm_up :]
+
+
+def _time_call(session: Session, batch: UInt8Array) -> float:
+    """The seconds that a call takes."""
     start = time.perf_counter()
     session.run(batch)
     return time.perf_counter() - start
 
 
-def _batch(images: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
+def _batch(images: UInt8Array, size: int) -> UInt8Array:
     return np.resize(images[:size], (size, *images.shape[1:]))
 
 
-def _seconds(
-    session: Session, images: npt.NDArray[np.uint8], batch_size: int, parameters: LatencyParameters
-) -> npt.NDArray[np.float64]:
-    batch = _batch(images, batch_size)
-    for _ in range(parameters.warm_up):
-        session.run(batch)
-    ends = [time.perf_counter()]
-    for _ in range(parameters.calls):
-        session.run(batch)
-        ends.append(time.perf_counter())
-    return np.diff(ends)
-
-
-def _percentiles(seconds: npt.NDArray[np.float64]) -> dict[str, float]:
+def _percentiles(seconds: list[float]) -> dict[str, float]:
     return {f"p{rank}": float(np.percentile(seconds, rank)) * 1000 for rank in (50, 95, 99)}

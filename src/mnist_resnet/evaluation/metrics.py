@@ -1,4 +1,4 @@
-"""How good a classifier's probabilities are, given the true labels."""
+"""Metrics of a classifier's probabilities, given the true labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
-"""How much of a classifier's accuracy is left on perturbed images."""
+"""The accuracy of a classifier on perturbed images."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,6 @@ from mnist_resnet.evaluation.paired import Correct
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS, Perturbation, perturb
 
 Classify = Callable[[UInt8Array], npt.NDArray[np.float32]]
-Measured = TypeVar("Measured")
 
 
 @dataclass(frozen=True)
@@ -83,20 +81,17 @@ def summarize(untouched: Correct, perturbed: Mapping[str, Mapping[str, Correct]]
         images=len(untouched),
         untouched=float(untouched.mean()),
         untouched_interval=_interval(untouched),
-        perturbed=_each(perturbed, lambda correct: float(correct.mean())),
-        perturbed_intervals=_each(perturbed, _interval),
+        perturbed={
+            name: {strength: float(correct.mean()) for strength, correct in measured.items()}
+            for name, measured in perturbed.items()
+        },
+        perturbed_intervals={
+            name: {strength: _interval(correct) for strength, correct in measured.items()}
+            for name, measured in perturbed.items()
+        },
         mean_perturbed=float(answers.mean()),
         mean_perturbed_interval=_interval_of_mean(answers),
     )
-
-
-def _each(
-    perturbed: Mapping[str, Mapping[str, Correct]], measure: Callable[[Correct], Measured]
-) -> dict[str, dict[str, Measured]]:
-    return {
-        name: {strength: measure(correct) for strength, correct in measured.items()}
-        for name, measured in perturbed.items()
-    }
 
 
 def _interval(correct: Correct) -> tuple[float, float]:

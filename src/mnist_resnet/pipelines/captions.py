@@ -1,4 +1,4 @@
-"""What stands above every picture."""
+"""The titles of all pictures."""
 
 from mnist_resnet.config import Dataset
 from mnist_resnet.pipelines.annotations import Run

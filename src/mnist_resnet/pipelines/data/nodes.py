@@ -55,16 +55,18 @@ def fix_preprocessing(train_images: UInt8Array, parameters: PreprocessingParamet
 
 
 def plot_prepared_images(
-    images: UInt8Array,
-    labels: UInt8Array,
+    train_images: UInt8Array,
+    train_labels: UInt8Array,
     preprocessing: Preprocessing,
     dataset: Dataset,
-    parameters: DataParameters,
+    data: DataParameters,
     run: Run,
 ) -> Figure:
     """Some training images of each class as the network sees them; no others are read."""
     from mnist_resnet.models.preprocessing_layers import prepare
 
-    shown = sample_of_each_class(labels, plots.IMAGES_OF_A_CLASS, parameters.seed)
-    prepared = prepare(images[shown], preprocessing)
-    return plots.image_grid(prepared, labels[shown], dataset.class_names, caption(dataset, "prepared images", run))
+    shown = sample_of_each_class(train_labels, plots.IMAGES_OF_A_CLASS, data.seed)
+    title = caption(dataset, "prepared images", run)
+    return plots.image_grid(
+        prepare(train_images[shown], preprocessing), train_labels[shown], dataset.class_names, title
+    )

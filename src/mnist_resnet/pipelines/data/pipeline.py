@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from mnist_resnet.pipelines.data import nodes
+from mnist_resnet.pipelines.inputs import inputs
 
 
 def create_pipeline() -> Pipeline:
@@ -35,14 +36,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.plot_prepared_images,
-                {
-                    "images": "train_images",
-                    "labels": "train_labels",
-                    "preprocessing": "preprocessing",
-                    "dataset": "params:dataset",
-                    "parameters": "params:data",
-                    "run": "run",
-                },
+                inputs("train_images", "train_labels", "preprocessing", "params:dataset", "params:data", "run"),
                 "prepared_images",
                 name="plot_prepared_images",
             ),

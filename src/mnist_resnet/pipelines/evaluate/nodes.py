@@ -28,7 +28,7 @@ _SHOWN_MISTAKES = 24
 
 
 def evaluate_files(
-    onnx_model: bytes,
+    onnx: bytes,
     variants: dict[str, bytes],
     parity: dict[str, float],
     test_images: UInt8Array,
@@ -37,7 +37,7 @@ def evaluate_files(
 ) -> tuple[Probabilities, dict[str, Probabilities], dict[str, FileResult]]:
     """The probabilities of all test images by fp32 and by each variant, and what is measured of each file."""
     judge = partial(evaluate_file, images=test_images, labels=test_labels, parameters=evaluation)
-    evaluated = {"fp32": judge("model.onnx", onnx_model, parity=parity)}
+    evaluated = {"fp32": judge("model.onnx", onnx, parity=parity)}
     for file, content in variants.items():
         name = file.removeprefix("model.").removesuffix(".onnx")
         evaluated[name] = judge(f"variants/{file}", content)
@@ -62,7 +62,7 @@ def evaluate_robustness(
 
 
 def collect_results(
-    variants: dict[str, FileResult],
+    file_results: dict[str, FileResult],
     variant_checks: VariantChecks,
     agreement: Agreement,
     robustness: Robustness,
@@ -79,7 +79,7 @@ def collect_results(
         images=len(test_labels),
         class_names=dataset.class_names,
         training_images=tuple(np.bincount(train_labels, minlength=len(dataset.class_names)).tolist()),
-        variants=variants,
+        variants=file_results,
         variant_checks=variant_checks,
         agreement=agreement,
         robustness=robustness,
@@ -94,12 +94,13 @@ def plot_confusion_matrix(probabilities: Probabilities, test_labels: UInt8Array,
 
 
 def plot_mistakes(
-    probabilities: Probabilities, test_images: UInt8Array, test_labels: UInt8Array, dataset: Dataset, run: Run
+    test_probabilities: Probabilities, test_images: UInt8Array, test_labels: UInt8Array, dataset: Dataset, run: Run
 ) -> Figure:
     """The mistakes that the model was surest of."""
-    worst = most_confident_mistakes(probabilities, test_labels, _SHOWN_MISTAKES)
+    worst = most_confident_mistakes(test_probabilities, test_labels, _SHOWN_MISTAKES)
     title = caption(dataset, "most confident mistakes", run)
-    return plots.mistakes(test_images[worst], test_labels[worst], probabilities[worst], dataset.class_names, title)
+    shown = test_images[worst], test_labels[worst], test_probabilities[worst]
+    return plots.mistakes(*shown, dataset.class_names, title)
 
 
 def plot_reliability(probabilities: Probabilities, test_labels: UInt8Array, dataset: Dataset, run: Run) -> Figure:

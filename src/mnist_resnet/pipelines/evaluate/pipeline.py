@@ -4,6 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from mnist_resnet.pipelines.evaluate import nodes
 from mnist_resnet.pipelines.evaluate.release import release
+from mnist_resnet.pipelines.inputs import inputs
 
 _PICTURES = (
     "prepared_images",
@@ -21,17 +22,11 @@ def create_pipeline() -> Pipeline:
 
 
 def _measuring() -> list[Node]:
+    measured = ["file_results", "variant_checks", "agreement", "robustness"]
     return [
         Node(
             nodes.evaluate_files,
-            {
-                "onnx_model": "onnx",
-                "variants": "variants",
-                "parity": "parity",
-                "test_images": "test_images",
-                "test_labels": "test_labels",
-                "evaluation": "params:evaluation",
-            },
+            inputs("onnx", "variants", "parity", "test_images", "test_labels", "params:evaluation"),
             ["test_probabilities", "variant_probabilities", "file_results"],
             name="evaluate_files",
         ),
@@ -49,17 +44,7 @@ def _measuring() -> list[Node]:
         ),
         Node(
             nodes.collect_results,
-            {
-                "variants": "file_results",
-                "variant_checks": "variant_checks",
-                "agreement": "agreement",
-                "robustness": "robustness",
-                "train_labels": "train_labels",
-                "test_labels": "test_labels",
-                "name": "name",
-                "dataset": "params:dataset",
-                "recipe": "params:recipe",
-            },
+            inputs(*measured, "train_labels", "test_labels", "name", "params:dataset", "params:recipe"),
             ["evaluation", "metrics"],
             name="collect_results",
         ),
@@ -76,13 +61,7 @@ def _drawing() -> list[Node]:
         ),
         Node(
             nodes.plot_mistakes,
-            {
-                "probabilities": "test_probabilities",
-                "test_images": "test_images",
-                "test_labels": "test_labels",
-                "dataset": "params:dataset",
-                "run": "run",
-            },
+            inputs("test_probabilities", "test_images", "test_labels", "params:dataset", "run"),
             "mistakes",
             name="plot_mistakes",
         ),
@@ -94,13 +73,7 @@ def _drawing() -> list[Node]:
         ),
         Node(
             nodes.plot_robustness,
-            {
-                "robustness": "robustness",
-                "test_images": "test_images",
-                "dataset": "params:dataset",
-                "evaluation": "params:evaluation",
-                "run": "run",
-            },
+            inputs("robustness", "test_images", "params:dataset", "params:evaluation", "run"),
             "robustness_plot",
             name="plot_robustness",
         ),
@@ -112,19 +85,13 @@ def _reporting() -> list[Node]:
     return [
         Node(
             nodes.write_report,
-            {
-                "evaluation": "evaluation",
-                "dataset": "params:dataset",
-                "history": "history",
-                "preprocessing": "preprocessing",
-                "layer_table": "layer_table",
-            },
+            inputs("evaluation", "params:dataset", "history", "preprocessing", "layer_table"),
             "report",
             name="write_report",
         ),
         Node(
             nodes.write_page,
-            {name: name for name in ("report", *_PICTURES)} | {"dataset": "params:dataset", "recipe": "params:recipe"},
+            inputs("report", "params:dataset", "params:recipe", *_PICTURES),
             "report_page",
             name="write_page",
         ),

@@ -22,27 +22,31 @@ _CHECKED_IMAGES = 256
 
 
 def rebuild_networks(
-    trained: Network, preprocessing: Preprocessing, dataset: Dataset, model: ModelParameters, export: ExportParameters
+    model: Network,
+    preprocessing: Preprocessing,
+    dataset: Dataset,
+    export: ExportParameters,
+    parameters: ModelParameters,
 ) -> tuple[Network, Network]:
     """The trained network in float32, and the same with fewer operations and weights, which is exported."""
     from mnist_resnet.export.crop import crop
     from mnist_resnet.export.fold import fold
     from mnist_resnet.export.rebuild import average_flips, rebuild
 
-    network = rebuild(trained, model, preprocessing, dataset)
+    network = rebuild(model, parameters, preprocessing, dataset)
     compact = crop(fold(network))
     return (average_flips(network), average_flips(compact)) if export.average_flips else (network, compact)
 
 
-def export_savedmodel(compact: Network) -> dict[str, bytes]:
+def export_savedmodel(compact_network: Network) -> dict[str, bytes]:
     """The files of a SavedModel, not yet checked."""
     from mnist_resnet.export.savedmodel import to_savedmodel
 
-    return to_savedmodel(compact)
+    return to_savedmodel(compact_network)
 
 
 def export_onnx(
-    compact: Network, dataset: Dataset, export: ExportParameters, recipe: str, origin: dict[str, Any]
+    compact_network: Network, dataset: Dataset, export: ExportParameters, recipe: str, origin: dict[str, Any]
 ) -> bytes:
     """An ONNX file, not yet checked."""
     from mnist_resnet.export.onnx import to_onnx
@@ -56,22 +60,26 @@ def export_onnx(
         "git_commit": origin["git_commit"],
         "training_run_id": origin["training_run_id"],
     }
-    return to_onnx(compact, export.opset, metadata)
+    return to_onnx(compact_network, export.opset, metadata)
 
 
 def check_exports(
-    network: Network, train_images: UInt8Array, train_labels: UInt8Array, export: ExportParameters, **exported: Any
+    float32_network: Network,
+    train_images: UInt8Array,
+    train_labels: UInt8Array,
+    export: ExportParameters,
+    **exported: Any,
 ) -> tuple[Any, ...]:
     """The same artifacts, once all agree with the network on training images, and how closely they do."""
     from mnist_resnet.export.check import check_parity
 
     images = train_images[spread_sample(train_labels, _CHECKED_IMAGES, seed=0)]
     formats = {FORMATS[artifact].name: FORMATS[artifact].load(content) for artifact, content in exported.items()}
-    return *(exported[artifact] for artifact in FORMATS), check_parity(network, formats, images, export)
+    return *(exported[artifact] for artifact in FORMATS), check_parity(float32_network, formats, images, export)
 
 
 def make_variants(
-    onnx_model: bytes,
+    onnx: bytes,
     train_images: UInt8Array,
     train_labels: UInt8Array,
     validation_images: UInt8Array,
@@ -85,7 +93,7 @@ def make_variants(
     from mnist_resnet.export.variants import Material, select_variants
 
     validation = Validation(validation_images, validation_labels, providers)
-    material = Material(onnx_model, train_images, train_labels, validation, export.variants)
+    material = Material(onnx, train_images, train_labels, validation, export.variants)
     files, checks = select_variants(material, batch_sizes)
     for check in checks:
         logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)
@@ -93,11 +101,11 @@ def make_variants(
 
 
 def classify_test_images(
-    network: Network, test_images: UInt8Array, export: ExportParameters, **exported: Any
+    float32_network: Network, test_images: UInt8Array, export: ExportParameters, **exported: Any
 ) -> Probabilities:
     """What Keras and each format but ONNX say of the test images: (1 + formats, images, classes)."""
     from mnist_resnet.export.check import keras_probabilities
 
     size = max(export.parity_batch_sizes)
     answers = [FORMATS[artifact].load(content)(test_images, size) for artifact, content in exported.items()]
-    return np.stack([keras_probabilities(network, test_images, size), *answers])
+    return np.stack([keras_probabilities(float32_network, test_images, size), *answers])

@@ -2,26 +2,19 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from mnist_resnet.pipelines.inputs import inputs
 from mnist_resnet.pipelines.train import nodes
 
 
 def create_pipeline() -> Pipeline:
     """From split arrays to ``model``, ``layer_table`` and ``history``."""
+    arrays = ["train_images", "train_labels", "validation_images", "validation_labels"]
+    parameters = ["params:dataset", "params:model", "params:training"]
     return Pipeline(
         [
             Node(
                 nodes.train_network,
-                {
-                    "train_images": "train_images",
-                    "train_labels": "train_labels",
-                    "validation_images": "validation_images",
-                    "validation_labels": "validation_labels",
-                    "preprocessing": "preprocessing",
-                    "dataset": "params:dataset",
-                    "model": "params:model",
-                    "training": "params:training",
-                    "checkpoint_folder": "checkpoint_folder",
-                },
+                inputs(*arrays, "preprocessing", *parameters, "checkpoint_folder"),
                 ["model", "layer_table", "epochs"],
                 name="train",
             ),
