@@ -26,7 +26,8 @@ POSTACTIVATED = {
 }
 # Of images of one pixel. tf2onnx ends its search for transpositions before it comes to that of the smallest network.
 POOL = {"resnet10": Counter(["Reshape", "ReduceMean"])}
-PREACTIVATED_RESNET10 = {"Conv": 12, "Relu": 10, "BatchNormalization": 5, "residual Add": 4}
+# Two of its norms follow no convolution: the first one of its block, behind the stem's pooling, and the last one.
+PREACTIVATED_TINY = {"Conv": 3, "Relu": 4, "BatchNormalization": 2, "residual Add": 1}
 
 
 def made_up(parameters: ModelParameters, preprocessing: Preprocessing, size: int = 8) -> keras.Model:
@@ -132,8 +133,8 @@ def test_the_graph_of_a_resizing_network_has_one_resize_and_no_pad(model_paramet
 
 
 def test_of_a_preactivated_network_the_norms_after_sums_stay(model_parameters):
-    counted = operations(replace(model_parameters, architecture="resnet10", preactivation=True), "pad")
+    counted = operations(replace(model_parameters, preactivation=True), "pad")
     sums = counted["Add"] - len(("standardize", "logits"))
     assert {name: counted[name] for name in ("Conv", "Relu", "BatchNormalization")} | {
         "residual Add": sums
-    } == PREACTIVATED_RESNET10
+    } == PREACTIVATED_TINY
