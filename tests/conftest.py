@@ -169,6 +169,13 @@ def evaluation_parameters(base: NamespaceParameters) -> EvaluationParameters:
     )
 
 
+def flip_a_bit(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 @contextmanager
 def files_up_to(size: int) -> Iterator[None]:
     """This process may not write beyond so many bytes of a file: as on a full disk, for any user on any machine."""

@@ -9,8 +9,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import IO, TYPE_CHECKING, Any
 
 import mlflow
@@ -19,6 +22,9 @@ import requests
 import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+from mlflow.entities import Run
 from selenium import webdriver
 
 from mnist_resnet.tracking.store.address import tracking_uri
@@ -39,6 +45,16 @@ class Project:
     """A Kedro project in a temporary folder."""
 
     folder: Path
+
+    @property
+    def store(self) -> str:
+        """The address of MLflow's store, which is the project's own unless a test has set another."""
+        return tracking_uri(self.folder)
+
+    def runs(self) -> list[Run]:
+        """What MLflow holds of all runs, the latest first."""
+        client = mlflow.MlflowClient(self.store)
+        return client.search_runs([each.experiment_id for each in client.search_experiments()])
 
     def kedro(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Type ``kedro`` as a user would."""
@@ -65,14 +81,46 @@ def clean_environment() -> dict[str, str]:
     return kept | {"PATH": f"{KEDRO.parent}{os.pathsep}{os.environ['PATH']}"}
 
 
-def make_project(folder: Path) -> Project:
+SQUARES = {
+    "data": {"validation_fraction": 0.2},
+    "preprocessing": {"size": [12, 12]},
+    "model": {"architecture": "resnet_tiny"},
+    "training": {"epochs": 2, "batch_size": 16, "learning_rate": 0.05, "max_shift": 1},
+    # int8 is published whatever it loses, since what it loses on so few images depends on the processor.
+    "export": {"variants": {"tolerance": 0.9}},
+    "evaluation": {"latency": {"warm_up": 1, "calls": 2}},
+}
+
+
+def make_project(folder: Path, made_data: MadeData | None = None, store: Path | None = None) -> Project:
+    """A project in a folder, with the data set ``squares`` and a copy of a store where they are given."""
     shutil.copytree(PROJECT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
     shutil.copytree(PROJECT / "notebooks", folder / "notebooks")
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(PROJECT / name, folder / name)
     for name in ("src", "conf/local"):
         (folder / name).mkdir()
+    if made_data:
+        _add_squares(folder, made_data)
+    if store:
+        shutil.copy(store, folder / "mlflow.db")
     return Project(folder)
+
+
+def _add_squares(folder: Path, made_data: MadeData) -> None:
+    _edit(folder / "conf/base/datasets.yml", lambda known: known["datasets"].update(squares=asdict(made_data.dataset)))
+    _edit(folder / "conf/base/parameters.yml", lambda known: known.update(squares=merged(known["mnist"], SQUARES)))
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Parameters with changes at any depth, of which the base is left as it is."""
+    return {**base, **{k: merged(base[k], v) if isinstance(v, dict) else v for k, v in changes.items()}}
+
+
+def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -89,10 +137,8 @@ class SmokeRun:
 
     def logged_model(self, namespace: str) -> mlflow.entities.LoggedModel:
         """The model that MLflow recorded for a data set."""
-        client = mlflow.MlflowClient(tracking_uri(self.project.folder))
-        experiment = client.get_experiment_by_name("mnist_resnet")
-        assert experiment is not None
-        models = client.search_logged_models([experiment.experiment_id])
+        (run,) = self.project.runs()
+        models = mlflow.MlflowClient(self.project.store).search_logged_models([run.info.experiment_id])
         (model,) = [model for model in models if model.name == namespace]
         return model
 
@@ -109,69 +155,20 @@ def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
     return SmokeRun(project, ended.stdout, ended.stderr)
 
 
-SQUARES_PARAMETERS = {
-    "data": {"validation_fraction": 0.2},
-    "preprocessing": {"size": [12, 12]},
-    "model": {"architecture": "resnet_tiny"},
-    "training": {"epochs": 2, "batch_size": 16, "learning_rate": 0.05, "max_shift": 1},
-    # int8 is published whatever it loses, since what it loses on so few images depends on the processor.
-    "export": {"variants": {"tolerance": 0.9}},
-    "evaluation": {"latency": {"warm_up": 1, "calls": 2}},
-}
-
-
 @pytest.fixture
 def squares(tmp_path: Path, made_data: MadeData, empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with one more data set, ``squares``, which is added by configuration alone."""
-    project = make_project(tmp_path)
-    add_squares(project, made_data)
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    project = make_project(tmp_path, made_data, empty_store)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", str(made_data.write(tmp_path / "mirror" / "squares").parent))
     return project
 
 
-def add_squares(project: Project, made_data: MadeData) -> None:
-    files = {
-        role: {"name": file.name, "size": file.size, "sha256": file.sha256}
-        for role, file in vars(made_data.dataset.files).items()
-        if not role.startswith("_")
-    }
-    described = {
-        "title": made_data.dataset.title,
-        "image_size": list(made_data.dataset.image_size),
-        "class_names": list(made_data.dataset.class_names),
-        "first_label": made_data.dataset.first_label,
-        "empty_classes": list(made_data.dataset.empty_classes),
-        "files": files,
-    }
-    _edit(project.folder / "conf/base/datasets.yml", lambda known: known["datasets"].update(squares=described))
-    _edit(project.folder / "conf/base/parameters.yml", _add_parameters)
-
-
-def _add_parameters(parameters: dict[str, Any]) -> None:
-    squares = {concern: dict(values) for concern, values in parameters["mnist"].items()}
-    for concern, values in SQUARES_PARAMETERS.items():
-        squares[concern] = _merged(squares[concern], values)
-    parameters["squares"] = squares
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    return {**base, **{k: _merged(base[k], v) if isinstance(v, dict) else v for k, v in changes.items()}}
-
-
-def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    change(content)
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-
-
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData) -> Path:
     """A project with the data set ``squares`` that has been through all stages once, untracked."""
-    project = make_project(tmp_path_factory.mktemp("template"))
-    add_squares(project, made_data)
+    project = make_project(tmp_path_factory.mktemp("template"), made_data)
     made_data.write(project.folder / "data/01_raw/squares")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(project.folder)
@@ -193,12 +190,6 @@ def git(folder: Path, *arguments: str) -> str:
     command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
     variables = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
     return subprocess.run(command, cwd=folder, check=True, env=variables, capture_output=True, text=True).stdout
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def listening_addresses(port: int) -> set[str]:
@@ -248,6 +239,29 @@ def _wait_for(server: subprocess.Popen[bytes], address: str, output: IO[bytes]) 
         time.sleep(0.25)
     output.seek(0)
     raise AssertionError(f"{address} does not answer: {output.read().decode(errors='replace')}")
+
+
+@contextmanager
+def serving_files(folder: Path) -> Iterator[str]:
+    """The address of a server on loopback that hands out the files of a folder until the block ends."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Planner(SequentialRunner):
+    """Notes what would be run."""
+
+    planned: set[str]
+
+    def _run(self, pipeline: Pipeline, *_: Any, **__: Any) -> None:
+        self.planned = {node.name.removeprefix("squares.") for node in pipeline.nodes}
 
 
 def names_of(folder: Path) -> Sequence[str]:

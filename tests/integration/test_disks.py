@@ -25,15 +25,16 @@ def _type(project: Project, shell: str, *arguments: str) -> subprocess.Completed
     )
 
 
-def test_a_disk_without_room_is_one_error_that_leaves_all_as_it_was(trained: Project) -> None:
-    before = read_files(trained.folder / "data")
-    ended = _type(trained, "ulimit -f 8", "--pipelines", "data", "--params", "tracking.enabled=false")
+def test_a_disk_without_room_is_one_error_that_leaves_all_as_it_was(squares: Project) -> None:
+    squares.run({"tracking": {"enabled": False}}, pipeline_names=["data"], namespaces=["squares"])
+    before = read_files(squares.folder / "data")
+    ended = _type(squares, "ulimit -f 8", "--pipelines", "data", "--params", "tracking.enabled=false")
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     error = ended.stderr.splitlines()[-1]
     assert error.startswith("Error: ")
     assert "data/01_raw/squares/train-images-idx3-ubyte could not be written: File too large; it needs more" in error
-    assert read_files(trained.folder / "data") == before
+    assert read_files(squares.folder / "data") == before
 
 
 def test_a_disk_that_is_only_read_is_one_error(squares: Project) -> None:

@@ -5,7 +5,6 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from mnist_resnet.config import ConfigurationError
@@ -15,7 +14,6 @@ from mnist_resnet.evaluation.parity import ParityError
 from mnist_resnet.evaluation.session import ProviderError
 from mnist_resnet.provenance.record import PROVENANCE_FILE
 from mnist_resnet.tracking.run import TrackedRun
-from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.training.events import EpochResult, listening
 from tests.conftest import MadeData
 from tests.integration.conftest import Project, names_of
@@ -25,9 +23,7 @@ SQUARES = {"namespaces": ["squares"]}
 
 
 def _statuses(project: Project) -> list[str]:
-    client = mlflow.MlflowClient(tracking_uri(project.folder))
-    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-    return [run.info.status for run in client.search_runs(experiments)]
+    return [run.info.status for run in project.runs()]
 
 
 def test_exports_that_disagree_are_not_published(squares: Project) -> None:

@@ -9,18 +9,15 @@ from collections import Counter
 from pathlib import Path
 
 import h5py
-import mlflow
 import numpy as np
 import onnx
 import pytest
-from mlflow.entities import Run
 
 from mnist_resnet.storage.digests import digest_of_array, digests_of_onnx
 from mnist_resnet.storage.lock import LOCK_FILE
 from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE
-from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import MadeData
-from tests.integration.conftest import Project, add_squares, make_project
+from tests.integration.conftest import Project, make_project
 from tests.integration.forked import Forked, ForkServer
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
@@ -32,11 +29,7 @@ RUN, RESUME = ("run", "--namespaces", "squares"), ("run", "--namespaces", "squar
 @pytest.fixture
 def alone(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData, empty_store: Path) -> Project:
     """A second project like ``squares``, in which nobody disturbs a run."""
-    folder = tmp_path_factory.mktemp("alone")
-    project = make_project(folder)
-    add_squares(project, made_data)
-    shutil.copy(empty_store, folder / "mlflow.db")
-    return project
+    return make_project(tmp_path_factory.mktemp("alone"), made_data, empty_store)
 
 
 def weights_of(project: Project) -> dict[str, str]:
@@ -52,12 +45,6 @@ def weights_of(project: Project) -> dict[str, str]:
         )
     assert len(digests) > 10
     return digests
-
-
-def runs_of(project: Project) -> list[Run]:
-    client = mlflow.MlflowClient(tracking_uri(project.folder))
-    experiment = client.get_experiment_by_name("mnist_resnet")
-    return client.search_runs([experiment.experiment_id]) if experiment else []
 
 
 def assert_whole(folder: Path) -> None:
@@ -84,7 +71,7 @@ def assert_whole(folder: Path) -> None:
 def assert_as_if_alone(project: Project, expected: dict[str, str], kills: int) -> None:
     """Check a project whose last run has completed, and of which some have been killed."""
     assert weights_of(project) == expected
-    runs = runs_of(project)
+    runs = project.runs()
     assert runs[0].info.status == "FINISHED"
     assert {run.info.status for run in runs} <= {"FINISHED", "FAILED"}
     failed = [run for run in runs if run.info.status == "FAILED"]
@@ -106,7 +93,7 @@ def test_runs_killed_in_three_stages_end_with_the_same_model(
         killed.append(command.kill())
         assert_whole(squares.folder / "data")
     assert set(killed) <= set(KINDS)
-    assert runs_of(squares)[0].info.status == "RUNNING"
+    assert squares.runs()[0].info.status == "RUNNING"
     fork_server.kedro(squares, *RESUME).finish()
     undisturbed.finish()
     assert_as_if_alone(squares, weights_of(alone), kills=3)

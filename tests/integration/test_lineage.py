@@ -2,10 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import requests
@@ -13,25 +10,17 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.integration.conftest import Project, SmokeRun
+from tests.integration.conftest import Project, SmokeRun, serving_files
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
-
-
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
-        pass
 
 
 @pytest.fixture(scope="module")
 def site(smoke: SmokeRun) -> Iterator[str]:
     built = smoke.project.kedro("viz", "build", "--include-previews", KEDRO_ENV="smoke")
     assert built.returncode == 0, built.stderr
-    handler = partial(_Quiet, directory=str(smoke.project.folder / "build"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving_files(smoke.project.folder / "build") as address:
+        yield address
 
 
 def test_the_two_data_sets_are_collapsible_modules(site: str, browser: webdriver.Chrome, tmp_path: Path) -> None:

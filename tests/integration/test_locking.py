@@ -8,7 +8,6 @@ import pytest
 from mnist_resnet.evaluation.session import ProviderError
 from mnist_resnet.storage.artifacts import replacing
 from mnist_resnet.storage.lock import LOCK_FILE, FolderLock, LockedError
-from mnist_resnet.tracking.store.address import tracking_uri
 from tests.integration.conftest import Project
 
 pytestmark = pytest.mark.integration
@@ -29,8 +28,7 @@ def test_a_run_is_refused_before_any_work_and_before_it_is_recorded(squares: Pro
     with pytest.raises(LockedError, match="Another run is using"):
         squares.run(**DATA)
     assert [path.name for path in (squares.folder / "data").iterdir()] == [LOCK_FILE]
-    client = mlflow.MlflowClient(tracking_uri(squares.folder))
-    assert client.get_experiment_by_name("mnist_resnet") is None
+    assert mlflow.MlflowClient(squares.store).get_experiment_by_name("mnist_resnet") is None
     others.release()
 
 
@@ -57,11 +55,7 @@ def test_after_an_interrupted_run_the_next_one_of_this_process_is_whole(
     assert (squares.folder / "data" / LOCK_FILE).exists()
     squares.run(**DATA)
     assert not (squares.folder / "data" / LOCK_FILE).exists()
-    client = mlflow.MlflowClient(tracking_uri(squares.folder))
-    experiment = client.get_experiment_by_name("mnist_resnet")
-    assert experiment is not None
-    runs = client.search_runs([experiment.experiment_id])
-    assert [run.info.status for run in runs] == ["FINISHED", "KILLED"]
+    assert [run.info.status for run in squares.runs()] == ["FINISHED", "KILLED"]
 
 
 def _interrupt(*_: object) -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from mnist_resnet.terminal.streams import nearest_text
 from tests.conftest import MadeData
-from tests.integration.conftest import KEDRO, Project, add_squares, clean_environment, make_project
+from tests.integration.conftest import KEDRO, Project, clean_environment, make_project
 from tests.made_model import halves_model
 
 pytestmark = pytest.mark.integration
@@ -108,10 +108,8 @@ def test_streams_that_take_no_more(pictures: Project, redirection: str, code: in
 def odd_machine(tmp_path: Path, made_data: MadeData, empty_store: Path) -> tuple[Project, dict[str, str]]:
     """A project in a folder with many signs in its name, reached by a link, and an environment with much missing."""
     real = tmp_path / "a 'quoted\" path, 数 é"
-    project = make_project(real)
-    add_squares(project, made_data)
+    make_project(real, made_data, empty_store)
     made_data.write(real / "data/01_raw/squares")
-    shutil.copy(empty_store, real / "mlflow.db")
     link, temporary = tmp_path / "link", tmp_path / "temporary files"
     link.symlink_to(real)
     temporary.mkdir()

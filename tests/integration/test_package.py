@@ -7,11 +7,10 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from tests.conftest import PROJECT, MadeData
-from tests.integration.conftest import KEDRO, add_squares, clean_environment, make_project
+from tests.integration.conftest import KEDRO, Project, clean_environment, make_project
 
 pytestmark = pytest.mark.integration
 
@@ -44,8 +43,7 @@ def run_module(folder: Path, *arguments: str, **environment: str) -> subprocess.
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData) -> Package:
     folder = tmp_path_factory.mktemp("project")
-    project = make_project(folder)
-    add_squares(project, made_data)
+    project = make_project(folder, made_data)
     (folder / "conf/local/credentials.yml").write_text("token: hunter2\n")
     (folder / "src").rmdir()
     shutil.copytree(PROJECT / "src", folder / "src", ignore=shutil.ignore_patterns("*.egg-info"))
@@ -77,8 +75,7 @@ def test_a_wheel_runs_in_an_empty_folder(package: Package, kind: str, tmp_path: 
     assert ended.returncode == 0, ended.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["data", "mlartifacts", "mlflow.db"]
     assert (folder / "data/05_model_input/squares/preprocessing.json").is_file()
-    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    (run,) = client.search_runs([client.get_experiment_by_name("mnist_resnet").experiment_id])
+    (run,) = Project(folder).runs()
     assert run.data.tags["command"].startswith(f"kedro run --conf-source {source}")
     assert run.info.status == "FINISHED"
 

@@ -10,7 +10,7 @@ import yaml
 
 from mnist_resnet.tracking.store.database import artifacts_uri, present_store
 from tests.conftest import PROJECT, MadeData
-from tests.integration.conftest import Project, add_squares, git, make_project
+from tests.integration.conftest import Project, git, make_project
 
 
 @pytest.fixture
@@ -18,11 +18,9 @@ def placed(tmp_path: Path, made_data: MadeData, empty_store: Path, monkeypatch: 
     """A project whose folder has signs in its name that mean something in addresses, with outputs outside of it."""
     folder = tmp_path / "50 % of #1? it's ü"
     folder.mkdir()
-    project = make_project(folder)
-    add_squares(project, made_data)
+    project = make_project(folder, made_data, empty_store)
     outputs = {"recipe": "base", "outputs": str(tmp_path / "other disk" / "outputs")}
     (folder / "conf/local/globals.yml").write_text(yaml.safe_dump(outputs))
-    shutil.copy(empty_store, folder / "mlflow.db")
     monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", str(made_data.write(tmp_path / "mirror" / "squares").parent))
     shutil.copy(PROJECT / ".gitignore", folder)
     git(folder, "init", "-q")
@@ -49,8 +47,8 @@ def test_a_whole_run_is_recorded_from_such_a_folder_and_found_after_a_move(place
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted([placed.folder.name, "other disk", "mirror"])
     moved = placed.folder.rename(tmp_path / "moved")
     store = present_store(moved)
-    client = mlflow.MlflowClient(store)
-    (run,) = client.search_runs([client.get_experiment_by_name("named").experiment_id])
+    (run,) = Project(moved).runs()
+    assert mlflow.MlflowClient(store).get_experiment(run.info.experiment_id).name == "named"
     assert run.info.artifact_uri == f"{artifacts_uri(moved)}/{run.info.run_id}/artifacts"
     assert (moved / "mlartifacts" / run.info.run_id / "artifacts/squares/report.md").is_file()
     picture = moved / "picture.png"
@@ -62,18 +60,13 @@ def test_a_whole_run_is_recorded_from_such_a_folder_and_found_after_a_move(place
     assert again.returncode == 0, again.stderr
     assert not placed.folder.exists()
     commands = (
-        ("compare", run.info.run_id, _newest(client), "--at-least", "different"),
+        ("compare", run.info.run_id, Project(moved).runs()[0].info.run_id, "--at-least", "different"),
         ("reproduce", run.info.run_id, "--dry-run"),
     )
     for command in commands:
         typed = Project(moved).kedro(*command)
         assert typed.returncode == 0, typed.stdout + typed.stderr
     _read_as_mlflow_does(store, run.info.run_id, made_data)
-
-
-def _newest(client: mlflow.MlflowClient) -> str:
-    experiments = [each.experiment_id for each in client.search_experiments()]
-    return str(client.search_runs(experiments, order_by=["start_time DESC"])[0].info.run_id)
 
 
 def _read_as_mlflow_does(store: str, run_id: str, made_data: MadeData) -> None:

@@ -13,7 +13,7 @@ import yaml
 from tests.conftest import MadeData
 from tests.integration.conftest import Project
 from tests.integration.forked import Forked, ForkServer
-from tests.integration.test_kills import runs_of, weights_of
+from tests.integration.test_kills import weights_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
@@ -43,11 +43,11 @@ def test_a_second_run_is_refused_and_the_first_can_be_interrupted(fork_server: F
     assert second.ended(wait=True) == 1
     held = rf"Error: Another run is using {squares.folder}/data: process {first.pid} since .*`kedro run --namespaces "
     assert re.search(held, second.output())
-    assert len(runs_of(squares)) == 1
+    assert len(squares.runs()) == 1
     printed = interrupt(first, signal.SIGTERM)
     hint = " ".join(["kedro", *RUN, *LONG, "--only-missing-outputs"])
     assert printed.splitlines()[-1] == f"Interrupted by SIGTERM. To continue: {hint}"
-    assert [run.info.status for run in runs_of(squares)] == ["KILLED"]
+    assert [run.info.status for run in squares.runs()] == ["KILLED"]
 
 
 def test_an_interrupted_fetch_takes_its_client_with_it(fork_server: ForkServer, squares: Project) -> None:
@@ -62,7 +62,7 @@ def test_an_interrupted_fetch_takes_its_client_with_it(fork_server: ForkServer, 
     assert printed.splitlines()[-1].endswith(f"To continue: kedro {' '.join(arguments)} --only-missing-outputs")
     with pytest.raises(ProcessLookupError):
         os.kill(int(client.read_text()), 0)
-    assert runs_of(squares) == []
+    assert squares.runs() == []
 
 
 def _fetch_from_a_client_that_hangs(project: Project) -> None:
@@ -87,7 +87,7 @@ def test_two_recipes_fetch_the_same_files_at_once(
         command.finish()
     raw = squares.folder / "data/01_raw/squares"
     assert sorted(path.read_bytes() for path in raw.iterdir()) == sorted(made_data.contents.values())
-    assert [run.info.status for run in runs_of(squares)] == ["FINISHED"] * 3
+    assert [run.info.status for run in squares.runs()] == ["FINISHED"] * 3
     made = [
         squares.folder / folder / "05_model_input" for folder in ("data", "data/recipes/smoke", "data/recipes/fast")
     ]
@@ -105,7 +105,7 @@ def test_a_run_interrupted_in_any_stage_is_closed_and_completed_later(
     time.sleep(1.0 if kind in {"start", "export"} else 0.0)
     printed = interrupt(command, number)
     assert f"To continue: kedro {' '.join(RUN)} --only-missing-outputs" in printed
-    assert {run.info.status for run in runs_of(squares)} <= {"KILLED"}
+    assert {run.info.status for run in squares.runs()} <= {"KILLED"}
     fork_server.kedro(squares, *RUN, "--only-missing-outputs").finish()
     assert weights_of(squares)
 

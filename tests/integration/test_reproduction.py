@@ -28,9 +28,8 @@ from mnist_resnet.provenance.steps import STEPS
 from mnist_resnet.reproduce.checkout import clone
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.digests import digest_of_array, digests_of_onnx
-from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import PROJECT, MadeData
-from tests.integration.conftest import KEDRO, Project, add_squares, clean_environment, git, make_project
+from tests.integration.conftest import KEDRO, Project, clean_environment, git, make_project
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 SECRET = "hunter2-swordfish"
@@ -46,7 +45,7 @@ class Runs:
 
     @property
     def store(self) -> str:
-        return tracking_uri(self.project.folder)
+        return self.project.store
 
     def artifact(self, name: str, path: str) -> Path:
         run = mlflow.MlflowClient(self.store).get_run(self.ids[name])
@@ -62,10 +61,7 @@ class Runs:
         try:
             self.project.run(changes, **(pipelines | options))
         finally:
-            client = mlflow.MlflowClient(self.store)
-            experiments = [experiment.experiment_id for experiment in client.search_experiments()]
-            recorded = {run.info.run_id for run in client.search_runs(experiments)}
-            (self.ids[name],) = recorded - set(self.ids.values())
+            (self.ids[name],) = _run_ids(self) - set(self.ids.values())
 
     def verdict(self, first: str, second: str, **tolerances: float) -> NamespaceVerdict:
         comparison = compare_recorded(self.ids[first], self.ids[second], self.store, Tolerances(**tolerances))
@@ -75,9 +71,7 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData, empty_store: Path) -> Iterator[Runs]:
     """One training, the same again, and others that differ from it by one thing each."""
-    project = make_project(tmp_path_factory.mktemp("reproduction"))
-    add_squares(project, made_data)
-    shutil.copy(empty_store, project.folder / "mlflow.db")
+    project = make_project(tmp_path_factory.mktemp("reproduction"), made_data, empty_store)
     mirror = made_data.write(project.folder / "mirror" / "squares")
     _make_repository(project.folder)
     runs = Runs(project, {})
@@ -289,8 +283,7 @@ def reproduce(runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> An
 
 
 def _run_ids(runs: Runs) -> set[str]:
-    client = mlflow.MlflowClient(runs.store)
-    return {run.info.run_id for run in client.search_runs([each.experiment_id for each in client.search_experiments()])}
+    return {run.info.run_id for run in runs.project.runs()}
 
 
 @pytest.mark.slow

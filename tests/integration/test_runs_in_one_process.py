@@ -13,7 +13,6 @@ from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.hooks.freshness import StaleInputError
 from mnist_resnet.hooks.running_thread import RunnerError
 from mnist_resnet.tracking.run_lookup import find_run
-from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import MadeData
 from tests.integration.conftest import Project
 
@@ -22,9 +21,7 @@ pytestmark = pytest.mark.integration
 
 def recorded(project: Project) -> list[str]:
     """The ids of all recorded runs, the latest first."""
-    client = mlflow.MlflowClient(tracking_uri(project.folder))
-    experiment = client.get_experiment_by_name("mnist_resnet")
-    return [run.info.run_id for run in client.search_runs([experiment.experiment_id])] if experiment else []
+    return [run.info.run_id for run in project.runs()]
 
 
 @pytest.mark.slow
@@ -33,7 +30,7 @@ def test_loading_and_saving_in_threads_gives_the_sequential_record(squares: Proj
     squares.run(**options)
     squares.run(**options, runner=SequentialRunner(is_async=True))
     second, first = recorded(squares)
-    verdict = compare_recorded(first, second, tracking_uri(squares.folder), Tolerances()).verdict
+    verdict = compare_recorded(first, second, squares.store, Tolerances()).verdict
     assert verdict.level == Level.BITWISE
 
 
@@ -68,7 +65,7 @@ def test_a_run_after_others_of_its_process_has_nothing_of_them(squares: Project,
         squares.run(others, env="smoke", pipeline_names=["train"], namespaces=["mnist"])
     squares.run(chosen, **stages)
     again, failed, _, first = recorded(squares)
-    store = tracking_uri(squares.folder)
+    store = squares.store
     assert compare_recorded(first, again, store, Tolerances()).verdict.level == Level.BITWISE
     record = finished_record(find_run(again, store))
     assert (record.run.env, record.run.runtime_params) == (None, chosen)

@@ -2,20 +2,17 @@
 
 import base64
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import mlflow
 import pytest
 from click.testing import CliRunner
 
 from mnist_resnet.cli import run as run_command
-from tests.integration.conftest import Project, free_port, listening_addresses, serving
+from tests.integration.conftest import Project, git, listening_addresses, serving, serving_files
+from tests.tracking.servers import free_port
 
 pytestmark = pytest.mark.integration
 
@@ -58,11 +55,10 @@ def planted(squares: Project, monkeypatch: pytest.MonkeyPatch) -> set[Path]:
         monkeypatch.setenv(name, value)
     file = squares.folder / "conf/local/credentials.yml"
     file.write_text(f"store:\n  password: {IN_FILE}\n")
-    git = ["git", "-C", str(squares.folder), "-c", "user.name=A", "-c", "user.email=a@example.org"]
     (squares.folder / ".gitignore").write_text("/data/\n/mirror/\n/mlflow.db\n/mlartifacts/\n")
-    remote = ["remote", "add", "origin", f"https://somebody:{IN_REMOTE}@example.org/repository"]
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "First"], remote):
-        subprocess.run([*git, *words], check=True)
+    remote = f"remote add origin https://somebody:{IN_REMOTE}@example.org/repository"
+    for words in ("init -q", "add -A", "commit -q -m First", remote):
+        git(squares.folder, *words.split())
     file.write_text(f"store:\n  password: {IN_FILE}\n  changed: true\n")  # so that there is a patch
     (squares.folder / "conf/base/globals.yml").write_text("recipe: base\noutputs: data  # and another change\n")
     return {file, *(file for file in (squares.folder / ".git").rglob("*") if file.is_file())}
@@ -72,16 +68,10 @@ def planted(squares: Project, monkeypatch: pytest.MonkeyPatch) -> set[Path]:
 def web_mirror(squares: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a server on loopback that has the made data set."""
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *arguments: object) -> None:
-            pass
-
     for variable in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(variable, "127.0.0.1")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=squares.folder / "mirror")) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving_files(squares.folder / "mirror") as address:
+        yield address
 
 
 def test_a_run_shows_and_writes_no_credentials(

@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from mnist_resnet.data.idx import parse
-from tests.integration.conftest import SmokeRun, free_port, listening_addresses, serving
+from tests.integration.conftest import SmokeRun, listening_addresses, serving
+from tests.tracking.servers import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 

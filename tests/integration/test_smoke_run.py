@@ -10,12 +10,12 @@ import numpy as np
 import onnx
 import pytest
 import yaml
+from mlflow.entities import Run
 
 from mnist_resnet.storage.artifacts import sha256_of_path
-from mnist_resnet.tracking.store.address import tracking_uri
 from tests.integration.conftest import SmokeRun, names_of
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 NAMESPACES = ("mnist", "fashion_mnist")
 
 
@@ -118,7 +118,7 @@ def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespa
 
 @pytest.mark.parametrize("namespace", NAMESPACES)
 def test_the_first_model_is_registered_as_candidate_and_champion(smoke: SmokeRun, namespace: str) -> None:
-    client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
+    client = mlflow.MlflowClient(smoke.project.store)
     versions = [client.get_model_version_by_alias(namespace, alias) for alias in ("candidate", "champion")]
     assert [str(version.version) for version in versions] == ["1", "1"]
     assert versions[0].source == smoke.logged_model(namespace).artifact_location
@@ -128,47 +128,40 @@ def test_the_first_model_is_registered_as_candidate_and_champion(smoke: SmokeRun
 
 
 @pytest.fixture(scope="module")
-def recorded(smoke: SmokeRun) -> Iterator[mlflow.entities.Run]:
+def recorded(smoke: SmokeRun) -> Iterator[Run]:
     # Listing artifacts looks models up in the current store, whichever client lists.
-    mlflow.set_tracking_uri(tracking_uri(smoke.project.folder))
-    client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
-    experiment = client.get_experiment_by_name("mnist_resnet")
-    assert experiment is not None
-    (run,) = client.search_runs([experiment.experiment_id])
+    mlflow.set_tracking_uri(smoke.project.store)
+    (run,) = smoke.project.runs()
     yield run
     mlflow.set_tracking_uri(None)
 
 
-def test_one_finished_run_is_recorded(recorded: mlflow.entities.Run) -> None:
+def test_one_finished_run_is_recorded(recorded: Run) -> None:
     assert recorded.info.status == "FINISHED"
     assert recorded.data.tags["recipe"] == "smoke"
     assert recorded.data.tags["command"] == "kedro run --pipeline training --env smoke"
 
 
 @pytest.mark.parametrize("namespace", NAMESPACES)
-def test_parameters_and_metrics_are_recorded_flat(
-    smoke: SmokeRun, recorded: mlflow.entities.Run, namespace: str
-) -> None:
+def test_parameters_and_metrics_are_recorded_flat(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
     assert recorded.data.params[f"{namespace}.training.batch_size"] == "32"
     assert recorded.data.params[f"{namespace}.model.architecture"] == "resnet_tiny"
     evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
     assert recorded.data.metrics[f"{namespace}.test_accuracy"] == evaluation["variants"]["fp32"]["accuracy"]
-    client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
+    client = mlflow.MlflowClient(smoke.project.store)
     history = client.get_metric_history(recorded.info.run_id, f"{namespace}.validation_accuracy")
     assert [metric.step for metric in history] == [1]
 
 
 @pytest.mark.parametrize("namespace", NAMESPACES)
-def test_reports_are_recorded(smoke: SmokeRun, recorded: mlflow.entities.Run, namespace: str) -> None:
-    client = mlflow.MlflowClient(tracking_uri(smoke.project.folder))
+def test_reports_are_recorded(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
+    client = mlflow.MlflowClient(smoke.project.store)
     names = {file.path for file in client.list_artifacts(recorded.info.run_id, namespace)}
     assert {f"{namespace}/{name}" for name in ("report.md", "report.html", "evaluation.json", "release.json")} <= names
 
 
 @pytest.mark.parametrize("namespace", NAMESPACES)
-def test_the_published_model_is_recorded_with_its_signature(
-    smoke: SmokeRun, recorded: mlflow.entities.Run, namespace: str
-) -> None:
+def test_the_published_model_is_recorded_with_its_signature(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
     model = smoke.logged_model(namespace)
     assert model.source_run_id == recorded.info.run_id
     folder = Path(model.artifact_location.removeprefix("file://"))

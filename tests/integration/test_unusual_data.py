@@ -11,8 +11,6 @@ import numpy as np
 import onnx
 import pytest
 import yaml
-from kedro.pipeline import Pipeline
-from kedro.runner import SequentialRunner
 
 from mnist_resnet.config import Dataset, IdxFile, IdxFiles
 from mnist_resnet.data.check import DataError
@@ -21,7 +19,7 @@ from mnist_resnet.data.idx import encode
 from mnist_resnet.reproduce.preflight import CheckResult
 from mnist_resnet.reproduce.raw_data import find_raw_data
 from tests.conftest import MadeData
-from tests.integration.conftest import Project, add_squares, make_project
+from tests.integration.conftest import Planner, Project, make_project
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
@@ -69,9 +67,7 @@ def unusual(made_data: MadeData) -> MadeData:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, unusual: MadeData, empty_store: Path) -> Project:
     """A project whose mirror has the files of that data set alone, laid out as Kaggle does, with dots."""
-    project = make_project(tmp_path_factory.mktemp("unusual"))
-    add_squares(project, unusual)
-    shutil.copy(empty_store, project.folder / "mlflow.db")
+    project = make_project(tmp_path_factory.mktemp("unusual"), unusual, empty_store)
     for role, content in unusual.contents.items():
         name = NAMES[role].replace("-idx", ".idx")
         (project.folder / "mirror 1" / name).mkdir(parents=True)
@@ -98,15 +94,6 @@ def evaluated(project: Project, unusual: MadeData) -> dict[str, Any]:
         run(project, {"tracking": {"enabled": True}}, pipeline_names=["training"])
     shutil.rmtree(project.folder / "mirror 1")
     return json.loads((project.folder / "data/08_reporting/squares/evaluation.json").read_text(encoding="utf-8"))
-
-
-class _Planner(SequentialRunner):
-    """Notes what would be run."""
-
-    planned: set[str]
-
-    def _run(self, pipeline: Pipeline, *_: Any, **__: Any) -> None:
-        self.planned = {node.name for node in pipeline.nodes}
 
 
 def test_published_files_are_kept_byte_by_byte(project: Project, evaluated: dict[str, Any], unusual: MadeData) -> None:
@@ -152,7 +139,7 @@ def test_names_of_other_scripts_reach_the_exported_file_and_mlflow(
 
 
 def test_a_second_run_has_nothing_to_do(project: Project, evaluated: dict[str, Any]) -> None:
-    planner = _Planner()
+    planner = Planner()
     run(project, pipeline_names=["training"], only_missing_outputs=True, runner=planner)
     assert planner.planned == set()
 
@@ -208,8 +195,7 @@ def test_kept_files_without_test_images_are_refused_before_any_work(
     content = encode(np.zeros(0, ">i4"))
     file = replace(unusual.dataset.files.test_labels, size=len(content), sha256=sha256(content).hexdigest())
     files = replace(unusual.dataset.files, test_labels=file)
-    project = make_project(tmp_path)
-    add_squares(project, MadeData({}, {}, replace(unusual.dataset, files=files)))
+    project = make_project(tmp_path, MadeData({}, {}, replace(unusual.dataset, files=files)))
     kept = tmp_path / "data/01_raw/squares" / STORED_AS["test_labels"]
     kept.parent.mkdir(parents=True)
     kept.write_bytes(content)

@@ -17,7 +17,7 @@ from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identit
 from mnist_resnet.training.events import EpochResult
 from mnist_resnet.training.optimizers import build_optimizer
 from mnist_resnet.training.runtime import runtime
-from tests.conftest import files_up_to
+from tests.conftest import files_up_to, flip_a_bit
 
 IDENTITY = "this training"
 # Neither survives being written with a fixed number of digits.
@@ -234,12 +234,6 @@ def arrays_in(folder: Path) -> Path:
 def record_in(folder: Path) -> Path:
     (record,) = folder.glob("*.json")
     return record
-
-
-def flip_a_bit(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
 
 
 def change_record(folder: Path, change) -> None:
