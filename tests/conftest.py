@@ -108,10 +108,20 @@ def made_data() -> MadeData:
     return MadeData(contents, arrays, dataset)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made_split(made_data: MadeData) -> Split:
     images, labels = made_data.arrays["train_images"], made_data.arrays["train_labels"]
     return Split(images[:192], labels[:192], images[192:], labels[192:])
+
+
+@pytest.fixture
+def precision_before() -> Iterator[str]:
+    """The precision policy of Keras, which is put back after the test."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    yield before.name
+    keras.config.set_dtype_policy(before)
 
 
 @pytest.fixture(scope="session")

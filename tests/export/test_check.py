@@ -1,5 +1,6 @@
 import logging
 from dataclasses import replace
+from functools import cache
 
 import keras
 import numpy as np
@@ -15,42 +16,25 @@ from mnist_resnet.models.resnet import build_network
 
 
 @pytest.fixture(scope="module")
-def kept() -> dict:
-    """Two networks and their exports, which all tests here share."""
-    return {}
-
-
-@pytest.fixture
-def network(kept, model_parameters, preprocessing):
+def network(model_parameters, preprocessing):
     """A network of its own for each seed."""
 
+    @cache
     def network(seed: int = 0) -> keras.Model:
-        if seed not in kept:
-            keras.utils.set_random_seed(seed)
-            kept[seed] = build_network(model_parameters, preprocessing, (8, 8), 3)
-        return kept[seed]
+        keras.utils.set_random_seed(seed)
+        return build_network(model_parameters, preprocessing, (8, 8), 3)
 
     return network
 
 
-@pytest.fixture
-def savedmodel(kept, network):
-    def savedmodel(seed: int = 0) -> Classify:
-        if ("savedmodel", seed) not in kept:
-            kept["savedmodel", seed] = load_savedmodel(to_savedmodel(network(seed)))
-        return kept["savedmodel", seed]
-
-    return savedmodel
+@pytest.fixture(scope="module")
+def savedmodel(network):
+    return cache(lambda seed=0: load_savedmodel(to_savedmodel(network(seed))))
 
 
-@pytest.fixture
-def onnx_model(kept, network):
-    def onnx_model(seed: int = 0) -> Classify:
-        if ("onnx", seed) not in kept:
-            kept["onnx", seed] = open_session(to_onnx(network(seed), 17, {}), [CPU_PROVIDER]).probabilities
-        return kept["onnx", seed]
-
-    return onnx_model
+@pytest.fixture(scope="module")
+def onnx_model(network):
+    return cache(lambda seed=0: open_session(to_onnx(network(seed), 17, {}), [CPU_PROVIDER]).probabilities)
 
 
 @pytest.fixture
@@ -91,7 +75,7 @@ def test_another_networks_savedmodel_is_refused(network, savedmodel, onnx_model,
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def slightly_off(network, onnx_model):
     """What the ONNX file answers of a network whose last bias is moved a little, without moving the network itself."""
     bias = network().get_layer("logits").bias

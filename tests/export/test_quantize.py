@@ -18,20 +18,13 @@ METADATA = {"class_names": ["left", "right", "below"]}
 
 
 @pytest.fixture(scope="module")
-def kept() -> dict[str, bytes]:
-    """The exported network, which all tests here share."""
-    return {}
-
-
-@pytest.fixture
-def content(kept, model_parameters, preprocessing, made_data, made_split, training_parameters) -> bytes:
-    if not kept:
-        recipe = replace(training_parameters, precision="float32")
-        with runtime(recipe):
-            network = build_network(model_parameters, preprocessing, (8, 8), 3)
-            train(network, made_split, recipe, made_data.dataset.title)
-        kept["content"] = to_onnx(fold(network), 17, METADATA)
-    return kept["content"]
+def content(model_parameters, preprocessing, made_split, training_parameters) -> bytes:
+    """An exported network, which all tests here share."""
+    recipe = replace(training_parameters, precision="float32")
+    with runtime(recipe):
+        network = build_network(model_parameters, preprocessing, (8, 8), 3)
+        train(network, made_split, recipe, "Made squares")
+    return to_onnx(fold(network), 17, METADATA)
 
 
 def answers(content: bytes, images: np.ndarray) -> np.ndarray:

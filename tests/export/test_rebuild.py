@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import keras
@@ -21,69 +22,63 @@ from mnist_resnet.training.runtime import runtime
 BFLOAT16_TOLERANCE = 0.05
 
 
-@pytest.fixture(autouse=True)
-def policy_before():
-    before = keras.config.dtype_policy()
-    yield before
-    keras.config.set_dtype_policy(before)
+pytestmark = pytest.mark.usefixtures("precision_before")
 
 
 @pytest.fixture(scope="module")
-def kept() -> dict[str, keras.Model]:
-    """The trained network, which all tests here share."""
-    return {}
+def trained(model_parameters, preprocessing, made_split, training_parameters) -> keras.Model:
+    """A network that was trained in half precision."""
+    recipe = replace(training_parameters, precision="mixed_bfloat16", epochs=1)
+    with runtime(recipe):
+        network = build_network(model_parameters, preprocessing, (8, 8), 3)
+        train(network, made_split, recipe, "Made squares")
+    assert network.get_layer("stem_conv").compute_dtype == "bfloat16"
+    return network
 
 
-@pytest.fixture
-def trained(kept, model_parameters, preprocessing, made_data, made_split, training_parameters) -> keras.Model:
-    if not kept:
-        recipe = replace(training_parameters, precision="mixed_bfloat16", epochs=1)
-        with runtime(recipe):
-            network = build_network(model_parameters, preprocessing, (8, 8), 3)
-            train(network, made_split, recipe, made_data.dataset.title)
-        kept["network"] = network
-    return kept["network"]
+@pytest.fixture(scope="module")
+def again(trained, model_parameters, preprocessing, made_data) -> Callable[[], keras.Model]:
+    return lambda: rebuild(trained, model_parameters, preprocessing, made_data.dataset)
 
 
-def test_the_trained_network_computes_in_half_precision(trained):
-    assert trained.get_layer("stem_conv").compute_dtype == "bfloat16"
+@pytest.fixture(scope="module")
+def network(again) -> keras.Model:
+    return again()
 
 
-def test_all_weights_are_taken_over(trained, model_parameters, preprocessing, made_data):
-    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+@pytest.fixture(scope="module")
+def averaging(again) -> keras.Model:
+    return average_flips(again())
+
+
+def test_all_weights_are_taken_over_and_none_can_be_trained(trained, network):
+    assert trained.trainable_weights
+    assert network.trainable_weights == []
     assert len(network.weights) == len(trained.weights)
     for one, other in zip(trained.weights, network.weights, strict=True):
         assert one.path == other.path
         np.testing.assert_array_equal(one.numpy(), other.numpy())
 
 
-def test_no_layer_computes_in_half_precision(trained, model_parameters, preprocessing, made_data):
-    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+def test_no_layer_computes_in_half_precision(network):
     assert {layer.compute_dtype for layer in network.layers} <= {"float32", "uint8"}
     assert network.get_layer("stem_conv").compute_dtype == "float32"
 
 
-def test_the_answers_are_those_of_the_trained_network(trained, model_parameters, preprocessing, made_data):
-    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+def test_the_answers_are_those_of_the_trained_network(trained, network, made_data):
     images = made_data.arrays["test_images"]
     answers = [np.asarray(each(images, training=False)) for each in (trained, network)]
     assert np.ptp(answers[0]) > 0.5
     np.testing.assert_allclose(*answers, rtol=0, atol=BFLOAT16_TOLERANCE)
 
 
-def test_the_rebuilt_network_cannot_be_trained(trained, model_parameters, preprocessing, made_data):
-    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
-    assert network.trainable_weights == []
-    assert trained.trainable_weights
-
-
-def test_the_precision_is_put_back(trained, model_parameters, preprocessing, made_data):
+def test_the_precision_is_put_back(again):
     keras.config.set_dtype_policy("mixed_float16")
-    rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+    again()
     assert keras.config.dtype_policy().name == "mixed_float16"
 
 
-def test_the_precision_is_put_back_after_an_error(trained, model_parameters, preprocessing, made_data, monkeypatch):
+def test_the_precision_is_put_back_after_an_error(again, monkeypatch):
     def refuse(*_):
         assert keras.config.dtype_policy().name == "float32"
         raise KeyError
@@ -91,7 +86,7 @@ def test_the_precision_is_put_back_after_an_error(trained, model_parameters, pre
     monkeypatch.setattr(module, "build_network", refuse)
     keras.config.set_dtype_policy("mixed_float16")
     with pytest.raises(KeyError):
-        rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+        again()
     assert keras.config.dtype_policy().name == "mixed_float16"
 
 
@@ -101,15 +96,9 @@ def test_weights_of_another_network_are_refused(trained, model_parameters, prepr
         rebuild(trained, model_parameters, preprocessing, more_classes)
 
 
-@pytest.fixture
-def averaging(trained, model_parameters, preprocessing, made_data) -> keras.Model:
-    return average_flips(rebuild(trained, model_parameters, preprocessing, made_data.dataset))
-
-
-def test_with_both_views_the_answer_is_their_mean(trained, averaging, model_parameters, preprocessing, made_data):
-    plain = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
+def test_with_both_views_the_answer_is_their_mean(network, averaging, made_data):
     images = made_data.arrays["test_images"]
-    views = [np.asarray(plain(each, training=False)) for each in (images, images[:, :, ::-1])]
+    views = [np.asarray(network(each, training=False)) for each in (images, images[:, :, ::-1])]
     assert np.abs(views[0] - views[1]).max() > 0.01
     # A sum and a half of two shares: one rounding.
     np.testing.assert_allclose(averaging(images, training=False), (views[0] + views[1]) / 2, rtol=0, atol=1e-6)
@@ -131,9 +120,9 @@ def test_with_both_views_input_output_and_weights_are_still_those_of_one(trained
     assert averaging.trainable_weights == []
 
 
-def test_with_both_views_nothing_is_computed_in_half_precision(trained, model_parameters, preprocessing, made_data):
+def test_with_both_views_nothing_is_computed_in_half_precision(again):
     keras.config.set_dtype_policy("mixed_float16")
-    network = average_flips(rebuild(trained, model_parameters, preprocessing, made_data.dataset))
+    network = average_flips(again())
     assert keras.config.dtype_policy().name == "mixed_float16"
     assert {layer.compute_dtype for layer in network.layers} <= {"float32", "uint8"}
     assert network.outputs[0].dtype == "float32"
@@ -160,9 +149,8 @@ def test_with_both_views_the_exports_agree_and_have_no_other_names(averaging, ma
 
 
 @pytest.mark.parametrize("both_views", [False, True])
-def test_in_float64_nothing_is_rounded_to_float32(trained, model_parameters, preprocessing, made_data, both_views):
-    network = rebuild(trained, model_parameters, preprocessing, made_data.dataset)
-    network = average_flips(network) if both_views else network
+def test_in_float64_nothing_is_rounded_to_float32(network, averaging, made_data, both_views):
+    network = averaging if both_views else network
     exact, images = in_float64(network), made_data.arrays["test_images"]
     answers = np.asarray(exact(images, training=False))
     assert answers.dtype == np.float64

@@ -1,6 +1,7 @@
 """Resized images: what the exported graph infers and computes is what Keras computes."""
 
 from collections import Counter
+from functools import cache
 from itertools import product
 
 import keras
@@ -92,20 +93,14 @@ def test_the_reference_onnxruntime_and_keras_agree(before, after, opset):
 
 
 @pytest.fixture(scope="module")
-def exported() -> dict:
-    """Networks and their files by size and operator set, which the tests below share."""
-    return {}
+def exporting(model_parameters):
+    """Networks and their files by size and operator set."""
 
-
-@pytest.fixture
-def exporting(exported, model_parameters):
+    @cache
     def exporting(before: tuple[int, int], after: tuple[int, int], opset: int = 17) -> tuple[keras.Model, bytes]:
-        key = (before, after, opset)
-        if key not in exported:
-            keras.utils.set_random_seed(0)
-            network = build_network(model_parameters, Preprocessing("resize", after, 50.0, 0.02), before, 3)
-            exported[key] = network, to_onnx(network, opset, {})
-        return exported[key]
+        keras.utils.set_random_seed(0)
+        network = build_network(model_parameters, Preprocessing("resize", after, 50.0, 0.02), before, 3)
+        return network, to_onnx(network, opset, {})
 
     return exporting
 

@@ -30,11 +30,9 @@ def images() -> np.ndarray:
 
 
 @pytest.fixture(params=["float32", "mixed_bfloat16", "mixed_float16"])
-def precision(request: pytest.FixtureRequest):
-    before = keras.config.dtype_policy()
+def precision(request: pytest.FixtureRequest, precision_before: str) -> str:
     keras.config.set_dtype_policy(request.param)
-    yield request.param
-    keras.config.set_dtype_policy(before)
+    return request.param
 
 
 def with_any_values(network: keras.Model) -> keras.Model:

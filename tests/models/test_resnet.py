@@ -147,10 +147,8 @@ def names(model: keras.Model) -> list[str]:
 
 
 @pytest.fixture
-def policy():
-    before = keras.config.dtype_policy()
-    yield keras.config.set_dtype_policy
-    keras.config.set_dtype_policy(before)
+def policy(precision_before):
+    return keras.config.set_dtype_policy
 
 
 def test_the_architectures_are_those_that_can_be_configured():

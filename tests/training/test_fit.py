@@ -23,12 +23,6 @@ TITLE = "Made squares"
 
 
 @pytest.fixture(scope="module")
-def kept() -> dict:
-    """What several tests of this module look at, made once."""
-    return {}
-
-
-@pytest.fixture
 def build(model_parameters, preprocessing, made_data):
     """Build a network as training does, under a recipe's seed and precision."""
 
@@ -52,7 +46,7 @@ def trained(build, made_split):
     return trained
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def recipe(training_parameters):
     return replace(training_parameters, epochs=3)
 
@@ -64,32 +58,33 @@ class PowerCutError(Exception):
 @pytest.fixture
 def steps(monkeypatch):
     """The steps that a training takes, counted; at ``cut`` it ends."""
-    counted = SimpleNamespace(count=0, cut=None, network=None, weights=[])
+    counted = SimpleNamespace(count=0, cut=None)
     on_train_batch_end = StepWatch.on_train_batch_end
 
     def count(self, batch, logs=None):
         counted.count += 1
         if counted.count == counted.cut:
             raise PowerCutError
-        if counted.network is not None:
-            counted.weights.append(counted.network.get_weights())
         on_train_batch_end(self, batch, logs)
 
     monkeypatch.setattr(StepWatch, "on_train_batch_end", count)
     return counted
 
 
-@pytest.fixture
-def training(kept, build, made_split, recipe, steps):
+@pytest.fixture(scope="module")
+def training(build, made_split, recipe):
     """One whole training, with what its listeners heard and its weights after each step."""
-    if not kept:
-        heard, network = [], build(recipe)
-        steps.network = network
-        with listening(heard.append):
-            history = train(network, made_split, recipe, TITLE)
-        kept.update(network=network, history=history, heard=heard, weights=steps.weights)
-        steps.network, steps.count = None, 0
-    return kept
+    heard, weights, network = [], [], build(recipe)
+    on_train_batch_end = StepWatch.on_train_batch_end
+
+    def remember(self, batch, logs=None):
+        weights.append(network.get_weights())
+        on_train_batch_end(self, batch, logs)
+
+    with pytest.MonkeyPatch.context() as patch, listening(heard.append):
+        patch.setattr(StepWatch, "on_train_batch_end", remember)
+        history = train(network, made_split, recipe, TITLE)
+    return {"network": network, "history": history, "heard": heard, "weights": weights}
 
 
 def assert_same_weights(one: keras.Model, other: keras.Model) -> None:

@@ -11,12 +11,7 @@ from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training import runtime as module
 from mnist_resnet.training.runtime import Runtime, runtime
 
-
-@pytest.fixture(autouse=True)
-def policy_before():
-    before = keras.config.dtype_policy()
-    yield before
-    keras.config.set_dtype_policy(before)
+pytestmark = pytest.mark.usefixtures("precision_before")
 
 
 @pytest.fixture
@@ -79,10 +74,10 @@ def test_a_precision_that_is_asked_for_is_used_on_any_device(gpu, training_param
         assert keras.layers.Dense(1).dtype_policy.name == precision
 
 
-def test_precision_is_put_back_after_the_block(training_parameters, policy_before):
+def test_precision_is_put_back_after_the_block(training_parameters, precision_before):
     with runtime(replace(training_parameters, precision="mixed_bfloat16")):
         assert keras.config.dtype_policy().name == "mixed_bfloat16"
-    assert keras.config.dtype_policy() == policy_before
+    assert keras.config.dtype_policy().name == precision_before
 
 
 def test_precision_is_put_back_after_an_error(training_parameters):
