@@ -16,24 +16,14 @@ TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module")
-def kept() -> dict:
-    """The network and its files by operator set, which all tests here share."""
-    return {}
+def network(model_parameters, preprocessing) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return build_network(model_parameters, preprocessing, (8, 8), 3)
 
 
-@pytest.fixture
-def network(kept, model_parameters, preprocessing) -> keras.Model:
-    if "network" not in kept:
-        keras.utils.set_random_seed(0)
-        kept["network"] = build_network(model_parameters, preprocessing, (8, 8), 3)
-    return kept["network"]
-
-
-@pytest.fixture
-def content(kept, network) -> bytes:
-    if "content" not in kept:
-        kept["content"] = to_onnx(network, 17, METADATA)
-    return kept["content"]
+@pytest.fixture(scope="module")
+def content(network) -> bytes:
+    return to_onnx(network, 17, METADATA)
 
 
 def dimensions(value: onnx.ValueInfoProto) -> list[int | str]:

@@ -29,24 +29,14 @@ assert not ours, ours
 
 
 @pytest.fixture(scope="module")
-def kept() -> dict:
-    """The network and its files, which all tests here share."""
-    return {}
+def network(model_parameters, preprocessing) -> keras.Model:
+    keras.utils.set_random_seed(0)
+    return build_network(model_parameters, preprocessing, (8, 8), 3)
 
 
-@pytest.fixture
-def network(kept, model_parameters, preprocessing) -> keras.Model:
-    if "network" not in kept:
-        keras.utils.set_random_seed(0)
-        kept["network"] = build_network(model_parameters, preprocessing, (8, 8), 3)
-    return kept["network"]
-
-
-@pytest.fixture
-def files(kept, network) -> dict[str, bytes]:
-    if "files" not in kept:
-        kept["files"] = to_savedmodel(network)
-    return kept["files"]
+@pytest.fixture(scope="module")
+def files(network) -> dict[str, bytes]:
+    return to_savedmodel(network)
 
 
 @pytest.fixture
