@@ -1,10 +1,10 @@
-"""The cost of recording: the share of a run that is spent in the hooks of provenance and tracking.
+"""The cost of recording: the share of a run that is spent in provenance and tracking.
 
     .venv/bin/python benchmarks/recording.py --env smoke --namespaces mnist
     .venv/bin/python benchmarks/recording.py
 
 The run is an ordinary one in this project and this process, so the second takes as long as `make training`. What is
-timed is every call of a method of the hooks that is not made by another of them, by the wall clock. The data must be
+timed is every call of a method of these two that neither of them makes, by the wall clock. The data must be
 there already.
 """
 
@@ -35,7 +35,7 @@ class Clock:
     def time_methods(self, kind: type) -> None:
         """Put a timed method in the place of each that a class defines."""
         for name, method in list(vars(kind).items()):
-            if inspect.isfunction(method) and name != "__init__":
+            if inspect.isfunction(method):
                 setattr(kind, name, self._timed(kind.__name__, name, method))
 
     def _timed(self, kind: str, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,16 +69,16 @@ def main() -> None:
     parser.add_argument("--namespaces", default="", help="the data sets (default: all)")
     asked = parser.parse_args()
     bootstrap_project(PROJECT)
-    # Before Kedro registers the hooks, and after it is known which project they belong to.
-    from mnist_resnet.hooks import ProvenanceHooks, TrackingHooks
+    from mnist_resnet.hooks.provenance import ProvenanceRecord
+    from mnist_resnet.hooks.tracking import Tracking
 
     clock = Clock()
-    for kind in (ProvenanceHooks, TrackingHooks):
+    for kind in (ProvenanceRecord, Tracking):
         clock.time_methods(kind)
     whole = seconds_of_run(asked.env, list(filter(None, asked.namespaces.split(","))))
     what = f"`{asked.env or 'base'}`, {asked.namespaces or 'all data sets'}"
     print(f"\n{describe_machine()}; {what}: {whole:.1f} s in all; n = 1\n")
-    print("| hooks | seconds | share of the run | most of it in |\n| --- | --- | --- | --- |")
+    print("| what | seconds | share of the run | most of it in |\n| --- | --- | --- | --- |")
     for kind_name, spent in clock.seconds.items():
         total = sum(spent.values())
         longest = sorted(spent.items(), key=lambda item: -item[1])[:SHOWN]
