@@ -10,6 +10,7 @@ from typing import Any
 import mlflow
 import yaml
 
+from mnist_resnet.storage.artifacts import write_files
 from mnist_resnet.tracking.dead_runs import PROCESS
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.run import TrackedRun
@@ -79,26 +80,26 @@ def record(
     """A closed run of a project that holds files, by their paths among its artifacts, and a model."""
     run = TrackedRun(project, **({"experiment": EXPERIMENT, "name": "a run", "tags": {}, "parameters": {}} | changes))
     with TemporaryDirectory() as folder:
-        for path, content in files.items():
-            file = Path(folder, path)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-            run.log_artifact(file, str(Path(path).parent).removeprefix("."))
+        write_files(Path(folder), files)
+        for path in files:
+            run.log_artifact(Path(folder, path), str(Path(path).parent).removeprefix("."))
     if model is not None:
         run.log_model(model)
     run.close("FINISHED")
     return run
 
 
-def fill(run: TrackedRun, folder: Path, model: Any, steps: tuple[int, ...] = (1, 2)) -> None:
-    """Record one thing of each kind."""
-    folder.mkdir(exist_ok=True)
-    (folder / "report.md").write_text("# Report\n")
-    (folder / "saved_model" / "variables").mkdir(parents=True, exist_ok=True)
-    (folder / "saved_model" / "variables" / "index").write_bytes(b"index")
-    for step in steps:
+def record_each_kind(project: Path, model: LoggedModel, **changes: Any) -> TrackedRun:
+    """A closed run of a project that has one thing of each kind."""
+    arguments = {"tags": {"recipe": "base"}, "parameters": {"made.training.seed": 0, "none": None}}
+    run = TrackedRun(project, EXPERIMENT, "a run", **(arguments | changes))
+    for step in (1, 2):
         run.log_metrics({"made.train_loss": 1 / step, "made.seconds": 3.0}, step=step)
-    run.log_artifact(folder / "report.md", "made")
-    run.log_artifact(folder / "saved_model", "made/saved_model")
+    with TemporaryDirectory() as folder:
+        write_files(Path(folder), {"report.md": b"# Report", "saved_model/variables/index": b"index"})
+        run.log_artifact(Path(folder, "report.md"), "made")
+        run.log_artifact(Path(folder, "saved_model"), "made/saved_model")
     run.log_model(model)
     run.log_metrics({"made.test_accuracy": 0.75})
+    run.close("FINISHED")
+    return run

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 # Beyond a second for each thing recorded, this is how long, in all, a slow store may hold up a run.
-_SECONDS_OF_WAITING = 120.0
+SECONDS_OF_WAITING = 120.0
 
 
 class Recorder:
@@ -45,7 +45,7 @@ class Recorder:
             self.keep(operation)
             return
         self._waited += max(time.monotonic() - started - 1, 0)
-        if self._waited > _SECONDS_OF_WAITING and not isinstance(operation, EndRun):
+        if self._waited > SECONDS_OF_WAITING and not isinstance(operation, EndRun):
             self._leave_store(f"is slow: the run has waited {self._waited:.0f} s for it")
 
     def insist(self, operation: Operation) -> None:
