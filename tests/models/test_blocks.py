@@ -11,12 +11,12 @@ BLOCKS = {"basic": (basic, 2), "bottleneck": (bottleneck, 3)}  # and the convolu
 
 @pytest.fixture
 def layers(model_parameters) -> Layers:
-    return Layers.from_parameters(model_parameters)
+    return Layers(model_parameters)
 
 
 @pytest.fixture
 def bound(model_parameters):
-    return lambda **options: Layers.from_parameters(replace(model_parameters, **options))
+    return lambda **options: Layers(replace(model_parameters, **options))
 
 
 def block(layers: Layers, filters: int, strides: int, size: int = 8, channels: int = 16, kind=basic, **options):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_resnet.training.events import EpochResult, TrainingStart, announce, listening, listening_for_starts
+from mnist_resnet.training.events import EpochResult, TrainingStart, announce, listening
 
 
 def result(epoch: int) -> EpochResult:
@@ -78,7 +78,7 @@ def test_a_result_without_validation_says_nothing_of_it():
 def test_who_listens_for_starts_hears_of_no_epoch_and_the_other_way_round():
     start = TrainingStart(precision="float32", initial_weights={"stem/kernel": "00"})
     starts, epochs = [], []
-    with listening_for_starts(starts.append), listening(epochs.append):
+    with listening(starts.append, TrainingStart), listening(epochs.append):
         announce(start)
         announce(result(1))
     announce(start)

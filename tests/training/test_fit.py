@@ -14,7 +14,7 @@ import pytest
 from mnist_resnet.errors import UserError
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.storage.digests import digests_of_weights
-from mnist_resnet.training.events import EpochResult, TrainingStart, listening, listening_for_starts
+from mnist_resnet.training.events import EpochResult, TrainingStart, listening
 from mnist_resnet.training.fit import TrainingError, best_epoch, train
 from mnist_resnet.training.runtime import runtime
 from mnist_resnet.training.watch import StepWatch
@@ -280,14 +280,14 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
 
     steps.count, steps.cut = 0, 2 * 12 + 5
     before, starts = [], []
-    with pytest.raises(PowerCutError), listening(before.append), listening_for_starts(starts.append):
+    with pytest.raises(PowerCutError), listening(before.append), listening(starts.append, TrainingStart):
         trained(recipe, folder, misleading)
     assert [entry.epoch for entry in before] == [1, 2]
 
     caplog.set_level(logging.INFO, "mnist_resnet.training")
     steps.count, steps.cut = 0, None
     heard = []
-    with listening(heard.append), listening_for_starts(starts.append):
+    with listening(heard.append), listening(starts.append, TrainingStart):
         network, resumed = trained(recipe, folder, misleading)
     assert steps.count == 2 * 12
     # What it starts from is told in the same words where it goes on.

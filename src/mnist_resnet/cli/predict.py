@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 from kedro.framework.cli.utils import env_option
 from kedro.io import CatalogConfigResolver
-from kedro.utils import find_kedro_project
 
-from mnist_resnet.cli.project import CommandError, load_context, plainly, require_known, write_json
+from mnist_resnet.cli.project import CommandError, load_context, plainly, present_project, require_known, write_json
 from mnist_resnet.config import outputs_folder
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
@@ -70,23 +69,26 @@ def predict(
     from mnist_resnet.prediction.answers import classify
 
     classifier = open_classifier(content, source)
-    predictions = classify(classifier, images, top, invert)
-    _warn_of_polarity(predictions, invert)
+    predictions, provider = classify(classifier, images, top, invert), classifier.session.provider
+    remedy = "leave out --invert" if invert else "add --invert to swap them"
+    for each in predictions:
+        if each.looks_inverted:
+            warning = f"{each.file} is dark on bright, but models are trained on bright on black: {remedy}."
+            write_line(f"Warning: {warning}", sys.stderr)
     if as_json:
-        _print_json(source, classifier.session.provider, predictions)
+        write_json({"model": source, "provider": provider, "predictions": [asdict(each) for each in predictions]})
     else:
         _print_table(predictions)
-        write_line(f"Model: {source}, run by {classifier.session.provider}")
+        write_line(f"Model: {source}, run by {provider}")
 
 
 def _read_model(model: str | None, namespace: str | None, env: str | None) -> tuple[str, bytes]:
+    """The name and the content of the ONNX file that is asked for."""
     if model is not None and model.startswith(_RECORDED):
         from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 
-        return model, read_recorded_onnx(model, find_kedro_project(Path.cwd()) or Path.cwd())
+        return model, read_recorded_onnx(model, present_project())
     path = Path(model) if model else _exported_model(namespace, env)
-    if model is None and not path.exists():
-        raise CommandError(f"{path} does not exist. Make it with `kedro run`, or name an ONNX file with --model.")
     try:
         return str(path), path.read_bytes()
     except OSError as error:
@@ -94,42 +96,27 @@ def _read_model(model: str | None, namespace: str | None, env: str | None) -> tu
 
 
 def _exported_model(namespace: str | None, env: str | None) -> Path:
-    """Where the catalog has the ONNX file; the catalog itself would cost a second of imports."""
+    """The path of a recipe's ONNX file, by its catalog's configuration: the catalog would cost a second of imports.
+
+    Raises:
+        CommandError: If there is none, or it is not, byte for byte, what the export pipeline has made.
+    """
     context = load_context(env)
     known = list(context.config_loader["parameters"]["datasets"])
     namespace = namespace or known[0]
     require_known(namespace, known)
     catalog = CatalogConfigResolver(context.config_loader["catalog"], default_runtime_patterns=_NO_OTHERS)
-    entry = catalog.resolve_pattern(f"{namespace}.onnx")
-    path = Path(os.path.relpath(context.project_path / entry["filepath"]))
+    path = Path(os.path.relpath(context.project_path / catalog.resolve_pattern(f"{namespace}.onnx")["filepath"]))
+    if not path.exists():
+        raise CommandError(f"{path} does not exist. Make it with `kedro run`, or name an ONNX file with --model.")
     outputs = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
-    _refuse_changed(path, f"{namespace}.onnx", fingerprint_path(outputs, namespace, "export"))
-    return path
-
-
-def _refuse_changed(path: Path, name: str, fingerprint: Path) -> None:
-    """Refuse a file that is not, byte for byte, what the export pipeline has made."""
-    made = Fingerprint.read(fingerprint)
-    if made and path.exists() and made.outputs.get(name) != sha256_of_path(path):
+    made = Fingerprint.read(fingerprint_path(outputs, namespace, "export"))
+    if made and made.outputs.get(f"{namespace}.onnx") != sha256_of_path(path):
         raise CommandError(
             f"{path} has changed since it was exported; `kedro run --only-missing-outputs` makes it again. "
             f"To use the changed file, name it with --model."
         )
-
-
-def _warn_of_polarity(predictions: "Sequence[Prediction]", inverted: bool) -> None:
-    remedy = "leave out --invert" if inverted else "add --invert to swap them"
-    for prediction in predictions:
-        if prediction.looks_inverted:
-            write_line(
-                f"Warning: {prediction.file} is dark on bright, but models are trained on bright on black: {remedy}.",
-                sys.stderr,
-            )
-
-
-def _print_json(source: str, provider: str, predictions: "Sequence[Prediction]") -> None:
-    document = {"model": source, "provider": provider, "predictions": [asdict(each) for each in predictions]}
-    write_json(document)
+    return path
 
 
 def _print_table(predictions: "Sequence[Prediction]") -> None:

@@ -5,6 +5,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
 import click
@@ -12,6 +13,7 @@ from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
+from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -74,6 +76,11 @@ def load_context(env: str | None) -> KedroContext:
     with KedroSession.create(env=env, save_on_close=False) as session:
         assert isinstance(session, KedroSession)
         return session.load_context()
+
+
+def present_project() -> Path:
+    """The folder of the project that the present folder is in; the present one if it is in none."""
+    return find_kedro_project(Path.cwd()) or Path.cwd()
 
 
 def require_known(namespace: str, known: Iterable[str]) -> None:

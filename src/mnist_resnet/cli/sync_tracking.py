@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from kedro.utils import find_kedro_project
 
-from mnist_resnet.cli.project import plainly
+from mnist_resnet.cli.project import plainly, present_project
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.streams import write_line
 
@@ -34,7 +33,7 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
     from mnist_resnet.tracking.offline.spool import locked, spool_folders
     from mnist_resnet.tracking.offline.upload import pending
 
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    project = present_project()
     folders, away, failed = spool_folders(project), set[str](), False
     if not folders:
         write_line("Nothing to send")

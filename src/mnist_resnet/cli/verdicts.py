@@ -3,13 +3,11 @@
 import functools
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from kedro.utils import find_kedro_project
 
-from mnist_resnet.cli.project import CommandError, write_json
+from mnist_resnet.cli.project import CommandError, present_project, write_json
 from mnist_resnet.comparison.level import Level, Tolerances
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.streams import write_line
@@ -68,7 +66,7 @@ def ending_with_verdict(command: Callable[..., "Comparison | None"]) -> Callable
     ) -> None:
         from mnist_resnet.tracking.store.database import present_store
 
-        project = find_kedro_project(Path.cwd()) or Path.cwd()
+        project = present_project()
         tolerances = Tolerances(probability_tolerance, accuracy_tolerance)
         try:
             store = present_store(project, tracking_uri)

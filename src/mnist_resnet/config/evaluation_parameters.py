@@ -1,4 +1,4 @@
-"""How exported files are judged, and which of them becomes the champion."""
+"""The parameters by which exported files are judged and released; ``conf/base/parameters.yml`` has their meanings."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from mnist_resnet.config.values import CLOSED, Count, Fraction, FractionOrNone, 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class LatencyParameters:
-    """How speed is measured: ``calls`` timed calls of each batch size after ``warm_up`` calls."""
+    """The measurement of speed."""
 
     warm_up: Count
     calls: Annotated[int, Field(strict=True, ge=2)]
@@ -20,11 +20,7 @@ class LatencyParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class RobustnessParameters:
-    """How many images are perturbed, drawn so that every class has its share, and the seed of all chance in that.
-
-    ``images`` of the test images are for the report alone; ``validation_images`` of the validation
-    images decide whether a model is robust enough to become champion.
-    """
+    """The images that are perturbed, drawn so that every class has its share."""
 
     images: Count
     validation_images: Count
@@ -33,13 +29,10 @@ class RobustnessParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class CudaParameters:
-    """How onnxruntime's CUDA provider runs the model in the evaluate stage, where there is a GPU.
+    """The settings of onnxruntime's CUDA provider in the evaluate pipeline.
 
-    ``algorithm_search`` is how cuDNN chooses a convolution's algorithm for each shape, with as much
-    memory as it likes if ``largest_workspace``. ``channels_last`` computes in NHWC order. ``tf32`` lets
-    products of float32 lose 13 of 23 bits. ``memory_limit`` is in MiB (none: what the GPU has);
-    memory is taken as it is needed, so that TensorFlow's can stand beside it. With ``graphs`` each batch
-    size is recorded as a CUDA graph, whose input and output stay at fixed places.
+    Memory is taken as it is needed, so that TensorFlow's can stand beside it. The input and output of a CUDA graph stay
+    at fixed places.
     """
 
     algorithm_search: Literal["exhaustive", "heuristic", "default"]
@@ -52,7 +45,7 @@ class CudaParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class EvaluationParameters:
-    """How the exported file is judged; the first provider that loads is used."""
+    """The evaluation of an exported file."""
 
     providers: Annotated[tuple[Name, ...], Field(min_length=1), AfterValidator(distinct)]
     require_gpu: Switch

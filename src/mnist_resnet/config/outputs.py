@@ -11,7 +11,7 @@ _OF_RECIPES = "data/recipes"
 
 
 def outputs_folder(names: Mapping[str, Any], env: str | None, project: Path) -> Path:
-    """Where a recipe's outputs are kept.
+    """The folder of a recipe's outputs.
 
     Those of base may be anywhere but in the folders of other recipes; those of any other recipe have their place.
 
@@ -54,13 +54,10 @@ def _objections(value: Any, project: Path) -> Iterator[str]:
         yield "which is a URL, but outputs must be a local folder"
     elif value.startswith("~"):
         yield "but ~ is not expanded there: write the whole path"
-    else:
-        yield from _objections_to_place((project / value).resolve(), project / _OF_RECIPES)
-
-
-def _objections_to_place(place: Path, recipes: Path) -> Iterator[str]:
-    if place.exists() and not place.is_dir():
+    elif (project / value).exists() and not (project / value).is_dir():
         yield "which is a file"
-    taken = [recipes, *(recipes.iterdir() if recipes.is_dir() else ())]  # any may be a link to another disk
-    if any(place.is_relative_to(each.resolve()) for each in taken):
-        yield f"which is in {_OF_RECIPES}, where other recipes have their outputs"
+    else:
+        place, recipes = (project / value).resolve(), project / _OF_RECIPES
+        taken = [recipes, *(recipes.iterdir() if recipes.is_dir() else ())]  # any may be a link to another disk
+        if any(place.is_relative_to(each.resolve()) for each in taken):
+            yield f"which is in {_OF_RECIPES}, where other recipes have their outputs"

@@ -1,4 +1,7 @@
-"""Every parameter of a run: its type, its range and its meaning. The values live in ``conf/``."""
+"""The parameters of a run by their types and ranges.
+
+``conf/base/parameters.yml`` has the values and what each means.
+"""
 
 from typing import Annotated, Literal
 
@@ -24,11 +27,7 @@ from mnist_resnet.config.values import (
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class DataParameters:
-    """How the published training images are split; ``training_images`` limits a quick recipe.
-
-    The validation part is drawn at random, with each class's share (``stratified``), or is what the
-    files end with (``last``); it may be empty.
-    """
+    """The split of the published training images."""
 
     seed: Seed
     validation: Literal["stratified", "last"]
@@ -38,7 +37,7 @@ class DataParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class PreprocessingParameters:
-    """How a raw image becomes the network's input; ``size`` is (height, width) in pixels."""
+    """The steps from a raw image to the network's input."""
 
     method: Literal["pad", "resize"]
     size: Size
@@ -47,12 +46,10 @@ class PreprocessingParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class ModelParameters:
-    """Which network is built; ``models/resnet.py`` says what each architecture consists of.
+    """The network; ``models/resnet.py`` says what each architecture consists of.
 
-    ``preactivation`` puts norm and ReLU before each convolution (He et al. 2016b). ``stem`` is the
-    7×7/2 convolution with pooling of the paper, or a 3×3 convolution without, for small images.
-    ``hidden_units`` adds a dense layer with ReLU to the head. With ``zero_last_gamma`` each residual
-    block starts as its shortcut alone (Goyal et al. 2017).
+    ``preactivation`` is that of He et al. 2016b, ``stem: 7x7`` that of He et al. 2016, ``zero_last_gamma`` that of
+    Goyal et al. 2017.
     """
 
     architecture: Literal["resnet_tiny", "resnet10", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
@@ -71,19 +68,10 @@ class ModelParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class TrainingParameters:
-    """How the network is trained.
+    """The training of the network.
 
-    ``learning_rate`` is the peak of the schedule; ``one_cycle`` and ``cosine`` reach it after
-    ``warmup_fraction`` of all steps. ``momentum`` and ``nesterov`` are those of SGD; Adam has its
-    published constants. ``average_decay`` is that of an exponential moving average of the weights,
-    which then is what is validated and kept.
-
-    ``max_shift`` is in pixels of the raw image, each way; the last ``unshifted_epochs`` show the
-    images where they are, as the test images will be. ``erased_fraction`` of the images have a
-    random rectangle blackened (Zhong et al. 2017).
-
-    ``patience`` is how many epochs without a lower validation loss end the training; with
-    ``keep_best_epoch`` the weights of the epoch with the lowest one are kept, not the last.
+    ``one_cycle`` is the schedule of Smith & Topin 2018; Adam has its published constants. ``erased_fraction`` is
+    random erasing (Zhong et al. 2017). An average of the weights (``average_decay``) is what is validated and kept.
     """
 
     seed: Seed
@@ -113,11 +101,9 @@ class VariantParameters:
     """Smaller forms of the ONNX file, each published only if it is nearly as good as float32 and worth having.
 
     ``tolerance`` is the accuracy that a variant loses at most, with 95 % confidence, by a paired test on the validation
-    images; fewer of them show less. 3,000 show half a point if, say, eight answers turn wrong and none right.
-    ``int8`` is calibrated on ``calibration_images`` of the training images by each of ``calibration_methods``, of which
-    the nearest to float32's probabilities on ``choice_images`` other training images is kept; ``seed`` draws both.
-    Its integer kernels may change no probability by more than ``kernel_tolerance`` from what the file says in float32,
-    and no class unless the two best lie within that. Speed is measured by ``timed_calls`` at each of
+    images: 3,000 show half a point if, say, eight answers turn wrong and none right. Of ``calibration_methods``, that
+    is kept whose probabilities are nearest to float32's. Integer kernels may change no probability by more than
+    ``kernel_tolerance``, and no class unless the two best lie within that. Speed is measured at each of
     ``evaluation.latency.throughput_batch_sizes``.
     """
 
@@ -135,11 +121,10 @@ class VariantParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class ExportParameters:
-    """What is exported and how closely its probabilities must agree with the trained model's.
+    """What is exported, and how closely its probabilities agree with those of the trained network.
 
-    With ``average_flips`` the exported graph answers the mean of each image and its mirror image. Where a probability
-    differs by more than ``parity_tolerance``, it may still differ by ``parity_rounding_factor`` times the error that
-    rounding to float32 makes in the trained network's own answers; 0 allows nothing beyond the tolerance.
+    A probability may differ by ``parity_tolerance``, or by ``parity_rounding_factor`` times the error that rounding to
+    float32 makes in the trained network's own answers, whichever is more.
     """
 
     opset: Annotated[int, Field(strict=True, ge=13, le=18)]
@@ -152,7 +137,7 @@ class ExportParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class NamespaceParameters:
-    """How one data set is worked on, by concern."""
+    """The parameters of one data set."""
 
     data: DataParameters
     preprocessing: PreprocessingParameters
@@ -165,10 +150,7 @@ class NamespaceParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class TrackingParameters:
-    """Whether runs are recorded in MLflow, and under which experiment.
-
-    With ``offline`` they are kept in ``mlspool/`` until ``kedro sync-tracking`` sends them there.
-    """
+    """The recording of runs in MLflow."""
 
     enabled: Switch
     offline: Switch

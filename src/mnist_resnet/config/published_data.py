@@ -1,4 +1,4 @@
-"""What a data set is, and where its files come from. The values live in ``conf/base/datasets.yml``."""
+"""Published data sets and their files; ``conf/base/datasets.yml`` has the values and what each means."""
 
 from typing import Annotated, Literal
 
@@ -10,11 +10,9 @@ from mnist_resnet.config.values import CLOSED, ClassNames, Count, FileName, Line
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class IdxFile:
-    """One IDX file as published: name, size in bytes and SHA-256 of the uncompressed content.
+    """One IDX file as published: its name, with or without ``.gz``, and size and digest of the uncompressed bytes.
 
-    The name is the publishers', with or without ``.gz``. A place may also hold the file with a dot for the hyphen or a
-    hyphen for the dot (``train-images.idx3-ubyte``), compressed or not, or in a folder of the same name: what counts
-    is the digest.
+    A place may hold it under a similar name, compressed or not (see ``data.sources``): what counts is the digest.
     """
 
     name: FileName
@@ -24,11 +22,7 @@ class IdxFile:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class IdxFiles:
-    """The four files of an MNIST-shaped data set.
-
-    Images have a row for each line of pixels: (images, height, width), or with one channel more. Pixels and labels may
-    be of any IDX type if all values are whole numbers; pixels go from 0 (black, the background) to 255.
-    """
+    """The four files of an MNIST-shaped data set."""
 
     train_images: IdxFile
     train_labels: IdxFile
@@ -71,18 +65,10 @@ FileSource = Annotated[HttpsSource | NpmSource | DebianSource, Field(discriminat
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class Dataset:
-    """What a data set is.
+    """A data set.
 
-    Attributes:
-        title: Its name for readers.
-        image_size: (height, width) in pixels.
-        class_names: One for each label, in the order of the labels: the first is that of ``first_label``.
-        first_label: The lowest label in the files, such as 1 for labels that go from 1 to 26. What is trained, exported
-            and predicted counts classes from 0.
-        empty_classes: Names of classes that may be without training images, such as letters that no writer wrote. The
-            model has an output for each, and the report says that nothing is known of them.
-        files: The four files.
-        sources: Where they can be had, in the order in which they are asked.
+    What is trained, exported and predicted counts classes from 0, whatever ``first_label`` is. The model has an output
+    for each of ``empty_classes``, too, and the report says that nothing is known of them.
     """
 
     title: Line

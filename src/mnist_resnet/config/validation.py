@@ -50,19 +50,16 @@ def validate_parameters(raw: dict[str, Any]) -> Parameters:
     try:
         parameters = TypeAdapter(Parameters).validate_python({**shared, "namespaces": used})
     except ValidationError as error:
-        faults = [*unknown, *map(_described, error.errors())]
-        raise _refusal(faults) from None
-    _refuse([*unknown, *_impossible_combinations(parameters)])
+        faults: Iterable[str] = map(_described, error.errors())
+    else:
+        faults = _impossible_combinations(parameters)
+    _refuse([*unknown, *faults])
     return parameters
 
 
 def _refuse(faults: Iterable[str]) -> None:
     if listed := list(faults):
-        raise _refusal(listed)
-
-
-def _refusal(faults: list[str]) -> ConfigurationError:
-    return ConfigurationError("\n- ".join(["These parameters cannot be used:", *faults]))
+        raise ConfigurationError("\n- ".join(["These parameters cannot be used:", *listed]))
 
 
 def _unusable_names(names: Iterable[Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What a single value may be: the types that the parameters of a run are made of."""
+"""Types of single values, which the parameters of a run are made of."""
 
 from collections import Counter
 from pathlib import PurePosixPath

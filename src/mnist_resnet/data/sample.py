@@ -1,4 +1,4 @@
-"""Some images of many, drawn so that the order of the published file does not matter."""
+"""Samples of the images, drawn so that the order of the published file does not matter."""
 
 import numpy as np
 import numpy.typing as npt

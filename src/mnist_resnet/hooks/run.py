@@ -21,7 +21,7 @@ from mnist_resnet.hooks.summary import Summary
 from mnist_resnet.hooks.tracking import Tracking
 from mnist_resnet.storage.artifacts import remove_leftovers
 from mnist_resnet.storage.lock import FolderLock
-from mnist_resnet.training.events import listening, listening_for_starts
+from mnist_resnet.training.events import TrainingStart, listening
 
 # In the base recipe's folder, but read or written by the others, too.
 _SHARED = ("01_raw", "recipes")
@@ -84,7 +84,7 @@ class RunHooks:
         if context.parameters.tracking.enabled:
             tracking = self._tracking = entered.enter_context(Tracking(context))
             provenance = self._provenance = entered.enter_context(ProvenanceRecord(context, tracking.run))
-            entered.enter_context(listening_for_starts(lambda start: provenance.note_start(self._namespace, start)))
+            entered.enter_context(listening(lambda start: provenance.note_start(self._namespace, start), TrainingStart))
             entered.enter_context(listening(lambda result: tracking.note_epoch(self._namespace, result)))
             entered.enter_context(listening(lambda result: provenance.note_epoch(self._namespace, result)))
 

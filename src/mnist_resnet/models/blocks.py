@@ -1,8 +1,7 @@
 """The residual block, as a function on Keras tensors, and the layers that it is made of."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import keras
@@ -14,49 +13,24 @@ from mnist_resnet.models.normalization import FusedBatchNormalization
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers that every part of a network uses, with their repeated arguments bound once.
+    """The layers that every part of a network uses, with what the parameters fix bound once."""
 
-    Attributes:
-        convolution: ``(filters, kernel_size, strides=, name=)``, padded.
-        normalization: ``(name=, gamma_initializer=)``.
-        last_gamma: How the scale of a block's last norm is initialized.
-        projection_norm: Whether a norm follows the projection of a shortcut.
-        preactivation: Whether norm and ReLU precede a block's convolutions (He et al. 2016b).
-    """
-
-    convolution: Callable[..., Any]
-    normalization: Callable[..., Any]
-    last_gamma: str
-    projection_norm: bool
-    preactivation: bool
-
-    @classmethod
-    def from_parameters(cls, parameters: ModelParameters) -> "Layers":
-        """Bind the arguments that the parameters fix."""
-        return cls(
-            convolution=partial(
-                Convolution,
-                padding="same",
-                use_bias=parameters.convolution_bias,
-                kernel_initializer=parameters.kernel_initializer,
-            ),
-            normalization=partial(
-                FusedBatchNormalization,
-                momentum=parameters.batch_norm_momentum,
-                epsilon=parameters.batch_norm_epsilon,
-            ),
-            last_gamma="zeros" if parameters.zero_last_gamma else "ones",
-            projection_norm=parameters.projection_norm,
-            preactivation=parameters.preactivation,
-        )
+    parameters: ModelParameters
 
     def convolve(self, inputs: Any, filters: int, kernel_size: int, strides: int, name: str) -> Any:
-        """A convolution, named after its place."""
-        return self.convolution(filters, kernel_size, strides=strides, name=f"{name}_conv")(inputs)
+        """A padded convolution, named after its place."""
+        options = {
+            "padding": "same",
+            "use_bias": self.parameters.convolution_bias,
+            "kernel_initializer": self.parameters.kernel_initializer,
+        }
+        return Convolution(filters, kernel_size, strides=strides, name=f"{name}_conv", **options)(inputs)
 
     def normalize(self, inputs: Any, name: str, gamma: str = "ones") -> Any:
-        """A norm, whose scale is initialized as ``gamma`` says."""
-        return self.normalization(name=f"{name}_norm", gamma_initializer=gamma)(inputs)
+        """A batch norm, whose scale is initialized as ``gamma`` says."""
+        momentum, epsilon = self.parameters.batch_norm_momentum, self.parameters.batch_norm_epsilon
+        norm = FusedBatchNormalization(momentum=momentum, epsilon=epsilon, gamma_initializer=gamma, name=f"{name}_norm")
+        return norm(inputs)
 
 
 class Convolved(NamedTuple):
@@ -93,11 +67,12 @@ def residual_block(inputs: Any, layers: Layers, convolutions: Sequence[Convolved
     Returns:
         (batch, height / strides, width / strides, filters).
     """
-    relu, last = keras.layers.ReLU, len(convolutions)
+    relu, parameters, last = keras.layers.ReLU, layers.parameters, len(convolutions)
+    last_gamma = "zeros" if parameters.zero_last_gamma else "ones"
     residual, shortcut = inputs, inputs
     for number, (filters, kernel_size, strides) in enumerate(convolutions, start=1):
-        place, gamma = f"{name}_{number}", layers.last_gamma if number == last else "ones"
-        if layers.preactivation:
+        place, gamma = f"{name}_{number}", last_gamma if number == last else "ones"
+        if parameters.preactivation:
             residual = relu(name=f"{place}_relu")(layers.normalize(residual, place, gamma))
             shortcut = residual if project and number == 1 else shortcut  # what is projected is activated, too
             residual = layers.convolve(residual, filters, kernel_size, strides, place)
@@ -108,6 +83,6 @@ def residual_block(inputs: Any, layers: Layers, convolutions: Sequence[Convolved
     if project:
         place, strides = f"{name}_projection", max(size.strides for size in convolutions)
         shortcut = layers.convolve(shortcut, convolutions[-1].filters, 1, strides, place)
-        shortcut = layers.normalize(shortcut, place) if layers.projection_norm else shortcut
+        shortcut = layers.normalize(shortcut, place) if parameters.projection_norm else shortcut
     total = keras.layers.Add(name=f"{name}_add")([shortcut, residual])
-    return total if layers.preactivation else relu(name=f"{name}_relu")(total)
+    return total if parameters.preactivation else relu(name=f"{name}_relu")(total)

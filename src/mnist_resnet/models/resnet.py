@@ -81,24 +81,8 @@ def residual_network(inputs: Any, parameters: ModelParameters, classes: int) -> 
     Returns:
         float32 ``logits``, (batch, classes).
     """
-    architecture, layers = ARCHITECTURES[parameters.architecture], Layers.from_parameters(parameters)
-    features = _stages(_stem(inputs, layers, architecture, parameters), layers, architecture)
-    if layers.preactivation:
-        features = keras.layers.ReLU(name="last_relu")(layers.normalize(features, "last"))
-    return _head(features, parameters, classes)
-
-
-def _stem(inputs: Any, layers: Layers, architecture: Architecture, parameters: ModelParameters) -> Any:
-    small = parameters.stem == "3x3"
-    outputs = layers.convolve(inputs, architecture.stem_filters, 3 if small else 7, 1 if small else 2, "stem")
-    if parameters.stem_norm:
-        outputs = layers.normalize(outputs, "stem")
-    if parameters.stem_norm or not layers.preactivation:
-        outputs = keras.layers.ReLU(name="stem_relu")(outputs)
-    return outputs if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(outputs)
-
-
-def _stages(features: Any, layers: Layers, architecture: Architecture) -> Any:
+    architecture, layers = ARCHITECTURES[parameters.architecture], Layers(parameters)
+    features = _stem(inputs, layers, architecture.stem_filters)
     for stage, (filters, blocks) in enumerate(
         zip(architecture.stage_filters, architecture.stage_blocks, strict=True), start=1
     ):
@@ -107,7 +91,19 @@ def _stages(features: Any, layers: Layers, architecture: Architecture) -> Any:
             project = strides > 1 or features.shape[-1] != filters
             convolutions = architecture.block(filters, strides)
             features = residual_block(features, layers, convolutions, project, f"stage{stage}_block{block}")
-    return features
+    if parameters.preactivation:
+        features = keras.layers.ReLU(name="last_relu")(layers.normalize(features, "last"))
+    return _head(features, parameters, classes)
+
+
+def _stem(inputs: Any, layers: Layers, filters: int) -> Any:
+    parameters, small = layers.parameters, layers.parameters.stem == "3x3"
+    outputs = layers.convolve(inputs, filters, 3 if small else 7, 1 if small else 2, "stem")
+    if parameters.stem_norm:
+        outputs = layers.normalize(outputs, "stem")
+    if parameters.stem_norm or not parameters.preactivation:
+        outputs = keras.layers.ReLU(name="stem_relu")(outputs)
+    return outputs if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(outputs)
 
 
 def _head(features: Any, parameters: ModelParameters, classes: int) -> Any:

@@ -5,7 +5,7 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 from mnist_resnet.errors import UserError
 
@@ -94,20 +94,15 @@ def _open_if_closed(descriptor: int) -> None:
 
 def _replacement(stream: TextIO | None, descriptor: int) -> TextIO:
     """A stream in the place of Python's own."""
+    raw: Any = _Descriptor(descriptor)
     if stream is None:
-        return io.TextIOWrapper(io.BufferedWriter(_Descriptor(descriptor)), "utf-8", _HANDLER, line_buffering=True)
+        return io.TextIOWrapper(io.BufferedWriter(raw), "utf-8", _HANDLER, line_buffering=True)
     original = cast("io.TextIOWrapper", stream)
     original.flush()
     original.reconfigure(errors=_HANDLER)  # loggers may hold it
-    raw = _Descriptor(descriptor)
-    content = cast("io.BufferedWriter", raw) if original.write_through else io.BufferedWriter(raw)
-    return io.TextIOWrapper(
-        content,
-        original.encoding,
-        _HANDLER,
-        line_buffering=original.line_buffering,
-        write_through=original.write_through,
-    )
+    direct, by_line = original.write_through, original.line_buffering
+    content = raw if direct else io.BufferedWriter(raw)
+    return io.TextIOWrapper(content, original.encoding, _HANDLER, line_buffering=by_line, write_through=direct)
 
 
 class _Descriptor(io.FileIO):

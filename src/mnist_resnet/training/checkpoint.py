@@ -1,4 +1,4 @@
-"""What a training needs to go on after it was killed: written after each epoch, whole or not at all."""
+"""Checkpoints of a training, written after each epoch, whole or not at all, from which it goes on after a kill."""
 
 import json
 import logging

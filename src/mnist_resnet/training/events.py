@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -43,26 +43,12 @@ class TrainingStart:
     initial_weights: Mapping[str, str]
 
 
-News = TypeVar("News", EpochResult, TrainingStart)
 _listeners: list[tuple[type, Callable[..., None]]] = []
 
 
 @contextmanager
-def listening(listener: Callable[[EpochResult], None]) -> Iterator[None]:
-    """Tell ``listener`` of each epoch that ends within the block."""
-    with _entered(EpochResult, listener):
-        yield
-
-
-@contextmanager
-def listening_for_starts(listener: Callable[[TrainingStart], None]) -> Iterator[None]:
-    """Tell ``listener`` of each training that starts within the block."""
-    with _entered(TrainingStart, listener):
-        yield
-
-
-@contextmanager
-def _entered(kind: type[News], listener: Callable[[News], None]) -> Iterator[None]:
+def listening(listener: Callable[[Any], None], kind: type[EpochResult | TrainingStart] = EpochResult) -> Iterator[None]:
+    """Tell ``listener`` of each epoch that ends, or each training that starts, within the block."""
     entry = (kind, listener)
     _listeners.append(entry)
     try:

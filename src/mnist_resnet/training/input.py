@@ -1,8 +1,8 @@
 """Batches for training and validation, fed as raw uint8 images."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ _PREFETCHED_BATCHES = 2
 Batch = tuple[Any, npt.NDArray[np.int32]]
 
 
-class Batches(Sequence[Batch]):
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
     """Batches by number, each made when it is asked for.
 
     Args:
@@ -25,12 +25,13 @@ class Batches(Sequence[Batch]):
     """
 
     def __init__(self, count: int, make: Callable[[int], Batch]) -> None:
+        super().__init__()
         self._count, self._make = count, make
 
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, number: Any) -> Any:
+    def __getitem__(self, number: int) -> Batch:
         if not 0 <= number < self._count:
             raise IndexError(f"batch {number} of {self._count}")
         return self._make(number)
@@ -74,7 +75,7 @@ def feed(batches: Batches) -> Any:
         batches: At least one.
     """
     if keras.backend.backend() != "tensorflow":
-        return _NumberedBatches(batches)
+        return batches
     import tensorflow as tf
 
     signature = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), batches[0])
@@ -83,17 +84,3 @@ def feed(batches: Batches) -> Any:
     dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
     return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
-
-
-class _NumberedBatches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
-    """The same as other backends take it."""
-
-    def __init__(self, batches: Batches) -> None:
-        super().__init__()
-        self._batches = batches
-
-    def __len__(self) -> int:
-        return len(self._batches)
-
-    def __getitem__(self, number: int) -> Batch:
-        return cast(Batch, self._batches[number])

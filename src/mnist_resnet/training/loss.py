@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""The loss that training minimizes."""
 
 from typing import Any
 

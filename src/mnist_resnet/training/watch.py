@@ -1,4 +1,4 @@
-"""The eye on each training step: progress shown, a loss that is no number caught."""
+"""Callbacks of Keras at each training step: progress shown, a loss that is not finite refused."""
 
 import math
 import time
