@@ -20,6 +20,7 @@ import mnist_resnet.models.resnet
 from mnist_resnet.data.idx import encode
 from mnist_resnet.datasets import (
     ArrayDataset,
+    BytesDataset,
     FigureDataset,
     FilesDataset,
     FolderDataset,
@@ -104,6 +105,7 @@ KINDS = {
     "json": (JsonDataset, values, same, b'{"accuracy": '),
     "text": (TextDataset, text, same, b"\xff\xfe\xfd"),
     "savedmodel": (FilesDataset, files, same, None),
+    "bytes": (BytesDataset, lambda seed=0: bytes([seed, 255]), same, None),
     "onnx": (OnnxDataset, onnx_file, same, None),
     "keras": (KerasModelDataset, network, same_network, b"PK cut off"),
     "figure": (FigureDataset, figure, png, b"GIF89a"),
@@ -210,7 +212,7 @@ def test_a_disk_that_takes_nothing_more_is_one_clear_error(dataset, make):
 
 
 def test_a_save_that_writes_something_else_is_noticed(tmp_path, monkeypatch):
-    for kind in ("idx", "array", "savedmodel"):
+    for kind in ("idx", "array", "text", "savedmodel", "bytes"):
         dataset_class, make, _, _ = KINDS[kind]
         dataset = dataset_class(filepath=str(tmp_path / kind))
         write = dataset._write

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
 from mnist_resnet.export import rebuild as module
-from mnist_resnet.export.check import check_parity
 from mnist_resnet.export.onnx import to_onnx
+from mnist_resnet.export.parity_check import check_parity
 from mnist_resnet.export.rebuild import average_flips, in_float64, rebuild
 from mnist_resnet.export.savedmodel import load_savedmodel, to_savedmodel
 from mnist_resnet.models.resnet import build_network

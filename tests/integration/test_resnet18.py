@@ -38,8 +38,8 @@ def _train(halves: Split) -> tuple[list[np.ndarray], object, object]:
 
 
 def test_resnet18_trains_reproducibly_and_exports(halves: Split) -> None:
-    from mnist_resnet.export.check import check_parity
     from mnist_resnet.export.onnx import to_onnx
+    from mnist_resnet.export.parity_check import check_parity
     from mnist_resnet.export.rebuild import rebuild
     from mnist_resnet.export.savedmodel import load_savedmodel, to_savedmodel
 

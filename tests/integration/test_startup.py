@@ -42,6 +42,6 @@ def test_the_library_imports_without_kedro_and_mlflow() -> None:
     program = (
         "import sys; sys.modules.update(kedro=None, mlflow=None)\n"
         "import mnist_resnet.data.fetch, mnist_resnet.reporting.report, mnist_resnet.training.fit\n"
-        "import mnist_resnet.export.check, mnist_resnet.export.onnx, mnist_resnet.models.resnet"
+        "import mnist_resnet.export.parity_check, mnist_resnet.export.onnx, mnist_resnet.models.resnet"
     )
     subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True)

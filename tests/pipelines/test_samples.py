@@ -48,7 +48,7 @@ def test_exports_are_checked_on_every_class_of_a_sorted_file(
         checked.extend(images[:, 0, 0].tolist())
         return {}
 
-    monkeypatch.setattr("mnist_resnet.export.check.check_parity", remember)
+    monkeypatch.setattr("mnist_resnet.export.parity_check.check_parity", remember)
     monkeypatch.setattr("mnist_resnet.pipelines.export.nodes.FORMATS", {})
     check_exports(None, images, labels, export_parameters)
     assert np.bincount(checked).tolist() == [64] * 4

@@ -15,7 +15,7 @@ from mnist_resnet.data.fetch import fetch
 from mnist_resnet.data.idx import encode, parse
 from mnist_resnet.data.split import split
 from mnist_resnet.datasets import ArrayDataset, IdxDataset
-from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.preprocessing import fit_preprocessing
 from mnist_resnet.provenance.steps import step_values
 from mnist_resnet.storage.arrays import Selection, mapped, parts, same

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.config import VariantParameters
-from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.export.variants import Material
 from tests.made_model import bright_half, halves_model
 

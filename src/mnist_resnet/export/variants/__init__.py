@@ -1,6 +1,6 @@
 """The smaller forms of an ONNX file: one module for each variant, called as in ``export.variants.names``."""
 
 from mnist_resnet.export.variants.candidate import Material
-from mnist_resnet.export.variants.selection import select_variants
+from mnist_resnet.export.variants.publication import select_variants
 
 __all__ = ["Material", "select_variants"]

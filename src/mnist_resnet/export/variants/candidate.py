@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from mnist_resnet.config import VariantParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.kernels import KernelAgreement
-from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.evaluation.validation_split import Validation
 
 
 class NotEvaluatedError(Exception):

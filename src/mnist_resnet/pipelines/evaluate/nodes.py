@@ -36,11 +36,11 @@ def evaluate_files(
     evaluation: EvaluationParameters,
 ) -> tuple[Probabilities, dict[str, Probabilities], dict[str, FileResult]]:
     """The probabilities of all test images by fp32 and by each variant, and what is measured of each file."""
-    judge = partial(evaluate_file, images=test_images, labels=test_labels, parameters=evaluation)
-    evaluated = {"fp32": judge("model.onnx", onnx, parity=parity)}
+    evaluate = partial(evaluate_file, images=test_images, labels=test_labels, parameters=evaluation)
+    evaluated = {"fp32": evaluate("model.onnx", onnx, parity=parity)}
     for file, content in variants.items():
         name = file.removeprefix("model.").removesuffix(".onnx")
-        evaluated[name] = judge(f"variants/{file}", content)
+        evaluated[name] = evaluate(f"variants/{file}", content)
     probabilities = {name: answers for name, (answers, _) in evaluated.items()}
     return probabilities.pop("fp32"), probabilities, {name: result for name, (_, result) in evaluated.items()}
 

@@ -11,7 +11,7 @@ from mnist_resnet.config import Dataset, EvaluationParameters, ReleaseParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.champion import Contest, Decision, IncomparableError, check_comparable, decide
 from mnist_resnet.evaluation.paired import Correct
-from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking import registry

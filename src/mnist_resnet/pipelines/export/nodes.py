@@ -10,7 +10,7 @@ from mnist_resnet.config import Dataset, ExportParameters, ModelParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.metrics import Probabilities
-from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.evaluation.variant_check import VariantChecks
 from mnist_resnet.pipelines.annotations import Network
 from mnist_resnet.pipelines.formats import FORMATS
@@ -71,7 +71,7 @@ def check_exports(
     **exported: Any,
 ) -> tuple[Any, ...]:
     """The same artifacts, once all agree with the network on training images, and how closely they do."""
-    from mnist_resnet.export.check import check_parity
+    from mnist_resnet.export.parity_check import check_parity
 
     images = train_images[spread_sample(train_labels, _CHECKED_IMAGES, seed=0)]
     formats = {FORMATS[artifact].name: FORMATS[artifact].load(content) for artifact, content in exported.items()}
@@ -104,7 +104,7 @@ def classify_test_images(
     float32_network: Network, test_images: UInt8Array, export: ExportParameters, **exported: Any
 ) -> Probabilities:
     """What Keras and each format but ONNX say of the test images: (1 + formats, images, classes)."""
-    from mnist_resnet.export.check import keras_probabilities
+    from mnist_resnet.export.parity_check import keras_probabilities
 
     size = max(export.parity_batch_sizes)
     answers = [FORMATS[artifact].load(content)(test_images, size) for artifact, content in exported.items()]

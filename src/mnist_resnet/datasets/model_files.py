@@ -36,8 +36,8 @@ class FilesDataset(ArtifactDataset[dict[str, bytes]]):
         write_files(path, data)
 
 
-class OnnxDataset(ArtifactDataset[bytes]):
-    """An ONNX file, checked on save."""
+class BytesDataset(ArtifactDataset[bytes]):
+    """A file byte by byte, of whatever format."""
 
     def _read(self, path: Path) -> bytes:
         return path.read_bytes()
@@ -45,7 +45,12 @@ class OnnxDataset(ArtifactDataset[bytes]):
     def _write(self, path: Path, data: bytes) -> None:
         path.write_bytes(data)
 
+
+class OnnxDataset(BytesDataset):
+    """An ONNX file, checked on save."""
+
     def _verify(self, path: Path, data: bytes) -> None:
         import onnx
 
-        onnx.checker.check_model(self._read(path))
+        super()._verify(path, data)
+        onnx.checker.check_model(data)

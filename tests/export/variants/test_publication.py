@@ -8,7 +8,7 @@ import pytest
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.paired import Paired
 from mnist_resnet.evaluation.session import CUDA_PROVIDER
-from mnist_resnet.export.variants import Material, fp16, int8, select_variants, selection
+from mnist_resnet.export.variants import Material, fp16, int8, publication, select_variants
 from tests.made_model import halves_model
 
 BATCH_SIZES = (1, 8)
@@ -47,7 +47,7 @@ def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypat
     agreement = KernelAgreement(60, 0.0, 1.0, 0.0)
     monkeypatch.setattr(int8, "to_int8", lambda onnx_model, images, method: halves_model({"made": method}))
     monkeypatch.setattr(int8, "compare_kernels", lambda content, images: compared.append(content) or agreement)
-    monkeypatch.setattr(selection, "relative_speed", lambda *_: {"8": 2.0})
+    monkeypatch.setattr(publication, "relative_speed", lambda *_: {"8": 2.0})
     files, (check,) = select_variants(only("int8", material), BATCH_SIZES)
     assert check.published
     assert list(files.values()) == compared == [halves_model({"made": next(iter(check.tried))})]
@@ -56,7 +56,7 @@ def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypat
 def test_fp16_is_judged_where_there_is_a_gpu(material, monkeypatch):
     """Here by the processor, which stands for one."""
     monkeypatch.setattr(fp16, "usable_providers", lambda _: [CUDA_PROVIDER])
-    monkeypatch.setattr(selection, "relative_speed", lambda *_: {"8": 2.0})
+    monkeypatch.setattr(publication, "relative_speed", lambda *_: {"8": 2.0})
     files, (check,) = select_variants(only("fp16", material), BATCH_SIZES)
     assert list(files) == ["model.fp16.onnx"]
     assert (check.published, check.validation_accuracy, check.kernels, check.tried) == (True, 1.0, None, {})

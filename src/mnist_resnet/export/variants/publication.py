@@ -1,4 +1,4 @@
-"""The selection of the variants that are published: those that are good enough and of use."""
+"""The choice of the variants that are published: those that are good enough and of use."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The images that choices are made by: exported files judged on the validation split."""
+"""The validation split, whose images choices are made by."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_resnet.evaluation.validation import Validation
+from mnist_resnet.evaluation.validation_split import Validation
 from tests.made_model import bright_half, halves_model
 
 
