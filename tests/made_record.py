@@ -75,6 +75,17 @@ def made_record() -> Record:
     }
 
 
+def older_record() -> Record:
+    """The same run as an earlier version of this schema recorded it, with a field that is not known here."""
+    record = made_record()
+    model = record["parameters"]["made"]["model"]
+    model["variant"] = model.pop("architecture")
+    for place, name in ((record["environment"], "instruction_sets"), (record, "ended")):
+        del place[name]
+    record["run"] |= {"runtime_params": {"made": {"model": dict(model)}}, "load_versions": {}}
+    return record
+
+
 def change(record: Record, path: str, value: Any) -> Record:
     """The record with a value put in place, or taken away if it is ``...``.
 

@@ -6,7 +6,7 @@ import pytest
 
 from mnist_resnet.config import validate_parameters
 from mnist_resnet.provenance.environment import Environment, Gpu
-from mnist_resnet.provenance.record import Provenance, RunArguments, resolved_parameters, typed_command
+from mnist_resnet.provenance.record import Provenance, RunArguments, resolved_parameters, typed_command, utc_now
 from mnist_resnet.provenance.source import Patch, Source
 
 ENVIRONMENT = Environment(
@@ -44,14 +44,18 @@ RUN_PARAMS = {
 
 @pytest.fixture
 def begun(raw_parameters) -> Provenance:
-    return Provenance.begin(
+    return Provenance(
+        schema=1,
+        status="RUNNING",
+        started=utc_now(),
         run=RunArguments.of(RUN_PARAMS, ["run", "--env", "smoke"]),
         parameters=resolved_parameters(validate_parameters(raw_parameters), ["mnist"]),
         environment=ENVIRONMENT,
         source=None,
         source_missing_because="git is not installed",
         catalog=CATALOG,
-        namespaces=["mnist"],
+        precision={},
+        namespaces={"mnist": {}},
     )
 
 

@@ -15,10 +15,12 @@ from mnist_resnet.provenance.catalog import collect_catalog
 from mnist_resnet.provenance.environment import collect_environment
 from mnist_resnet.provenance.record import (
     PROVENANCE_FILE,
+    SCHEMA,
     Provenance,
     RunArguments,
     resolved_parameters,
     typed_command,
+    utc_now,
 )
 from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_commit
 from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, step_values
@@ -101,12 +103,16 @@ def _collect(context: RunContext) -> Provenance:
     reason = None if source else why_no_commit(context.project)
     if reason:
         logger.warning("No commit is recorded, so this run cannot be reproduced: %s", reason)
-    return Provenance.begin(
+    return Provenance(
+        schema=SCHEMA,
+        status="RUNNING",
+        started=utc_now(),
         run=RunArguments.of(context.run_params, typed_command()),
         parameters=resolved_parameters(context.parameters, context.namespaces),
         environment=collect_environment(context.project),
         source=source,
         source_missing_because=reason,
         catalog=collect_catalog(context.catalog, context.pipeline.datasets(), context.project),
-        namespaces=context.namespaces,
+        precision={},
+        namespaces={name: {} for name in context.namespaces},
     )

@@ -121,33 +121,6 @@ class Provenance:
     precision: dict[str, str]
     namespaces: dict[str, RecordedSteps]
 
-    @classmethod
-    def begin(
-        cls,
-        *,
-        run: RunArguments,
-        parameters: Values,
-        environment: Environment,
-        source: Source | None,
-        source_missing_because: str | None,
-        catalog: dict[str, Values],
-        namespaces: Iterable[str],
-    ) -> "Provenance":
-        """The record of a run that starts now, of which nothing but what it is made from is known."""
-        return cls(
-            schema=SCHEMA,
-            status="RUNNING",
-            started=_now(),
-            run=run,
-            parameters=parameters,
-            environment=environment,
-            source=source,
-            source_missing_because=source_missing_because,
-            catalog=catalog,
-            precision={},
-            namespaces={name: {} for name in namespaces},
-        )
-
     def training(self, namespace: str) -> Values:
         """The parameters by which a data set's network was trained; empty if there are none."""
         training: Values = self.parameters.get(namespace, {}).get("training", {})
@@ -163,7 +136,7 @@ class Provenance:
         Args:
             status: How the run stands; unless RUNNING, now is noted as its end.
         """
-        record = asdict(replace(self, status=status, ended=None if status == "RUNNING" else _now()))
+        record = asdict(replace(self, status=status, ended=None if status == "RUNNING" else utc_now()))
         if self.source and self.source.patch:
             del record["source"]["patch"]["content"]  # a file of its own
         return json.dumps(record, indent=1, default=str) + "\n"
@@ -225,5 +198,6 @@ def resolved_parameters(parameters: Parameters, namespaces: Sequence[str]) -> Va
     return {"recipe": parameters.recipe, "datasets": datasets, **chosen}
 
 
-def _now() -> str:
+def utc_now() -> str:
+    """The time in ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
