@@ -11,6 +11,7 @@ from mnist_resnet.tracking.run_lookup import RecordedRun
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+Row = tuple[str, ...]
 _SCHEMA = 1
 _SUMMARY = ("data set", "verdict", "first difference", "likely cause", "max |Δ probability|", "test accuracy")
 _STEPS = ("data set", "step", "comparison", "what differs")
@@ -34,23 +35,24 @@ def as_values(comparison: Comparison) -> dict[str, Any]:
 
 def as_markdown(comparison: Comparison) -> str:
     """The verdict as a Markdown document."""
-    verdict = comparison.verdict
-    parts = [f"# {_title(comparison)}", *_notes(verdict), _markdown_table(_SUMMARY, _summary_rows(verdict))]
-    parts += ["## Steps", _markdown_table(_STEPS, _step_rows(verdict)), *_other_differences(verdict)]
-    return "\n\n".join(parts) + "\n"
+    summary, steps = (
+        table(header, [[cell.replace("|", r"\|") for cell in row] for row in rows])
+        for header, rows in _tables(comparison.verdict)
+    )
+    notes, others = _notes(comparison.verdict), _other_differences(comparison.verdict)
+    return "\n\n".join([f"# {_title(comparison)}", *notes, summary, "## Steps", steps, *others]) + "\n"
 
 
 def as_tables(comparison: Comparison) -> "list[RenderableType]":
     """The verdict for a terminal."""
     from rich.table import Table
 
-    verdict = comparison.verdict
-    summary, steps = Table(*_SUMMARY, title=_title(comparison)), Table(*_STEPS, title="Steps")
-    for row in _summary_rows(verdict):
-        summary.add_row(*row)
-    for row in _step_rows(verdict):
-        steps.add_row(*row)
-    return [summary, steps, *_notes(verdict), *_other_differences(verdict)]
+    titles, shown = (_title(comparison), "Steps"), []
+    for title, (header, rows) in zip(titles, _tables(comparison.verdict), strict=True):
+        shown.append(Table(*header, title=title))
+        for row in rows:
+            shown[-1].add_row(*row)
+    return [*shown, *_notes(comparison.verdict), *_other_differences(comparison.verdict)]
 
 
 def _title(comparison: Comparison) -> str:
@@ -58,8 +60,14 @@ def _title(comparison: Comparison) -> str:
     return f"{comparison.verdict.level.name}: {second} against {first}"
 
 
-def _summary_rows(verdict: Verdict) -> list[tuple[str, ...]]:
-    return [_summary_row(name, each) for name, each in verdict.namespaces.items()]
+def _tables(verdict: Verdict) -> tuple[tuple[Row, list[Row]], ...]:
+    """Header and rows of two tables: a line for each data set, and one for each of its steps."""
+    namespaces = verdict.namespaces.items()
+    summary: list[Row] = [_summary_row(name, each) for name, each in namespaces]
+    steps: list[Row] = [
+        (name, step.label, step.status, step.detail or "–") for name, each in namespaces for step in each.steps
+    ]
+    return (_SUMMARY, summary), (_STEPS, steps)
 
 
 def _summary_row(name: str, verdict: NamespaceVerdict) -> tuple[str, ...]:
@@ -73,14 +81,6 @@ def _summary_row(name: str, verdict: NamespaceVerdict) -> tuple[str, ...]:
         f"{verdict.parity.max_abs_diff:.1e}" if verdict.parity else "not recorded",
         f"{accuracies[0]:.4f} → {accuracies[1]:.4f}" if accuracies else "–",
     )
-
-
-def _step_rows(verdict: Verdict) -> list[tuple[str, ...]]:
-    return [
-        (name, step.label, step.status, step.detail or "–")
-        for name, each in verdict.namespaces.items()
-        for step in each.steps
-    ]
 
 
 def _notes(verdict: Verdict) -> list[str]:
@@ -97,10 +97,6 @@ def _other_differences(verdict: Verdict) -> list[str]:
     """What differs besides the likely causes, once for all data sets."""
     found = dict.fromkeys(cause.in_words() for each in verdict.namespaces.values() for cause in each.other)
     return [f"Also different: {'; '.join(found)}."] if found else []
-
-
-def _markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    return table(header, [[cell.replace("|", r"\|") for cell in row] for row in rows])
 
 
 def _run_values(run: RecordedRun) -> dict[str, str]:

@@ -4,13 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from mnist_resnet.comparison.causes import Cause, differences, likely_causes
-from mnist_resnet.comparison.compared_steps import StepComparison, compare_steps
+from mnist_resnet.comparison.compared_steps import StepComparison, comparable_metrics, compare_steps
 from mnist_resnet.comparison.level import Level, Tolerances
-from mnist_resnet.comparison.outcome import Pair, accuracy_tolerance, metrics_of_both, outcome_level, parity_of
 from mnist_resnet.errors import UserError
-from mnist_resnet.evaluation.parity import Parity
+from mnist_resnet.evaluation.metrics import accuracy_interval
+from mnist_resnet.evaluation.parity import Parity, ParityError, compare
 from mnist_resnet.provenance.record import Provenance
+from mnist_resnet.provenance.steps import Values
+
+Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+Metrics = Mapping[str, tuple[Any, Any]]
 
 
 class UndecidableError(UserError, ValueError):
@@ -39,7 +46,7 @@ class NamespaceVerdict:
     deterministic: bool
     parity: Parity | None
     accuracy_tolerance: float | None
-    metrics: Mapping[str, tuple[Any, Any]]
+    metrics: Metrics
 
     @property
     def first_difference(self) -> StepComparison | None:
@@ -123,10 +130,10 @@ def _compare_namespace(
     different = [step for step in steps if step.status == "different"]
     causes = differences(first, second, namespace)
     likely = likely_causes(causes, different[0].name, namespace) if different else ()
-    parity, metrics = parity_of(before, after, probabilities), metrics_of_both(before, after)
-    accuracy = accuracy_tolerance(before, tolerances)
+    parity, metrics = _parity(before, after, probabilities), _metrics_of_both(before, after)
+    accuracy = tolerances.accuracy if tolerances.accuracy is not None else _half_interval(before)
     return NamespaceVerdict(
-        level=outcome_level(parity, metrics, tolerances.probability, accuracy) if different else Level.BITWISE,
+        level=_level(parity, metrics, tolerances.probability, accuracy) if different else Level.BITWISE,
         steps=steps,
         likely=likely,
         other=tuple(cause for cause in causes if cause not in likely),
@@ -135,3 +142,37 @@ def _compare_namespace(
         accuracy_tolerance=accuracy,
         metrics=metrics,
     )
+
+
+def _metrics_of_both(first: Mapping[str, Values], second: Mapping[str, Values]) -> Metrics:
+    before, after = (comparable_metrics(each.get("metrics", {})) for each in (first, second))
+    return {name: (before[name], after[name]) for name in before if name in after}
+
+
+def _parity(first: Mapping[str, Values], second: Mapping[str, Values], probabilities: Pair | None) -> Parity | None:
+    recorded = first.get("probabilities")
+    if recorded is not None and recorded == second.get("probabilities"):
+        return Parity(max_abs_diff=0.0, argmax_agreement=1.0)
+    try:
+        return compare(*probabilities) if probabilities else None
+    except ParityError:
+        return None
+
+
+def _half_interval(first: Mapping[str, Values]) -> float | None:
+    """Half the width of the 95 % confidence interval of a run's test accuracy; None if it has none."""
+    accuracy = first.get("metrics", {}).get("test_accuracy")
+    images = first.get("probabilities", {}).get("images")
+    if accuracy is None or not images:
+        return None
+    low, high = accuracy_interval(round(accuracy * images), images)
+    return (high - low) / 2
+
+
+def _level(parity: Parity | None, metrics: Metrics, probability: float, accuracy: float | None) -> Level:
+    """The level short of BITWISE, of which the results alone say nothing."""
+    accuracies = [pair for name, pair in metrics.items() if name.endswith("accuracy")]
+    near = all(abs(before - after) <= (accuracy or 0) for before, after in accuracies)
+    if near and parity and parity.max_abs_diff <= probability and parity.argmax_agreement == 1:
+        return Level.NUMERIC
+    return Level.STATISTICAL if near and accuracies else Level.DIFFERENT
