@@ -7,7 +7,8 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -62,6 +63,16 @@ class Runs:
             self.project.run(changes, **(pipelines | options))
         finally:
             (self.ids[name],) = _run_ids(self) - set(self.ids.values())
+
+    @contextmanager
+    def rewritten(self, name: str, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+        """Another record of a run while the block lasts."""
+        file, record = self.artifact(name, "provenance.json"), self.provenance(name)
+        content = file.read_text()
+        change(record)
+        file.write_text(json.dumps(record))
+        yield
+        file.write_text(content)
 
     def verdict(self, first: str, second: str, **tolerances: float) -> NamespaceVerdict:
         comparison = compare_recorded(self.ids[first], self.ids[second], self.store, Tolerances(**tolerances))
@@ -133,8 +144,8 @@ def test_a_run_records_what_it_was_made_from(runs: Runs) -> None:
     assert runs.provenance("another seed")["run"]["runtime_params"] == {"squares": {"training": {"seed": 1}}}
 
 
-def test_a_run_records_what_each_stage_came_to(runs: Runs, made_data: MadeData) -> None:
-    stages = runs.provenance("evaluated again")["namespaces"]["squares"]
+def test_a_run_records_what_each_step_came_to(runs: Runs, made_data: MadeData) -> None:
+    steps = runs.provenance("evaluated again")["namespaces"]["squares"]
     whole = runs.provenance("first")["namespaces"]["squares"]
     assert sorted(whole, key=list(STEPS).index) == list(STEPS)
     assert whole["raw_data"]["published_images"] == sha256(made_data.contents["train_images"]).hexdigest()
@@ -143,16 +154,15 @@ def test_a_run_records_what_each_stage_came_to(runs: Runs, made_data: MadeData) 
     assert list(whole["epochs"]) == ["1", "2"]
     assert whole["initial_weights"].keys() == whole["final_weights"].keys()
     # What an earlier run had made is recorded as it was read.
-    for stage in ("split", "prepared_data", "epochs", "export"):
-        assert stages[stage].items() <= whole[stage].items()
-    assert "initial_weights" not in stages
+    for step in ("split", "prepared_data", "epochs", "export"):
+        assert steps[step].items() <= whole[step].items()
+    assert "initial_weights" not in steps
 
 
 def test_a_run_with_nothing_to_do_records_what_was_there(runs: Runs) -> None:
-    stages = runs.provenance("nothing to do")["namespaces"]["squares"]
-    whole = runs.provenance("first")["namespaces"]["squares"]
-    for stage in ("raw_data", "split", "prepared_data", "epochs", "export", "probabilities"):
-        assert stages[stage] == whole[stage]
+    steps, whole = (runs.provenance(name)["namespaces"]["squares"] for name in ("nothing to do", "first"))
+    for step in ("raw_data", "split", "prepared_data", "epochs", "export", "probabilities"):
+        assert steps[step] == whole[step]
 
 
 def test_a_run_that_failed_records_how_far_it_came(runs: Runs) -> None:
@@ -189,20 +199,22 @@ def test_the_same_again_is_bitwise_the_same(runs: Runs) -> None:
     assert (verdict.level, verdict.likely, verdict.other) == (Level.BITWISE, (), ())
 
 
-def test_another_seed_differs_from_the_initial_weights_on(runs: Runs) -> None:
-    verdict = runs.verdict("first", "another seed", accuracy=0.0)
+@pytest.mark.parametrize(
+    ("second", "step", "detail", "cause"),
+    [
+        ("another seed", "initial weights", "tensors", "seed squares.training.seed: 0 → 1"),
+        ("another pixel", "raw data", "published_images", "parameter datasets.squares.files.train_images.sha256: "),
+    ],
+)
+def test_what_differs_first_is_named_with_its_cause(
+    runs: Runs, second: str, step: str, detail: str, cause: str
+) -> None:
+    verdict = runs.verdict("first", second, accuracy=0.0)
     assert verdict.level == Level.DIFFERENT
     assert verdict.first_difference is not None
-    assert verdict.first_difference.label == "initial weights"
-    assert verdict.cause_in_words() == "seed squares.training.seed: 0 → 1"
-
-
-def test_another_pixel_differs_from_the_raw_data_on(runs: Runs) -> None:
-    verdict = runs.verdict("first", "another pixel")
-    assert verdict.level == Level.DIFFERENT
-    assert verdict.first_difference is not None
-    assert (verdict.first_difference.label, verdict.first_difference.detail) == ("raw data", "published_images")
-    assert "datasets.squares.files.train_images.sha256" in verdict.cause_in_words()
+    assert verdict.first_difference.label == step
+    assert detail in verdict.first_difference.detail
+    assert verdict.cause_in_words().startswith(cause)
 
 
 @pytest.fixture
@@ -295,6 +307,21 @@ def test_the_present_source_can_run_in_place(reproduce: Any, runs: Runs) -> None
     assert model.stat().st_mtime_ns > before
 
 
+def _in_older_words(record: dict[str, Any]) -> None:
+    model = record["parameters"]["squares"]["model"]
+    model["variant"] = model.pop("architecture")
+
+
+@pytest.mark.slow
+def test_a_record_from_before_a_parameter_was_renamed_is_compared_and_made_again(
+    reproduce: Any, compare: Any, runs: Runs
+) -> None:
+    with runs.rewritten("committed", _in_older_words):
+        assert "squares.model" not in compare("committed", "again", "--json", "--at-least", "different").output
+        ended = reproduce("committed", "--at-least", "bitwise", "--in-place")
+    assert ended.exit_code == 0, ended.output
+
+
 @pytest.mark.slow
 def test_a_reproduction_names_no_folder_that_goes_away(
     reproduce: Any, runs: Runs, capfd: pytest.CaptureFixture[str]
@@ -324,14 +351,12 @@ def _recorded_files(runs: Runs) -> set[Path]:
 
 @pytest.mark.slow
 def test_a_verdict_below_the_one_asked_for_is_exit_code_1(reproduce: Any, runs: Runs) -> None:
-    file = runs.artifact("committed", "provenance.json")
-    content = file.read_text()
-    record = json.loads(content)
-    weights = record["namespaces"]["squares"]["final_weights"]
-    weights[next(iter(weights))] = "another"
-    file.write_text(json.dumps(record))
-    ended = reproduce("committed", "--at-least", "bitwise")
-    file.write_text(content)
+    def change(record: dict[str, Any]) -> None:
+        weights = record["namespaces"]["squares"]["final_weights"]
+        weights[next(iter(weights))] = "another"
+
+    with runs.rewritten("committed", change):
+        ended = reproduce("committed", "--at-least", "bitwise")
     assert ended.exit_code == 1, ended.output
     assert "NUMERIC: reproduction of base training" in ended.output
     run = mlflow.MlflowClient(runs.store).get_run(runs.ids["committed"])
@@ -437,13 +462,8 @@ def test_a_run_that_did_not_finish_is_refused_with_its_reason(
 
 
 def test_a_damaged_record_is_refused_by_what_it_lacks(reproduce: Any, compare: Any, runs: Runs) -> None:
-    file = runs.artifact("committed", "provenance.json")
-    content = file.read_text()
-    record = json.loads(content)
-    del record["environment"]["packages"]
-    file.write_text(json.dumps(record))
-    ended = [reproduce("committed"), compare("first", "committed")]
-    file.write_text(content)
+    with runs.rewritten("committed", lambda record: record["environment"].pop("packages")):
+        ended = [reproduce("committed"), compare("first", "committed")]
     for each in ended:
         assert each.exit_code == 2, each.output
         assert "its provenance.json is damaged: it lacks environment.packages" in each.output

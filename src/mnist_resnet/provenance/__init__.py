@@ -1,1 +1,1 @@
-"""What a run was made from and what it came to, stage by stage; the schema is in ``docs/reproducibility.md``."""
+"""The record of a run: what it was made from, and what each step came to (docs/reproducibility.md)."""
