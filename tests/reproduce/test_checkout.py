@@ -35,9 +35,6 @@ def changed(project: Path) -> tuple[Source, bytes]:
     (project / "file.txt").write_text("changed\n")
     (project / "new.txt").write_text("new\n")
     source = collect_source(project)
-    assert source is not None
-    assert source.patch is not None
-    assert source.patch.content is not None
     _git(project, "checkout", "-q", "--", ".")
     (project / "new.txt").unlink()
     return source, source.patch.content
@@ -52,8 +49,6 @@ def test_a_clone_has_the_commit_and_the_patch(project: Path, changed: tuple[Sour
     assert made == tmp_path / "clone" / "project"
     assert (made / "file.txt").read_text() == "changed\n"
     again = collect_source(made)
-    assert again is not None
-    assert again.patch is not None
     assert (again.commit, again.patch.sha256) == (source.commit, source.patch.sha256)
     assert (project / "file.txt").read_text() == "second\n"
 
@@ -67,7 +62,6 @@ def test_a_patch_must_be_the_recorded_one_and_apply(project: Path, changed: tupl
     (project / "file.txt").write_text("second\n")
     _git(project, "commit", "-q", "-a", "-m", "Second")
     later = collect_source(project)
-    assert later is not None
     commit, unfitting = check_source(project, replace(source, commit=later.commit), patch)
     assert (commit.result, unfitting.result) == (CheckResult.PASS, CheckResult.FAIL)
     assert "file.txt" in unfitting.present
@@ -75,7 +69,6 @@ def test_a_patch_must_be_the_recorded_one_and_apply(project: Path, changed: tupl
 
 def test_what_was_left_out_of_a_patch_is_a_warning(project: Path, changed: tuple[Source, bytes]) -> None:
     source, patch = changed
-    assert source.patch is not None
     without = replace(source, patch=replace(source.patch, left_out=(".env",)))
     _, check = check_source(project, without, patch)
     assert (check.result, check.present) == (CheckResult.WARN, "applies, without .env")
@@ -84,8 +77,6 @@ def test_what_was_left_out_of_a_patch_is_a_warning(project: Path, changed: tuple
 def test_where_all_changes_were_left_out_of_the_patch_the_commit_is_cloned(project: Path, tmp_path: Path) -> None:
     (project / ".env").write_text("token=1\n")
     source = collect_source(project)
-    assert source is not None
-    assert source.patch is not None
     assert source.patch.content == b""
     _, check = check_source(project, source, b"")
     assert (check.result, check.present) == (CheckResult.WARN, "applies, without project/.env")
@@ -99,7 +90,6 @@ def test_a_clone_of_a_working_tree_beside_its_repository_has_the_tree_s_commit(p
     (tree / "file.txt").write_text("second\n")
     _git(tree, "commit", "-q", "-a", "-m", "Second")
     source = collect_source(tree)
-    assert source is not None
     assert [check.result for check in check_source(tree, source, None)] == [CheckResult.PASS, CheckResult.PASS]
     made = clone(tree, source.commit, None, tmp_path / "clone")
     assert (made / "file.txt").read_text() == "second\n"

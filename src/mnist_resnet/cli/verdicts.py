@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mnist_resnet.comparison.finished_runs import Comparison
 
 _INTERRUPTED = 130
-_Tolerance = click.FloatRange(min=0, max=1)
+_FRACTION = click.FloatRange(min=0, max=1)
 _OPTIONS = (
     click.option(
         "--at-least",
@@ -28,14 +28,14 @@ _OPTIONS = (
     click.option("--tracking-uri", help="MLflow's store. Default: MLFLOW_TRACKING_URI, else the project's mlflow.db."),
     click.option(
         "--probability-tolerance",
-        type=_Tolerance,
+        type=_FRACTION,
         default=Tolerances.probability,
         show_default=True,
         help="NUMERIC: the largest difference of two probabilities.",
     ),
     click.option(
         "--accuracy-tolerance",
-        type=_Tolerance,
+        type=_FRACTION,
         help="STATISTICAL: the largest difference of two accuracies. Default: half the width of the 95 % "
         "confidence interval of the first run's.",
     ),
