@@ -365,11 +365,13 @@ def test_a_verdict_below_the_one_asked_for_is_exit_code_1(reproduce: Any, runs: 
 
 @pytest.mark.slow
 def test_a_run_that_fails_when_made_again_is_no_verdict(
-    reproduce: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch
+    reproduce: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before = _run_ids(runs)
+    before, raw = _run_ids(runs), runs.project.folder / "data/01_raw"
     monkeypatch.delenv("MNIST_RESNET_DATA_MIRROR")
+    raw.rename(tmp_path / "raw")  # so that there are no data to be had
     ended = reproduce("committed")
+    (tmp_path / "raw").rename(raw)
     assert ended.exit_code == 2
     assert "which repeats it, failed" in ended.output
     (new,) = _run_ids(runs) - before
