@@ -12,7 +12,7 @@ from kedro.utils import find_kedro_project
 from mnist_resnet.config import NoConfigurationError
 from mnist_resnet.pipelines import data, evaluate, export, train
 
-STAGES = {
+CREATORS = {
     "data": data.create_pipeline,
     "train": train.create_pipeline,
     "export": export.create_pipeline,
@@ -45,22 +45,22 @@ def configured_datasets(loader: AbstractConfigLoader) -> list[str]:
 
 
 def create_pipelines(datasets: Iterable[str]) -> dict[str, Pipeline]:
-    """Each stage for all data sets, and ``training``: all stages, which is also the default.
+    """Each pipeline for all data sets, and ``training``: all of them, which is also the default.
 
     Args:
         datasets: Their names, which become the namespaces.
     """
     namespaces = list(datasets)
-    stages = {name: _for_each(namespaces, create()) for name, create in STAGES.items()}
-    training = sum(stages.values(), Pipeline([]))
-    return {**stages, "training": training, "__default__": training}
+    parts = {name: _for_each(namespaces, create()) for name, create in CREATORS.items()}
+    training = sum(parts.values(), Pipeline([]))
+    return {**parts, "training": training, "__default__": training}
 
 
-def _for_each(namespaces: list[str], stage: Pipeline) -> Pipeline:
-    shared = {"params:recipe"} & stage.inputs()
+def _for_each(namespaces: list[str], pipeline: Pipeline) -> Pipeline:
+    shared = {"params:recipe"} & pipeline.inputs()
     copies = [
         Pipeline(
-            stage,
+            pipeline,
             namespace=namespace,
             parameters={"params:dataset": f"params:datasets.{namespace}", **{name: name for name in shared}},
         )
