@@ -15,25 +15,44 @@ def halves_model(metadata: dict[str, str] | None = None, dtype: int = TensorProt
     """Which half of an 8×8 image is bright: uint8 ``image`` [N, 8, 8] to ``probabilities`` [N, 3]."""
     weights = np.zeros((8, 8, 3), np.float32)
     weights[:, :4, 0] = weights[:, 4:, 1] = BRIGHT / 255 / 32
+    named = {"class_names": json.dumps(CLASS_NAMES)} if metadata is None else metadata
+    return _classifier([weights.reshape(64, 3)], np.array([0, 0, DARK], np.float32), named, dtype)
+
+
+def linear_model() -> bytes:
+    """A classifier of 8×8 images, with metadata, and large enough that onnx might store weights apart."""
+    generator = np.random.default_rng(0)
+    weights = [generator.normal(scale=0.01, size=size).astype("float32") for size in ((64, 64), (64, 3))]
+    return _classifier(
+        weights, np.zeros(3, np.float32), {"class_names": '["left", "right", "below"]', "recipe": '"base"'}
+    )
+
+
+def _classifier(
+    weights: list[np.ndarray], offsets: np.ndarray, metadata: dict[str, str], dtype: int = TensorProto.UINT8
+) -> bytes:
+    """The softmax of an image's products with one matrix after the other, and of offsets."""
+    products = [f"product{place}" for place in range(len(weights))]
     nodes = [
         helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
         helper.make_node("Flatten", ["values"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "weights"], ["brightness"]),
-        helper.make_node("Add", ["brightness", "offsets"], ["logits"]),
+        *(
+            helper.make_node("MatMul", [before, f"weights{place}"], [products[place]])
+            for place, before in enumerate(["flat", *products[:-1]])
+        ),
+        helper.make_node("Add", [products[-1], "offsets"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
     ]
+    arrays = {f"weights{place}": matrix for place, matrix in enumerate(weights)} | {"offsets": offsets}
     graph = helper.make_graph(
         nodes,
-        "halves",
+        "classifier",
         [helper.make_tensor_value_info("image", dtype, ["n", 8, 8])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
-        [
-            numpy_helper.from_array(weights.reshape(64, 3), "weights"),
-            numpy_helper.from_array(np.array([0, 0, DARK], np.float32), "offsets"),
-        ],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {"class_names": json.dumps(CLASS_NAMES)} if metadata is None else metadata)
+    helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     return model.SerializeToString()
 
@@ -44,29 +63,3 @@ def bright_half(side: str) -> np.ndarray:
     columns = slice(4) if side == "left" else slice(4, 8)
     image[:, columns] = 255
     return image
-
-
-def linear_model() -> bytes:
-    """A classifier of 8×8 images, with metadata, and large enough that onnx might store weights apart."""
-    generator = np.random.default_rng(0)
-    weights = {
-        name: generator.normal(scale=0.01, size=size).astype("float32")
-        for name, size in (("first", (64, 64)), ("second", (64, 3)))
-    }
-    nodes = [
-        helper.make_node("Cast", ["image"], ["values"], to=TensorProto.FLOAT),
-        helper.make_node("Flatten", ["values"], ["flat"]),
-        helper.make_node("MatMul", ["flat", "first"], ["hidden"]),
-        helper.make_node("MatMul", ["hidden", "second"], ["logits"]),
-        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "linear",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 8, 8])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
-        [numpy_helper.from_array(array, name) for name, array in weights.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {"class_names": '["left", "right", "below"]', "recipe": '"base"'})
-    return model.SerializeToString()

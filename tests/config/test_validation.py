@@ -5,13 +5,8 @@ from mnist_resnet.errors import UserError
 
 UNKNOWN_KEYS = [
     ("mnist.training.epoch", 7, "did you mean 'epochs'?"),
-    ("mnist.training.optimiser", "sgd", "did you mean 'optimizer'?"),
     ("mnist.training.keep_best", True, "did you mean 'keep_best_epoch'?"),
     ("mnist.model.pre_activation", True, "did you mean 'preactivation'?"),
-    ("mnist.model.variant", "resnet34", "it is called mnist.model.architecture now"),
-    ("mnist.model.stem_normal", True, "did you mean 'stem_norm'?"),
-    ("mnist.data.validations", "last", "did you mean 'validation'?"),
-    ("mnist.export.average_flip", True, "did you mean 'average_flips'?"),
     ("mnist.evaluation.latency.warmup", 7, "did you mean 'warm_up'?"),
     ("tracking.enable", True, "did you mean 'enabled'?"),
     ("datasets.mnist.classnames", ["a"], "did you mean 'class_names'?"),

@@ -368,6 +368,8 @@ def test_building_again_gives_the_same_names(model_parameters, preprocessing):
     first, second = (build_network(model_parameters, preprocessing, (8, 8), 3) for _ in range(2))
     assert [layer.name for layer in first.layers] == [layer.name for layer in second.layers]
     assert [weight.path for weight in first.weights] == [weight.path for weight in second.weights]
+    # By which the optimizers tell what decays.
+    assert {weight.name for weight in first.trainable_weights} == {"kernel", "gamma", "beta", "bias"}
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
