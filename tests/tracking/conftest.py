@@ -8,6 +8,7 @@ import pytest
 
 from mnist_resnet.tracking.logged_model import LoggedModel
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
+from tests.tracking.recordings import record
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +52,16 @@ def model() -> LoggedModel:
     """A model to record."""
     images = np.stack([bright_half("left")] * 2)
     return LoggedModel("made", halves_model(), images, CLASS_NAMES, ("CPUExecutionProvider",))
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory, empty_store, model) -> Path:
+    """The files that MLflow keeps of the recorded model."""
+    project = tmp_path_factory.mktemp("recorded")
+    store = f"sqlite:///{shutil.copy(empty_store, project / 'mlflow.db')}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", store)
+        record(project, model=model)
+    mlflow.set_tracking_uri(None)
+    (file,) = project.rglob("MLmodel")
+    return file.parent

@@ -3,21 +3,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
 import mlflow
-import numpy as np
-import onnx
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.terminal import signals
 from mnist_resnet.tracking import run as module
-from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.offline.spool import read_spool
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.run import TrackedRun
@@ -127,67 +122,6 @@ def test_nothing_is_written_where_the_process_happens_to_be(open_run, tmp_path, 
     run.log_artifact(tmp_path / "report.md", "made")
     run.close("FINISHED")
     assert list(elsewhere.iterdir()) == []
-
-
-@pytest.fixture
-def logged(open_run, store, made_data, model_bytes):
-    """A logged model as the store knows it, and where its files are."""
-    run = open_run()
-    images = made_data.arrays["test_images"][:2]
-    run.log_model(LoggedModel("made", model_bytes, images, ("left", "right", "below"), ("CPUExecutionProvider",)))
-    run.close("FINISHED")
-    experiment = store.get_experiment_by_name(EXPERIMENT)
-    (model,) = store.search_logged_models([experiment.experiment_id])
-    return model, Path(model.artifact_location.removeprefix("file://"))
-
-
-def test_a_logged_model_is_the_file_takes_raw_images_and_answers(logged, project, made_data, model_bytes):
-    model, folder = logged
-    assert model.name == "made"
-    assert folder.is_relative_to(project / "mlartifacts")
-
-    (file,) = folder.rglob("*.onnx")
-    assert file.read_bytes() == model_bytes
-    onnx.checker.check_model(file.read_bytes())
-
-    info = mlflow.models.get_model_info(str(folder))
-    (image,), (probabilities,) = info.signature.inputs.inputs, info.signature.outputs.inputs
-    # MLflow casts to the type it finds here, so it is one that keeps whatever was sent.
-    assert (image.name, image.type, image.shape) == ("image", np.dtype("object"), (-1,))
-    assert (probabilities.name, probabilities.type, probabilities.shape) == (
-        "probabilities",
-        np.dtype("float32"),
-        (-1, 3),
-    )
-    digest = sha256(model_bytes).hexdigest()
-    assert info.flavors["python_function"]["config"] == {"providers": ["CPUExecutionProvider"], "onnx_sha256": digest}
-    assert info.metadata == {
-        "class_names": ["left", "right", "below"],
-        "image_size": [8, 8],
-        "onnx_sha256": sha256(model_bytes).hexdigest(),
-    }
-
-    served = mlflow.pyfunc.load_model(str(folder))
-    example = served.input_example
-    np.testing.assert_array_equal(example["image"], made_data.arrays["test_images"][:2])
-    assert served.predict(example)["probabilities"].shape == (2, 3)
-
-
-def test_a_logged_model_names_no_folder_that_its_files_came_from(logged):
-    _, folder = logged
-    flavor = mlflow.models.Model.load(folder).flavors["python_function"]
-    assert flavor["model_code_path"] == "served_model.py"
-    assert (folder / flavor["model_code_path"]).is_file()
-    assert flavor["artifacts"] == {"onnx": {"path": "artifacts/model.onnx", "uri": "artifacts/model.onnx"}}
-    assert str(Path(module.__file__).parent) not in (folder / "MLmodel").read_text()
-
-
-def test_a_logged_model_states_what_serves_it(logged):
-    _, folder = logged
-    requirements = (folder / "requirements.txt").read_text().split()
-    names = [requirement.split("==")[0] for requirement in requirements]
-    assert names == ["mlflow", "numpy", onnxruntime_package()]
-    assert all("==" in requirement for requirement in requirements)
 
 
 def test_an_experiment_is_made_once_and_used_again(open_run, store):

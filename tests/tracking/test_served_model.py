@@ -4,16 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import mlflow
 import numpy as np
 import onnxruntime
 import pytest
 from mlflow.exceptions import MlflowException
-
-from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.run import TrackedRun
 
 # A process that finds none of this package, as where a model is served.
 ELSEWHERE = """
@@ -28,24 +24,9 @@ assert not [name for name in sys.modules if name.startswith("mnist_resnet")]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, empty_store, model_bytes, made_data) -> Path:
-    """The files of a logged model."""
-    project = tmp_path_factory.mktemp("project")
-    shutil.copy(empty_store, project / "mlflow.db")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{project / 'mlflow.db'}")
-        run = TrackedRun(project, "squares", "a run", {}, {})
-        example = made_data.arrays["test_images"][:2]
-        run.log_model(LoggedModel("made", model_bytes, example, ("left", "right", "below"), ("CPUExecutionProvider",)))
-        run.close("FINISHED")
-        mlflow.set_tracking_uri(None)
-    (file,) = project.rglob("MLmodel")
-    return file.parent
-
-
-@pytest.fixture(scope="module")
-def model(folder) -> mlflow.pyfunc.PyFuncModel:
-    return mlflow.pyfunc.load_model(str(folder))
+def served(model_folder) -> mlflow.pyfunc.PyFuncModel:
+    """The recorded model, loaded by MLflow."""
+    return mlflow.pyfunc.load_model(str(model_folder))
 
 
 @pytest.fixture
@@ -60,25 +41,25 @@ def with_pixel(value) -> np.ndarray:
     return images
 
 
-def test_raw_images_get_the_answer_of_the_file_itself(model, model_bytes, images):
-    session = onnxruntime.InferenceSession(model_bytes, providers=["CPUExecutionProvider"])
+def test_raw_images_get_the_answer_of_the_file_itself(served, model, images):
+    session = onnxruntime.InferenceSession(model.content, providers=["CPUExecutionProvider"])
     (expected,) = session.run(None, {"image": images})
-    np.testing.assert_array_equal(model.predict(images)["probabilities"], expected)
-    np.testing.assert_array_equal(model.predict({"image": images})["probabilities"], expected)
+    np.testing.assert_array_equal(served.predict(images)["probabilities"], expected)
+    np.testing.assert_array_equal(served.predict({"image": images})["probabilities"], expected)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64, np.float32, object])
-def test_whole_numbers_of_any_type_are_images(model, images, dtype):
+def test_whole_numbers_of_any_type_are_images(served, images, dtype):
     np.testing.assert_array_equal(
-        model.predict(images.astype(dtype))["probabilities"], model.predict(images)["probabilities"]
+        served.predict(images.astype(dtype))["probabilities"], served.predict(images)["probabilities"]
     )
 
 
-def test_many_images_are_answered_in_their_order(model, made_data):
+def test_many_images_are_answered_in_their_order(served, made_data):
     images = made_data.arrays["train_images"].repeat(3, axis=0)
-    answers = model.predict(images)["probabilities"]
+    answers = served.predict(images)["probabilities"]
     # Another batch size: only the order of float32 sums may differ.
-    np.testing.assert_allclose(answers[::3], model.predict(images[::3])["probabilities"], atol=1e-6)
+    np.testing.assert_allclose(answers[::3], served.predict(images[::3])["probabilities"], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +77,9 @@ def test_many_images_are_answered_in_their_order(model, made_data):
         ({}, "{}"),
     ],
 )
-def test_a_pixel_that_is_none_is_refused_and_shown(model, value, shown):
+def test_a_pixel_that_is_none_is_refused_and_shown(served, value, shown):
     with pytest.raises(MlflowException, match=r"8 rows of 8 whole numbers from 0 to 255") as refused:
-        model.predict(with_pixel(value))
+        served.predict(with_pixel(value))
     assert shown in refused.value.message
     assert refused.value.get_http_status_code() == 400
 
@@ -116,31 +97,31 @@ def test_a_pixel_that_is_none_is_refused_and_shown(model, value, shown):
         (np.zeros((1, 8, 8), complex), "complex"),
     ],
 )
-def test_what_is_no_array_of_images_is_refused(model, images, shown):
+def test_what_is_no_array_of_images_is_refused(served, images, shown):
     with pytest.raises(MlflowException, match=r"8 rows of 8 whole numbers from 0 to 255") as refused:
-        model.predict(images)
+        served.predict(images)
     assert shown in refused.value.message
     assert refused.value.get_http_status_code() == 400
 
 
-def test_a_request_has_an_upper_bound(model):
-    assert len(model.predict(np.zeros((10_000, 8, 8), np.uint8))["probabilities"]) == 10_000
+def test_a_request_has_an_upper_bound(served):
+    assert len(served.predict(np.zeros((10_000, 8, 8), np.uint8))["probabilities"]) == 10_000
     with pytest.raises(MlflowException, match="a request may have at most 10000 images; received 10001"):
-        model.predict(np.zeros((10_001, 8, 8), np.uint8))
+        served.predict(np.zeros((10_001, 8, 8), np.uint8))
 
 
 @pytest.mark.parametrize("others", [[], ["CPUExecutionProvider"]])
-def test_asking_for_cuda_alarms_nobody_where_there_is_none(folder, images, model, capfd, others):
-    asking = mlflow.pyfunc.load_model(str(folder), model_config={"providers": ["CUDAExecutionProvider", *others]})
+def test_asking_for_cuda_alarms_nobody_where_there_is_none(model_folder, images, served, capfd, others):
+    asking = mlflow.pyfunc.load_model(str(model_folder), model_config={"providers": ["CUDAExecutionProvider", *others]})
     # On a GPU, TF32 rounds factors to ten bits.
     np.testing.assert_allclose(
-        asking.predict(images)["probabilities"], model.predict(images)["probabilities"], atol=0.01
+        asking.predict(images)["probabilities"], served.predict(images)["probabilities"], atol=0.01
     )
     assert "".join(capfd.readouterr()) == ""
 
 
-def test_a_damaged_file_is_not_served(folder, tmp_path):
-    shutil.copytree(folder, tmp_path / "model")
+def test_a_damaged_file_is_not_served(model_folder, tmp_path):
+    shutil.copytree(model_folder, tmp_path / "model")
     (onnx,) = (tmp_path / "model").rglob("*.onnx")
     damaged = bytearray(onnx.read_bytes())
     damaged[len(damaged) // 2] ^= 1
@@ -149,11 +130,11 @@ def test_a_damaged_file_is_not_served(folder, tmp_path):
         mlflow.pyfunc.load_model(str(tmp_path / "model"))
 
 
-def test_it_loads_where_this_package_is_not(folder, tmp_path):
+def test_it_loads_where_this_package_is_not(model_folder, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment |= {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     ended = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, str(folder)],
+        [sys.executable, "-c", ELSEWHERE, str(model_folder)],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -164,6 +145,6 @@ def test_it_loads_where_this_package_is_not(folder, tmp_path):
     assert (ended.returncode, ended.stdout) == (0, "(1, 3)\n"), ended.stderr
 
 
-def test_nothing_of_it_is_pickled(folder):
-    assert not [file for file in folder.rglob("*") if file.suffix in {".pkl", ".pickle"}]
-    assert (folder / "served_model.py").exists()
+def test_nothing_of_it_is_pickled(model_folder):
+    assert not [file for file in model_folder.rglob("*") if file.suffix in {".pkl", ".pickle"}]
+    assert (model_folder / "served_model.py").exists()

@@ -70,19 +70,20 @@ def _describe(spool: "Pending") -> None:
 def _send(spool: "Pending", project: Path, away: set[str]) -> None:
     """Send one spool, unless its store is known to be away; if it turns out to be, it is added to ``away``."""
     from mnist_resnet.terminal.progress import progress
-    from mnist_resnet.tracking.offline.upload import SyncError, upload
+    from mnist_resnet.tracking.offline.spool import SpoolError
+    from mnist_resnet.tracking.offline.upload import upload
     from mnist_resnet.tracking.store.remedies import StoreAwayError
 
     run = f"run {spool.run.run_id[:8]}"
     if spool.target in away:
-        raise SyncError(f"{run}: not sent, its store does not answer (see above)")
+        raise SpoolError(f"{run}: not sent, its store does not answer (see above)")
     try:
         with progress(f"Sending {spool.run.name}", len(spool.operations), "records") as advance:
             run_id = upload(spool, project, advance)
     except UserError as error:
         if isinstance(error, StoreAwayError):
             away.add(spool.target)
-        raise SyncError(
+        raise SpoolError(
             f"{run}: {error}. What was not sent stays in {spool.folder}. It was meant for {spool.run.store}; "
             f"--tracking-uri names another store"
         ) from error

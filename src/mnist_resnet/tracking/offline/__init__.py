@@ -1,1 +1,1 @@
-"""What could not be sent to MLflow: kept in the project's folder, and sent later."""
+"""Records that could not be sent to MLflow: kept in the project's folder, and sent later."""

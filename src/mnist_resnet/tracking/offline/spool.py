@@ -13,12 +13,17 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mnist_resnet.errors import UserError
 from mnist_resnet.tracking.offline.journal import append_record, as_operation, as_record, read_records
 from mnist_resnet.tracking.operations import Operation
 from mnist_resnet.tracking.store.address import portable_uri, resolved_uri
 
 SPOOL_FOLDER = "mlspool"
 _JOURNAL, _LOCK, _FILES = "journal.jsonl", "lock", "files"
+
+
+class SpoolError(UserError, ValueError):
+    """A spool cannot be read, or not be sent to its end; what was not sent stays in it."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +94,14 @@ def read_spool(folder: Path) -> tuple[SpooledRun, list[Operation]]:
     """The run that a spool belongs to, and what is to be recorded in it.
 
     Raises:
-        OSError: If it cannot be read.
-        ValueError: If it is damaged.
+        SpoolError: If it cannot be read or is damaged.
     """
     try:
         run, *records = read_records(folder / _JOURNAL)
         run["store"] = resolved_uri(run["store"], folder.parents[1])
         return SpooledRun(**run), [as_operation(record, folder / _FILES) for record in records]
-    except (TypeError, KeyError) as error:
-        raise ValueError(f"{folder / _JOURNAL} does not describe a run: {error}") from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise SpoolError(f"{folder} cannot be read: {error!r}. Nothing of it was sent; it stays there") from error
 
 
 def last_written(folder: Path) -> int:

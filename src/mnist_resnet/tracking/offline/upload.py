@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import replacing
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.offline.spool import SpooledRun, last_written, read_spool, remove_spool
@@ -20,10 +19,6 @@ from mnist_resnet.tracking.store.remedies import naming_remedies
 
 OFFLINE_RUN_ID = "offline_run_id"
 _PROGRESS = "uploaded.json"
-
-
-class SyncError(UserError, RuntimeError):
-    """A spool could not be read or sent; what was not sent stays in it."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +62,9 @@ def pending(folder: Path, project: Path, uri: str | None = None) -> Pending:
         uri: A tracking URI to send it to; if None, the store that it is meant for.
 
     Raises:
-        SyncError: If the spool cannot be read.
+        SpoolError: If the spool cannot be read.
     """
-    try:
-        run, operations = read_spool(folder)
-    except (OSError, ValueError) as error:
-        raise SyncError(f"{folder} cannot be read: {error}. Nothing of it was sent; it stays there") from error
+    run, operations = read_spool(folder)
     if not any(isinstance(each, EndRun) for each in operations):
         operations.append(EndRun("KILLED", last_written(folder)))
     present = tracking_uri(project)

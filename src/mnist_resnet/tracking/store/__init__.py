@@ -1,1 +1,1 @@
-"""MLflow's store: where it is, whether it answers, and what is made in it before the first run."""
+"""MLflow's store: its address, its files and experiments, and its failures with their remedies."""
