@@ -165,9 +165,8 @@ def _rewrite(connection: sqlite3.Connection, former: str, project: Path) -> None
     if not are_here and _path(former).exists():
         return
 
-    def moved(address: str | None) -> str | None:
-        below = address is not None and f"{address}/".startswith(f"{former}/")
-        return f"{present}{address[len(former) :]}" if address is not None and below else address
+    def moved(address: Any) -> Any:
+        return f"{present}{address[len(former) :]}" if f"{address}/".startswith(f"{former}/") else address
 
     connection.create_function("moved", 1, moved, deterministic=True)
     for table, column in (_OF_EXPERIMENTS, *_OF_FILES, *_OF_VERSIONS) if are_here else (_OF_EXPERIMENTS,):
