@@ -243,7 +243,7 @@ def test_a_damaged_file_is_refused(kind, dataset):
 def test_a_missing_artifact_is_refused_with_the_remedy(dataset):
     assert not dataset.exists()
     with pytest.raises(
-        DatasetError, match=r"is missing; run the stage that makes it \(`kedro run --help`\)"
+        DatasetError, match=r"is missing; run the pipeline that makes it \(`kedro run --help`\)"
     ) as refused:
         dataset.load()
     assert str(dataset.path) in str(refused.value)

@@ -141,11 +141,11 @@ def test_a_champion_of_the_same_images_and_classes_can_be_compared(halves):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"image_size": (10, 8)}, "it sorts 8×8 images into 3 classes; Made squares is 10×8 images into 3 classes"),
-        ({"class_names": (*CLASS_NAMES, "more")}, "into 3 classes; Made squares is 8×8 images into 4 classes"),
+        ({"image_size": (10, 8)}, "it is made for 8×8 images of 3 classes; Made squares has 10×8 images of 3 classes"),
+        ({"class_names": (*CLASS_NAMES, "more")}, "of 3 classes; Made squares has 8×8 images of 4 classes"),
         (
             {"class_names": ("left", "dark", "right")},
-            "class names are others: 'right' where Made squares has 'dark'",
+            "it has the class 'right' where Made squares has 'dark'",
         ),
     ],
 )

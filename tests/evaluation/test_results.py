@@ -31,7 +31,7 @@ def evaluated(evaluation_parameters) -> tuple[Probabilities, FileResult]:
 @pytest.fixture
 def evaluation(evaluated) -> Evaluation:
     probabilities, fp32 = evaluated
-    int8 = replace(fp32, file="variants/model.int8.onnx", accuracy=0.5, parity=None)
+    int8 = replace(fp32, file="variants/model.int8.onnx", accuracy=0.5, parity={})
     return Evaluation(
         dataset="made",
         recipe="smoke",

@@ -151,8 +151,11 @@ def test_whatever_the_champions_store_brings_about_ends_no_run(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"image_size": (10, 10)}, "it sorts 8×8 images into 3 classes; Made squares is 10×10 images into 3 classes"),
-        ({"class_names": (*CLASS_NAMES, "more")}, "Made squares is 8×8 images into 4 classes"),
+        (
+            {"image_size": (10, 10)},
+            "made for 8×8 images of 3 classes; Made squares has 10×10 images of 3 classes",
+        ),
+        ({"class_names": (*CLASS_NAMES, "more")}, "Made squares has 8×8 images of 4 classes"),
         ({"class_names": ("right", "left", "dark")}, "'left' where Made squares has 'right'"),
     ],
 )

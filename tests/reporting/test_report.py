@@ -79,7 +79,7 @@ EVALUATION = Evaluation(
     images=4,
     class_names=("left", "right", "below"),
     training_images=(1, 2, 1),
-    variants={"fp32": FP32, "int8": replace(FP32, file="model.int8.onnx", parity=None)},
+    variants={"fp32": FP32, "int8": replace(FP32, file="model.int8.onnx", parity={})},
     variant_checks=CHECKS,
     agreement=measure_agreement({"keras": PROBABILITIES, "fp32": PROBABILITIES, "int8": PROBABILITIES[::-1]}),
     robustness=ROBUSTNESS,

@@ -36,7 +36,7 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
             DatasetError: If it is missing, damaged or of another kind.
         """
         if not self.path.exists():
-            raise DatasetError(f"{self.path} is missing; run the stage that makes it (`kedro run --help`)")
+            raise DatasetError(f"{self.path} is missing; run the pipeline that makes it (`kedro run --help`)")
         return self._read(self.path)
 
     def save(self, data: Content) -> None:

@@ -118,12 +118,12 @@ def check_comparable(champion: bytes, dataset: Dataset) -> None:
     model = open_classifier(champion, "its file")
     theirs, ours = _shape(model.image_size, model.class_names), _shape(dataset.image_size, dataset.class_names)
     if theirs != ours:
-        raise IncomparableError(f"it sorts {theirs}; {dataset.title} is {ours}")
+        raise IncomparableError(f"it is made for {theirs}; {dataset.title} has {ours}")
     renamed = [pair for pair in zip(model.class_names, dataset.class_names, strict=True) if len(set(pair)) > 1]
     if renamed:
         theirs, ours = renamed[0]
-        raise IncomparableError(f"its class names are others: '{theirs}' where {dataset.title} has '{ours}'")
+        raise IncomparableError(f"it has the class '{theirs}' where {dataset.title} has '{ours}'")
 
 
 def _shape(image_size: tuple[int, int], class_names: Sequence[str]) -> str:
-    return f"{image_size[0]}×{image_size[1]} images into {len(class_names)} classes"
+    return f"{image_size[0]}×{image_size[1]} images of {len(class_names)} classes"

@@ -55,7 +55,7 @@ def _image_size(inference: Any, source: str) -> tuple[int, int]:
             return height, width
         case inputs:
             raise ModelFileError(
-                f"{source}: its inputs are {inputs}; a model that `kedro run` exports has one, uint8 [N, height, width]"
+                f"{source}: not exported by `kedro run`: its inputs are {inputs}, not one uint8 [N, height, width]"
             )
 
 
@@ -63,7 +63,7 @@ def _count_classes(session: Session, size: tuple[int, int], source: str) -> int:
     outputs = [each.type for each in session.inference.get_outputs()]
     answer = session.run(np.zeros((1, *size), np.uint8)) if outputs == ["tensor(float)"] else np.empty(0)
     if answer.ndim != 2:
-        raise ModelFileError(f"{source}: its outputs are no probabilities, float32 [N, classes]; name another model")
+        raise ModelFileError(f"{source}: not exported by `kedro run`: its output is not one float32 [N, classes]")
     return int(answer.shape[1])
 
 

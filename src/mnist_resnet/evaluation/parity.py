@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from mnist_resnet.errors import UserError
 
+# Behind the name of each exported format, in ``parity.json`` and ``evaluation.json``.
+DIFFERENCE = "_max_abs_diff"
+
 
 class ParityError(UserError, RuntimeError):
     """An exported model that does not agree with the trained one."""

@@ -1,6 +1,6 @@
 """The results of one data set for machines: the contents of ``evaluation.json``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from mnist_resnet.evaluation.agreement import Agreement
 from mnist_resnet.evaluation.calibration import measure_calibration
 from mnist_resnet.evaluation.latency import Speed, measure_speed
 from mnist_resnet.evaluation.metrics import Metrics, Probabilities, measure
+from mnist_resnet.evaluation.parity import DIFFERENCE
 from mnist_resnet.evaluation.robustness import Robustness
 from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.evaluation.variant_check import VariantChecks
@@ -50,12 +51,17 @@ class FileResult(Speed, Metrics):
     provider_options: dict[str, str]
     threads: int
     expected_calibration_error: float
-    parity: Annotated[dict[str, float] | None, Field(exclude_if=lambda parity: parity is None)] = None
+    parity: Annotated[dict[str, float], Field(exclude_if=lambda parity: not parity)] = field(default_factory=dict)
+
+    @property
+    def differences(self) -> dict[str, float]:
+        """Of fp32, by exported format, the largest difference between its probabilities and the trained network's."""
+        return {key.removesuffix(DIFFERENCE): value for key, value in self.parity.items() if key.endswith(DIFFERENCE)}
 
     @property
     def max_abs_diff(self) -> float:
-        """Of fp32, the largest difference between a probability of any exported format and of the trained network."""
-        return max(value for key, value in (self.parity or {}).items() if key.endswith("_max_abs_diff"))
+        """The largest of ``differences``."""
+        return max(self.differences.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +146,6 @@ def evaluate_file(
         provider_options=session.provider_options,
         threads=session.threads,
         expected_calibration_error=measure_calibration(probabilities, labels).expected_calibration_error,
-        parity=parity,
+        parity=parity or {},
     )
     return probabilities, result

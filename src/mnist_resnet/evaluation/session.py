@@ -24,7 +24,7 @@ _ERRORS_ONLY = 3
 
 
 class ProviderError(UserError, RuntimeError):
-    """The provider that was required is not to be had."""
+    """A provider that was asked for cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,16 @@ def open_session(
     wanted = [(name, settings[name]) if name in settings else name for name in usable]
     inference = onnxruntime.InferenceSession(model, options, providers=wanted)
     got = inference.get_providers()[0]
-    session = Session(inference, tuple(providers), got, fixed=bool(cuda and cuda.graphs and got == CUDA_PROVIDER))
-    _check_got(session, require_gpu)
-    return session
+    if require_gpu:
+        _refuse_cpu(got, providers)
+    if got not in providers:
+        raise ProviderError(
+            f"evaluation.providers: asked for {list(providers)}, but onnxruntime fell back to {got}; add it to the "
+            "list, or install what the providers need"
+        )
+    if got != providers[0]:
+        log_once(logger, f"onnxruntime uses {got}: {providers[0]} cannot be loaded here")
+    return Session(inference, tuple(providers), got, fixed=bool(cuda and cuda.graphs and got == CUDA_PROVIDER))
 
 
 def usable_providers(providers: Sequence[str], require_gpu: bool = False) -> list[str]:
@@ -146,7 +153,9 @@ def usable_providers(providers: Sequence[str], require_gpu: bool = False) -> lis
     onnxruntime_package()
     import onnxruntime
 
-    _check_names(providers, onnxruntime.get_all_providers())
+    known = onnxruntime.get_all_providers()
+    if unknown := [name for name in providers if name not in known]:
+        raise ProviderError(f"evaluation.providers: received {unknown}; this onnxruntime knows {known}")
     built_in = onnxruntime.get_available_providers()
     usable = [name for name in providers if name in built_in and (name != CUDA_PROVIDER or cuda_loads())]
     if not usable:
@@ -165,22 +174,3 @@ def _refuse_cpu(provider: str, providers: Sequence[str]) -> None:
             f"evaluation.require_gpu is true, but {provider} would run the model (asked for: "
             f"{', '.join(providers)}); install the gpu extra and an NVIDIA driver, or set it to false"
         )
-
-
-def _check_names(providers: Sequence[str], known: Sequence[str]) -> None:
-    unknown = [name for name in providers if name not in known]
-    if unknown:
-        raise ProviderError(f"evaluation.providers: received {unknown}; this onnxruntime knows {list(known)}")
-
-
-def _check_got(session: Session, require_gpu: bool) -> None:
-    wanted = session.providers_asked[0]
-    if require_gpu:
-        _refuse_cpu(session.provider, session.providers_asked)
-    if session.provider not in session.providers_asked:
-        raise ProviderError(
-            f"evaluation.providers: asked for {list(session.providers_asked)}, but onnxruntime fell back to "
-            f"{session.provider}; add it to the list, or install what the providers need"
-        )
-    if session.provider != wanted:
-        log_once(logger, f"onnxruntime uses {session.provider}: {wanted} cannot be loaded here")

@@ -12,7 +12,7 @@ import tensorflow as tf
 from mnist_resnet.computing.backend import native_output_held
 from mnist_resnet.config import ExportParameters
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation.parity import Parity, compare
+from mnist_resnet.evaluation.parity import DIFFERENCE, Parity, compare
 from mnist_resnet.export.rebuild import in_float64
 from mnist_resnet.export.savedmodel import Classify, image_signature
 
@@ -50,7 +50,7 @@ def check_parity(
                 tolerance = max(tolerance, parameters.parity_rounding_factor * rounding_error())
             parity.require(tolerance, f"The {name} export, at batch size {size},")
             found[name].append(parity)
-    differences = {f"{name}_max_abs_diff": max(each.max_abs_diff for each in found[name]) for name in formats}
+    differences = {f"{name}{DIFFERENCE}": max(each.max_abs_diff for each in found[name]) for name in formats}
     return differences | {"argmax_agreement": min(each.argmax_agreement for all_ in found.values() for each in all_)}
 
 

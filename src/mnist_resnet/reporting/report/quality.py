@@ -1,6 +1,7 @@
 """The report's sections on how good the model is."""
 
 from mnist_resnet.config import Dataset
+from mnist_resnet.evaluation.calibration import BINS
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS
 from mnist_resnet.evaluation.results import Evaluation, FileResult
 from mnist_resnet.evaluation.robustness import Robustness
@@ -40,7 +41,7 @@ def calibration_sentence(fp32: FileResult) -> str:
     error = fp32.expected_calibration_error
     return (
         f"Confidence and accuracy differ by {100 * error:.2f} points on average (expected calibration error "
-        f"{error:.4f}, 15 bins)."
+        f"{error:.4f}, {BINS} bins)."
     )
 
 

@@ -7,12 +7,9 @@ from mnist_resnet.evaluation.results import Evaluation, FileResult
 from mnist_resnet.evaluation.variant_check import VariantCheck
 from mnist_resnet.reporting.report.markdown import interval, table
 
-_OF_FORMAT = "_max_abs_diff"
-
 
 def shipped_table(fp32: FileResult) -> str:
     """The float32 file, how it was run, and how closely each exported format agrees with the trained network."""
-    parity = fp32.parity or {}
     rows = [
         ["ONNX file", f"`{fp32.file}`"],
         ["SHA-256", f"`{fp32.model_sha256}`"],
@@ -23,11 +20,10 @@ def shipped_table(fp32: FileResult) -> str:
         ["provider used", fp32.provider],
         ["its settings", ", ".join(f"{key}={value}" for key, value in fp32.provider_options.items()) or "none"],
         *(
-            [f"`{key.removesuffix(_OF_FORMAT)}` against Keras, largest difference of a probability", f"{value:.2e}"]
-            for key, value in parity.items()
-            if key.endswith(_OF_FORMAT)
+            [f"`{name}` against Keras, largest difference of a probability", f"{difference:.2e}"]
+            for name, difference in fp32.differences.items()
         ),
-        ["same class", f"{parity['argmax_agreement']:.2%}"],
+        ["same class", f"{fp32.parity['argmax_agreement']:.2%}"],
     ]
     return table(["what", "value"], rows)
 
