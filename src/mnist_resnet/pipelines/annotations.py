@@ -4,6 +4,7 @@ Kedro resolves a node's annotations at run time, to turn its parameters into typ
 names resolve without importing the heavy libraries that define them.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,4 +16,14 @@ else:
 # The recipe and, where the run is recorded, its ``run_id`` in MLflow and ``git_commit``.
 Run = dict[str, Any]
 
-__all__ = ["Figure", "Network", "Run"]
+
+@dataclass(frozen=True)
+class Origin:
+    """The MLflow run and the commit that a model comes from, where they are known, and how many epochs it has seen."""
+
+    training_run_id: str | None
+    git_commit: str | None
+    epochs: int
+
+
+__all__ = ["Figure", "Network", "Origin", "Run"]

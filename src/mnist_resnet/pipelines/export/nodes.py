@@ -12,7 +12,7 @@ from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.evaluation.variant_check import VariantChecks
-from mnist_resnet.pipelines.annotations import Network
+from mnist_resnet.pipelines.annotations import Network, Origin
 from mnist_resnet.pipelines.formats import FORMATS
 from mnist_resnet.preprocessing import Preprocessing
 
@@ -46,7 +46,7 @@ def export_savedmodel(compact_network: Network) -> dict[str, bytes]:
 
 
 def export_onnx(
-    compact_network: Network, dataset: Dataset, export: ExportParameters, recipe: str, origin: dict[str, Any]
+    compact_network: Network, dataset: Dataset, export: ExportParameters, recipe: str, origin: Origin
 ) -> bytes:
     """An ONNX file, not yet checked."""
     from mnist_resnet.export.onnx import to_onnx
@@ -57,8 +57,8 @@ def export_onnx(
         "data_sha256": {file["name"]: file["sha256"] for file in asdict(dataset.files).values()},
         "recipe": recipe,
         "opset": export.opset,
-        "git_commit": origin["git_commit"],
-        "training_run_id": origin["training_run_id"],
+        "git_commit": origin.git_commit,
+        "training_run_id": origin.training_run_id,
     }
     return to_onnx(compact_network, export.opset, metadata)
 

@@ -1,12 +1,11 @@
 """The nodes from split arrays to a trained model."""
 
 from pathlib import Path
-from typing import Any
 
 from mnist_resnet.config import Dataset, ModelParameters, TrainingParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.split import Split
-from mnist_resnet.pipelines.annotations import Figure, Network, Run
+from mnist_resnet.pipelines.annotations import Figure, Network, Origin, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
@@ -44,9 +43,9 @@ def record_history(epochs: History, checkpoint_folder: Path) -> History:
     return epochs
 
 
-def record_origin(history: History, run: Run) -> dict[str, Any]:
+def record_origin(history: History, run: Run) -> Origin:
     """The commit and the MLflow run that the model comes from, for the files made of it later."""
-    return {"training_run_id": run.get("run_id"), "git_commit": run.get("git_commit"), "epochs": len(history)}
+    return Origin(run.get("run_id"), run.get("git_commit"), len(history))
 
 
 def plot_learning_curves(history: History, dataset: Dataset, run: Run) -> Figure:
