@@ -7,38 +7,10 @@ from pathlib import Path
 import pytest
 
 from mnist_resnet.provenance.source import Patch, collect_commit, collect_source, why_no_commit
+from tests.made_repository import commit, git, head, make_repository, write
 
 SECRET = "hunter2-swordfish"
 FASTER = {"src/train.py": "rate = 2\n"}
-
-
-def git(folder: Path, *arguments: str, given: bytes | None = None) -> bytes:
-    command = ["git", "-C", str(folder), "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
-    return subprocess.run(command, input=given, capture_output=True, check=True).stdout
-
-
-def write(folder: Path, files: dict[str, str | bytes]) -> None:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-
-
-def commit_all(folder: Path) -> None:
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "All")
-
-
-def make_repository(folder: Path, files: dict[str, str | bytes]) -> Path:
-    """A repository with one commit."""
-    write(folder, files)
-    git(folder, "init", "-q")
-    commit_all(folder)
-    return folder
-
-
-def head(folder: Path) -> str:
-    return git(folder, "rev-parse", "HEAD").decode().strip()
 
 
 @pytest.fixture
@@ -149,8 +121,7 @@ def test_what_is_kept_and_what_is_left_out(repository, files, limit, kept, left_
 
 
 def test_a_project_within_a_repository_has_its_own_private_folders(repository):
-    write(repository, {"inner/train.py": "rate = 1\n"})
-    commit_all(repository)
+    commit(repository, {"inner/train.py": "rate = 1\n"})
     write(repository, {"inner/conf/local/user.yml": SECRET, "inner/data/x.txt": SECRET, "inner/train.py": "rate = 2\n"})
     patch = patch_of(repository / "inner", {})
     assert b"rate = 2" in patch.content
@@ -255,7 +226,7 @@ def test_a_git_that_does_not_answer_is_told_with_its_remedy(repository, monkeypa
 
 def test_a_git_that_hangs_over_the_patch_leaves_the_commit(repository, monkeypatch, caplog):
     write(repository, FASTER)
-    commit, answer = head(repository), subprocess.run
+    answer = subprocess.run
 
     def hang_over_differences(command, **options):
         if "diff" in command:
@@ -264,7 +235,7 @@ def test_a_git_that_hangs_over_the_patch_leaves_the_commit(repository, monkeypat
 
     monkeypatch.setattr(subprocess, "run", hang_over_differences)
     source = collect_source(repository)
-    assert (source.commit, source.dirty, source.patch) == (commit, True, None)
+    assert (source.commit, source.dirty, source.patch) == (head(repository), True, None)
     assert "The uncommitted changes cannot be recorded" in caplog.text
 
 

@@ -1,7 +1,5 @@
 """A recorded source, checked and put in place, in a made repository."""
 
-import os
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,32 +8,21 @@ import pytest
 from mnist_resnet.provenance.source import Source, collect_source
 from mnist_resnet.reproduce.checkout import CheckoutError, as_shown, check_present_source, check_source, clone
 from mnist_resnet.reproduce.preflight import CheckResult
-
-
-def _git(folder: Path, *arguments: str) -> None:
-    command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
-    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull})
+from tests.made_repository import commit, git, head, make_repository, write
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project in a subfolder of a repository with one commit."""
-    project = tmp_path / "repository" / "project"
-    project.mkdir(parents=True)
-    (project / "file.txt").write_text("first\n")
-    _git(project.parent, "init", "-q")
-    _git(project.parent, "add", "-A")
-    _git(project.parent, "commit", "-q", "-m", "First")
-    return project
+    return make_repository(tmp_path / "repository", {"project/file.txt": "first\n"}) / "project"
 
 
 @pytest.fixture
 def changed(project: Path) -> tuple[Source, bytes]:
     """A recorded source with uncommitted changes, which were undone afterwards."""
-    (project / "file.txt").write_text("changed\n")
-    (project / "new.txt").write_text("new\n")
+    write(project, {"file.txt": "changed\n", "new.txt": "new\n"})
     source = collect_source(project)
-    _git(project, "checkout", "-q", "--", ".")
+    git(project, "checkout", "-q", "--", ".")
     (project / "new.txt").unlink()
     return source, source.patch.content
 
@@ -43,8 +30,7 @@ def changed(project: Path) -> tuple[Source, bytes]:
 def test_a_clone_has_the_commit_and_the_patch(project: Path, changed: tuple[Source, bytes], tmp_path: Path) -> None:
     source, patch = changed
     assert [check.result for check in check_source(project, source, patch)] == [CheckResult.PASS, CheckResult.PASS]
-    (project / "file.txt").write_text("second\n")
-    _git(project, "commit", "-q", "-a", "-m", "Second")
+    commit(project, {"file.txt": "second\n"})
     made = clone(project, source.commit, patch, tmp_path / "clone")
     assert made == tmp_path / "clone" / "project"
     assert (made / "file.txt").read_text() == "changed\n"
@@ -59,11 +45,9 @@ def test_a_patch_must_be_the_recorded_one_and_apply(project: Path, changed: tupl
     assert (other.result, other.present[:21]) == (CheckResult.FAIL, "another than recorded")
     _, lost = check_source(project, source, None)
     assert lost.result == CheckResult.FAIL
-    (project / "file.txt").write_text("second\n")
-    _git(project, "commit", "-q", "-a", "-m", "Second")
-    later = collect_source(project)
-    commit, unfitting = check_source(project, replace(source, commit=later.commit), patch)
-    assert (commit.result, unfitting.result) == (CheckResult.PASS, CheckResult.FAIL)
+    commit(project, {"file.txt": "second\n"})
+    found, unfitting = check_source(project, replace(source, commit=head(project)), patch)
+    assert (found.result, unfitting.result) == (CheckResult.PASS, CheckResult.FAIL)
     assert "file.txt" in unfitting.present
 
 
@@ -85,10 +69,9 @@ def test_where_all_changes_were_left_out_of_the_patch_the_commit_is_cloned(proje
 
 
 def test_a_clone_of_a_working_tree_beside_its_repository_has_the_tree_s_commit(project: Path, tmp_path: Path) -> None:
-    _git(project, "worktree", "add", "-q", "-b", "beside", str(tmp_path / "tree"))
+    git(project, "worktree", "add", "-q", "-b", "beside", str(tmp_path / "tree"))
     tree = tmp_path / "tree" / "project"
-    (tree / "file.txt").write_text("second\n")
-    _git(tree, "commit", "-q", "-a", "-m", "Second")
+    commit(tree, {"file.txt": "second\n"})
     source = collect_source(tree)
     assert [check.result for check in check_source(tree, source, None)] == [CheckResult.PASS, CheckResult.PASS]
     made = clone(tree, source.commit, None, tmp_path / "clone")
@@ -97,8 +80,8 @@ def test_a_clone_of_a_working_tree_beside_its_repository_has_the_tree_s_commit(p
 
 def test_a_commit_that_is_not_there_cannot_be_cloned(project: Path, tmp_path: Path) -> None:
     source = Source("a" * 40, dirty=False, patch=None)
-    commit, _ = check_source(project, source, None)
-    assert commit.result == CheckResult.FAIL
+    found, _ = check_source(project, source, None)
+    assert found.result == CheckResult.FAIL
     with pytest.raises(CheckoutError, match="commit aaaaaaaaaaaa cannot be checked out"):
         clone(project, source.commit, None, tmp_path / "clone")
 
@@ -111,8 +94,8 @@ def test_a_run_outside_a_repository_has_no_source(project: Path) -> None:
 
 def test_in_place_the_present_source_is_compared(project: Path, changed: tuple[Source, bytes]) -> None:
     source, _ = changed
-    commit, patch = check_present_source(project, source)
-    assert (commit.result, patch.result, patch.present) == (CheckResult.PASS, CheckResult.WARN, "none")
+    found, patch = check_present_source(project, source)
+    assert (found.result, patch.result, patch.present) == (CheckResult.PASS, CheckResult.WARN, "none")
 
 
 def test_nothing_hides_in_a_patch_that_is_shown() -> None:

@@ -93,14 +93,14 @@ def _used(precision: Any, record: Provenance, namespace: str) -> Any:
 
 
 def _sources(first: Provenance, second: Provenance) -> Iterator[Cause]:
-    commits = (_commit(first), _commit(second))
+    commits = (_commit_in_words(first), _commit_in_words(second))
     patches = (patch_in_words(first.source), patch_in_words(second.source))
     for kind, (before, after) in {"commit": commits, "patch": patches}.items():
         if before != after or UNKNOWN in before:  # what is not known may differ
             yield Cause(kind, kind, before, after)
 
 
-def _commit(record: Provenance) -> str:
+def _commit_in_words(record: Provenance) -> str:
     """The commit, or why there is none; earlier versions did not record the reason."""
     if record.source:
         return record.source.commit
