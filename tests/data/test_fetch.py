@@ -98,13 +98,6 @@ def test_three_sources_may_each_have_a_part(tmp_path, made_data, dataset, names)
     assert fetch(dataset, tmp_path / "raw", str(tmp_path / "mirror")) == made_data.contents
 
 
-def test_a_web_mirror_may_hold_a_part(tmp_path, made_data, dataset, names, web_server):
-    made_data.write(tmp_path / "installed")
-    (tmp_path / "installed" / names["test_labels"]).unlink()
-    web_server.say(names["test_labels"], made_data.contents["test_labels"])
-    assert fetch(dataset, tmp_path / "raw", web_server.url) == made_data.contents
-
-
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_mirror_url_may_end_in_a_slash_or_not(tmp_path, made_data, dataset, names, web_server, end):
     for role, content in made_data.contents.items():
@@ -174,14 +167,6 @@ def test_without_any_source_each_is_listed_with_its_reason(tmp_path, made_data, 
     ]
     assert last.startswith(f"or set {MIRROR_VARIABLE} to a folder or URL that holds them")
     assert isinstance(refusal.value, UserError)
-
-
-def test_files_placed_by_hand_as_the_error_says_are_found(tmp_path, made_data, dataset, names, no_clients):
-    folder = tmp_path / "raw"
-    folder.mkdir()
-    for role, content in made_data.contents.items():
-        (folder / f"{names[role]}.gz").write_bytes(gzip.compress(content))
-    assert fetch(dataset, folder) == made_data.contents
 
 
 def test_nothing_is_written_to_the_folder(tmp_path, made_data, dataset, names):

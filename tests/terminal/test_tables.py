@@ -18,7 +18,7 @@ from rich.table import Table
 from mnist_resnet.terminal.tables import show
 from mnist_resnet.terminal.streams import prepare_streams
 prepare_streams()
-table = Table("data set", "test accuracy", "parity", "time in each stage", title="Summary")
+table = Table("data set", "test accuracy", "parity", "time in each pipeline", title="Summary")
 table.add_row("fashion_mnist", "0.9138", "≤ 4e-07", "train 101 s, export 22 s")
 table.add_row("mnist", "0.9942", "", "train 99 s")
 show(table, "Report: data/a/b")

@@ -1,5 +1,6 @@
 """Published data sets and their files; ``conf/base/datasets.yml`` has the values and what each means."""
 
+from dataclasses import fields
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -28,6 +29,10 @@ class IdxFiles:
     train_labels: IdxFile
     test_images: IdxFile
     test_labels: IdxFile
+
+    def by_role(self) -> dict[str, IdxFile]:
+        """The files by what they hold, such as ``train_images``."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)

@@ -3,7 +3,6 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -107,9 +106,9 @@ def _impossible_combinations(parameters: Parameters) -> Iterator[str]:
 
 
 def _faults_of_dataset(name: str, dataset: Dataset) -> Iterator[str]:
-    for file, count in Counter(getattr(dataset.files, role.name).name for role in fields(dataset.files)).items():
+    for name_of_file, count in Counter(file.name for file in dataset.files.by_role().values()).items():
         if count > 1:
-            yield f"datasets.{name}.files: received the name '{file}' more than once; give each file its own."
+            yield f"datasets.{name}.files: received the name '{name_of_file}' more than once; give each file its own."
     unknown = [each for each in dataset.empty_classes if each not in dataset.class_names]
     for each in unknown:
         yield f"datasets.{name}.empty_classes: received '{each}', which is not in class_names; correct one of the two."

@@ -69,7 +69,7 @@ def _grey(dataset: Dataset, part: str, images: IdxArray) -> IdxArray:
         return images
     if shape in {(1, *size), (*size, 1)}:
         return images.reshape(-1, *size)
-    file = getattr(dataset.files, f"{part}_images").name
+    file = dataset.files.by_role()[f"{part}_images"].name
     if len(shape) == 3 and {shape[0], shape[2]} & {2, 3, 4}:
         remedy = "colour is not supported; make them grey, with one value from 0 to 255 for each pixel"
     else:

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -53,7 +52,7 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
     Raises:
         FetchError: If some file could not be had anywhere.
     """
-    wanted: dict[str, IdxFile] = {field.name: getattr(dataset.files, field.name) for field in fields(dataset.files)}
+    wanted = dataset.files.by_role()
     found: dict[str, Content] = {}
     failures: list[str] = []
     kept = _folder(dataset, folder)
@@ -134,7 +133,7 @@ def _other_places(dataset: Dataset, mirror: str | None) -> Iterator[Place]:
 
 
 def _folder(dataset: Dataset, path: Path) -> Folder:
-    return Folder(path, {getattr(dataset.files, role).name: name for role, name in STORED_AS.items()})
+    return Folder(path, {file.name: STORED_AS[role] for role, file in dataset.files.by_role().items()})
 
 
 def _place_of(source: FileSource) -> Place:
@@ -167,7 +166,7 @@ def _read_verified(place: Place, files: Sequence[IdxFile]) -> tuple[dict[str, Co
 
 
 def _advice(dataset: Dataset, folder: Path, failures: list[str]) -> str:
-    names = ", ".join(getattr(dataset.files, role).name for role in STORED_AS)
+    names = ", ".join(file.name for file in dataset.files.by_role().values())
     return "\n".join(
         [
             f"{dataset.title} could not be fetched from any source:",

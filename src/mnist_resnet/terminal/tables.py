@@ -24,9 +24,11 @@ def show(*parts: RenderableType) -> None:
     Args:
         parts: ``rich`` tables, or texts, which are not searched for markup.
     """
-    console = _Console(width=_width(), height=_ANY_HEIGHT, markup=False, emoji=False, highlight=False)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
+    console = _Console(width=width, height=_ANY_HEIGHT, markup=False, emoji=False, highlight=False)
+    unlimited = console.options.update_width(_WIDE)
     for part in parts:
-        if isinstance(part, Table) and Measurement.get(console, _unlimited(console), part).minimum > console.width:
+        if isinstance(part, Table) and Measurement.get(console, unlimited, part).minimum > width:
             console.print(_as_records(part))
         else:
             console.print(part)
@@ -38,14 +40,6 @@ class _Console(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Make plain text of what the encoding lacks, before its width is taken."""
         return super().render_str(nearest_text(text, self.encoding), **options)
-
-
-def _width() -> int:
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDE
-
-
-def _unlimited(console: Console) -> Any:
-    return console.options.update_width(_WIDE)
 
 
 def _as_records(table: Table) -> Table:

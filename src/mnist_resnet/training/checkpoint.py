@@ -60,7 +60,8 @@ class Checkpoints:
             trainee: Compiled and built.
             state: How far it is.
         """
-        groups = {"weights": trainee.get_weights(), "optimizer": _values(trainee.optimizer), "best": state.best or []}
+        optimizer = [np.asarray(keras.ops.convert_to_numpy(each)) for each in trainee.optimizer.variables]
+        groups = {"weights": trainee.get_weights(), "optimizer": optimizer, "best": state.best or []}
         arrays = {f"{group}/{place}": array for group, members in groups.items() for place, array in enumerate(members)}
         # Whenever the process is killed, the record names arrays that are there, whole.
         name = _ARRAYS.format(epochs=len(state.history))
@@ -111,10 +112,6 @@ class Checkpoints:
         except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("The checkpoint in %s is damaged (%s); starting anew", self._folder, error)
             return None
-
-
-def _values(optimizer: keras.optimizers.Optimizer) -> Arrays:
-    return [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in optimizer.variables]
 
 
 def _group(stored: Any, name: str) -> Arrays:

@@ -37,7 +37,9 @@ def runtime(parameters: TrainingParameters) -> Iterator[Runtime]:
     keras.backend.clear_session()
     keras.utils.set_random_seed(parameters.seed)
     if parameters.deterministic and keras.backend.backend() == "tensorflow":
-        _make_deterministic()
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
     found = _found()
     used = found if parameters.precision == "auto" else replace(found, precision=parameters.precision)
     log_once(logger, f"Training on {used.device} in {used.precision}")
@@ -71,12 +73,6 @@ def _forgotten_gradients() -> Iterator[None]:
                 del registered[name]
 
 
-def _make_deterministic() -> None:
-    import tensorflow as tf
-
-    tf.config.experimental.enable_op_determinism()
-
-
 def _found() -> Runtime:
     """The device that the backend computes on, and the compact precision that it has units for, if any."""
     if keras.backend.backend() == "jax":
@@ -85,7 +81,9 @@ def _found() -> Runtime:
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return Runtime(f"the CPU ({os.cpu_count()} cores)", _precision_of_cpu())
+        # bfloat16 pays where the processor multiplies it (AMX, AVX-512); elsewhere it costs as much as float32.
+        compact = multiplies_bfloat16(offered_instruction_sets(), os.environ)
+        return Runtime(f"the CPU ({os.cpu_count()} cores)", "mixed_bfloat16" if compact else "float32")
     details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
     return Runtime(details.get("device_name", "a GPU"), _precision_of_gpu(details.get("compute_capability", (0, 0))))
 
@@ -104,8 +102,3 @@ def _precision_of_gpu(capability: tuple[int, int]) -> str:
     if capability < (7, 0):
         return "float32"
     return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
-
-
-def _precision_of_cpu() -> str:
-    """bfloat16 pays where the processor multiplies it (AMX, AVX-512); elsewhere it costs as much as float32."""
-    return "mixed_bfloat16" if multiplies_bfloat16(offered_instruction_sets(), os.environ) else "float32"

@@ -32,7 +32,7 @@ def _parsed(dataset: Dataset, role: str, content: Content) -> IdxArray:
     try:
         return parse(content)
     except IdxError as error:
-        raise DataError(f"{dataset.title}: {getattr(dataset.files, role).name}: {error}") from None
+        raise DataError(f"{dataset.title}: {dataset.files.by_role()[role].name}: {error}") from None
 
 
 def split_images(images: IdxArray, labels: IdxArray, dataset: Dataset, parameters: DataParameters) -> Split:

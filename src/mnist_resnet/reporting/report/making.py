@@ -42,7 +42,7 @@ def preprocessing_sentence(preprocessing: Preprocessing) -> str:
 
 def digest_table(dataset: Dataset) -> str:
     """The published files and their digests."""
-    files = vars(dataset.files).values()
+    files = dataset.files.by_role().values()
     return table(["file", "SHA-256, uncompressed"], [[f"`{file.name}`", f"`{file.sha256}`"] for file in files])
 
 
