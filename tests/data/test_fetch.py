@@ -98,6 +98,14 @@ def test_three_sources_may_each_have_a_part(tmp_path, made_data, dataset, names)
     assert fetch(dataset, tmp_path / "raw", str(tmp_path / "mirror")) == made_data.contents
 
 
+def test_what_a_source_has_sent_before_it_fails_counts(tmp_path, made_data, dataset, names, web_server):
+    made_data.write(tmp_path / "installed")
+    (tmp_path / "installed" / names["train_images"]).unlink()
+    web_server.say(names["train_images"], made_data.contents["train_images"])
+    web_server.say(f"{names['train_labels']}.gz", status=403)
+    assert fetch(dataset, tmp_path / "raw", web_server.url) == made_data.contents
+
+
 @pytest.mark.parametrize("end", ["", "/"])
 def test_a_mirror_url_may_end_in_a_slash_or_not(tmp_path, made_data, dataset, names, web_server, end):
     for role, content in made_data.contents.items():

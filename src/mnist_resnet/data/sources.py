@@ -10,8 +10,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
+from itertools import takewhile
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
@@ -85,13 +84,13 @@ class WebFolder:
 
         try:
             with closing(_in_time(self._chunks(files), time_limit(files))) as chunks:
-                for file, its_chunks in groupby(chunks, key=itemgetter(0)):
-                    yield file, _joined(file, (chunk for _, chunk in its_chunks))
+                for file, _ in chunks:
+                    yield file, _joined(file, takewhile(bool, (chunk for _, chunk in chunks)))
         except (requests.RequestException, TimeoutError) as error:
             raise SourceError(reason_of(error)) from None
 
     def _chunks(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, bytes]]:
-        """The pieces of each file in turn; the first is empty."""
+        """The pieces of each file in turn, between two empty ones."""
         with _session() as session:
             for file in files:
                 for name in file_names(file.name):
@@ -100,7 +99,8 @@ class WebFolder:
                         if response.status_code != 404:
                             response.raise_for_status()
                             yield file, b""
-                            yield from ((file, chunk) for chunk in response.iter_content(1 << 16))
+                            yield from ((file, chunk) for chunk in response.iter_content(1 << 16) if chunk)
+                            yield file, b""
                             break
 
 
