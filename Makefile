@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 UV := $(VENV)/bin/uv
+PYTEST := $(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 PYTHONS := 3.11 3.12 3.13
 PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml
 
-.PHONY: help install training training-gpu test test-slow check check-locks audit lock FORCE
+.PHONY: help install training training-gpu test test-landing test-slow check check-locks audit lock FORCE
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +22,10 @@ training-gpu: $(VENV)/requirements-gpu.lock ## The same on an NVIDIA GPU
 	$(VENV)/bin/kedro run --pipelines training
 
 test: install ## Run the tests (some minutes)
-	$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
+	$(PYTEST)
+
+test-landing: install ## Run the tests of servers, kills, processes and the smoke recipe (some minutes)
+	$(PYTEST) -m "landing and not slow"
 
 test-slow: install ## Run the longer tests
 	$(VENV)/bin/pytest -m "slow or landing"

@@ -19,6 +19,11 @@ pytestmark = [pytest.mark.integration, pytest.mark.landing]
 NAMESPACES = ("mnist", "fashion_mnist")
 
 
+@pytest.fixture(params=NAMESPACES)
+def namespace(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 def test_progress_and_summary_are_printed(smoke: SmokeRun) -> None:
     assert smoke.stderr.count("Training on the CPU") == 1
     assert "MNIST, epoch 1 of 1: loss" in smoke.stderr
@@ -38,7 +43,6 @@ def test_nothing_else_is_printed(smoke: SmokeRun) -> None:
     assert re.search(r"No commit is recorded.*smoke\d* is in no repository; clone the project", warning)
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_all_artifacts_are_written(smoke: SmokeRun, namespace: str) -> None:
     parts = ("train", "validation", "test")
     arrays = [f"{part}_{kind}.npy" for part in parts for kind in ("images", "labels")]
@@ -53,7 +57,6 @@ def test_all_artifacts_are_written(smoke: SmokeRun, namespace: str) -> None:
     assert names_of(smoke.outputs / "08_reporting" / namespace) == expected
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_the_evaluation_is_of_the_published_file(smoke: SmokeRun, namespace: str) -> None:
     evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
     fp32 = evaluation["variants"]["fp32"]
@@ -69,7 +72,6 @@ def test_the_evaluation_is_of_the_published_file(smoke: SmokeRun, namespace: str
     assert fp32["accuracy"] > 0.3
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_the_split_is_what_was_asked_for(smoke: SmokeRun, namespace: str) -> None:
     folder = smoke.outputs / "05_model_input" / namespace
     train, validation = (np.load(folder / f"{part}_labels.npy") for part in ("train", "validation"))
@@ -78,7 +80,6 @@ def test_the_split_is_what_was_asked_for(smoke: SmokeRun, namespace: str) -> Non
     assert set(np.unique(validation)) == set(range(10))
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_the_onnx_file_says_what_it_is(smoke: SmokeRun, namespace: str) -> None:
     model = onnx.load(smoke.outputs / "06_models" / namespace / "model.onnx")
     properties = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
@@ -92,7 +93,6 @@ def test_the_onnx_file_says_what_it_is(smoke: SmokeRun, namespace: str) -> None:
     }
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespace: str) -> None:
     models = smoke.outputs / "06_models" / namespace
     int8, fp16 = json.loads((models / "variant_checks.json").read_text())
@@ -116,7 +116,6 @@ def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespa
     assert evaluation["agreement"]["keras"]["fp32"]["argmax_agreement"] == 1.0
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_the_first_model_is_registered_as_candidate_and_champion(smoke: SmokeRun, namespace: str) -> None:
     client = mlflow.MlflowClient(smoke.project.store)
     versions = [client.get_model_version_by_alias(namespace, alias) for alias in ("candidate", "champion")]
@@ -142,7 +141,6 @@ def test_one_finished_run_is_recorded(recorded: Run) -> None:
     assert recorded.data.tags["command"] == "kedro run --pipeline training --env smoke"
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_parameters_and_metrics_are_recorded_flat(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
     assert recorded.data.params[f"{namespace}.training.batch_size"] == "32"
     assert recorded.data.params[f"{namespace}.model.architecture"] == "resnet_tiny"
@@ -153,14 +151,12 @@ def test_parameters_and_metrics_are_recorded_flat(smoke: SmokeRun, recorded: Run
     assert [metric.step for metric in history] == [1]
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_reports_are_recorded(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
     client = mlflow.MlflowClient(smoke.project.store)
     names = {file.path for file in client.list_artifacts(recorded.info.run_id, namespace)}
     assert {f"{namespace}/{name}" for name in ("report.md", "report.html", "evaluation.json", "release.json")} <= names
 
 
-@pytest.mark.parametrize("namespace", NAMESPACES)
 def test_the_published_model_is_recorded_with_its_signature(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
     model = smoke.logged_model(namespace)
     assert model.source_run_id == recorded.info.run_id
