@@ -108,14 +108,17 @@ def test_an_unknown_provider_is_refused_with_what_is_known(model):
     assert isinstance(refused.value, UserError)
 
 
-def test_a_required_gpu_that_is_not_there_is_refused(model, without_cuda):
-    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu is true, but CPUExecutionProvider"):
-        open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], require_gpu=True)
-
-
-def test_a_required_gpu_that_is_not_asked_for_is_refused(model):
-    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu"):
-        open_session(model, [CPU_PROVIDER], require_gpu=True)
+@pytest.mark.parametrize(
+    ("providers", "required", "message"),
+    [
+        ([CUDA_PROVIDER, CPU_PROVIDER], True, r"evaluation\.require_gpu is true, but CPUExecutionProvider"),
+        ([CPU_PROVIDER], True, r"evaluation\.require_gpu"),
+        ([CUDA_PROVIDER], False, r"evaluation\.providers: none of .* add 'CPUExecutionProvider'"),
+    ],
+)
+def test_without_cuda_what_needs_it_is_refused_with_the_remedy(model, without_cuda, providers, required, message):
+    with pytest.raises(ProviderError, match=message):
+        open_session(model, providers, require_gpu=required)
 
 
 def test_without_cuda_the_cpu_takes_over_and_says_so_once(model, without_cuda, caplog, capfd):
@@ -136,11 +139,6 @@ def test_the_cpu_asked_for_first_is_nothing_to_speak_of(model, caplog):
     caplog.set_level(logging.INFO, module.__name__)
     assert open_session(model, [CPU_PROVIDER, CUDA_PROVIDER]).provider == CPU_PROVIDER
     assert caplog.records == []
-
-
-def test_only_cuda_without_cuda_is_refused_with_the_remedy(model, without_cuda):
-    with pytest.raises(ProviderError, match=r"evaluation\.providers: none of .* add 'CPUExecutionProvider'"):
-        open_session(model, [CUDA_PROVIDER])
 
 
 def test_a_gpu_that_loads_is_used(model, with_cuda, caplog):

@@ -72,19 +72,13 @@ TORCHVISION = {
 # keras.applications.ResNet50 has biases, and counts the moving statistics too.
 KERAS_APPLICATIONS = 25_636_712
 
-# A tutorial's network and its trainable part.
+# A tutorial's network: all its parameters, those that are trained, and the extents after the first convolution and each
+# stage.
 RECIPES = {
-    ("mnist_32", "mnist"): (11_707_394, 11_697_922),
-    ("d2l_fashion_28", "fashion_mnist"): (11_186_186, 11_178_378),
-    ("d2l_fashion_96", "fashion_mnist"): (11_186_186, 11_178_378),
-    ("d2l_keras_224", "fashion_mnist"): (11_186_186, 11_178_378),
-}
-# The extents after the first convolution and after each stage.
-EXTENTS = {
-    ("d2l_keras_224", "fashion_mnist"): (112, 56, 28, 14, 7),
-    ("d2l_fashion_96", "fashion_mnist"): (48, 24, 12, 6, 3),
-    ("mnist_32", "mnist"): (16, 8, 4, 2, 1),
-    ("d2l_fashion_28", "fashion_mnist"): (14, 7, 4, 2, 1),
+    ("mnist_32", "mnist"): (11_707_394, 11_697_922, (16, 8, 4, 2, 1)),
+    ("d2l_fashion_28", "fashion_mnist"): (11_186_186, 11_178_378, (14, 7, 4, 2, 1)),
+    ("d2l_fashion_96", "fashion_mnist"): (11_186_186, 11_178_378, (48, 24, 12, 6, 3)),
+    ("d2l_keras_224", "fashion_mnist"): (11_186_186, 11_178_378, (112, 56, 28, 14, 7)),
 }
 
 # Rows of ten float32 shares, each rounded to 24 bits, sum to one within about ten roundings.
@@ -188,14 +182,10 @@ def test_with_preactivation_there_are_as_many_parameters_as_in_keras_application
 
 
 @pytest.mark.parametrize(("recipe", "namespace"), RECIPES)
-def test_the_tutorials_networks_have_their_parameter_counts(recipe, namespace):
-    assert counted(built_by_recipe(recipe, namespace)) == RECIPES[recipe, namespace]
-
-
-@pytest.mark.parametrize(("recipe", "namespace"), EXTENTS)
-def test_the_tutorials_networks_have_their_shapes(recipe, namespace):
+def test_the_tutorials_networks_have_their_parameter_counts_and_shapes(recipe, namespace):
     model = built_by_recipe(recipe, namespace)
-    stem, *stages = EXTENTS[recipe, namespace]
+    *counts, (stem, *stages) = RECIPES[recipe, namespace]
+    assert counted(model) == tuple(counts)
     expected = {"stem_conv": (stem, 64), "stem_pool": (stages[0], 64)}
     channels = zip(stages, (64, 128, 256, 512), strict=True)
     expected |= {f"stage{number}_block2_relu": each for number, each in enumerate(channels, start=1)}
@@ -335,12 +325,11 @@ def test_a_stem_for_small_images_keeps_their_size(small, stem, kernel, strides, 
 
 
 @pytest.mark.parametrize("preactivation", [False, True])
-def test_every_convolution_has_a_bias_where_that_is_asked_for(network, small, preactivation):
-    biased = small(architecture="resnet18", convolution_bias=True, preactivation=preactivation)
-    for model, bias in ((network("resnet18", preactivation), False), (biased, True)):
-        convolutions = [layer for layer in model.layers if layer.name.endswith("_conv")]
-        assert len(convolutions) == 1 + 16 + 3
-        assert {layer.use_bias for layer in convolutions} == {bias}
+@pytest.mark.parametrize("bias", [False, True])
+def test_every_convolution_has_a_bias_where_that_is_asked_for(small, preactivation, bias):
+    model = small(convolution_bias=bias, preactivation=preactivation)
+    convolutions = [layer for layer in model.layers if layer.name.endswith("_conv")]
+    assert [layer.use_bias for layer in convolutions] == [bias] * 3
 
 
 @pytest.mark.parametrize(
