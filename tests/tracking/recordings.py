@@ -11,7 +11,7 @@ import mlflow
 import yaml
 
 from mnist_resnet.storage.artifacts import write_files
-from mnist_resnet.tracking.dead_runs import PROCESS
+from mnist_resnet.tracking.dead_runs import LOCK
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
@@ -46,7 +46,7 @@ def recorded(store: str, experiment: str = EXPERIMENT) -> dict[str, Any]:
         "parameters": run.data.params,
         "metrics": {key: [(each.step, each.value) for each in history] for key, history in histories.items()},
         # A run that is sent later belongs to no process any more.
-        "tags": {key: value for key, value in run.data.tags.items() if key != PROCESS},
+        "tags": {key: value for key, value in run.data.tags.items() if key != LOCK},
         "files": digests,
         "models": sorted(described, key=lambda each: each["name"]),
     }

@@ -1,40 +1,42 @@
-import json
-import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from mnist_resnet.tracking import dead_runs as module
-from mnist_resnet.tracking.dead_runs import (
-    ENDED_BECAUSE,
-    PROCESS,
-    Process,
-    close_dead_runs,
-    of_moved_project,
-    process_tags,
-)
+from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE, LOCK, close_dead_runs, locked_while_open, moved_lock
+from mnist_resnet.tracking.run import TrackedRun
 
 EXPERIMENT = "squares"
 
+# A process that holds the lock of a run until it is killed.
+HOLDER = """
+import subprocess, sys
+from pathlib import Path
+from mnist_resnet.tracking.dead_runs import locked_while_open
+
+with locked_while_open(Path(sys.argv[1])) as tags:
+    subprocess.Popen(["sleep", "20"], stdout=subprocess.DEVNULL)  # programs that it starts do not hold it
+    print(tags["lock"], flush=True)
+    sys.stdin.read()
+"""
+
 
 @pytest.fixture
-def store(project):
-    return f"sqlite:///{project / 'mlflow.db'}"
+def client(project) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
 
 
 @pytest.fixture
-def create_run(store):
-    """Make a run that is recorded as going on."""
-    client = MlflowClient(store)
+def create_run(client):
+    """Make a run that is recorded as going on; answers how it stands."""
     experiment = client.create_experiment(EXPERIMENT)
 
-    def create_run(process: Process | None, status: str = "RUNNING"):
-        tags = {PROCESS: json.dumps(asdict(process))} if process else {}
+    def create_run(tags: dict[str, str], status: str = "RUNNING"):
         run_id = client.create_run(experiment, tags=tags, run_name="base training").info.run_id
         if status != "RUNNING":
             client.set_terminated(run_id, status)
@@ -43,94 +45,97 @@ def create_run(store):
     return create_run
 
 
-def ended_process(reaped: bool = True) -> subprocess.Popen:
-    """A process that has been killed."""
-    process = subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], stdin=-1, stdout=-1)
-    process.stdout.readline()
-    process.started = Process.present.__globals__["_start_of"](process.pid)
-    process.send_signal(signal.SIGKILL)
-    if reaped:
-        process.communicate()
-    else:
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    return process
+@pytest.fixture
+def killed(project) -> dict[str, str]:
+    """The tag of a process that was killed."""
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(project)], stdin=-1, stdout=-1, text=True) as process:
+        tags = {LOCK: process.stdout.readline().strip()}
+        process.send_signal(signal.SIGKILL)
+    return tags
 
 
-def test_a_run_whose_process_was_killed_is_marked_as_failed(project, store, create_run, caplog):
-    process = ended_process()
-    run = create_run(replace(Process.present(project), pid=process.pid, started=process.started))
+def file_of(tags: dict[str, str]) -> Path:
+    return Path(tags[LOCK].partition(":")[2])
+
+
+def test_a_run_whose_process_was_killed_is_marked_as_failed(client, create_run, killed, caplog):
+    run = create_run(killed)
     caplog.set_level("INFO", "mnist_resnet")
-    close_dead_runs(store, EXPERIMENT, project)
+    close_dead_runs(client, EXPERIMENT)
     info = run().info
     assert (info.status, info.end_time is not None) == ("FAILED", True)
-    assert run().data.tags[ENDED_BECAUSE] == f"its process {process.pid} died without closing it"
+    assert run().data.tags[ENDED_BECAUSE] == "its process died without closing it"
     assert f"Run {info.run_id[:8]} (base training) is marked as failed" in caplog.text
+    assert list(file_of(killed).parent.iterdir()) == []
 
 
-def test_a_killed_process_that_nobody_has_asked_for_is_dead_too(project, store, create_run):
-    process = ended_process(reaped=False)
-    run = create_run(replace(Process.present(project), pid=process.pid, started=process.started))
-    close_dead_runs(store, EXPERIMENT, project)
-    process.communicate()
-    assert run().info.status == "FAILED"
+def test_a_run_is_left_alone_while_its_process_lives(project, client, create_run):
+    with locked_while_open(project) as tags:
+        run = create_run(tags)
+        close_dead_runs(client, EXPERIMENT)
+        assert run().info.status == "RUNNING"
+        assert ENDED_BECAUSE not in run().data.tags
+    assert list(file_of(tags).parent.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [{"boot": "an earlier one"}, {"started": 1}, {"pid": 2**22 + 1}, {"pid": 2**22 + 1, "started": None}],
-    ids=["before a restart", "number used again", "no such process", "no such process, start not known"],
-)
-def test_what_has_certainly_ended_is_gone(project, store, create_run, changes):
-    run = create_run(replace(Process.present(project), **changes))
-    close_dead_runs(store, EXPERIMENT, project)
-    assert run().info.status == "FAILED"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"started": None},
-        {"host": "elsewhere", "pid": 2**22 + 1},
-        {"project": "/elsewhere", "pid": 2**22 + 1},
-        {"namespace": "pid:[1]", "pid": 2**22 + 1},
-        {"boot": None, "namespace": None, "started": None},
-        {"pid": 1, "started": None},
-    ],
-    ids=["alive", "start not known", "host", "project", "container", "another system", "somebody else's"],
-)
-def test_what_may_be_alive_is_left_alone(project, store, create_run, changes):
-    run = create_run(replace(Process.present(project), **changes))
-    close_dead_runs(store, EXPERIMENT, project)
+@pytest.mark.parametrize("place", ["another machine", "another container", "an earlier version", "no tag"])
+def test_of_what_is_not_seen_here_nothing_is_known(create_run, client, killed, place):
+    host = socket.gethostname()
+    tags = {
+        "another machine": {LOCK: killed[LOCK].replace(f"{host}:", "elsewhere:")},
+        "another container": {LOCK: killed[LOCK].replace(f"{host}:", f"{host}:/elsewhere")},
+        "an earlier version": {"process": '{"host": "h", "pid": 1}'},
+        "no tag": {},
+    }
+    run = create_run(tags[place])
+    close_dead_runs(client, EXPERIMENT)
     assert run().info.status == "RUNNING"
     assert ENDED_BECAUSE not in run().data.tags
 
 
-def test_runs_that_have_ended_or_name_no_process_are_left_alone(project, store, create_run):
-    gone = replace(Process.present(project), pid=2**22 + 1)
-    finished, unknown = create_run(gone, "FINISHED"), create_run(None)
-    close_dead_runs(store, EXPERIMENT, project)
-    assert [run().info.status for run in (finished, unknown)] == ["FINISHED", "RUNNING"]
+def test_the_copy_of_a_project_says_nothing_of_the_runs_of_the_original(project, tmp_path, client, create_run):
+    with locked_while_open(project) as tags:
+        run = create_run(tags)
+        shutil.copytree(project, tmp_path / "copy")
+        close_dead_runs(client, EXPERIMENT)
+        assert run().info.status == "RUNNING"
+        copied = MlflowClient(f"sqlite:///{tmp_path / 'copy' / 'mlflow.db'}")
+        copied.set_tag(run().info.run_id, LOCK, moved_lock(tags[LOCK], project, tmp_path / "copy"))
+        close_dead_runs(copied, EXPERIMENT)  # nobody will close it there
+    assert copied.get_run(run().info.run_id).info.status == "FAILED"
+
+
+def test_runs_that_have_ended_are_left_alone(client, create_run, killed):
+    finished = create_run(killed, "FINISHED")
+    close_dead_runs(client, EXPERIMENT)
+    assert finished().info.status == "FINISHED"
     assert ENDED_BECAUSE not in finished().data.tags
 
 
-@pytest.mark.parametrize("tag", ["no process", "7", '{"host": "h"}', process_tags(Path("/elsewhere"))[PROCESS]])
-def test_the_tag_of_another_project_stays_as_it_is(tmp_path, tag):
-    assert of_moved_project(tag, tmp_path / "former", tmp_path) == tag
+def test_the_tag_of_another_project_stays_as_it_is(project, tmp_path):
+    with locked_while_open(tmp_path / "another 1 % é") as tags:
+        assert moved_lock(tags[LOCK], tmp_path / "former", tmp_path) == tags[LOCK]
+        moved = moved_lock(tags[LOCK], tmp_path / "another 1 % é", tmp_path / "present")
+    assert file_of({LOCK: moved}) == tmp_path / "present" / "mlspool" / ".running" / file_of(tags).name
 
 
-def test_without_the_experiment_there_is_nothing_to_do(project, store):
-    close_dead_runs(store, "no such experiment", project)
+def test_without_the_experiment_there_is_nothing_to_do(client):
+    close_dead_runs(client, "no such experiment")
 
 
-def test_a_run_that_another_process_has_opened_is_not_this_ones(project, monkeypatch):
-    assert Process(**json.loads(process_tags(project)[PROCESS])) == Process.present(project)
-    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
-    assert process_tags(project) == {}
+def test_where_no_file_can_be_locked_the_run_has_no_tag(tmp_path):
+    (tmp_path / "mlspool").touch()
+    with locked_while_open(tmp_path) as tags:
+        assert tags == {}
 
 
-def test_another_users_process_of_which_nothing_is_told_is_left_alone(project, store, create_run, monkeypatch):
-    run = create_run(Process.present(project))
-    monkeypatch.setattr(module, "_start_of", lambda _: None)  # as where /proc hides what is not one's own
-    close_dead_runs(store, EXPERIMENT, project)
-    assert run().info.status == "RUNNING"
+def test_a_run_has_a_lock_as_long_as_it_is_open_unless_another_process_has_opened_it(project, client, monkeypatch):
+    run = TrackedRun(project, EXPERIMENT, "a run", {}, {})
+    tags = client.get_run(run.run_id).data.tags
+    assert file_of(tags).exists()
+    run.close("FINISHED")
+    assert not file_of(tags).exists()
+    opened = client.create_run(client.get_run(run.run_id).info.experiment_id)
+    monkeypatch.setenv("MLFLOW_RUN_ID", opened.info.run_id)
+    TrackedRun(project, EXPERIMENT, "a run", {}, {}).close("FINISHED")
+    assert LOCK not in client.get_run(opened.info.run_id).data.tags

@@ -4,7 +4,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from mnist_resnet.tracking.dead_runs import PROCESS, process_tags
+from mnist_resnet.tracking.dead_runs import LOCK
 from mnist_resnet.tracking.reproduction_run import open_reproduction
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
@@ -31,16 +31,17 @@ def test_a_tracked_run_goes_on_with_the_one_that_was_opened_for_it(
     original: RecordedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with open_reproduction(original, tmp_path) as reproduction:
+        lock = _run(original, reproduction.run_id).data.tags[LOCK]
         for name, value in reproduction.variables().items():
             monkeypatch.setenv(name, value)
         tracked = TrackedRun(tmp_path, reproduction.experiment, "base training", {"recipe": "base"}, {"seed": 0})
         tracked.close("FINISHED")
+        assert _run(original, tracked.run_id).data.tags[LOCK] == lock
         reproduction.log_verdict("BITWISE", {"reproduction.json": "{}\n"}, original)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     assert tracked.run_id == reproduction.run_id
     run = _run(original, tracked.run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "reproduction of base training")
-    assert run.data.tags[PROCESS] == process_tags(tmp_path)[PROCESS]
     assert run.data.params == {"seed": "0"}
     expected = {"reproduces": original.run_id, "recipe": "base", "reproduction_verdict": "BITWISE"}
     assert expected.items() <= run.data.tags.items()

@@ -1,158 +1,115 @@
-"""Runs whose process has died without a word to MLflow: found by the next run, and marked as failed."""
+"""Runs whose process has died without closing them: found by the next run, and marked as failed.
 
-import json
+The process that a run belongs to locks a file, which a tag of the run names, as long as the run is open. However the
+process ends, the operating system frees the lock.
+"""
+
+import fcntl
 import logging
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from mnist_resnet.terminal.redaction import in_one_line
+from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER
 
 logger = logging.getLogger(__name__)
 
-PROCESS, ENDED_BECAUSE = "process", "ended_because"
-_PROC = Path("/proc")
-# Places in `/proc/<pid>/stat` after the name: the state, and the start in clock ticks since the boot; see proc(5).
-_STATE, _STARTED = 0, 19
-_NEVER = -1
+LOCK, ENDED_BECAUSE = "lock", "ended_because"
+_FOLDER = Path(SPOOL_FOLDER, ".running")
 _PAGE = 1000
 
 
-@dataclass(frozen=True)
-class Process:
-    """What tells a process from all others, as far as the operating system says it; None where it does not.
-
-    Attributes:
-        host: The machine's name.
-        project: The project's folder.
-        boot: Of the kernel, an identifier of the time since its start.
-        namespace: In which the number counts: containers have their own.
-        pid: The process's number.
-        started: In clock ticks since the kernel's start; numbers are used again, but not with this.
-    """
-
-    host: str
-    project: str
-    boot: str | None
-    namespace: str | None
-    pid: int
-    started: int | None
-
-    @classmethod
-    def present(cls, project: Path) -> "Process":
-        """This process, working for a project."""
-        pid = os.getpid()
-        return cls(socket.gethostname(), str(project.resolve()), _boot(), _namespace(), pid, _start_of(pid))
-
-    def is_gone(self, here: "Process") -> bool:
-        """Whether it has certainly ended, as seen from another process.
-
-        Args:
-            here: The present process. What ran on another machine, for another project or in another
-                container is not known to have ended.
-        """
-        if (self.host, self.project) != (here.host, here.project):
-            return False
-        if self.boot != here.boot:
-            return self.boot is not None and here.boot is not None
-        return self.namespace == here.namespace and not self._is_alive()
-
-    def _is_alive(self) -> bool:
-        started = _start_of(self.pid)
-        if self.started is not None and started is not None:
-            return started == self.started
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # somebody else's
-            return True
-        return True
-
-
-def process_tags(project: Path) -> dict[str, str]:
-    """The tag by which a run of this process is known; none for a run that another process has opened.
+@contextmanager
+def locked_while_open(project: Path) -> Iterator[dict[str, str]]:
+    """Hold the lock of a run, which belongs to this process, within the block.
 
     Args:
-        project: The project's folder.
+        project: The project's folder, which holds the locked file.
+
+    Yields:
+        The run's tag, ``<host>:<path>`` of that file; none where no file can be locked.
     """
-    if os.environ.get("MLFLOW_RUN_ID"):
-        return {}
-    return {PROCESS: json.dumps(asdict(Process.present(project)))}
+    try:
+        file, descriptor = _locked_file(project.resolve() / _FOLDER)
+    except OSError:  # a folder that cannot be written, or a file system without locks
+        yield {}
+        return
+    try:
+        yield {LOCK: f"{socket.gethostname()}:{file}"}
+    finally:
+        file.unlink(missing_ok=True)  # while it is still locked: a file that is there and free tells of a dead run
+        os.close(descriptor)
 
 
-def of_moved_project(tag: str, former: Path, present: Path) -> str:
-    """The tag of a process, with the present folder of its project; unchanged if it worked for another.
+def moved_lock(tag: str, former: Path, present: Path) -> str:
+    """The tag of a run whose project was moved or copied; unchanged if its file belongs to another project.
 
     Args:
         tag: Its value.
-        former: The project's folder before it was moved or copied.
+        former: The project's folder before.
         present: And after.
     """
-    with suppress(ValueError, TypeError):  # of something else
-        process = Process(**json.loads(tag))
-        if process.project == str(former):
-            return json.dumps(asdict(replace(process, project=str(present.resolve()))))
-    return tag
+    host, file = _host_and_file(tag)
+    if not file.is_relative_to(former):
+        return tag
+    return f"{host}:{present.resolve() / file.relative_to(former)}"
 
 
-def close_dead_runs(store: str, experiment: str, project: Path) -> None:
-    """Mark the runs of this project as FAILED that are RUNNING by the record, but whose process is gone.
+def close_dead_runs(client: Any, experiment: str) -> None:
+    """Mark the runs as FAILED that are RUNNING by the record, but whose process is dead.
+
+    A run on another machine, or one whose file is not seen here, as from another container, is left alone.
 
     Args:
-        store: The tracking URI.
+        client: MLflow's, of the store.
         experiment: The name of the experiment to look into; nothing happens if there is none.
-        project: The project's folder.
     """
-    import mlflow
     from mlflow.exceptions import MlflowException
 
-    client, here = mlflow.MlflowClient(store), Process.present(project)
     try:
-        for run, process in _running(client, experiment):
-            if process.is_gone(here):
-                _close(client, run, process)
+        for run in _running(client, experiment):
+            host, file = _host_and_file(run.data.tags.get(LOCK, ""))
+            if host == socket.gethostname() and _is_free(file):
+                client.set_tag(run.info.run_id, ENDED_BECAUSE, "its process died without closing it")
+                client.set_terminated(run.info.run_id, "FAILED")
+                file.unlink(missing_ok=True)
+                logger.info("Run %s (%s) is marked as failed: its process died", run.info.run_id[:8], run.info.run_name)
     except MlflowException as error:  # such as of a server that lets nobody change older runs
         logger.warning("Runs that have died could not be marked as failed: %s", in_one_line(error))
 
 
-def _close(client: Any, run: Any, process: Process) -> None:
-    run_id = run.info.run_id
-    client.set_tag(run_id, ENDED_BECAUSE, f"its process {process.pid} died without closing it")
-    client.set_terminated(run_id, "FAILED")
-    logger.info("Run %s (%s) is marked as failed: its process %d died", run_id[:8], run.info.run_name, process.pid)
-
-
-def _running(client: Any, experiment: str) -> Iterator[tuple[Any, Process]]:
-    """The runs that are recorded as going on, and whose process is recorded."""
+def _running(client: Any, experiment: str) -> list[Any]:
     found = client.get_experiment_by_name(experiment)
     if found is None:
-        return
-    running = client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'", max_results=_PAGE)
-    for run in running:
-        with suppress(KeyError, ValueError, TypeError):  # opened by something else
-            yield run, Process(**json.loads(run.data.tags[PROCESS]))
+        return []
+    return list(client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'", max_results=_PAGE))
 
 
-def _boot() -> str | None:
-    with suppress(OSError):
-        return (_PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    return None
+def _locked_file(folder: Path) -> tuple[Path, int]:
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=folder)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        Path(name).unlink()
+        raise
+    return Path(name), descriptor
 
 
-def _namespace() -> str | None:
-    with suppress(OSError):
-        return str((_PROC / "self/ns/pid").readlink())
-    return None
+def _is_free(file: Path) -> bool:
+    """Whether a file is there and nobody holds its lock."""
+    with suppress(OSError), file.open("r+b") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return file.exists()  # else its run was closed just now
+    return False
 
 
-def _start_of(pid: int) -> int | None:
-    """When a process started; never, if only its entry is left; None if nobody says, as of other users' processes."""
-    with suppress(OSError, ValueError, IndexError):
-        fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return _NEVER if fields[_STATE] in {"Z", "X"} else int(fields[_STARTED])
-    return None
+def _host_and_file(tag: str) -> tuple[str, Path]:
+    host, _, file = tag.partition(":")
+    return host, Path(file)

@@ -4,12 +4,13 @@ import os
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.redaction import without_credentials
-from mnist_resnet.tracking.dead_runs import close_dead_runs, process_tags
+from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
 from mnist_resnet.tracking.offline.spool import SpooledRun
 from mnist_resnet.tracking.store.database import open_store
 from mnist_resnet.tracking.store.experiments import experiment_by_id, require_run_to_fill, select_experiment
@@ -39,7 +40,7 @@ def require_no_active_run() -> None:
 
 
 def open_in_store(
-    uri: str, project: Path, experiment: str | None, name: str, tags: Mapping[str, str]
+    uri: str, project: Path, experiment: str | None, name: str, tags: Mapping[str, str], held: ExitStack
 ) -> tuple[SpooledRun, Any]:
     """Make a run in MLflow's store and make it MLflow's active one; that of ``MLFLOW_RUN_ID``, if that is set.
 
@@ -49,6 +50,7 @@ def open_in_store(
         experiment: Its name; None for the one that ``MLFLOW_EXPERIMENT_ID`` names.
         name: The run's name.
         tags: What the run is.
+        held: Entered for as long as the run is open; holds the lock by which others know that it is.
 
     Returns:
         The run, and MLflow's client for its store.
@@ -66,8 +68,10 @@ def open_in_store(
         select_experiment(experiment, project)
         require_run_to_fill(client, experiment)
         _require_registry(client)
-        close_dead_runs(uri, experiment, project)
-        run_id: str = mlflow.start_run(run_name=name, tags={**tags, **process_tags(project)}).info.run_id
+        close_dead_runs(client, experiment)
+        # A run that another process has opened stays that process's own.
+        lock = {} if os.environ.get("MLFLOW_RUN_ID") else held.enter_context(locked_while_open(project))
+        run_id: str = mlflow.start_run(run_name=name, tags={**tags, **lock}).info.run_id
     return SpooledRun(run_id, True, without_credentials(uri), experiment, name, dict(tags), now()), client
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.provenance.record import RunStatus
-from mnist_resnet.tracking.dead_runs import process_tags
+from mnist_resnet.tracking.dead_runs import locked_while_open
 from mnist_resnet.tracking.run_lookup import RecordedRun
 
 REPRODUCES = "reproduces"
@@ -61,17 +61,17 @@ def open_reproduction(original: RecordedRun, project: Path) -> Iterator[Reproduc
     client = mlflow.MlflowClient(original.store)
     experiment = client.get_experiment(client.get_run(original.run_id).info.experiment_id)
     name = f"reproduction of {original.name}"
-    tags = {REPRODUCES: original.run_id, **process_tags(project)}
-    created = client.create_run(experiment.experiment_id, tags=tags, run_name=name)
-    run_id = created.info.run_id
     status: RunStatus = "KILLED"
-    try:
-        yield Reproduction(run_id, experiment.name, original.store)
-        status = "FAILED"  # where the process ended without closing the run
-    except Exception:
-        status = "FAILED"
-        raise
-    finally:
-        if client.get_run(run_id).info.status == "RUNNING":
-            client.set_terminated(run_id, status)
-        client.update_run(run_id, name=name)  # the process has set its own name
+    with locked_while_open(project) as lock:
+        tags = {REPRODUCES: original.run_id, **lock}
+        run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=name).info.run_id
+        try:
+            yield Reproduction(run_id, experiment.name, original.store)
+            status = "FAILED"  # where the process ended without closing the run
+        except Exception:
+            status = "FAILED"
+            raise
+        finally:
+            if client.get_run(run_id).info.status == "RUNNING":
+                client.set_terminated(run_id, status)
+            client.update_run(run_id, name=name)  # the process has set its own name

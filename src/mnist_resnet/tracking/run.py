@@ -76,7 +76,7 @@ class TrackedRun:
         self._to_undo.enter_context(bounded_requests(REQUEST_SECONDS, self.uri))
         try:
             if created:
-                run, client = open_in_store(self.uri, project, experiment, name, tags)
+                run, client = open_in_store(self.uri, project, experiment, name, tags, self._to_undo)
             else:
                 run, client = describe_offline(self.uri, experiment, name, tags), None
             self.run_id = run.run_id

@@ -1,9 +1,7 @@
-import json
 import shutil
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import mlflow
@@ -11,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mnist_resnet.tracking import registry
-from mnist_resnet.tracking.dead_runs import PROCESS, Process
+from mnist_resnet.tracking.dead_runs import LOCK, locked_while_open
 from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.address import sqlite_uri
@@ -157,20 +155,24 @@ def test_new_runs_come_here_where_the_former_folder_is_gone_with_its_artifacts(p
     assert not project.exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "status"), [({"pid": 2**22 + 1}, "FAILED"), ({}, "RUNNING"), ({"project": "/elsewhere"}, "RUNNING")]
-)
+@pytest.mark.parametrize(("folder", "status"), [("project", "FAILED"), ("elsewhere", "RUNNING")])
 def test_a_run_that_was_open_when_the_folder_was_moved_is_closed_if_its_process_has_died(
-    project, tmp_path, changes, status
+    project, tmp_path, folder, status
 ):
     record_here(project)
     client = MlflowClient(sqlite_uri(project / "mlflow.db"))
-    process = replace(Process.present(project), **changes)
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
-    run_id = client.create_run(experiment, tags={PROCESS: json.dumps(asdict(process))}).info.run_id
-    moved = project.rename(tmp_path / "renamed")
+    with locked_while_open(tmp_path / folder) as lock:
+        run_id = client.create_run(experiment, tags=lock).info.run_id
+        file = Path(lock[LOCK].partition(":")[2])
+        moved = project.rename(tmp_path / "renamed")
+        record_here(moved)
+        present = MlflowClient(sqlite_uri(moved / "mlflow.db"))
+        assert present.get_run(run_id).info.status == "RUNNING"
+    if folder == "project":  # where the lock of a killed process leaves its file
+        (moved / file.relative_to(project)).touch()
     record_here(moved)
-    assert MlflowClient(sqlite_uri(moved / "mlflow.db")).get_run(run_id).info.status == status
+    assert present.get_run(run_id).info.status == status
 
 
 def test_another_project_that_records_in_this_store_keeps_its_artifacts(project, store, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import remove_leftovers
-from mnist_resnet.tracking.dead_runs import PROCESS, of_moved_project
+from mnist_resnet.tracking.dead_runs import LOCK, moved_lock
 from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER
 from mnist_resnet.tracking.store.address import absolute_uri, default_file, sqlite_file, sqlite_uri, tracking_uri
 
@@ -172,16 +172,16 @@ def _rewrite(connection: sqlite3.Connection, former: str, project: Path) -> None
     for table, column in (_OF_EXPERIMENTS, *_OF_FILES, *_OF_VERSIONS) if are_here else (_OF_EXPERIMENTS,):
         connection.execute(f"UPDATE {table} SET {column} = moved({column}) WHERE {column} != moved({column})")  # noqa: S608
     if are_here:
-        _rewrite_processes(connection, _path(former).parent, project)
+        _rewrite_locks(connection, _path(former).parent, project)
     logger.info("The project's folder was moved or copied: its MLflow artifacts are looked for in %s", _path(present))
 
 
-def _rewrite_processes(connection: sqlite3.Connection, former: Path, project: Path) -> None:
+def _rewrite_locks(connection: sqlite3.Connection, former: Path, project: Path) -> None:
     """Let unfinished runs of the former folder be this project's, which marks those as failed that have died."""
     query = "SELECT run_uuid, value FROM tags JOIN runs USING (run_uuid) WHERE key = ? AND status = 'RUNNING'"
-    for run_id, value in connection.execute(query, (PROCESS,)).fetchall():
+    for run_id, value in connection.execute(query, (LOCK,)).fetchall():
         update = "UPDATE tags SET value = ? WHERE key = ? AND run_uuid = ?"
-        connection.execute(update, (of_moved_project(value, former, project), PROCESS, run_id))
+        connection.execute(update, (moved_lock(value, former, project), LOCK, run_id))
 
 
 def _are_here(connection: sqlite3.Connection, former: str, project: Path) -> bool:
