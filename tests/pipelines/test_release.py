@@ -17,6 +17,7 @@ from mnist_resnet.pipelines.evaluate import create_pipeline
 from mnist_resnet.pipelines.evaluate.release import release
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.run import TrackedRun
 from tests.conftest import MadeData
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
@@ -56,8 +57,9 @@ def released(
         test_accuracy: float = 1.0,
     ) -> dict[str, Any]:
         run.log_model(LoggedModel("squares", onnx_model, IMAGES, CLASS_NAMES, CPU))
-        return release(
+        made = release(
             onnx_model,
+            present_champion.load(),
             images[: len(labels)],
             labels,
             {"test_accuracy": test_accuracy},
@@ -66,10 +68,15 @@ def released(
             evaluation_parameters,
             ReleaseParameters(register=True, significance=0.05, robustness_floor=floor),
         )
+        entry.save(made)
+        return entry.load()
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     run = TrackedRun(tmp_path, "squares", "a run", {}, {})
+    present_champion = ChampionDataset(model="squares")
+    entry = ReleaseDataset(filepath=str(tmp_path / "release.json"), model="squares")
+    present_champion.run = entry.run = run
     yield record_and_release
     run.close("FINISHED")
 
@@ -106,7 +113,7 @@ def test_no_test_figure_decides() -> None:
     (node,) = [node for node in create_pipeline().nodes if node.name == "release"]
     # Of the metrics, one becomes a tag of the registered version; see below that it changes nothing.
     assert set(node.inputs) == {
-        *("onnx", "validation_images", "validation_labels", "metrics", "name"),
+        *("onnx", "champion", "validation_images", "validation_labels", "metrics", "name"),
         *("params:dataset", "params:evaluation", "params:release"),
     }
 

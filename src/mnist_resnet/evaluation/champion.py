@@ -1,7 +1,8 @@
 """The rule by which a model takes the present champion's place."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,29 @@ from mnist_resnet.evaluation.paired import Correct, compare_correct
 
 class IncomparableError(UserError, ValueError):
     """A champion that cannot be run on the present images, or whose classes are others."""
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model that the registry has as champion.
+
+    Attributes:
+        version: In the registry.
+        onnx: The content of its ONNX file; None if it cannot be fetched.
+        obstacle: The reason, in that case.
+    """
+
+    version: str
+    onnx: bytes | None
+    obstacle: str = ""
+
+
+class NoChampion(Enum):
+    """The reason why no champion is known."""
+
+    NONE = "the registry has none"
+    AWAY = "the registry does not answer, or the run is recorded offline"
+    UNUSED = "nothing is registered in this run"
 
 
 @dataclass(frozen=True)
@@ -64,6 +88,27 @@ class Decision:
 
     champion: bool
     reason: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """An evaluated model, and what is to become of it in the registry.
+
+    Attributes:
+        decision: Whether it becomes champion; if ``onnx_sha256`` is empty, why it is not registered at all.
+        onnx_sha256: The digest of its ONNX file.
+        tags: Notes for its version in the registry.
+        champion_before: The version of the champion at present; None if there is none.
+        contest: The figures that decided, for ``release.json``.
+        comparable: Whether the champion could be asked, if there is one.
+    """
+
+    decision: Decision
+    onnx_sha256: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    champion_before: str | None = None
+    contest: Mapping[str, Any] = field(default_factory=dict)
+    comparable: bool = True
 
 
 def decide(contest: Contest, parameters: ReleaseParameters) -> Decision:

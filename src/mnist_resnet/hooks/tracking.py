@@ -18,6 +18,7 @@ from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.experiments import chosen_experiment
 from mnist_resnet.training.events import EpochResult
@@ -59,9 +60,13 @@ class Tracking:
     def __enter__(self) -> Self:
         for namespace in self._context.namespaces:
             self._context.catalog.save(f"{namespace}.run", self._described)
+            if self._context.parameters.namespaces[namespace].release.register:
+                self._let_register(namespace, self.run)
         return self
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        for namespace in self._context.namespaces:
+            self._let_register(namespace, None)
         spooled = self.run.spool_folder is not None
         self.run.close(status_after(error))
         if spooled and error is not None:
@@ -93,6 +98,13 @@ class Tracking:
             return f"MLflow run: {self.run.run_id} in {store} (see it with `mlflow ui`)"
         folder = shown_path(self.run.spool_folder, self._context.project)
         return f"MLflow run: {self.run.run_id}, kept in {folder}; `kedro sync-tracking` sends it to {store}"
+
+    def _let_register(self, namespace: str, run: TrackedRun | None) -> None:
+        """Hand the run to the entries of the catalog that reach the registry, or take it back."""
+        for name in ("champion", "release"):
+            dataset = self._context.catalog.get(f"{namespace}.{name}")
+            assert isinstance(dataset, ChampionDataset | ReleaseDataset)
+            dataset.run = run
 
     def _model(self, namespace: str, content: bytes, settings: Mapping[str, Any]) -> LoggedModel:
         return LoggedModel(

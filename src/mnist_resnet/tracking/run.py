@@ -88,7 +88,7 @@ class TrackedRun:
                     mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
             self._to_undo.close()
             raise
-        _open.append(self)
+        self._is_open = True
         signals.register(self._kill)
         # MLflow's own handler, registered earlier and so called later, would mark the run FINISHED.
         atexit.register(self._interrupted)
@@ -125,9 +125,9 @@ class TrackedRun:
 
     def close(self, status: RunStatus) -> None:
         """End the run; later calls do nothing."""
-        if self not in _open:
+        if not self._is_open:
             return
-        _open.remove(self)
+        self._is_open = False
         try:
             if not self._ended_there(status):
                 self._recorder.record(EndRun(status, now()))
@@ -183,14 +183,6 @@ class TrackedRun:
         self.close("KILLED")
         if self._resumable:
             logger.warning("Interrupted; `kedro run --only-missing-outputs` goes on from the last complete stage")
-
-
-_open: list[TrackedRun] = []
-
-
-def open_run() -> TrackedRun | None:
-    """The run that is open in this process; None if there is none."""
-    return _open[-1] if _open else None
 
 
 def _quieten() -> None:

@@ -23,7 +23,7 @@ from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER, read_spool, spool_folders
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID, pending, progress_of, upload
 from mnist_resnet.tracking.operations import EndRun, LogMetrics, RegisterCandidate
-from mnist_resnet.tracking.run import TrackedRun, open_run
+from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.remedies import StoreAwayError, TrackingUnavailableError
 from tests.made_model import halves_model
@@ -172,7 +172,6 @@ def test_what_a_run_could_not_record_is_sent_later(project, store, model, online
     assert f"{SPOOL_FOLDER}/{run.run_id}" in warned
     assert "kedro sync-tracking" in warned
     assert "hunter2" not in warned
-    assert open_run() is None
     assert mlflow.active_run() is None
     assert f"the rest of run {run.run_id[:8]}" in sync(project)
     assert recorded(store) == online
@@ -218,7 +217,6 @@ def test_a_server_that_is_away_at_the_start_is_refused(tmp_path, monkeypatch, si
     for words in ("Start its server", "MLFLOW_TRACKING_URI", "tracking.offline=true", "kedro sync-tracking"):
         assert words in str(refused.value)
     assert "hunter2" not in str(refused.value)
-    assert open_run() is None
     assert not (tmp_path / SPOOL_FOLDER).exists()
     assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
 

@@ -81,7 +81,7 @@ def _drawing() -> list[Node]:
 
 
 def _reporting() -> list[Node]:
-    judged = ["onnx", "validation_images", "validation_labels"]
+    judged = ["onnx", "champion", "validation_images", "validation_labels"]
     return [
         Node(
             nodes.write_report,

@@ -1,0 +1,61 @@
+"""The MLflow run of a pipeline, and the entries of the catalog that may use it."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import node, pipeline
+
+from mnist_resnet.config import validate_parameters
+from mnist_resnet.hooks.run_context import RunContext
+from mnist_resnet.hooks.tracking import Tracking
+from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
+
+
+@pytest.fixture
+def context(
+    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch, raw_parameters: dict[str, Any]
+) -> RunContext:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(empty_store, tmp_path / "mlflow.db")
+    catalog = DataCatalog(
+        {
+            "mnist.run": MemoryDataset(),
+            "mnist.champion": ChampionDataset(model="mnist"),
+            "mnist.release": ReleaseDataset(filepath=str(tmp_path / "release.json"), model="mnist"),
+        }
+    )
+    evaluate = pipeline([node(lambda: None, None, "mnist.release", namespace="mnist", tags="evaluate")])
+    asked = {"pipeline_names": ["evaluate"]}
+    return RunContext(tmp_path, tmp_path / "data", validate_parameters(raw_parameters), asked, evaluate, catalog)
+
+
+def runs_of_entries(context: RunContext) -> list[object]:
+    return [context.catalog.get(f"mnist.{name}").run for name in ("champion", "release")]
+
+
+def test_the_entries_of_the_registry_have_the_run_while_it_is_open(context: RunContext) -> None:
+    with Tracking(context) as tracking:
+        assert runs_of_entries(context) == [tracking.run] * 2
+        assert context.catalog.load("mnist.run")["run_id"] == tracking.run.run_id
+    assert runs_of_entries(context) == [None, None]
+
+
+def test_where_models_are_not_to_be_registered_they_do_not_have_it(context: RunContext) -> None:
+    chosen = context.parameters.namespaces["mnist"]
+    not_registered = replace(chosen, release=replace(chosen.release, register=False))
+    with Tracking(replace(context, parameters=replace(context.parameters, namespaces={"mnist": not_registered}))):
+        assert runs_of_entries(context) == [None, None]
+
+
+@pytest.mark.parametrize(("error", "status"), [(None, "FINISHED"), (ValueError, "FAILED"), (SystemExit, "KILLED")])
+def test_the_error_that_ends_a_run_decides_its_status(
+    context: RunContext, error: type[BaseException] | None, status: str
+) -> None:
+    tracking = Tracking(context)
+    tracking.__exit__(error, error() if error else None, None)
+    assert mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id).info.status == status

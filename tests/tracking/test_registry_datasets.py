@@ -1,0 +1,73 @@
+import mlflow
+import pytest
+
+from mnist_resnet.evaluation.champion import Champion, Decision, NoChampion, Release
+from mnist_resnet.storage.artifacts import sha256_of_bytes
+from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.offline.spool import read_spool
+from mnist_resnet.tracking.operations import RegisterCandidate
+from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
+from mnist_resnet.tracking.run import TrackedRun
+from tests.made_model import CLASS_NAMES, bright_half, halves_model
+
+MODEL = halves_model()
+WINNER = Release(Decision(True, "it wins"), sha256_of_bytes(MODEL), {"test_accuracy": "1.0"})
+
+
+@pytest.fixture
+def open_run(project):
+    """Open a run, which is closed after the test; answers it with the two entries, which use it."""
+    opened = []
+
+    def open_run(offline: bool = False) -> tuple[TrackedRun, ChampionDataset, ReleaseDataset]:
+        opened.append(TrackedRun(project, "squares", "a run", {}, {}, offline))
+        champion = ChampionDataset(model="squares")
+        release = ReleaseDataset(filepath=str(project / "release.json"), model="squares")
+        champion.run = release.run = opened[-1]
+        return opened[-1], champion, release
+
+    yield open_run
+    for run in opened:
+        run.close("FINISHED")
+
+
+def undecided(reason: str) -> dict[str, object]:
+    return {"model": "squares", "version": None, "champion": False, "reason": reason}
+
+
+def test_a_release_that_is_saved_is_registered_and_crowned_and_then_loaded_as_champion(open_run):
+    run, champion, release = open_run()
+    run.log_model(LoggedModel("squares", MODEL, bright_half("left")[None], CLASS_NAMES, ("CPUExecutionProvider",)))
+    assert champion.load() is NoChampion.NONE
+    release.save(WINNER)
+    decided = {"model": "squares", "version": "1", "champion": True}
+    assert release.load() == decided | {"reason": "it wins", "champion_before": None, "contest": {}}
+    assert champion.load() == Champion("1", MODEL)
+    assert mlflow.MlflowClient().get_model_version("squares", "1").tags.items() >= WINNER.tags.items()
+    release.save(Release(Decision(False, "no better"), WINNER.onnx_sha256, champion_before="1"))
+    assert release.load() == decided | {"reason": "it is the champion already"}
+
+
+def test_a_file_that_was_never_recorded_is_not_registered(open_run):
+    _, _, release = open_run()
+    release.save(WINNER)
+    assert "recorded in no run of this experiment" in release.load()["reason"]
+    assert mlflow.MlflowClient().search_registered_models() == []
+
+
+def test_without_a_registry_the_release_is_kept_for_later(open_run):
+    run, champion, release = open_run(offline=True)
+    assert champion.load() is NoChampion.AWAY
+    release.save(WINNER)
+    assert release.load() == undecided(release.load()["reason"])
+    assert "kedro sync-tracking" in release.load()["reason"]
+    *_, kept = read_spool(run.spool_folder)[1]
+    assert isinstance(kept, RegisterCandidate)
+    assert (kept.name, kept.onnx_sha256, kept.tags) == ("squares", WINNER.onnx_sha256, WINNER.tags)
+
+
+def test_without_an_open_run_nothing_is_registered(tmp_path):
+    assert ChampionDataset(model="squares").load() is NoChampion.UNUSED
+    release = ReleaseDataset(filepath=str(tmp_path / "release.json"), model="squares")
+    release.save(WINNER)
+    assert release.load() == undecided("nothing is registered in this run")
