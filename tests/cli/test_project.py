@@ -7,7 +7,7 @@ import shutil
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from mnist_resnet.cli.project import CommandError, plainly, write_json
+from mnist_resnet.cli.project import CommandError, without_traceback, write_json
 from mnist_resnet.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
 
@@ -33,6 +33,6 @@ def test_configuration_that_is_no_yaml_is_an_error_of_one_line(tmp_path, text, s
     (tmp_path / "conf/base/datasets.yml").write_text(text, encoding="utf-8")
     loader = OmegaConfigLoader(str(tmp_path / "conf"), **CONFIG_LOADER_ARGS)
     with pytest.raises(CommandError) as refusal:
-        plainly(lambda: loader["parameters"])()
+        without_traceback(lambda: loader["parameters"])()
     assert said in str(refusal.value)
     assert len(str(refusal.value).splitlines()) == 1

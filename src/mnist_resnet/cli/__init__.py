@@ -1,19 +1,13 @@
 """The project's own commands, as ``kedro`` finds them inside this project; one file for each."""
 
-import copy
-
 import click
-from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
 from mnist_resnet.cli.compare import compare
-from mnist_resnet.cli.interruption import resumably
 from mnist_resnet.cli.layers import layers
 from mnist_resnet.cli.predict import predict
-from mnist_resnet.cli.project import plainly
 from mnist_resnet.cli.reproduce import reproduce
-from mnist_resnet.cli.runners import sequentially
-from mnist_resnet.cli.selection import selectively
+from mnist_resnet.cli.run import run
 from mnist_resnet.cli.sync_tracking import sync_tracking
 
 __all__ = ["cli", "compare", "layers", "predict", "reproduce", "run", "sync_tracking"]
@@ -24,8 +18,5 @@ def cli() -> None:
     """Train, export and evaluate ResNets on MNIST-shaped data; classify pictures with them; compare and repeat runs."""
 
 
-run = copy.copy(kedro_run)
-assert kedro_run.callback is not None
-run.callback = resumably(plainly(sequentially(selectively(kedro_run.callback))))
 for command in (run, layers, predict, compare, reproduce, sync_tracking):
     cli.add_command(command)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_resnet.cli.project import plainly
+from mnist_resnet.cli.project import without_traceback
 from mnist_resnet.cli.verdicts import ending_with_verdict, print_verdict
 from mnist_resnet.comparison.level import Tolerances
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("run_a")
 @click.argument("run_b")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@plainly
+@without_traceback
 @ending_with_verdict
 def compare(run_a: str, run_b: str, as_json: bool, project: Path, store: str, tolerances: Tolerances) -> "Comparison":
     """Say whether two recorded runs came out the same, and if not, what differs first.

@@ -3,14 +3,14 @@
 import click
 from kedro.framework.cli.utils import env_option, split_string
 
-from mnist_resnet.cli.project import load_context, plainly, require_known
+from mnist_resnet.cli.project import load_context, require_known, without_traceback
 from mnist_resnet.config import Dataset, NamespaceParameters, validate_parameters
 
 
 @click.command()
 @env_option
 @click.option("--namespaces", callback=split_string, default="", help="Data sets, separated by commas. Default: all.")
-@plainly
+@without_traceback
 def layers(env: str | None, namespaces: list[str]) -> None:
     """Print each layer of the networks that a recipe trains, with shapes and parameters."""
     parameters = validate_parameters(load_context(env).config_loader["parameters"])

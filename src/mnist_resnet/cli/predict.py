@@ -11,7 +11,14 @@ import click
 from kedro.framework.cli.utils import env_option
 from kedro.io import CatalogConfigResolver
 
-from mnist_resnet.cli.project import CommandError, load_context, plainly, present_project, require_known, write_json
+from mnist_resnet.cli.project import (
+    CommandError,
+    load_context,
+    present_project,
+    require_known,
+    without_traceback,
+    write_json,
+)
 from mnist_resnet.config import outputs_folder
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
@@ -47,7 +54,7 @@ _NO_OTHERS = {"{default}": {"type": "kedro.io.MemoryDataset"}}
     help="Swap dark and bright, for dark ink on white paper: the models are trained on bright on black.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@plainly
+@without_traceback
 def predict(
     images: Sequence[Path],
     model: str | None,

@@ -31,7 +31,7 @@ class CommandError(click.ClickException):
         write_line(f"Error: {self.format_message()}", cast("TextIO | None", file) or sys.stderr)
 
 
-def plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+def without_traceback(command: Callable[..., Any]) -> Callable[..., Any]:
     """Let a command end with the message of an error that a user can mend, without a traceback.
 
     Of any other error the traceback is shown, as Python shows it. Neither shows the credentials of an address.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_resnet.cli.project import plainly
+from mnist_resnet.cli.project import without_traceback
 from mnist_resnet.cli.verdicts import CannotTellError, ending_with_verdict, print_verdict
 from mnist_resnet.comparison.level import Tolerances
 from mnist_resnet.terminal.streams import write_line
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 )
 @click.option("--trust-patch", is_flag=True, help="Apply the recorded uncommitted changes without asking.")
 @click.option("--keep", is_flag=True, help="Keep the temporary folder.")
-@plainly
+@without_traceback
 @ending_with_verdict
 def reproduce(
     run_id: str,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_resnet.cli.project import plainly, present_project
+from mnist_resnet.cli.project import present_project, without_traceback
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.streams import write_line
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     "MLFLOW_TRACKING_URI if it names the same store.",
 )
 @click.option("--dry-run", is_flag=True, help="List what would be sent, without contacting MLflow.")
-@plainly
+@without_traceback
 def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
     """Send to MLflow what was kept in mlspool/ while MLflow did not answer, or because of tracking.offline.
 

@@ -1,0 +1,93 @@
+"""``kedro run``: Kedro's own command, with refusals in one line, and the command that continues an interrupted run."""
+
+import copy
+import functools
+import os
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.pipeline import Pipeline
+from kedro.utils import load_obj
+
+from mnist_resnet.cli.project import raised_in, without_traceback
+from mnist_resnet.errors import UserError
+from mnist_resnet.hooks.running_thread import check_runner_class
+from mnist_resnet.terminal.signals import stopping_orderly
+from mnist_resnet.terminal.streams import write_line
+
+_PACKAGE = __name__.partition(".")[0]
+_ONLY_MISSING = "--only-missing-outputs"
+# The modules of Kedro that look for the pipelines, namespaces, nodes and tags that are asked for.
+_SELECTING = {KedroSession.__module__, Pipeline.__module__}
+
+
+class SelectionError(UserError, ValueError):
+    """There is nothing to run by the names that were given."""
+
+
+def saying_how_to_resume(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let Ctrl-C and SIGTERM end a command within seconds, and print the command that continues it."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        with stopping_orderly(_say_how_to_resume):
+            return command(*arguments, **options)
+
+    return wrapped
+
+
+def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The shell command that goes on where an interrupted one has stopped.
+
+    Args:
+        arguments: As in ``sys.argv`` of that one: the program's path, ``run``, and what follows.
+        environment: The variables that it ran with.
+    """
+    as_module = Path(arguments[0]).name == "__main__.py"  # where the package is installed without the project
+    words = ["python", "-m", _PACKAGE, *arguments[2:]] if as_module else ["kedro", *arguments[1:]]
+    words += [] if _ONLY_MISSING in words else [_ONLY_MISSING]
+    recipe = environment.get("KEDRO_ENV")
+    return (f"KEDRO_ENV={shlex.quote(recipe)} " if recipe else "") + shlex.join(words)
+
+
+@functools.wraps(kedro_run.callback or kedro_run)
+def _run(*arguments: Any, **options: Any) -> Any:
+    assert kedro_run.callback is not None
+    # Refused before it is made: Kedro's ParallelRunner starts a process as soon as it is.
+    if runner := options.get("runner"):
+        check_runner_class(_class_of(runner), runner)
+    try:
+        return kedro_run.callback(*arguments, **options)
+    except ValueError as error:
+        if raised_in(error) not in _SELECTING:
+            raise
+        said, _, _ = str(error).partition(". ")  # what follows tells how to write a pipeline
+        raise SelectionError(f"{said.rstrip('.')}; {_present()}") from error
+
+
+run = copy.copy(kedro_run)
+run.callback = saying_how_to_resume(without_traceback(_run))
+
+
+def _class_of(runner: str) -> Any:
+    """The class by its name, as Kedro finds it; None if there is none."""
+    try:
+        return load_obj(runner, "kedro.runner")
+    except (ImportError, AttributeError, ValueError):
+        return None
+
+
+def _present() -> str:
+    names = [name for name in pipelines if name != "__default__"]
+    namespaces = {node.namespace for node in pipelines["__default__"].nodes if node.namespace}
+    return f"the pipelines are {', '.join(names)}, the data sets {', '.join(sorted(namespaces))}"
+
+
+def _say_how_to_resume(signal: str) -> None:
+    write_line(f"Interrupted by {signal}. To continue: {resuming_command(sys.argv, os.environ)}", sys.stderr)

@@ -1,0 +1,105 @@
+"""``kedro run``: names that are not there, runners that are not taken, interruptions."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from kedro.framework.startup import bootstrap_project
+
+from mnist_resnet.cli.run import resuming_command, run
+from tests.conftest import PROJECT
+
+
+def typed(*arguments: str) -> Result:
+    return CliRunner().invoke(run, arguments)
+
+
+@pytest.fixture(autouse=True)
+def project(monkeypatch: pytest.MonkeyPatch) -> None:
+    bootstrap_project(PROJECT)
+    monkeypatch.chdir(PROJECT)
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--pipelines", "trian"),
+        ("--namespaces", "squares"),
+        ("--nodes", "trian"),
+        ("--tags", "trian"),
+        ("--from-nodes", "trian"),
+    ],
+)
+def test_what_is_not_there_is_told_in_one_line_with_what_is(option: str, name: str) -> None:
+    ended = typed(option, name)
+    assert ended.exit_code == 1
+    (line,) = [line for line in ended.output.splitlines() if line.startswith("Error: ")]
+    assert line.endswith(
+        "; the pipelines are data, train, export, evaluate, training, the data sets fashion_mnist, mnist"
+    )
+    assert "Traceback" not in ended.output
+
+
+@pytest.mark.parametrize(
+    "runner", ["ThreadRunner", "ParallelRunner", "kedro.runner.ThreadRunner", "Foo", "no.such.Runner"]
+)
+def test_another_runner_is_refused_also_from_a_file_of_options(runner: str, tmp_path: Path) -> None:
+    options = tmp_path / "run.yml"
+    options.write_text(yaml.safe_dump({"run": {"runner": runner, "pipelines": "data"}}))
+    for ended in (typed("--config", str(options)), typed("--runner", runner)):
+        assert ended.exit_code == 1
+        assert ended.output.startswith(f"Error: runner: received {runner}, but here nodes run one after another")
+        assert len(ended.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "expected"),
+    [
+        (["/bin/kedro", "run"], {}, "kedro run --only-missing-outputs"),
+        (["kedro", "run", "--only-missing-outputs", "-e", "fast"], {}, "kedro run --only-missing-outputs -e fast"),
+        (
+            ["kedro", "run", "--env", "my recipe", "--params", "mnist.training.epochs=5"],
+            {"HOME": "/root"},
+            "kedro run --env 'my recipe' --params mnist.training.epochs=5 --only-missing-outputs",
+        ),
+        (
+            ["/lib/mnist_resnet/__main__.py", "run", "--conf-source", "conf"],
+            {},
+            "python -m mnist_resnet --conf-source conf --only-missing-outputs",
+        ),
+        (["kedro", "run"], {"KEDRO_ENV": "smoke"}, "KEDRO_ENV=smoke kedro run --only-missing-outputs"),
+    ],
+)
+def test_the_resuming_command_can_be_pasted_into_a_shell(arguments, environment, expected):
+    assert resuming_command(arguments, environment) == expected
+
+
+PROGRAM = """
+import time
+from mnist_resnet.cli.run import saying_how_to_resume
+from mnist_resnet.cli.project import without_traceback
+
+def work():
+    print("begun", flush=True)
+    try:
+        time.sleep(60)
+    except BaseException:
+        raise ValueError("structure had 11 atoms")
+
+saying_how_to_resume(without_traceback(work))()
+"""
+
+
+def test_an_error_that_a_library_has_made_of_a_signal_is_not_shown():
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=30)
+    assert errors == "Interrupted by SIGTERM. To continue: kedro --only-missing-outputs\n"
+    assert process.returncode == 128 + signal.SIGTERM
