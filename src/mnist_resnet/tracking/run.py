@@ -182,7 +182,7 @@ class TrackedRun:
     def _interrupted(self) -> None:
         self.close("KILLED")
         if self._resumable:
-            logger.warning("Interrupted; `kedro run --only-missing-outputs` goes on from the last complete stage")
+            logger.warning("Interrupted; `kedro run --only-missing-outputs` continues after the last complete pipeline")
 
 
 def _quieten() -> None:
