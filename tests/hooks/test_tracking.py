@@ -1,6 +1,7 @@
 """The MLflow run of a pipeline, and the entries of the catalog that may use it."""
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,10 @@ def runs_of_entries(context: RunContext) -> list[object]:
 
 
 def test_the_entries_of_the_registry_have_the_run_while_it_is_open(context: RunContext) -> None:
-    with Tracking(context) as tracking:
+    with ExitStack() as stack:
+        tracking = Tracking(context)
+        stack.push(tracking.leave)
+        tracking.describe()
         assert runs_of_entries(context) == [tracking.run] * 2
         assert context.catalog.load("mnist.run")["run_id"] == tracking.run.run_id
     assert runs_of_entries(context) == [None, None]
@@ -48,8 +52,10 @@ def test_the_entries_of_the_registry_have_the_run_while_it_is_open(context: RunC
 def test_where_models_are_not_to_be_registered_they_do_not_have_it(context: RunContext) -> None:
     chosen = context.parameters.namespaces["mnist"]
     not_registered = replace(chosen, release=replace(chosen.release, register=False))
-    with Tracking(replace(context, parameters=replace(context.parameters, namespaces={"mnist": not_registered}))):
-        assert runs_of_entries(context) == [None, None]
+    tracking = Tracking(replace(context, parameters=replace(context.parameters, namespaces={"mnist": not_registered})))
+    tracking.describe()
+    assert runs_of_entries(context) == [None, None]
+    tracking.run.close("FINISHED")
 
 
 @pytest.mark.parametrize(("error", "status"), [(None, "FINISHED"), (ValueError, "FAILED"), (SystemExit, "KILLED")])
@@ -57,5 +63,5 @@ def test_the_error_that_ends_a_run_decides_its_status(
     context: RunContext, error: type[BaseException] | None, status: str
 ) -> None:
     tracking = Tracking(context)
-    tracking.__exit__(error, error() if error else None, None)
+    tracking.leave(error, error() if error else None, None)
     assert mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id).info.status == status

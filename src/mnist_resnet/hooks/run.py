@@ -82,7 +82,9 @@ class RunHooks:
         self._tracking = self._provenance = None
         entered.push(self._show_summary)
         if context.parameters.tracking.enabled:
-            tracking = self._tracking = entered.enter_context(Tracking(context))
+            tracking = self._tracking = Tracking(context)
+            entered.push(tracking.leave)
+            tracking.describe()
             provenance = self._provenance = entered.enter_context(ProvenanceRecord(context, tracking.run))
             entered.enter_context(listening(lambda start: provenance.note_start(self._namespace, start), TrainingStart))
             entered.enter_context(listening(lambda result: tracking.note_epoch(self._namespace, result)))

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mnist_resnet.config import flatten
 from mnist_resnet.hooks.run_context import RunContext, status_after
@@ -29,7 +29,7 @@ _EXAMPLE_IMAGES = 2
 
 
 class Tracking:
-    """The MLflow run of a ``kedro run``; as a context manager, closed with the status that an error makes of it.
+    """The MLflow run of a ``kedro run``.
 
     Args:
         context: The run.
@@ -57,14 +57,15 @@ class Tracking:
         )
         self._described = {"recipe": parameters.recipe, "run_id": self.run.run_id, **git}
 
-    def __enter__(self) -> Self:
+    def describe(self) -> None:
+        """Tell the catalog of the run: where it is recorded, and by which run models may be registered."""
         for namespace in self._context.namespaces:
             self._context.catalog.save(f"{namespace}.run", self._described)
             if self._context.parameters.namespaces[namespace].release.register:
                 self._let_register(namespace, self.run)
-        return self
 
-    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+    def leave(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        """Close the run with the status that an error makes of it, as the exit of a context manager."""
         for namespace in self._context.namespaces:
             self._let_register(namespace, None)
         spooled = self.run.spool_folder is not None
@@ -103,8 +104,8 @@ class Tracking:
         """Hand the run to the entries of the catalog that reach the registry, or take it back."""
         for name in ("champion", "release"):
             dataset = self._context.catalog.get(f"{namespace}.{name}")
-            assert isinstance(dataset, ChampionDataset | ReleaseDataset)
-            dataset.run = run
+            if isinstance(dataset, ChampionDataset | ReleaseDataset):
+                dataset.run = run
 
     def _model(self, namespace: str, content: bytes, settings: Mapping[str, Any]) -> LoggedModel:
         return LoggedModel(
