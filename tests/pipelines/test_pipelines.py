@@ -23,6 +23,7 @@ from mnist_resnet.config import (
     TrainingParameters,
 )
 from mnist_resnet.data.check import DataError
+from mnist_resnet.evaluation.champion import NoChampion
 from mnist_resnet.pipelines import data, evaluate, export, train
 from tests.conftest import MadeData
 
@@ -40,6 +41,7 @@ def inputs(
     return {
         "name": "squares",
         "run": {"recipe": "by hand", "run_id": "0123456789abcdef"},
+        "champion": NoChampion.NONE,
         "raw_folder": made_data.write(tmp_path / "raw"),
         "checkpoint_folder": tmp_path / "checkpoint",
         "params:recipe": "by hand",
