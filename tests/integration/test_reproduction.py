@@ -373,7 +373,7 @@ def test_a_run_that_fails_when_made_again_is_no_verdict(
     ended = reproduce("committed")
     (tmp_path / "raw").rename(raw)
     assert ended.exit_code == 2
-    assert "which repeats it, failed" in ended.output
+    assert "the reproduction, failed" in ended.output
     (new,) = _run_ids(runs) - before
     run = mlflow.MlflowClient(runs.store).get_run(new)
     assert run.info.status == "FAILED"
@@ -430,7 +430,7 @@ def test_a_commit_that_was_deleted_is_no_source(reproduce: Any, runs: Runs, tmp_
     ended = reproduce("committed", "--tracking-uri", runs.store)
     assert ended.exit_code == 2
     deleted = runs.provenance("committed")["source"]["commit"][:12]
-    assert f"- commit: recorded {deleted}; here not in this repository: fetch it" in ended.output
+    assert f"- commit: recorded {deleted}; here not in this repository: `git fetch` it" in ended.output
 
 
 def test_a_shallow_repository_is_a_source_as_far_as_it_goes(runs: Runs, tmp_path: Path) -> None:
@@ -443,9 +443,9 @@ def test_a_shallow_repository_is_a_source_as_far_as_it_goes(runs: Runs, tmp_path
 @pytest.mark.parametrize(
     ("status", "reason"),
     [
-        ("RUNNING", "its status is RUNNING, so it goes on still, or its process was ended without a word"),
-        ("FAILED", "its status is FAILED, and MLflow holds how far it came"),
-        ("KILLED", "its status is KILLED, so it was interrupted"),
+        ("RUNNING", "its status is RUNNING: it is still running, or its process was killed"),
+        ("FAILED", "its status is FAILED; MLflow shows how far it came"),
+        ("KILLED", "its status is KILLED: it was interrupted"),
     ],
 )
 def test_a_run_that_did_not_finish_is_refused_with_its_reason(
@@ -468,7 +468,7 @@ def test_a_damaged_record_is_refused_by_what_it_lacks(reproduce: Any, compare: A
         ended = [reproduce("committed"), compare("first", "committed")]
     for each in ended:
         assert each.exit_code == 2, each.output
-        assert "its provenance.json is damaged: it lacks environment.packages" in each.output
+        assert "its provenance.json is damaged: environment.packages is missing" in each.output
 
 
 @pytest.mark.slow

@@ -302,7 +302,7 @@ def test_the_environment_of_another_lock_file_is_installed(repository: Repositor
     git(repository.folder, "reset", "-q", "--hard", "HEAD~1")
     ended = repository.reproduced(recorded, "--at-least", "bitwise")
     assert ended.returncode == 0, ended.stdout
-    assert "Installing its own environment: its lock file is another than the present one" in ended.stdout
+    assert "Installing its own environment: its lock file differs from the present one" in ended.stdout
     packages = repository.artifact(repository.newest().info.run_id, "provenance.json")["environment"]["packages"]
     assert "tensorflow" in packages
     assert "selenium" not in packages

@@ -55,16 +55,16 @@ def test_another_schema_is_refused(schema, words):
 @pytest.mark.parametrize(
     ("path", "value", "fault"),
     [
-        ("environment", ..., "it lacks environment"),
-        ("precision", ..., "it lacks precision"),
-        ("parameters/datasets", ..., "it lacks datasets"),
-        ("run/pipeline_names", ..., "it lacks run.pipeline_names"),
-        ("run/runtime_params", ..., "it lacks run.runtime_params"),
-        ("environment/packages", ..., "it lacks environment.packages"),
-        ("environment/usable_cores", ..., "it lacks environment.usable_cores"),
-        ("source/commit", ..., "it lacks source.commit"),
-        ("source/patch", ..., "it lacks source.patch"),
-        (f"{STEP}probabilities/images", ..., "it lacks namespaces.made.probabilities.images"),
+        ("environment", ..., "environment is missing"),
+        ("precision", ..., "precision is missing"),
+        ("parameters/datasets", ..., "datasets is missing"),
+        ("run/pipeline_names", ..., "run.pipeline_names is missing"),
+        ("run/runtime_params", ..., "run.runtime_params is missing"),
+        ("environment/packages", ..., "environment.packages is missing"),
+        ("environment/usable_cores", ..., "environment.usable_cores is missing"),
+        ("source/commit", ..., "source.commit is missing"),
+        ("source/patch", ..., "source.patch is missing"),
+        (f"{STEP}probabilities/images", ..., "namespaces.made.probabilities.images is missing"),
         ("status", "lost", "status: received 'lost'"),
         ("environment", [], "environment: received '[]'"),
         ("environment/cores", "two", "environment.cores: received 'two'"),
@@ -87,5 +87,5 @@ def test_what_a_damaged_record_lacks_or_has_of_another_type_is_named(path, value
 
 def test_all_faults_are_named_at_once():
     record = change(change(made_record(), "environment/cores", "two"), "source/commit", ...)
-    with pytest.raises(ProvenanceError, match=r"environment\.cores.*; it lacks source\.commit"):
+    with pytest.raises(ProvenanceError, match=r"environment\.cores.*; source\.commit is missing"):
         read(record)

@@ -42,7 +42,7 @@ def test_a_clone_has_the_commit_and_the_patch(project: Path, changed: tuple[Sour
 def test_a_patch_must_be_the_recorded_one_and_apply(project: Path, changed: tuple[Source, bytes]) -> None:
     source, patch = changed
     _, other = check_source(project, source, patch + b"\n")
-    assert (other.result, other.present[:21]) == (CheckResult.FAIL, "another than recorded")
+    assert (other.result, other.present[:20]) == (CheckResult.FAIL, "not the recorded one")
     _, lost = check_source(project, source, None)
     assert lost.result == CheckResult.FAIL
     commit(project, {"file.txt": "second\n"})

@@ -71,7 +71,7 @@ def test_the_precision_that_auto_came_to_is_stated(precision: str) -> None:
     assert differences(recorded, stated, "made") == ()
 
 
-EXCLUDED = "made: what auto comes to here, since ONEDNN_MAX_CPU_ISA excludes that"
+EXCLUDED = "made: the choice of auto here, since ONEDNN_MAX_CPU_ISA rules that out"
 
 
 @pytest.mark.parametrize(

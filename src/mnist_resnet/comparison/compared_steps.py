@@ -57,7 +57,7 @@ def _compare(name: str, first: Values | None, second: Values | None) -> StepComp
         first, second = comparable_metrics(first), comparable_metrics(second)
     names = first.keys() & second.keys() if STEPS[name].partial else first.keys() | second.keys()
     if not names:
-        return StepComparison(name, "absent", label, "nothing of it is recorded of both")
+        return StepComparison(name, "absent", label, "the two records have no value in common")
     different = [key for key in names if _differs(key, first, second)]
     if not different:
         return StepComparison(name, "equal", label)

@@ -8,9 +8,9 @@ from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
 
 _REASONS = {
-    "RUNNING": ", so it goes on still, or its process was ended without a word",
-    "FAILED": ", and MLflow holds how far it came",
-    "KILLED": ", so it was interrupted",
+    "RUNNING": ": it is still running, or its process was killed",
+    "FAILED": "; MLflow shows how far it came",
+    "KILLED": ": it was interrupted",
 }
 
 

@@ -60,9 +60,9 @@ class NamespaceVerdict:
         if self.likely:
             return "; ".join(cause.in_words() for cause in self.likely)
         if self.first_difference.name == "raw_data":
-            return "the files themselves"
+            return "the published files"
         asked = "true" if self.deterministic else "false"
-        return f"nothing recorded explains it: chance in the computation (training.deterministic is {asked})"
+        return f"nothing recorded explains it; probably nondeterministic operations (training.deterministic is {asked})"
 
 
 @dataclass(frozen=True)

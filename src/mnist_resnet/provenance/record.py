@@ -80,7 +80,7 @@ class RunArguments:
 
 def _nested(parameters: Values) -> Values:
     if "datasets" not in parameters:
-        raise ValueError("it lacks datasets")
+        raise ValueError("datasets is missing")
     for name, concerns in parameters.items():
         if name != "recipe" and not (
             isinstance(concerns, dict) and all(isinstance(values, dict) for values in concerns.values())
@@ -172,7 +172,7 @@ def _describe(fault: Any) -> str:
     key = ".".join(str(part) for part in fault["loc"])
     match fault["type"]:
         case "missing":
-            return f"it lacks {key}"
+            return f"{key} is missing"
         case "value_error":
             return f"{key}: {fault['ctx']['error']}"
         case "json_invalid" | "dataclass_type" if not key:

@@ -28,14 +28,14 @@ def check_source(
         missing_because: Why there is no ``source``, as recorded with the run; older runs do not tell.
     """
     if source is None:
-        reason = missing_because or "git told of none, and why is unknown"
+        reason = missing_because or "the reason was not recorded"
         commit = Check("commit", CheckResult.FAIL, f"none: {reason}", "–")
         return commit, Check("patch", CheckResult.FAIL, UNKNOWN, "–")
     try:
         git(project, "cat-file", "-e", f"{source.commit}^{{commit}}")
         commit = Check("commit", CheckResult.PASS, source.commit[:12], "present")
     except (OSError, subprocess.SubprocessError):
-        absent = why_no_commit(project) or "not in this repository: fetch it"
+        absent = why_no_commit(project) or "not in this repository: `git fetch` it"
         commit = Check("commit", CheckResult.FAIL, source.commit[:12], absent)
     if not source.dirty:
         return commit, Check("patch", CheckResult.PASS, "none", "none needed")
@@ -105,7 +105,7 @@ def _why_not_applied(project: Path, source: Source, patch: bytes | None, commit_
     if patch is None or source.patch is None:
         return "not kept with the run: the changes are lost"
     if hashlib.sha256(patch).hexdigest() != source.patch.sha256:
-        return "another than recorded: it was changed in MLflow's store"
+        return "not the recorded one: it was changed in MLflow's store"
     if not commit_present:
         return "nothing to apply it to"
     if not patch:

@@ -107,15 +107,15 @@ def make_again(planned: Plan, scratch: Path, tolerances: Tolerances, say: Say) -
     workplace.require_own_package()
     record = with_recorded_precision(planned.record, os.environ | dict(planned.variables))
     if before := preparing_options(record):
-        say(f"Making first what it found there, without recording that: {before['pipelines']}")
+        say(f"First making what the run read from earlier runs, unrecorded: {before['pipelines']}")
         if workplace.kedro_run(before, planned.variables) != 0:
-            raise RerunError("what the run found there could not be made again; what was printed is above")
+            raise RerunError("what the run read from earlier runs could not be made; its output is above")
     with open_reproduction(planned.run, planned.project) as reproduction:
         say(f"Running it again, as run {reproduction.run_id[:8]}")
         asked = {COMMAND_VARIABLE: f"reproduce {planned.run.run_id}", **reproduction.variables()}
         options = run_options(record, reproduction.experiment)
         if workplace.kedro_run(options, {**planned.variables, **asked}) != 0:
-            raise RerunError(f"run {reproduction.run_id[:8]}, which repeats it, failed; what it printed is above")
+            raise RerunError(f"run {reproduction.run_id[:8]}, the reproduction, failed; its output is above")
     comparison = compare_recorded(planned.run.run_id, reproduction.run_id, planned.run.store, tolerances)
     values = json.dumps(as_values(comparison), indent=1, ensure_ascii=False)
     documents = {"reproduction.json": f"{values}\n", "reproduction.md": as_markdown(comparison)}
@@ -133,5 +133,5 @@ def _workplace(planned: Plan, scratch: Path, say: Say) -> Workplace:
     # Kedro asks for the folder, of which git keeps nothing.
     (project / "conf" / "local").mkdir(parents=True, exist_ok=True)
     if planned.locks != recorded.lock_files:
-        say("Installing its own environment: its lock file is another than the present one")
+        say("Installing its own environment: its lock file differs from the present one")
     return Workplace(project, choose_python(project, planned.locks, recorded), scratch)

@@ -73,7 +73,7 @@ def check_precision(record: Provenance, environment: Mapping[str, str]) -> Check
     resolved = _resolved(record)
     impossible = [name for name, precision in resolved.items() if not _is_possible(precision, environment)]
     if impossible:
-        reason = f"{', '.join(impossible)}: what auto comes to here, since {ONEDNN_LIMIT} excludes that"
+        reason = f"{', '.join(impossible)}: the choice of auto here, since {ONEDNN_LIMIT} rules that out"
         return Check("precision", CheckResult.WARN, words, reason)
     return Check("precision", CheckResult.PASS, words, "stated instead of auto" if resolved else "the same")
 

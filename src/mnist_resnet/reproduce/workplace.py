@@ -107,7 +107,7 @@ def choose_python(project: Path, present_locks: Mapping[str, str], recorded: Env
     target = f".venv/{LOCK_FILES[1]}" if with_gpu else "install"
     installing = subprocess.Popen(["make", "--directory", project, target], env=_not_misleading())
     if _wait_for(installing) != 0:
-        raise RerunError(f"`make {target}` of the recorded commit failed; what it printed is above")
+        raise RerunError(f"`make {target}` of the recorded commit failed; its output is above")
     return project / ".venv" / "bin" / "python"
 
 
