@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from mnist_resnet.computing.backend import native_output_held
-from tests.conftest import PROJECT
+from tests.conftest import PROJECT, recipe_parameters
 
 SOURCE = PROJECT / "src" / "mnist_resnet"
 # Their own file imports the backend before any module in them.
 PREPARED_PACKAGES = ("models", "export")
 OTHER_PROJECTS = {"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first"}
 BUILD = """
+import json
 import os
 import sys
 before = dict(os.environ)
@@ -24,11 +25,7 @@ from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.computing.backend import keras
 assert dict(os.environ) == before
-parameters = ModelParameters(
-    architecture="resnet_tiny", preactivation=False, stem="3x3", stem_norm=True, projection_norm=True,
-    convolution_bias=False, kernel_initializer="he_normal", head="average_pool", hidden_units=None,
-    batch_norm_momentum=0.9, batch_norm_epsilon=1e-3, zero_last_gamma=False,
-)
+parameters = ModelParameters(**json.loads(sys.argv[1]))
 network = build_network(parameters, Preprocessing("pad", (12, 12), 50.0, 0.02), (8, 8), 3)
 config = keras.config
 print(config.backend(), config.floatx(), config.epsilon(), config.image_data_format(), config.dtype_policy().name)
@@ -98,12 +95,12 @@ def test_no_file_stays_open(capfd):
     assert next_free() == before
 
 
-def built(**variables: str) -> subprocess.CompletedProcess[str]:
+def built(before: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """What a new process says of Keras and a network, with no other variables for Keras than these."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("KERAS_")}
-    return subprocess.run(
-        [sys.executable, "-c", BUILD], env=others | variables, capture_output=True, text=True, check=False
-    )
+    parameters = recipe_parameters("base")["mnist"]["model"] | {"architecture": "resnet_tiny", "stem": "3x3"}
+    command = [sys.executable, "-c", before + BUILD, json.dumps(parameters)]
+    return subprocess.run(command, env=others | variables, capture_output=True, text=True, check=False)
 
 
 def write_settings(folder: Path, content: str) -> None:
@@ -138,14 +135,8 @@ def test_no_settings_of_keras_are_followed(tmp_path: Path, data_type: str, backe
 @pytest.mark.slow
 def test_settings_that_keras_has_read_before_are_overruled(tmp_path: Path) -> None:
     write_settings(tmp_path / "keras", json.dumps(OTHER_PROJECTS))
-    program = f"import keras\nassert keras.config.floatx() == 'float16'\n{BUILD}"
-    ended = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"KERAS_HOME": str(tmp_path / "keras"), "TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    before = "import keras\nassert keras.config.floatx() == 'float16'\n"
+    ended = built(before, KERAS_HOME=str(tmp_path / "keras"), TF_CPP_MIN_LOG_LEVEL="3")
     assert ended.stdout == AS_NEEDED
 
 

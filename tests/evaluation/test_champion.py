@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from mnist_resnet.config import Dataset, ReleaseParameters
+from mnist_resnet.config import Dataset, NamespaceParameters, ReleaseParameters
 from mnist_resnet.evaluation.champion import Contest, IncomparableError, check_comparable, decide
 from mnist_resnet.evaluation.classifier import ModelFileError
 from tests.conftest import MadeData
@@ -18,8 +18,8 @@ EVEN_LABELS = np.repeat(np.arange(20, dtype=np.uint8), 5)
 
 
 @pytest.fixture
-def parameters() -> ReleaseParameters:
-    return ReleaseParameters(register=True, significance=0.05, robustness_floor=0.5)
+def parameters(base: NamespaceParameters) -> ReleaseParameters:
+    return replace(base.release, significance=0.05, robustness_floor=0.5)
 
 
 def right_on(*images: range) -> np.ndarray:
