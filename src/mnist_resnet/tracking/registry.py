@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mnist_resnet.tracking.store.availability import if_there
+
 CANDIDATE, CHAMPION = "candidate", "champion"
 _EVALUATED = "evaluated"
 
@@ -36,7 +38,7 @@ def register_candidate(
         return None
     model = whole[0]
     version = _version_of(client, name, model) or _new_version(client, name, model)
-    present = _version_by_alias(client, name, CANDIDATE)
+    present = if_there(lambda: client.get_model_version_by_alias(name, CANDIDATE))
     known = [client.get_model_version(name, version), *([present] if present else [])]
     if evaluated is not None and any(int(each.tags.get(_EVALUATED, 0)) > evaluated for each in known):
         return version
@@ -69,19 +71,8 @@ def champion_version(name: str) -> str | None:
     """The version of the present champion; None if there is none."""
     import mlflow
 
-    champion = _version_by_alias(mlflow.MlflowClient(), name, CHAMPION)
+    champion = if_there(lambda: mlflow.MlflowClient().get_model_version_by_alias(name, CHAMPION))
     return str(champion.version) if champion else None
-
-
-def _version_by_alias(client: Any, name: str, alias: str) -> Any | None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_model_version_by_alias(name, alias)
-    except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return None
-        raise
 
 
 def crown(name: str, version: str) -> None:

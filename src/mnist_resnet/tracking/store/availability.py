@@ -1,4 +1,4 @@
-"""Absence of MLflow's store: known by its errors, and waited for in bounded time."""
+"""Absence of MLflow's store, or of a thing in it: known by errors, and waited for in bounded time."""
 
 import os
 import time
@@ -31,6 +31,18 @@ def is_away(error: BaseException) -> bool:
         if status >= 500 or status in _NOT_AT_PRESENT:
             return True
     return error.__cause__ is not None and is_away(error.__cause__)
+
+
+def if_there(question: Callable[[], Answer]) -> Answer | None:
+    """What MLflow answers; None where it says that there is no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return question()
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
 
 
 def patiently(question: Callable[[], Answer], patience: float | None = None) -> Answer:

@@ -1,18 +1,16 @@
 """MLflow's experiments: which of them a run belongs to, and whether it can be recorded there."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.tracking.store.availability import if_there
 from mnist_resnet.tracking.store.database import artifacts_uri
 from mnist_resnet.tracking.store.remedies import require_artifact_packages
 
 _NAME, _IDENTIFIER, _RUN = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"
 _TO_BE_FILLED = {"RUNNING", "SCHEDULED"}
-
-Answer = TypeVar("Answer")
 
 
 class ExperimentError(UserError, ValueError):
@@ -117,18 +115,6 @@ def require_run_to_fill(client: Any, experiment: str) -> None:
         raise _refusal(_RUN, run_id, obstacle, f"unset it, or set {_NAME} to that experiment")
     if run.info.status not in _TO_BE_FILLED:
         raise _refusal(_RUN, run_id, f"a run that has ended as {run.info.status}", "unset it to record a new run")
-
-
-def if_there(question: Callable[[], Answer]) -> Answer | None:
-    """What MLflow answers; None where it says that there is no such thing."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return question()
-    except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
-            return None
-        raise
 
 
 def _refusal(name: str, received: str, obstacle: str, remedy: str) -> ExperimentError:
