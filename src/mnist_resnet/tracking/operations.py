@@ -1,4 +1,4 @@
-"""What a run asks MLflow to record, each thing a value that can be kept and sent later.
+"""The operations of recording a run: values that are performed at once, or kept and sent later.
 
 Doing one twice has the effect of doing it once: parameters and metrics that are there are the same, files are written
 over, models, versions and runs are looked for before they are made.

@@ -1,4 +1,4 @@
-"""Where the records of a run go: to MLflow's store or, once that is away, into a spool."""
+"""The way of a run's records: to MLflow's store or, once that does not answer, into a spool."""
 
 import logging
 import time

@@ -18,7 +18,7 @@ from mnist_resnet.tracking.run import TrackedRun
 logger = logging.getLogger(__name__)
 
 _POSTPONED = (
-    "MLflow's registry is not at hand: `kedro sync-tracking` registers this model as candidate; then `kedro run "
+    "MLflow's registry is not available: `kedro sync-tracking` registers this model as candidate; then `kedro run "
     "--pipelines evaluate` decides who is champion"
 )
 _NOT_RECORDED = "this file was recorded in no run of this experiment; run the export pipeline with tracking on"
