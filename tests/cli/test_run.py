@@ -52,7 +52,7 @@ def test_another_runner_is_refused_also_from_a_file_of_options(runner: str, tmp_
     options.write_text(yaml.safe_dump({"run": {"runner": runner, "pipelines": "data"}}))
     for ended in (typed("--config", str(options)), typed("--runner", runner)):
         assert ended.exit_code == 1
-        assert ended.output.startswith(f"Error: runner: received {runner}, but here nodes run one after another")
+        assert ended.output.startswith(f"Error: runner: received {runner}, but only the sequential runner works here")
         assert len(ended.output.splitlines()) == 1
 
 

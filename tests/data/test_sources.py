@@ -97,7 +97,7 @@ def test_a_server_that_is_not_there_is_refused_at_once(files, naps, monkeypatch)
 
 
 def test_progress_is_told_for_each_download(web_server, files, contents, monkeypatch, caplog):
-    monkeypatch.setattr("mnist_resnet.terminal.progress._SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr("mnist_resnet.terminal.progress.SECONDS_BETWEEN_LINES", 0)
     caplog.set_level(logging.INFO, logger="mnist_resnet")
     web_server.say(files[0].name, contents[files[0].name])
     read(WebFolder(web_server.url), files[:1])

@@ -39,9 +39,9 @@ def test_the_first_model_that_beats_guessing_is_champion(parameters):
     assert decision.champion
     # Guessing is right on the last 40 images: 60 are gained, 10 lost.
     assert decision.reason == (
-        "it is the first; right on 90.00% of 100 validation images, always naming their most frequent class on 40.00%: "
-        "60 images gained, 10 lost; the probability that chance alone gains as many is 4e-10 (release.significance: "
-        "0.05)"
+        "first model of this data set; right on 90.00% of 100 validation images, always answering the most frequent "
+        "class on 40.00%: 60 images gained, 10 lost; the probability that chance alone gains as many is 4e-10 "
+        "(release.significance: 0.05)"
     )
 
 
@@ -64,7 +64,7 @@ def test_a_model_that_is_never_right_is_not_champion_even_as_the_first(parameter
 def test_no_model_that_guesses_is_champion(candidate, champion, parameters):
     decision = decide(contest(candidate, champion), parameters)
     assert not decision.champion
-    assert "always naming their most frequent class on 40.00%" in decision.reason
+    assert "always answering the most frequent class on 40.00%" in decision.reason
 
 
 def test_five_gained_and_none_lost_suffice(parameters):

@@ -49,8 +49,8 @@ def test_a_second_run_beside_one_is_refused_until_that_ends() -> None:
     running = RunningThread()
     begin(running)
     running.check_node()
-    assert "another run is going on" in str(in_thread(running.load))
-    assert "another run is going on" in str(in_thread(running.check))
+    assert "another run is active" in str(in_thread(running.load))
+    assert "another run is active" in str(in_thread(running.check))
     assert "one thread" in str(in_thread(running.check_node))
     running.end()
     assert in_thread(lambda: begin(running)) is None  # and its thread ends, as if interrupted
@@ -61,5 +61,5 @@ def test_a_configuration_that_another_thread_has_loaded_is_refused() -> None:
     running = RunningThread()
     running.load()
     assert in_thread(running.load) is None
-    with pytest.raises(RunnerError, match="another thread has loaded a configuration"):
+    with pytest.raises(RunnerError, match="another thread loaded a configuration"):
         running.check()

@@ -160,7 +160,7 @@ def test_a_project_in_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) 
     ended = typed(project, "kedro run --pipelines data", {})
     assert ended.returncode == 1
     (line,) = ended.stderr.decode().splitlines()
-    assert line.endswith("caf\\xe9 has a name that is no utf-8: rename it")
+    assert line.endswith("caf\\xe9, is not utf-8: rename it")
 
 
 @pytest.mark.slow
@@ -174,4 +174,4 @@ def test_forty_columns_show_each_layer(pictures: Project) -> None:
     assert ended.returncode == 0
     lines = [line.rstrip() for line in ended.stdout.decode().splitlines()]
     assert max(map(len, lines)) <= 40
-    assert "layer                stem_conv" in lines
+    assert "layer         stem_conv" in lines

@@ -121,8 +121,8 @@ def test_classes_without_images_have_no_figures(project: Project, evaluated: dic
     assert evaluated["training_images"] == [64, 64, 64, 0]
     report = (project.folder / "data/08_reporting/squares/report.md").read_text(encoding="utf-8")
     assert "| नीचे | – | – | – | 0 |" in report
-    assert "Without training images, so that the model cannot know them: 無." in report
-    assert "Without test images, so that nothing is known of how well they are told apart: नीचे, 無." in report
+    assert "Without training images, so the model cannot recognize them: 無." in report
+    assert "Without test images, so their accuracy is unknown: नीचे, 無." in report
 
 
 def test_names_of_other_scripts_reach_the_exported_file_and_mlflow(

@@ -135,8 +135,8 @@ def test_classes_without_images_have_dashes_and_are_named(write):
     )
     assert r"| a\|b | 0.5000 | 1.0000 | 0.6667 | 1 |" in text
     assert r"| \<b\> | – | – | – | 0 |" in text
-    assert "Without training images, so that the model cannot know them: \\<b\\>, \\*猫\\*." in text
-    assert "Without test images, so that nothing is known of how well they are told apart: \\<b\\>." in text
+    assert "Without training images, so the model cannot recognize them: \\<b\\>, \\*猫\\*." in text
+    assert "Without test images, so their accuracy is unknown: \\<b\\>." in text
     assert "<td>a|b</td>" in to_html(text, "Made", dict.fromkeys(PICTURES, b""))
     assert "<td>&lt;b&gt;</td>" in to_html(text, "Made", dict.fromkeys(PICTURES, b""))
 
@@ -183,7 +183,7 @@ def test_the_report_has_parity_and_providers(text):
     assert "2.50e-07" in text
     assert "1.50e-07" in text
     assert "| same class | 100.00% |" in text
-    assert "| providers asked for | CUDAExecutionProvider, CPUExecutionProvider |" in text
+    assert "| providers requested | CUDAExecutionProvider, CPUExecutionProvider |" in text
     assert "| provider used | CPUExecutionProvider |" in text
 
 

@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def lines(monkeypatch, caplog):
     """The plain lines so far; a line is due at every advance."""
-    monkeypatch.setattr("mnist_resnet.terminal.progress._SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr("mnist_resnet.terminal.progress.SECONDS_BETWEEN_LINES", 0)
     caplog.set_level(logging.INFO, logger="mnist_resnet")
     return lambda: [record.getMessage() for record in caplog.records]
 
@@ -76,7 +76,7 @@ def test_an_advance_by_nothing_is_no_error(lines, clock, monkeypatch):
 
 def test_lines_come_at_the_start_and_then_only_now_and_then(lines, clock, monkeypatch):
     use_stderr(monkeypatch, io.StringIO())
-    monkeypatch.setattr("mnist_resnet.terminal.progress._SECONDS_BETWEEN_LINES", 10.0)
+    monkeypatch.setattr("mnist_resnet.terminal.progress.SECONDS_BETWEEN_LINES", 10.0)
     with progress("Training", 100, "steps") as advance:
         for _ in range(25):
             clock.seconds += 1

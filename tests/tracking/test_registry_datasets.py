@@ -51,7 +51,7 @@ def test_a_release_that_is_saved_is_registered_and_crowned_and_then_loaded_as_ch
 def test_a_file_that_was_never_recorded_is_not_registered(open_run):
     _, _, release = open_run()
     release.save(WINNER)
-    assert "recorded in no run of this experiment" in release.load()["reason"]
+    assert "no run of this experiment recorded this file" in release.load()["reason"]
     assert mlflow.MlflowClient().search_registered_models() == []
 
 

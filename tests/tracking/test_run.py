@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ EXPERIMENT = "squares"
 INTERRUPTED = """
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from mnist_resnet.tracking.run import TrackedRun
 
@@ -214,9 +216,11 @@ def away(monkeypatch):
     monkeypatch.setattr(mlflow.MlflowClient, "set_terminated", refuse)
 
 
-def test_a_signal_while_the_store_is_away_is_kept_for_later(project, away):
+def test_a_signal_while_the_store_is_away_is_kept_for_later(project, away, monkeypatch):
+    registered: list[Callable[[], None]] = []
+    monkeypatch.setattr(signals, "register", registered.append)
     run = TrackedRun(project, "made", "a run", {}, {})
-    (close,) = signals._closing
+    (close,) = registered
     close()
     assert [type(each).__name__ for each in read_spool(run.spool_folder)[1]] == ["EndRun"]
     assert read_spool(run.spool_folder)[1][0].status == "KILLED"

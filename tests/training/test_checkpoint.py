@@ -223,7 +223,9 @@ def test_another_trainings_checkpoint_is_not_used(trainee, folder, caplog):
     assert_starts_anew(trainee(2), folder)
     (record,) = caplog.records
     assert record.levelname == "INFO"
-    assert record.getMessage() == f"The checkpoint in {folder} is of another training; starting anew"
+    assert (
+        record.getMessage() == f"The checkpoint in {folder} belongs to another training; starting from the first epoch"
+    )
 
 
 def arrays_in(folder: Path) -> Path:
@@ -266,7 +268,7 @@ def test_a_damaged_checkpoint_is_said_to_be_and_not_used(trainee, folder, caplog
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage().startswith(f"The checkpoint in {folder} is damaged (")
-    assert record.getMessage().endswith("; starting anew")
+    assert record.getMessage().endswith("; starting from the first epoch")
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_it(trainee, folder):

@@ -266,7 +266,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     assert steps.count == 2 * 12
     # What it starts from is told in the same words where it goes on.
     assert starts == [TrainingStart(network.dtype_policy.name, digests_of_weights(build(recipe)))] * 2
-    assert f"{TITLE}: going on after epoch 2, from its checkpoint" in caplog.messages
+    assert f"{TITLE}: resuming after epoch 2 from its checkpoint" in caplog.messages
     assert heard == resumed
     # The epochs before the interruption are those that were, down to how long they took.
     assert resumed[:2] == before
@@ -301,7 +301,7 @@ def test_a_checkpoint_of_another_recipe_is_not_gone_on_from(training, trained, r
     caplog.set_level(logging.INFO, "mnist_resnet.training")
     trained(replace(recipe, epochs=1), tmp_path / "checkpoint")
     network, history = trained(recipe, tmp_path / "checkpoint")
-    assert any("is of another training; starting anew" in message for message in caplog.messages)
+    assert any("belongs to another training; starting from the first epoch" in message for message in caplog.messages)
     assert timeless(history) == timeless(training["history"])
     assert_same_weights(network, training["network"])
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
@@ -316,7 +316,7 @@ def test_patience_ends_a_training_that_gets_no_better_and_the_best_epoch_is_kept
     losses = [entry.validation_loss for entry in history]
     best = losses.index(min(losses)) + 1
     assert len(history) == best + 2 < 20
-    assert f"{TITLE}: no lower validation loss in 2 epochs; stopping early" in caplog.messages
+    assert f"{TITLE}: validation loss has not improved for 2 epochs; stopping early" in caplog.messages
     assert f"{TITLE}: keeping the weights of epoch {best}" in caplog.messages
 
     # The same batches in the same graph: what is kept is what was validated, to the last bit.

@@ -74,8 +74,8 @@ def kill_within(folder: Path, epoch: int, generator: np.random.Generator) -> lis
 
 def resumed_after(lines: list[str]) -> int:
     """How many epochs a training took from its checkpoint, by its own word."""
-    words = [line for line in lines if "going on after epoch" in line]
-    return int(words[0].split("going on after epoch ")[1].split(",")[0]) if words else 0
+    words = [line for line in lines if "resuming after epoch" in line]
+    return int(words[0].split("resuming after epoch ")[1].split()[0]) if words else 0
 
 
 def assert_kills_change_nothing(prepare, recipe, kills: int, seed: int) -> None:

@@ -36,7 +36,7 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
             DatasetError: If it is missing, damaged or of another kind.
         """
         if not self.path.exists():
-            raise DatasetError(f"{self.path} is missing; run the pipeline that makes it (`kedro run --help`)")
+            raise DatasetError(f"{self.path} does not exist; make it with `kedro run --only-missing-outputs`")
         return self._read(self.path)
 
     def save(self, data: Content) -> None:
@@ -61,7 +61,7 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
 
     def _verify(self, path: Path, data: Content) -> None:
         if not self._is_same(self._read(path), data):
-            raise DatasetError(f"{path} does not hold what was written to it")
+            raise DatasetError(f"{path} does not read back as it was written; check the disk")
 
     def _is_same(self, loaded: Content, saved: Content) -> bool:
         return loaded == saved

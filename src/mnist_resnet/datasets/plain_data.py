@@ -29,7 +29,7 @@ class FolderDataset(AbstractDataset[None, Path]):
 
     def save(self, data: None) -> None:
         """Refuse: a folder is written through the datasets of its files."""
-        raise DatasetError(f"{self.path} is only read from")
+        raise DatasetError(f"{self.path} cannot be saved: the catalog only reads it")
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": str(self.path)}

@@ -121,7 +121,7 @@ def decide(contest: Contest, parameters: ReleaseParameters) -> Decision:
     kept, floor = contest.kept_when_perturbed, parameters.robustness_floor
     if kept is None:
         return Decision(False, "there are no validation images to choose by")
-    over_guess = _compare(contest, contest.guess, "always naming their most frequent class", parameters)
+    over_guess = _compare(contest, contest.guess, "always answering the most frequent class", parameters)
     if not over_guess.champion:
         return over_guess
     if kept < floor:
@@ -131,7 +131,7 @@ def decide(contest: Contest, parameters: ReleaseParameters) -> Decision:
             f"{floor:.2%}",
         )
     if contest.champion is None:
-        return replace(over_guess, reason=f"it is the first; {over_guess.reason}")
+        return replace(over_guess, reason=f"first model of this data set; {over_guess.reason}")
     return _compare(contest, contest.champion, "the champion", parameters)
 
 

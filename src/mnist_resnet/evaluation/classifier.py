@@ -44,7 +44,7 @@ def open_classifier(model: bytes, source: str) -> Classifier:
     try:
         session = open_session(model, [CPU_PROVIDER])
     except Exception as error:
-        raise ModelFileError(f"{source}: no ONNX model that onnxruntime can load: {error}") from error
+        raise ModelFileError(f"{source}: not an ONNX model that onnxruntime can load: {error}") from error
     size = _image_size(session.inference, source)
     return Classifier(session, size, _class_names(session, source, _count_classes(session, size, source)))
 
@@ -76,5 +76,5 @@ def _class_names(session: Session, source: str, classes: int) -> tuple[str, ...]
     except ValueError:
         names = None
     if not isinstance(names, list) or len(names) != classes:
-        raise ModelFileError(f"{source}: its metadata class_names is {stored}, no JSON list of {classes} names")
+        raise ModelFileError(f"{source}: its metadata class_names is {stored}; expected a JSON list of {classes} names")
     return tuple(str(name) for name in names)

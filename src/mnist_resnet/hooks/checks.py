@@ -40,5 +40,5 @@ def _check_name(project: Path) -> None:
     except UnicodeEncodeError as error:
         remedy = "rename it" if sys.getfilesystemencoding() == "utf-8" else "set PYTHONUTF8=1, or rename it"
         raise ConfigurationError(
-            f"The project's folder {project} has a name that is no {sys.getfilesystemencoding()}: {remedy}"
+            f"The name of the project's folder, {project}, is not {sys.getfilesystemencoding()}: {remedy}"
         ) from error

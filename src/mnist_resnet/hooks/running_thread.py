@@ -10,7 +10,7 @@ from mnist_resnet.errors import UserError
 
 # As Python describes an object whose class says nothing else.
 _OBJECT = re.compile(r"<([\w.]+)\.(\w+) object at 0x[0-9a-fA-F]+>")
-_BESIDE = "recipes run beside each other as `kedro run` commands of their own"
+_BESIDE = "to run recipes at the same time, start each with a `kedro run` of its own"
 
 
 class RunnerError(UserError, ValueError):
@@ -37,7 +37,7 @@ class RunningThread:
         """Refuse a run beside another one, or with a configuration that another thread has loaded."""
         self._refuse_second_run()
         if self._loaded_by is not threading.current_thread():
-            raise RunnerError(f"another thread has loaded a configuration since this run was asked for; {_BESIDE}")
+            raise RunnerError(f"another thread loaded a configuration while this run was starting; {_BESIDE}")
 
     def begin(self) -> None:
         """Note that this thread runs a pipeline from now on."""
@@ -55,7 +55,7 @@ class RunningThread:
     def _refuse_second_run(self) -> None:
         running = self._running
         if running is not None and running.is_alive() and running is not threading.current_thread():
-            raise RunnerError(f"another run is going on in this process, in thread {running.name}; {_BESIDE}")
+            raise RunnerError(f"another run is active in this process, in thread {running.name}; {_BESIDE}")
 
 
 def check_runner_class(kind: object, name: str) -> None:
@@ -70,7 +70,7 @@ def check_runner_class(kind: object, name: str) -> None:
     """
     if not (isinstance(kind, type) and issubclass(kind, SequentialRunner)):
         raise RunnerError(
-            f"runner: received {name}, but here nodes run one after another, since seeds and the record belong to the "
+            f"runner: received {name}, but only the sequential runner works here: seeds and the record belong to the "
             f"process. Leave out --runner; {_BESIDE}"
         )
 

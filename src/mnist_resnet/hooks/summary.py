@@ -85,4 +85,4 @@ def _print(rows: list[list[str]], notes: list[str]) -> None:
         for note in notes:
             write_line(note)
     except OutputError as error:  # all has been done by now
-        logger.warning("The summary is missing: %s", error)
+        logger.warning("The summary could not be shown: %s", error)

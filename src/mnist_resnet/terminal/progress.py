@@ -12,7 +12,7 @@ from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LINES = 10.0
 # In columns; a live line that has less would cut figures off.
 _LEAST_WIDTH, _WIDTH_WITH_A_BAR = 80, 120
 
@@ -84,7 +84,7 @@ def _lines(description: str, total: float, unit: str) -> Iterator[Advance]:
         nonlocal done, last_line
         done += amount
         now = time.perf_counter()
-        if now - last_line >= _SECONDS_BETWEEN_LINES:
+        if now - last_line >= SECONDS_BETWEEN_LINES:
             last_line = now
             remaining = (now - started) * (total / done - 1) if done else math.nan
             shown = [f"{done:,.0f}/{total:,.0f} {unit}", detail, f"{remaining:,.0f} s left"]

@@ -33,9 +33,8 @@ def require_no_active_run() -> None:
 
     if (other := mlflow.active_run()) is not None:
         raise ActiveRunError(
-            f"MLflow's run {other.info.run_id} is active in this process, and was left as it is: pipelines are "
-            f"recorded in a run of their own. End that one by `mlflow.end_run()` before, or set "
-            f"`tracking.enabled: false`"
+            f"MLflow's run {other.info.run_id} is active in this process already, but a pipeline needs its own run. "
+            f"End it first with `mlflow.end_run()`, or set `tracking.enabled: false`"
         )
 
 

@@ -21,7 +21,7 @@ _POSTPONED = (
     "MLflow's registry is not available: `kedro sync-tracking` registers this model as candidate; then `kedro run "
     "--pipelines evaluate` decides who is champion"
 )
-_NOT_RECORDED = "this file was recorded in no run of this experiment; run the export pipeline with tracking on"
+_NOT_RECORDED = "no run of this experiment recorded this file; run the export pipeline with tracking.enabled: true"
 
 
 class ChampionDataset(AbstractDataset[None, Champion | NoChampion]):

@@ -103,14 +103,16 @@ class Checkpoints:
         try:
             record = json.loads((self._folder / _RECORD).read_text(encoding="utf-8"))
             if record["identity"] != self._identity:
-                logger.info("The checkpoint in %s is of another training; starting anew", self._folder)
+                logger.info(
+                    "The checkpoint in %s belongs to another training; starting from the first epoch", self._folder
+                )
                 return None
             path = self._folder / record["arrays"]
             if record["arrays_sha256"] != sha256_of_path(path):
-                raise ValueError(f"{path.name} does not have the digest that was written down")
+                raise ValueError(f"the SHA-256 of {path.name} is not the recorded one")
             return [EpochResult(**result) for result in record["history"]], path
         except (OSError, ValueError, KeyError, TypeError) as error:
-            logger.warning("The checkpoint in %s is damaged (%s); starting anew", self._folder, error)
+            logger.warning("The checkpoint in %s is damaged (%s); starting from the first epoch", self._folder, error)
             return None
 
 

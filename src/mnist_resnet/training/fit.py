@@ -133,14 +133,14 @@ def _restored(trainee: keras.Model, checkpoints: Checkpoints, title: str) -> Tra
     for result in state.history:
         announce(result)
     if state.history:
-        logger.info("%s: going on after epoch %d, from its checkpoint", title, len(state.history))
+        logger.info("%s: resuming after epoch %d from its checkpoint", title, len(state.history))
     return state
 
 
 def _stops_early(history: Sequence[EpochResult], patience: int | None, title: str) -> bool:
     if patience is None or not history or len(history) - best_epoch(history) < patience:
         return False
-    logger.info("%s: no lower validation loss in %d epochs; stopping early", title, patience)
+    logger.info("%s: validation loss has not improved for %d epochs; stopping early", title, patience)
     return True
 
 

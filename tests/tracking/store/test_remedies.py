@@ -82,7 +82,7 @@ def test_a_database_that_another_process_holds_is_told(other_store, other_file):
     engine = sqlalchemy.create_engine(other_store, connect_args={"timeout": 0.1})
     with (
         held(other_file),
-        pytest.raises(TrackingUnavailableError, match="Wait for the process that holds it"),
+        pytest.raises(TrackingUnavailableError, match="Wait for the process that uses it"),
         naming_remedies(other_store),
         engine.connect() as connection,
     ):
@@ -95,7 +95,7 @@ def test_a_database_that_is_held_for_long_is_refused_before_any_work(refusal, ot
     with held(other_file):
         said = refusal(other_store)
     assert "database is locked" in said
-    assert "Wait for the process that holds it" in said
+    assert "Wait for the process that uses it" in said
 
 
 REFUSALS = [

@@ -42,7 +42,7 @@ def name_lettering(class_names: Sequence[str]) -> Lettering:
     if undrawable:
         log_once(
             logger,
-            f"No font of this machine can draw the class names {', '.join(undrawable)}: pictures show their numbers, "
+            f"No installed font can draw the class names {', '.join(undrawable)}: pictures show their numbers, "
             "counted from 0. Fonts such as Noto help, once they are installed",
         )
     shown = tuple(f"class {index}" if name in undrawable else name for index, name in enumerate(class_names))

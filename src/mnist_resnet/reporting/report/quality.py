@@ -28,8 +28,8 @@ def class_table(evaluation: Evaluation) -> str:
     told = [
         f"Without {kind} images, {consequence}: {', '.join(plain(name) for name in lacking)}."
         for kind, counts, consequence in (
-            ("training", evaluation.training_images, "so that the model cannot know them"),
-            ("test", tested_on, "so that nothing is known of how well they are told apart"),
+            ("training", evaluation.training_images, "so the model cannot recognize them"),
+            ("test", tested_on, "so their accuracy is unknown"),
         )
         if (lacking := [name for name, count in zip(names, counts, strict=True) if not count])
     ]

@@ -16,7 +16,7 @@ def shipped_table(fp32: FileResult) -> str:
         ["operator set", str(fp32.metadata.get("opset", "–"))],
         ["commit of the training", f"`{fp32.metadata.get('git_commit') or '–'}`"],
         ["MLflow run of the training", f"`{fp32.metadata.get('training_run_id') or '–'}`"],
-        ["providers asked for", ", ".join(fp32.providers_asked)],
+        ["providers requested", ", ".join(fp32.providers_asked)],
         ["provider used", fp32.provider],
         ["its settings", ", ".join(f"{key}={value}" for key, value in fp32.provider_options.items()) or "none"],
         *(
@@ -34,7 +34,7 @@ def variant_table(evaluation: Evaluation) -> str:
     for check in evaluation.variant_checks:
         result = evaluation.variants.get(check.name)
         rows.append([f"`{check.name}`", *(_accuracy(result) if result else "–––"), *_worth(check), check.reason])
-    worth = ("size, of fp32's", "images/s, of fp32's", "without its integer kernels")
+    worth = ("size, relative to fp32", "images/s, relative to fp32", "without its integer kernels")
     return table(["variant", "file", "test accuracy", "95 % interval", *worth, "why"], rows)
 
 

@@ -144,7 +144,7 @@ def follow_project(uri: str, project: Path) -> None:
             return  # of a file that is no store, MLflow says so
         what = "changed, as it has to be after the project's folder was moved or copied" if formers else "read"
         raise RelocationError(
-            f"{file} cannot be {what}: {error}. Wait for the process that holds it, or stop that process, or make "
+            f"{file} cannot be {what}: {error}. Wait for the process that uses it, or stop that process, or make "
             f"the file and its folder writable"
         ) from error
 

@@ -45,7 +45,7 @@ def experiment_by_id(client: Any) -> str:
     if client is None:
         if name:
             return name
-        obstacle = "which only the store knows, and this run is recorded offline"
+        obstacle = "which only the store can look up, but this run is recorded offline"
         raise _refusal(_IDENTIFIER, identifier, obstacle, f"unset it, and set {_NAME} instead")
     found = if_there(lambda: client.get_experiment(identifier))
     if found is None:

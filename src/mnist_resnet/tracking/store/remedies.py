@@ -17,21 +17,21 @@ _NO_ADDRESS = "Invalid IPv6 URL"
 _REMEDIES = {
     "error code 40[13]|UNAUTHENTICATED|PERMISSION_DENIED": "Set or correct MLFLOW_TRACKING_USERNAME and "
     "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, or ask those who run the server for access",
-    "filesystem tracking backend": "A folder is no store any more: `mlflow migrate-filestore` makes a database of one. "
-    "Else correct or unset MLFLOW_TRACKING_URI",
+    "filesystem tracking backend": "MLflow no longer takes a folder as its store: convert it with `mlflow "
+    "migrate-filestore`, or correct or unset MLFLOW_TRACKING_URI",
     "Model Registry features": "Correct or unset MLFLOW_REGISTRY_URI",
     "Reading Databricks credential": "Set DATABRICKS_HOST and DATABRICKS_TOKEN, or unset MLFLOW_TRACKING_URI",
     f"got unsupported URI|Unity Catalog|Invalid url|{_NO_ADDRESS}|Can't load plugin": "Correct or unset "
     "MLFLOW_TRACKING_URI: it begins with http://, https://, sqlite:///, postgresql:// or mysql://, as "
     "sqlite:////home/me/mlflow.db",
     "NameResolutionError|nodename nor servname": "Correct its host in MLFLOW_TRACKING_URI",
-    "out-of-date database schema|Can't locate revision": "Another version of MLflow has made it. If that was an older "
+    "out-of-date database schema|Can't locate revision": "Another version of MLflow made it. If that was an older "
     "one, copy the file, then type `mlflow db upgrade` with its address; if a newer one, set MLFLOW_TRACKING_URI to "
     "another store",
-    "file is not a database": "The file is damaged or no database: move it away, or correct MLFLOW_TRACKING_URI",
+    "file is not a database": "The file is damaged, or is not a database: move it away, or correct MLFLOW_TRACKING_URI",
     "unable to open database|readonly database|Permission denied|Is a directory|File exists|No such file": "Make its "
     "file and folder writable, or correct or unset MLFLOW_TRACKING_URI",
-    "database is locked": "Wait for the process that holds it, or stop that process",
+    "database is locked": "Wait for the process that uses it, or stop that process",
 }
 _OTHERWISE = "Start its server, or correct or unset MLFLOW_TRACKING_URI"
 RECORD_LATER = "Or record this run later: `--params tracking.offline=true`, then `kedro sync-tracking`"
