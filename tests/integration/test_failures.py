@@ -51,7 +51,7 @@ def test_an_interrupted_training_goes_on_from_its_checkpoint(
     heard: list[EpochResult] = []
     with listening(heard.append):
         squares.run(pipeline_names=["training"], **SQUARES)
-    assert any("resuming after epoch 1, from its checkpoint" in message for message in caplog.messages)
+    assert any("resuming after epoch 1 from its checkpoint" in message for message in caplog.messages)
     assert [asdict(result) for result in heard] == json.loads((models / "history.json").read_text())
     assert not (models / "checkpoint").exists()
 

@@ -108,7 +108,7 @@ def _released(candidate: RegisterCandidate, release: Release) -> dict[str, Any]:
         registry.crown(name, version)
     standing = "is champion" if decision.champion else "stays candidate"
     level = logging.INFO if release.comparable else logging.WARNING
-    logger.log(level, "%s, version %s in MLflow's registry %s: %s", name, version, standing, decision.reason)
+    logger.log(level, "Model %s, version %s in MLflow's registry, %s: %s", name, version, standing, decision.reason)
     contest = {"champion_before": release.champion_before, "contest": dict(release.contest)}
     return {"version": version, **asdict(decision), **contest}
 
