@@ -23,7 +23,7 @@ from kedro.pipeline.node import Node
 
 import mnist_resnet
 from mnist_resnet import settings
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 LIBRARIES = (
     *("git", "kedro_viz.launchers.cli.main", "matplotlib.pyplot", "mlflow.pyfunc.scoring_server"),

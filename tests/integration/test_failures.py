@@ -13,7 +13,7 @@ from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.evaluation.parity import ParityError
 from mnist_resnet.evaluation.session import ProviderError
 from mnist_resnet.provenance.record import PROVENANCE_FILE
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult, listening
 from tests.conftest import MadeData
 from tests.integration.conftest import Project, names_of

@@ -99,7 +99,7 @@ def test_an_exported_file_that_has_changed_is_refused(project: Project, predict:
         (["left.png", "nowhere.png", "--env", "smoke"], 1, "Error: nowhere.png: No such file or directory"),
         (["left.png"], 1, "Error: data/06_models/mnist/model.onnx does not exist. Make it with `kedro run`"),
         (["left.png", "--model", "nowhere.onnx"], 1, "Error: --model: received 'nowhere.onnx'"),
-        (["left.png", "--model", "left.png"], 1, "Error: left.png: no ONNX model"),
+        (["left.png", "--model", "left.png"], 1, "Error: left.png: not an ONNX model"),
         (["left.png", "--model", "models:/mnist@champion"], 1, "mlflow.db does not exist"),
         (["left.png", "--namespace", "letters"], 2, "received 'letters'; the data sets are mnist, fashion_mnist"),
         (

@@ -18,7 +18,7 @@ from mnist_resnet.pipelines.evaluate.release import release
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 from tests.conftest import MadeData
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 

@@ -74,13 +74,14 @@ def test_classes_without_names_are_numbered() -> None:
 
 @pytest.mark.parametrize("stored", ["left, right, dark", json.dumps(["left", "right"]), '{"0": "left"}'])
 def test_names_that_do_not_fit_the_classes_are_refused(stored) -> None:
-    with pytest.raises(ModelFileError, match=r"^other\.onnx: its metadata class_names is .* no JSON list of 3 names"):
+    said = r"^other\.onnx: its metadata class_names is .* expected a JSON list of 3 names"
+    with pytest.raises(ModelFileError, match=said):
         open_classifier(halves_model({"class_names": stored}), "other.onnx")
 
 
 @pytest.mark.parametrize("content", [b"", b"no protocol buffer"])
 def test_what_is_no_model_is_refused_by_name(content) -> None:
-    with pytest.raises(ModelFileError, match=r"^other\.onnx: no ONNX model") as refused:
+    with pytest.raises(ModelFileError, match=r"^other\.onnx: not an ONNX model") as refused:
         open_classifier(content, "other.onnx")
     assert isinstance(refused.value, UserError)
 

@@ -13,8 +13,8 @@ import yaml
 from mnist_resnet.storage.artifacts import write_files
 from mnist_resnet.tracking.dead_runs import LOCK
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 EXPERIMENT = "squares"
 # What differs between a run and the same run again.

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE, LOCK, close_dead_runs, locked_while_open, moved_lock
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 EXPERIMENT = "squares"
 

@@ -9,7 +9,7 @@ from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.model_lookup import read_recorded_onnx
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 
 

@@ -7,7 +7,7 @@ from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.offline.spool import read_spool
 from mnist_resnet.tracking.operations import RegisterCandidate
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
 
 MODEL = halves_model()

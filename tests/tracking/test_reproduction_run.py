@@ -6,8 +6,8 @@ import pytest
 
 from mnist_resnet.tracking.dead_runs import LOCK
 from mnist_resnet.tracking.reproduction_run import open_reproduction
-from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.provenance.steps import Values
 
 Pair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
-Metrics = Mapping[str, tuple[Any, Any]]
+MetricPairs = Mapping[str, tuple[Any, Any]]
 
 
 class UndecidableError(UserError, ValueError):
@@ -46,7 +46,7 @@ class NamespaceVerdict:
     deterministic: bool
     parity: Parity | None
     accuracy_tolerance: float | None
-    metrics: Metrics
+    metrics: MetricPairs
 
     @property
     def first_difference(self) -> StepComparison | None:
@@ -144,7 +144,7 @@ def _compare_namespace(
     )
 
 
-def _metrics_of_both(first: Mapping[str, Values], second: Mapping[str, Values]) -> Metrics:
+def _metrics_of_both(first: Mapping[str, Values], second: Mapping[str, Values]) -> MetricPairs:
     before, after = (comparable_metrics(each.get("metrics", {})) for each in (first, second))
     return {name: (before[name], after[name]) for name in before if name in after}
 
@@ -169,7 +169,7 @@ def _half_interval(first: Mapping[str, Values]) -> float | None:
     return (high - low) / 2
 
 
-def _level(parity: Parity | None, metrics: Metrics, probability: float, accuracy: float | None) -> Level:
+def _level(parity: Parity | None, metrics: MetricPairs, probability: float, accuracy: float | None) -> Level:
     """The level short of BITWISE, of which the results alone say nothing."""
     accuracies = [pair for name, pair in metrics.items() if name.endswith("accuracy")]
     near = all(abs(before - after) <= (accuracy or 0) for before, after in accuracies)

@@ -11,7 +11,7 @@ from mnist_resnet.data.idx import IdxError, decompress
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
 from mnist_resnet.data.sources import Folder, SourceError, WebFolder
 from mnist_resnet.errors import UserError
-from mnist_resnet.storage.arrays import Content
+from mnist_resnet.storage.arrays import RawContent
 from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.terminal.redaction import without_credentials
 
@@ -34,7 +34,7 @@ class FetchError(UserError, RuntimeError):
     """No source delivered the right bytes; the message lists each with its reason."""
 
 
-def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str, Content]:
+def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str, RawContent]:
     """Get the four files of a data set, from the nearest source that has the right bytes.
 
     Sources are tried in order: ``folder`` itself, ``mirror``, then those of the configuration. A
@@ -53,7 +53,7 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
         FetchError: If some file could not be had anywhere.
     """
     wanted = dataset.files.by_role()
-    found: dict[str, Content] = {}
+    found: dict[str, RawContent] = {}
     failures: list[str] = []
     kept = _folder(dataset, folder)
     for place in (kept, *_other_places(dataset, mirror)):
@@ -79,7 +79,7 @@ def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str
     return {role: found[file.name] for role, file in wanted.items()}
 
 
-def verify(content: Content, file: IdxFile) -> Content:
+def verify(content: RawContent, file: IdxFile) -> RawContent:
     """The uncompressed bytes, if they are those that ``file`` describes.
 
     Raises:
@@ -146,9 +146,9 @@ def _place_of(source: FileSource) -> Place:
             return DebianPackage(source)
 
 
-def _read_verified(place: Place, files: Sequence[IdxFile]) -> tuple[dict[str, Content], list[str], list[str]]:
+def _read_verified(place: Place, files: Sequence[IdxFile]) -> tuple[dict[str, RawContent], list[str], list[str]]:
     """The right files by name; what is wrong with others that are there; why the rest could not be had."""
-    right: dict[str, Content] = {}
+    right: dict[str, RawContent] = {}
     damaged: dict[str, str] = {}
     try:
         for file, content in place.read(files):

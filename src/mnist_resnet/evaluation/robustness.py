@@ -12,7 +12,7 @@ from mnist_resnet.evaluation.metrics import accuracy_interval
 from mnist_resnet.evaluation.paired import Correct
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS, Perturbation, perturb
 
-Classify = Callable[[UInt8Array], npt.NDArray[np.float32]]
+ClassifyImages = Callable[[UInt8Array], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,9 @@ class Robustness:
         return min(self.mean_perturbed / self.untouched, 1.0) if self.untouched else 0.0
 
 
-def measure_robustness(classify: Classify, images: UInt8Array, labels: UInt8Array, count: int, seed: int) -> Robustness:
+def measure_robustness(
+    classify: ClassifyImages, images: UInt8Array, labels: UInt8Array, count: int, seed: int
+) -> Robustness:
     """Classify some images once as they are and once for each strength of each perturbation.
 
     Args:

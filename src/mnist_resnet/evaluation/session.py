@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.config import CudaParameters
+from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.binding import FixedBatch
 from mnist_resnet.evaluation.cuda import cuda_loads, cuda_options
@@ -21,6 +22,9 @@ logger = logging.getLogger(__name__)
 
 CPU_PROVIDER, CUDA_PROVIDER = "CPUExecutionProvider", "CUDAExecutionProvider"
 _ERRORS_ONLY = 3
+
+# From uint8 (images, height, width) and the number of images in a call to float32 (images, classes).
+ClassifyBatches = Callable[[UInt8Array, int], npt.NDArray[np.float32]]
 
 
 class ProviderError(UserError, RuntimeError):

@@ -13,14 +13,15 @@ from mnist_resnet.computing.backend import native_output_held
 from mnist_resnet.config import ExportParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.parity import DIFFERENCE, Parity, compare
+from mnist_resnet.evaluation.session import ClassifyBatches
 from mnist_resnet.export.rebuild import in_float64
-from mnist_resnet.export.savedmodel import Classify, image_signature
+from mnist_resnet.export.savedmodel import image_signature
 
 logger = logging.getLogger(__name__)
 
 
 def check_parity(
-    network: keras.Model, formats: Mapping[str, Classify], images: UInt8Array, parameters: ExportParameters
+    network: keras.Model, formats: Mapping[str, ClassifyBatches], images: UInt8Array, parameters: ExportParameters
 ) -> dict[str, float]:
     """Compare each exported format with Keras on the CPU, at every configured batch size.
 

@@ -1,20 +1,17 @@
 """The network as a TensorFlow SavedModel that answers raw images."""
 
-from collections.abc import Callable
-
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.evaluation.session import ClassifyBatches
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
 from mnist_resnet.storage.artifacts import read_files, write_files
 from mnist_resnet.storage.space import temporary_folder
 
 SIGNATURE = "serving_default"
-
-Classify = Callable[[UInt8Array, int], npt.NDArray[np.float32]]
 
 
 def image_signature(network: keras.Model) -> tf.TensorSpec:
@@ -43,7 +40,7 @@ def to_savedmodel(network: keras.Model) -> dict[str, bytes]:
         return read_files(folder)
 
 
-def load_savedmodel(files: dict[str, bytes]) -> Classify:
+def load_savedmodel(files: dict[str, bytes]) -> ClassifyBatches:
     """Load a SavedModel as a user would, to classify images with it on the CPU.
 
     Args:

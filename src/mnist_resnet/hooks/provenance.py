@@ -25,7 +25,7 @@ from mnist_resnet.provenance.record import (
 from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_commit
 from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, step_values
 from mnist_resnet.terminal.redaction import in_one_line
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult, TrainingStart
 
 logger = logging.getLogger(__name__)

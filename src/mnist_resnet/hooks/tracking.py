@@ -19,8 +19,8 @@ from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
-from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.experiments import chosen_experiment
+from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult
 
 logger = logging.getLogger(__name__)

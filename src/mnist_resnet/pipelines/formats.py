@@ -8,10 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
-
-# From uint8 (images, height, width) and the number of images in a call to float32 (images, classes).
-Classify = Callable[..., Any]
+from mnist_resnet.evaluation.session import CPU_PROVIDER, ClassifyBatches, open_session
 
 
 @dataclass(frozen=True)
@@ -24,16 +21,16 @@ class ExportFormat:
     """
 
     name: str
-    load: Callable[[Any], Classify]
+    load: Callable[[Any], ClassifyBatches]
 
 
-def _load_savedmodel(files: dict[str, bytes]) -> Classify:
+def _load_savedmodel(files: dict[str, bytes]) -> ClassifyBatches:
     from mnist_resnet.export.savedmodel import load_savedmodel
 
     return load_savedmodel(files)
 
 
-def _load_onnx(content: bytes) -> Classify:
+def _load_onnx(content: bytes) -> ClassifyBatches:
     return open_session(content, [CPU_PROVIDER]).probabilities
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from mnist_resnet.errors import UserError
 
 # What Pillow decodes by itself or with its bundled libraries; none of these starts another program.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 # By what Pillow multiplies the levels of 2 and 4 bits.
 _STRETCHED = {"L;2": 85, "L;4": 17}
 
@@ -28,7 +28,7 @@ def read_picture(path: Path, size: tuple[int, int], invert: bool = False) -> npt
     the first image counts. A picture of ``size`` that is grey already is returned as it is.
 
     Args:
-        path: A file in one of ``FORMATS``.
+        path: A file in one of ``PICTURE_FORMATS``.
         size: (height, width) in pixels.
         invert: Swap dark and bright.
 
@@ -63,7 +63,7 @@ def looks_inverted(image: npt.NDArray[np.uint8]) -> bool:
 
 
 def _read_grey(path: Path) -> Image.Image:
-    with Image.open(path, formats=FORMATS) as file:
+    with Image.open(path, formats=PICTURE_FORMATS) as file:
         stored = next((str(tile.args) for tile in file.tile), "")  # such as `L;2`; gone once the pixels are read
         picture = _in_eight_bits(ImageOps.exif_transpose(file), stored)
     if picture.has_transparency_data:
@@ -99,7 +99,9 @@ def _on_contrasting_ground(path: Path, picture: Image.Image) -> Image.Image:
 def _why_unreadable(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{path}: {error.strerror}"
-    return f"{path}: not a whole picture in a format that can be read ({', '.join(FORMATS)}). Pillow says: {error}"
+    return (
+        f"{path}: not a whole picture in a format that can be read ({', '.join(PICTURE_FORMATS)}). Pillow says: {error}"
+    )
 
 
 def _fit(path: Path, grey: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Content = bytes | memoryview
+RawContent = bytes | memoryview
 
 # Small beside any machine's memory, and large enough that going through an array part by part costs nothing.
 _PART_BYTES = 1 << 20
 
 
-def mapped(path: Path) -> Content:
+def mapped(path: Path) -> RawContent:
     """The contents of a file, mapped into memory: read where and when they are looked at, never as a whole.
 
     The file may be replaced meanwhile, but not be written to or shortened.

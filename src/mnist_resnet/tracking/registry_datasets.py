@@ -13,7 +13,7 @@ from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.model_lookup import download_onnx
 from mnist_resnet.tracking.opening import now
 from mnist_resnet.tracking.operations import RegisterCandidate
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 logger = logging.getLogger(__name__)
 

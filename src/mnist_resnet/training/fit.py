@@ -16,11 +16,11 @@ from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.terminal.progress import progress
 from mnist_resnet.training.augmentation import Augmentation, draw_epoch
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identity
+from mnist_resnet.training.disk_need import require_space_for
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.input import feed, training_batches, validation_batches
 from mnist_resnet.training.loss import CrossEntropy
 from mnist_resnet.training.optimizers import build_optimizer
-from mnist_resnet.training.space import require_space_for
 from mnist_resnet.training.watch import RawWeights, StepWatch, TrainingError
 
 logger = logging.getLogger(__name__)

@@ -23,9 +23,9 @@ from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER, read_spool, spool_folders
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID, pending, progress_of, upload
 from mnist_resnet.tracking.operations import EndRun, LogMetrics, RegisterCandidate
-from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.remedies import StoreAwayError, TrackingUnavailableError
+from mnist_resnet.tracking.tracked_run import TrackedRun
 from tests.made_model import halves_model
 from tests.tracking.recordings import EXPERIMENT, only_run, record, record_each_kind, recorded
 from tests.tracking.servers import Server, free_port, silent_server
@@ -207,7 +207,7 @@ def test_a_wrong_value_is_no_reason_to_leave_the_store(project) -> None:
 
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_server_that_is_away_at_the_start_is_refused(tmp_path, monkeypatch, silent) -> None:
-    monkeypatch.setattr("mnist_resnet.tracking.run.REQUEST_SECONDS", 1)
+    monkeypatch.setattr("mnist_resnet.tracking.tracked_run.REQUEST_SECONDS", 1)
     with silent_server() as stalling:
         address = stalling if silent else f"http://127.0.0.1:{free_port()}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address.replace("//", "//somebody:hunter2@"))
@@ -280,7 +280,7 @@ def test_a_damaged_spool_is_named_and_the_others_are_sent(project, store) -> Non
 OFFLINE = """
 import sys, time
 from pathlib import Path
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 run = TrackedRun(Path(sys.argv[1]), "squares", "a run", {}, {"seed": 0}, offline=True)
 run.log_metrics({"loss": 0.5}, step=1)

@@ -13,7 +13,7 @@ from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing
 from mnist_resnet.reporting import plots
-from mnist_resnet.storage.arrays import Content
+from mnist_resnet.storage.arrays import RawContent
 
 
 def fetch_files(name: str, dataset: Dataset, folder: Path) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
@@ -28,7 +28,7 @@ def fetch_files(name: str, dataset: Dataset, folder: Path) -> tuple[IdxArray, Id
     return train_images, train_labels, test_images, test_labels
 
 
-def _parsed(dataset: Dataset, role: str, content: Content) -> IdxArray:
+def _parsed(dataset: Dataset, role: str, content: RawContent) -> IdxArray:
     try:
         return parse(content)
     except IdxError as error:

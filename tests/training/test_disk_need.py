@@ -10,8 +10,8 @@ from mnist_resnet.storage import space as storage
 from mnist_resnet.storage.space import StorageError
 from mnist_resnet.training import fit
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState
+from mnist_resnet.training.disk_need import require_space_for
 from mnist_resnet.training.optimizers import build_optimizer
-from mnist_resnet.training.space import require_space_for
 
 FREE = 80_000_000
 
@@ -82,7 +82,7 @@ def test_two_checkpoints_fit_into_the_estimate(network, ask, training_parameters
     Checkpoints(tmp_path / "checkpoint", "identity").save(network, TrainingState(best=best))
     size = sum(file.stat().st_size for file in (tmp_path / "checkpoint").iterdir())
     asked = {}
-    monkeypatch.setattr("mnist_resnet.training.space.require_space", lambda _, needs: asked.update(needs))
+    monkeypatch.setattr("mnist_resnet.training.disk_need.require_space", lambda _, needs: asked.update(needs))
     ask(tmp_path / "checkpoint", **changes)
     assert asked[tmp_path] > 2 * size
 

@@ -13,11 +13,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from mnist_resnet.terminal import signals
-from mnist_resnet.tracking import run as module
+from mnist_resnet.tracking import tracked_run as module
 from mnist_resnet.tracking.offline.spool import read_spool
 from mnist_resnet.tracking.recorder import Recorder
-from mnist_resnet.tracking.run import TrackedRun
 from mnist_resnet.tracking.store.address import tracking_uri
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 EXPERIMENT = "squares"
 
@@ -27,7 +27,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from mnist_resnet.tracking.run import TrackedRun
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 TrackedRun(Path(sys.argv[1]), "squares", "interrupted", {}, {"seed": 0})
 print("open", flush=True)
