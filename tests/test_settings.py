@@ -1,4 +1,4 @@
-"""What Kedro is told of this project, and what it is told where the project cannot run."""
+"""The settings of this project for Kedro, also where the project cannot run."""
 
 import json
 import os

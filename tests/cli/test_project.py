@@ -1,4 +1,4 @@
-"""What the commands share."""
+"""The errors and the options that the commands share."""
 
 import json
 import os

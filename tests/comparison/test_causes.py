@@ -1,4 +1,4 @@
-"""What differs between two machines, and two versions of a record, without effect on the result."""
+"""Differences between two machines, and between versions of a record, without effect on the result."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which onnxruntime is installed: tried in folders that hold nothing but what pip writes of a package."""
+"""The installed package of onnxruntime, in folders that hold nothing but what pip writes of a package."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What is refused of labels that are there already, before any work."""
+"""Refusals of labels that are there already, before any work."""
 
 from dataclasses import replace
 from hashlib import sha256

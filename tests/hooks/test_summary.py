@@ -1,4 +1,4 @@
-"""What is printed after a run of the evaluation."""
+"""The table that is printed after a run of the evaluation."""
 
 from pathlib import Path
 from types import SimpleNamespace

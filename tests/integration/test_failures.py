@@ -1,4 +1,4 @@
-"""What cannot work stops early, says why, and leaves nothing half-made."""
+"""Runs that cannot work: stopped early, with the reason, and nothing left half-made."""
 
 import json
 import shutil

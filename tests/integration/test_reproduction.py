@@ -1,4 +1,4 @@
-"""What a run records of itself, and the verdict on two runs of one project."""
+"""The record of a run, and the verdict on two runs of one project."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Who becomes champion among models that MLflow holds, and what becomes of a run whose champion cannot be asked."""
+"""The contest for champion among models that MLflow holds, and runs whose champion cannot be asked."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""What variants of the model of halves are made of: noisy images, sorted by class."""
+"""Noisy images, sorted by class, of which variants of the model of halves are made."""
 
 import numpy as np
 import pytest

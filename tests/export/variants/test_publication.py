@@ -1,4 +1,4 @@
-"""Which variants are made and published; how one is judged is tested with ``variant_check``."""
+"""The publication of variants; the judgement of one is tested with ``variant_check``."""
 
 from dataclasses import replace
 

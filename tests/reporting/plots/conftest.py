@@ -1,4 +1,4 @@
-"""What is in a figure, after drawing it."""
+"""The texts and the pictures in a figure, after drawing it."""
 
 from io import BytesIO
 
