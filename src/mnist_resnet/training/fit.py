@@ -65,21 +65,8 @@ def train(
         state = _restored(trainee, checkpoints, title)
     history = state.history
     while len(history) < parameters.epochs and not _stops_early(history, parameters.patience, title):
-        epoch, started = len(history), time.perf_counter()
         raw_weights = RawWeights() if parameters.average_decay is not None else None
-        fitted = _fit_epoch(trainee, split, epoch, parameters, title, [raw_weights] if raw_weights else [])
-        seconds = time.perf_counter() - started
-        validation_loss, validation_accuracy = _validate(network, split)
-        result = EpochResult(
-            epoch=epoch + 1,
-            learning_rate=float(np.asarray(keras.ops.convert_to_numpy(trainee.optimizer.learning_rate))),
-            train_loss=float(fitted["loss"][-1]),
-            train_accuracy=float(fitted["accuracy"][-1]),
-            validation_loss=validation_loss,
-            validation_accuracy=validation_accuracy,
-            seconds=seconds,
-            images_per_second=steps * parameters.batch_size / seconds,
-        )
+        result = _run_epoch(network, trainee, split, len(history), parameters, title, raw_weights)
         history.append(result)
         logger.info("%s, epoch %d of %d: %s", title, result.epoch, parameters.epochs, result.in_words())
         announce(result)
@@ -142,6 +129,33 @@ def _stops_early(history: Sequence[EpochResult], patience: int | None, title: st
         return False
     logger.info("%s: validation loss has not improved for %d epochs; stopping early", title, patience)
     return True
+
+
+def _run_epoch(
+    network: keras.Model,
+    trainee: keras.Model,
+    split: Split,
+    epoch: int,
+    parameters: TrainingParameters,
+    title: str,
+    raw_weights: RawWeights | None,
+) -> EpochResult:
+    """Train for one epoch, counted from 0, and validate the network."""
+    started = time.perf_counter()
+    fitted = _fit_epoch(trainee, split, epoch, parameters, title, [raw_weights] if raw_weights else [])
+    seconds = time.perf_counter() - started
+    validation_loss, validation_accuracy = _validate(network, split)
+    images = len(split.train_labels) // parameters.batch_size * parameters.batch_size
+    return EpochResult(
+        epoch=epoch + 1,
+        learning_rate=float(np.asarray(keras.ops.convert_to_numpy(trainee.optimizer.learning_rate))),
+        train_loss=float(fitted["loss"][-1]),
+        train_accuracy=float(fitted["accuracy"][-1]),
+        validation_loss=validation_loss,
+        validation_accuracy=validation_accuracy,
+        seconds=seconds,
+        images_per_second=images / seconds,
+    )
 
 
 def _fit_epoch(
