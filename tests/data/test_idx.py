@@ -202,6 +202,33 @@ def test_a_gzip_bomb_is_expanded_no_further_than_the_known_size():
     assert peak < 1_000_000  # a copy of the compressed rest is allowed, twenty expanded megabytes are not
 
 
+IN_LITTLE_MEMORY = """
+import gzip, resource, struct
+from mnist_resnet.data.idx import IdxError, decompress, parse
+
+files = [struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape) for shape in (
+    (2**32 - 1,), (2**32 - 1, 28, 28), (2**32 - 1,) * 3, (0, 2**32 - 1, 2**32 - 1))]
+bomb = gzip.compress(bytes(200_000_000), 1)
+used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + 50_000_000, used + 50_000_000))
+for read in [*(lambda file=file: parse(file) for file in files), lambda: decompress(bomb, 1000)]:
+    try:
+        read()
+    except IdxError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process its memory in /proc/self/statm")
+def test_no_claim_needs_memory_that_is_not_there():
+    ended = subprocess.run([sys.executable, "-c", IN_LITTLE_MEMORY], capture_output=True, text=True, check=False)
+    assert ended.stderr == ""
+    *claims, bomb = ended.stdout.splitlines()
+    assert len(claims) == 4
+    assert all(line.startswith("the header declares") for line in claims)
+    assert bomb == "the gzip stream expands to more than the expected 1000 bytes"
+
+
 # Linux counts what the starting process had in memory as the peak of the started one, but not of that one's child.
 WITH_A_PEAK_OF_ITS_OWN = [sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"]
 
