@@ -120,7 +120,8 @@ def draw_all_batches(folder: Path) -> None:
     inputs = folder / "data/recipes/large/05_model_input/mnist"
     images, labels = (ArrayDataset(filepath=str(inputs / f"train_{kind}.npy")).load() for kind in ("images", "labels"))
     batches = training_batches(images, labels, draw_epoch(len(labels), SIZE, 0, training), BATCH_SIZE)
-    drawn = sum(len(targets) for _, targets in feed(batches))
+    with feed(batches) as fed:
+        drawn = sum(len(targets) for _, targets in fed)
     assert drawn == len(labels) // BATCH_SIZE * BATCH_SIZE, f"{drawn} images were drawn"
 
 

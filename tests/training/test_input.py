@@ -1,4 +1,8 @@
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import replace
+from itertools import islice
 from types import SimpleNamespace
 
 import keras
@@ -7,7 +11,8 @@ import pytest
 import tensorflow as tf
 
 from mnist_resnet.training.augmentation import draw_epoch
-from mnist_resnet.training.input import feed, training_batches, validation_batches
+from mnist_resnet.training.input import Batches, LookAhead, feed, training_batches, validation_batches
+from mnist_resnet.training.runtime import runtime
 
 
 @pytest.fixture
@@ -73,9 +78,9 @@ def test_memory_mapped_images_are_read_batch_by_batch(images, labels, draws, tmp
 
 def test_feed_gives_the_same_batches_through_tf_data(images, labels, draws):
     expected = training_batches(images, labels, draws, 3)
-    dataset = feed(expected)
-    assert isinstance(dataset, tf.data.Dataset)
-    fed = list(dataset.as_numpy_iterator())
+    with feed(expected) as dataset:
+        assert isinstance(dataset, tf.data.Dataset)
+        fed = list(dataset.as_numpy_iterator())
     assert len(fed) == 3
     for (inputs, targets), (fed_inputs, fed_targets) in zip(expected, fed, strict=True):
         assert inputs.keys() == fed_inputs.keys()
@@ -85,20 +90,20 @@ def test_feed_gives_the_same_batches_through_tf_data(images, labels, draws):
 
 
 def test_feed_knows_its_length_and_leaves_autotune_off(images, labels):
-    dataset = feed(validation_batches(images, labels, 4))
-    assert dataset.cardinality() == 3
-    assert dataset.options().autotune.enabled is False
+    with feed(validation_batches(images, labels, 4)) as dataset:
+        assert dataset.cardinality() == 3
+        assert dataset.options().autotune.enabled is False
 
 
 def test_feed_takes_a_smaller_last_batch(images, labels):
-    dataset = feed(validation_batches(images, labels, 4))
-    assert dataset.element_spec[0] == tf.TensorSpec((None, 8, 8), tf.uint8)
-    assert [len(targets) for _, targets in dataset] == [4, 4, 2]
+    with feed(validation_batches(images, labels, 4)) as dataset:
+        assert dataset.element_spec[0] == tf.TensorSpec((None, 8, 8), tf.uint8)
+        assert [len(targets) for _, targets in dataset] == [4, 4, 2]
 
 
 def test_a_dataset_can_be_gone_through_again(images, labels, draws):
-    dataset = feed(training_batches(images, labels, draws, 3))
-    first, second = ([targets.tolist() for _, targets in dataset.as_numpy_iterator()] for _ in range(2))
+    with feed(training_batches(images, labels, draws, 3)) as dataset:
+        first, second = ([targets.tolist() for _, targets in dataset.as_numpy_iterator()] for _ in range(2))
     assert first == second
 
 
@@ -113,12 +118,124 @@ def test_a_batch_that_is_not_there_is_refused(images, labels, number):
 def test_feed_gives_another_backend_the_same_batches_by_number(images, labels, draws, monkeypatch):
     monkeypatch.setattr(keras, "backend", SimpleNamespace(backend=lambda: "jax"))
     batches = training_batches(images, labels, draws, 4)
-    fed = feed(batches)
-    assert isinstance(fed, keras.utils.PyDataset)
-    assert len(fed) == fed.num_batches == 2
-    for number, (inputs, targets) in enumerate(batches):
-        fed_inputs, fed_targets = fed[number]
-        assert fed_inputs.keys() == inputs.keys()
-        for key, array in inputs.items():
-            np.testing.assert_array_equal(fed_inputs[key], array)
-        np.testing.assert_array_equal(fed_targets, targets)
+    with feed(batches) as fed:
+        assert isinstance(fed, keras.utils.PyDataset)
+        assert len(fed) == fed.num_batches == 2
+        for number, (inputs, targets) in enumerate(batches):
+            fed_inputs, fed_targets = fed[number]
+            assert fed_inputs.keys() == inputs.keys()
+            for key, array in inputs.items():
+                np.testing.assert_array_equal(fed_inputs[key], array)
+            np.testing.assert_array_equal(fed_targets, targets)
+
+
+def batches_of(count: int, make: Callable[[int], None]) -> Batches:
+    """Batches of one number each, their own; ``make`` is told of each that is made."""
+
+    def made(number: int) -> tuple[np.ndarray, np.ndarray]:
+        make(number)
+        return np.full((1, 1), number, "float32"), np.full(1, number, np.int32)
+
+    return Batches(count, made)
+
+
+@pytest.fixture(params=["tensorflow", "another backend"])
+def backend(request, monkeypatch):
+    """The input of TensorFlow, and of a backend that takes batches by number."""
+    if request.param != "tensorflow":
+        monkeypatch.setattr(keras, "backend", SimpleNamespace(backend=lambda: "jax"))
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.usefixtures("precision_before")
+def test_batches_are_made_before_they_are_asked_for(training_parameters, deterministic):
+    ahead = threading.Event()
+    batches = batches_of(9, lambda number: number == 2 and ahead.set())
+    with runtime(replace(training_parameters, deterministic=deterministic)), feed(batches) as fed:
+        next(iter(fed))
+        assert ahead.wait(10)
+
+
+class AtOnce(Executor):
+    """Makes a batch in the moment that it is ordered."""
+
+    def submit(self, make, number):
+        future = Future()
+        future.set_result(make(number))
+        return future
+
+
+def test_two_batches_are_made_ahead_and_each_one_once():
+    made = []
+    ahead = LookAhead(batches_of(5, made.append), AtOnce())
+    assert len(ahead) == ahead.num_batches == 5
+    for number, so_far in enumerate([3, 4, 5, 5, 5]):
+        assert ahead[number][1].item() == number
+        assert made == list(range(so_far))
+    with pytest.raises(IndexError, match="batch 5 of 5"):
+        ahead[5]
+
+
+def test_any_batch_can_be_asked_for():
+    ahead = LookAhead(batches_of(9, lambda _: None), AtOnce())
+    order = [0, 0, 5, 6, 1, 8, 0, 1, 2]
+    assert [ahead[number][1].item() for number in order] == order
+
+
+def makers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize("taken", [0, 1, 9])
+def test_the_thread_ends_with_the_block(taken):
+    with feed(batches_of(9, lambda _: None)) as fed:
+        assert len(list(islice(fed, taken))) == taken
+        assert len(makers()) <= 1
+    assert makers() == []
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ZeroDivisionError])
+def test_the_thread_ends_with_a_block_that_is_left_by_an_error(error):
+    def leave() -> None:
+        with feed(batches_of(9, lambda _: None)) as fed:
+            next(iter(fed))
+            raise error
+
+    with pytest.raises(error):
+        leave()
+    assert makers() == []
+
+
+class DiskError(Exception):
+    """Of reading a batch."""
+
+
+@pytest.fixture
+def network() -> keras.Model:
+    network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    network.compile("sgd", "mse", jit_compile=False)
+    return network
+
+
+@pytest.mark.parametrize("failing", [0, 1, 8])
+def test_an_error_of_making_a_batch_is_raised_as_it_is(network, failing):
+    def fail(number: int) -> None:
+        if number == failing:
+            raise DiskError(number)
+
+    with pytest.raises(DiskError, match=str(failing)), feed(batches_of(9, fail)) as fed:
+        network.fit(fed, shuffle=False, verbose=0)
+    assert makers() == []
+
+
+def test_an_error_of_using_a_batch_is_raised_as_it_is(network):
+    def refuse(step: int, logs: dict[str, float]) -> None:
+        if step == 4:
+            raise ZeroDivisionError
+
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=refuse)
+    with pytest.raises(ZeroDivisionError), feed(batches_of(9, lambda _: None)) as fed:
+        network.fit(fed, shuffle=False, verbose=0, callbacks=[callback])
+    assert makers() == []

@@ -172,7 +172,8 @@ def _fit_epoch(
     images = len(batches) * parameters.batch_size
     with progress(f"{title}, epoch {epoch + 1} of {parameters.epochs}", images, "images") as advance:
         watch = StepWatch(advance, parameters.batch_size, epoch * len(batches), title)
-        fitted = trainee.fit(feed(batches), shuffle=False, verbose=0, callbacks=[watch, *callbacks])
+        with feed(batches) as fed:
+            fitted = trainee.fit(fed, shuffle=False, verbose=0, callbacks=[watch, *callbacks])
     history: dict[str, list[float]] = fitted.history
     return history
 
@@ -182,5 +183,6 @@ def _validate(network: keras.Model, split: Split) -> tuple[float | None, float |
     if len(split.validation_labels) == 0:
         return None, None
     batches = validation_batches(split.validation_images, split.validation_labels, _VALIDATION_BATCH_SIZE)
-    loss, accuracy = network.evaluate(feed(batches), verbose=0)
+    with feed(batches) as fed:
+        loss, accuracy = network.evaluate(fed, verbose=0)
     return float(loss), float(accuracy)

@@ -1,7 +1,9 @@
 """Batches for training and validation, fed as raw uint8 images."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from mnist_resnet.computing.backend import keras
 from mnist_resnet.storage.arrays import Array
 from mnist_resnet.training.augmentation import EpochDraws
 
-_PREFETCHED_BATCHES = 2
+_BATCHES_AHEAD = 2
 
 Batch = tuple[Any, npt.NDArray[np.int32]]
 
@@ -65,22 +67,65 @@ def validation_batches(images: Array, labels: npt.NDArray[np.uint8], batch_size:
     return Batches(math.ceil(len(labels) / batch_size), make)
 
 
-def feed(batches: Batches) -> Any:
-    """Turn batches into what ``fit`` and ``evaluate`` take best on the current backend.
+class LookAhead(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
+    """The same batches, each of which a thread has made before it is asked for.
+
+    ``tf.data`` can look ahead, too, but under ``deterministic`` it makes each batch only when it is asked for.
+
+    Args:
+        batches: What the thread makes, one by one and in order, as long as they are asked for in order.
+        maker: Of one thread.
+    """
+
+    def __init__(self, batches: Batches, maker: Executor) -> None:
+        super().__init__()
+        self._batches, self._maker = batches, maker
+        self._coming: dict[int, Future[Batch]] = {}
+        self.failure: BaseException | None = None
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Batch:
+        ahead = range(number + 1, min(number + 1 + _BATCHES_AHEAD, len(self)))
+        for each in (number, *ahead):
+            if each not in self._coming:
+                self._coming[each] = self._maker.submit(self._batches.__getitem__, each)
+        made = self._coming.pop(number)
+        self.failure = made.exception()
+        return made.result()
+
+
+@contextmanager
+def feed(batches: Batches) -> Iterator[Any]:
+    """Turn batches into what ``fit`` and ``evaluate`` take best on the current backend, made ahead within the block.
 
     On TensorFlow that is a ``tf.data`` pipeline, with its autotune thread off: at the end of every
     epoch that thread can hold the process up for seconds.
 
     Args:
         batches: At least one.
+
+    Raises:
+        Exception: What making a batch has raised, in place of what a backend makes of it.
     """
-    if keras.backend.backend() != "tensorflow":
-        return batches
+    maker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+    made = LookAhead(batches, maker)
+    try:
+        yield _dataset(made) if keras.backend.backend() == "tensorflow" else made
+    except Exception as error:
+        if made.failure is None or made.failure is error:
+            raise
+        raise made.failure from error
+    finally:
+        maker.shutdown(cancel_futures=True)
+
+
+def _dataset(batches: LookAhead) -> Any:
     import tensorflow as tf
 
     signature = tf.nest.map_structure(lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), batches[0])
     options = tf.data.Options()
     options.autotune.enabled = False
     dataset = tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
-    dataset = dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
-    return dataset.prefetch(_PREFETCHED_BATCHES).with_options(options)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches))).with_options(options)
