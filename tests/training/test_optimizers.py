@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mnist_resnet.training.optimizers import FusedAdam, FusedSGD, build_optimizer
-from mnist_resnet.training.schedule import learning_rate
+from mnist_resnet.training.schedule import OneCycle, learning_rate
 
 STEPS = 10
 SHAPES = {"kernel": (3, 3, 4, 5), "gamma": (5,), "beta": (5,), "bias": (7,)}
@@ -127,6 +127,33 @@ def test_the_update_of_a_weight_is_one_operation(training_parameters, name, oper
     applied = [operation.type for operation in graph.get_operations() if operation.type.startswith("ResourceApply")]
     assert set(applied) == operations
     assert len(applied) == len(operations) * len(SHAPES)
+
+
+@pytest.mark.parametrize("scaled", [False, True], ids=["float32", "scaled_losses"])
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_the_schedule_is_computed_once_a_step(recipe, extra, scaled, monkeypatch):
+    calls, compute = [], OneCycle.__call__
+    monkeypatch.setattr(OneCycle, "__call__", lambda self, step: (calls.append(step), compute(self, step))[1])
+    optimizer, variables = build_optimizer(STEPS, replace(recipe, **EXTRAS[extra])), start()
+    optimizer = keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
+    optimizer.build(variables)
+    tf.function(optimizer.apply).get_concrete_function([tf.zeros(shape) for shape in SHAPES.values()])
+    assert len(calls) == 1
+
+
+def test_between_two_steps_the_rate_is_that_of_the_next(recipe):
+    optimizer = build_optimizer(STEPS, recipe)
+    optimizer.build(start())
+    schedule = learning_rate(STEPS, recipe)
+    for step in range(3):
+        assert float(optimizer.learning_rate) == float(schedule(step))
+        optimizer.apply([tf.zeros(shape) for shape in SHAPES.values()])
+
+
+def test_a_rate_without_a_schedule_can_be_set(recipe):
+    optimizer = build_optimizer(STEPS, replace(recipe, schedule="constant"))
+    optimizer.learning_rate = 0.125
+    assert float(optimizer.learning_rate) == 0.125
 
 
 def test_decay_shrinks_kernels_and_leaves_gamma_beta_and_bias_alone(recipe):

@@ -37,7 +37,26 @@ def build_optimizer(steps: int, parameters: TrainingParameters) -> keras.optimiz
     return optimizer
 
 
-class FusedSGD(keras.optimizers.SGD):  # type: ignore[misc]  # keras is untyped
+class ScheduledOnce(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras is untyped
+    """An optimizer that computes its schedule once a step; Keras does so for each weight that decays."""
+
+    _rate: Any = None
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Take a step, as Keras does."""
+        self._rate = keras.ops.convert_to_tensor(self.learning_rate)
+        try:
+            super().apply(grads, trainable_variables)
+        finally:
+            self._rate = None
+
+    @keras.optimizers.Optimizer.learning_rate.getter  # type: ignore[untyped-decorator]  # keras is untyped
+    def learning_rate(self) -> Any:
+        """The rate of this step, or between two steps that of the next."""
+        return super().learning_rate if self._rate is None else self._rate
+
+
+class FusedSGD(ScheduledOnce, keras.optimizers.SGD):  # type: ignore[misc]  # keras is untyped
     """``keras.optimizers.SGD``, its momentum update as one operation on TensorFlow."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -57,7 +76,7 @@ class FusedSGD(keras.optimizers.SGD):  # type: ignore[misc]  # keras is untyped
         )
 
 
-class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
+class FusedAdam(ScheduledOnce, keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
     """``keras.optimizers.Adam`` (Kingma & Ba 2015), its update as one operation on TensorFlow."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
