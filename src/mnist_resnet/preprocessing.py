@@ -35,11 +35,11 @@ class Preprocessing:
     scale: float
 
 
-def fit_preprocessing(images: npt.NDArray[np.uint8], parameters: PreprocessingParameters) -> Preprocessing:
+def fit_preprocessing(train_images: npt.NDArray[np.uint8], parameters: PreprocessingParameters) -> Preprocessing:
     """Fix the preprocessing on the training images.
 
     Args:
-        images: uint8 (images, height, width), the training part only.
+        train_images: uint8 (images, height, width).
         parameters: Method, target size and kind of scaling.
 
     Raises:
@@ -47,7 +47,7 @@ def fit_preprocessing(images: npt.NDArray[np.uint8], parameters: PreprocessingPa
     """
     if parameters.scaling == "unit":
         return Preprocessing(parameters.method, parameters.size, 0.0, 1 / 255)
-    mean, deviation = _mean_and_deviation(images)
+    mean, deviation = _mean_and_deviation(train_images)
     if deviation == 0:
         raise PreprocessingError(
             "preprocessing.scaling: received 'standardize', but all training pixels have the same value; use 'unit'"

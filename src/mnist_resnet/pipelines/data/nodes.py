@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mnist_resnet.config import DataParameters, Dataset, PreprocessingParameters
+from mnist_resnet.config import DataParameters, Dataset
 from mnist_resnet.data.check import DataError, read_part
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch, mirror_of
 from mnist_resnet.data.idx import IdxArray, IdxError, UInt8Array, parse
@@ -11,15 +11,15 @@ from mnist_resnet.data.sample import sample_of_each_class
 from mnist_resnet.data.split import Split, split
 from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
-from mnist_resnet.preprocessing import Preprocessing, fit_preprocessing
+from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.storage.arrays import RawContent
 
 
-def fetch_files(name: str, dataset: Dataset, folder: Path) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
+def fetch_files(name: str, dataset: Dataset, raw_folder: Path) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
     """The published training images and labels, test images and labels, verified, each of its file's own type."""
     mirror = os.environ.get(MIRROR_VARIABLE)
-    contents = fetch(dataset, folder, mirror_of(name, mirror) if mirror else None)
+    contents = fetch(dataset, raw_folder, mirror_of(name, mirror) if mirror else None)
     train_images, train_labels, test_images, test_labels = (
         _parsed(dataset, role, content) for role, content in contents.items()
     )
@@ -35,23 +35,22 @@ def _parsed(dataset: Dataset, role: str, content: RawContent) -> IdxArray:
         raise DataError(f"{dataset.title}: {dataset.files.by_role()[role].name}: {error}") from None
 
 
-def split_images(images: IdxArray, labels: IdxArray, dataset: Dataset, parameters: DataParameters) -> Split:
+def split_images(
+    published_images: IdxArray, published_labels: IdxArray, dataset: Dataset, data: DataParameters
+) -> Split:
     """Training images and labels, validation images and labels."""
-    part = read_part(dataset, "train", images, labels)
+    part = read_part(dataset, "train", published_images, published_labels)
     try:
-        return split(*part, parameters)
+        return split(*part, data)
     except DataError as error:
         raise DataError(f"{dataset.title}: {error}") from None
 
 
-def read_test_part(images: IdxArray, labels: IdxArray, dataset: Dataset) -> tuple[UInt8Array, UInt8Array]:
+def read_test_part(
+    published_test_images: IdxArray, published_test_labels: IdxArray, dataset: Dataset
+) -> tuple[UInt8Array, UInt8Array]:
     """The test images, and their labels as classes counted from 0."""
-    return read_part(dataset, "test", images, labels)
-
-
-def fix_preprocessing(train_images: UInt8Array, parameters: PreprocessingParameters) -> Preprocessing:
-    """The preprocessing, fixed on the training images alone."""
-    return fit_preprocessing(train_images, parameters)
+    return read_part(dataset, "test", published_test_images, published_test_labels)
 
 
 def plot_prepared_images(

@@ -1,45 +1,31 @@
 """The data pipeline."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
+from mnist_resnet.data.split import Split
 from mnist_resnet.pipelines.data import nodes
-from mnist_resnet.pipelines.inputs import inputs
+from mnist_resnet.pipelines.wiring import node
+from mnist_resnet.preprocessing import fit_preprocessing
 
 
 def create_pipeline() -> Pipeline:
     """From the published files to split arrays and ``preprocessing``."""
+    published = ["published_images", "published_labels", "published_test_images", "published_test_labels"]
+    training, test = published[:2], published[2:]
+    shown = ["train_images", "train_labels", "preprocessing", "params:dataset", "params:data", "run"]
     return Pipeline(
         [
-            Node(
-                nodes.fetch_files,
-                ["name", "params:dataset", "raw_folder"],
-                ["published_images", "published_labels", "published_test_images", "published_test_labels"],
-                name="fetch_files",
-            ),
-            Node(
-                nodes.split_images,
-                ["published_images", "published_labels", "params:dataset", "params:data"],
-                ["train_images", "train_labels", "validation_images", "validation_labels"],
-                name="split",
-            ),
-            Node(
-                nodes.read_test_part,
-                ["published_test_images", "published_test_labels", "params:dataset"],
-                ["test_images", "test_labels"],
-                name="read_test_part",
-            ),
-            Node(
-                nodes.fix_preprocessing,
-                ["train_images", "params:preprocessing"],
+            node(nodes.fetch_files, published, "name", "params:dataset", "raw_folder"),
+            node(nodes.split_images, [*Split._fields], *training, "params:dataset", "params:data", name="split"),
+            node(nodes.read_test_part, ["test_images", "test_labels"], *test, "params:dataset"),
+            node(
+                fit_preprocessing,
                 "preprocessing",
+                "train_images",
                 name="fix_preprocessing",
+                parameters="params:preprocessing",
             ),
-            Node(
-                nodes.plot_prepared_images,
-                inputs("train_images", "train_labels", "preprocessing", "params:dataset", "params:data", "run"),
-                "prepared_images",
-                name="plot_prepared_images",
-            ),
+            node(nodes.plot_prepared_images, "prepared_images", *shown),
         ],
         tags="data",
     )

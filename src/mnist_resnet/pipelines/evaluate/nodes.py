@@ -45,17 +45,22 @@ def evaluate_files(
     return probabilities.pop("fp32"), probabilities, {name: result for name, (_, result) in evaluated.items()}
 
 
-def compare_forms(references: Probabilities, fp32: Probabilities, variants: Mapping[str, Probabilities]) -> Agreement:
+def compare_forms(
+    reference_probabilities: Probabilities,
+    test_probabilities: Probabilities,
+    variant_probabilities: Mapping[str, Probabilities],
+) -> Agreement:
     """How closely Keras, all formats and all ONNX files agree on the test images."""
     names = ["keras", *(each.name for each in OTHER_FORMATS.values())]
-    return measure_agreement({**dict(zip(names, references, strict=True)), "fp32": fp32, **variants})
+    references = dict(zip(names, reference_probabilities, strict=True))
+    return measure_agreement({**references, "fp32": test_probabilities, **variant_probabilities})
 
 
 def evaluate_robustness(
-    onnx_model: bytes, test_images: UInt8Array, test_labels: UInt8Array, evaluation: EvaluationParameters
+    onnx: bytes, test_images: UInt8Array, test_labels: UInt8Array, evaluation: EvaluationParameters
 ) -> Robustness:
     """The accuracy on perturbed test images, for the report; it decides nothing."""
-    session = open_session(onnx_model, evaluation.providers, evaluation.require_gpu, evaluation.cuda)
+    session = open_session(onnx, evaluation.providers, evaluation.require_gpu, evaluation.cuda)
     classify = partial(session.probabilities, batch_size=evaluation.batch_size)
     parameters = evaluation.robustness
     return measure_robustness(classify, test_images, test_labels, parameters.images, parameters.seed)
@@ -87,10 +92,12 @@ def collect_results(
     return evaluation, evaluation.headline()
 
 
-def plot_confusion_matrix(probabilities: Probabilities, test_labels: UInt8Array, dataset: Dataset, run: Run) -> Figure:
+def plot_confusion_matrix(
+    test_probabilities: Probabilities, test_labels: UInt8Array, dataset: Dataset, run: Run
+) -> Figure:
     """How often each class was taken for each other."""
     title = caption(dataset, "confusion matrix", run)
-    return plots.confusion_matrix(confusion(probabilities, test_labels), dataset.class_names, title)
+    return plots.confusion_matrix(confusion(test_probabilities, test_labels), dataset.class_names, title)
 
 
 def plot_mistakes(
@@ -103,9 +110,9 @@ def plot_mistakes(
     return plots.mistakes(*shown, dataset.class_names, title)
 
 
-def plot_reliability(probabilities: Probabilities, test_labels: UInt8Array, dataset: Dataset, run: Run) -> Figure:
+def plot_reliability(test_probabilities: Probabilities, test_labels: UInt8Array, dataset: Dataset, run: Run) -> Figure:
     """The accuracy of the model at each confidence."""
-    calibration = measure_calibration(probabilities, test_labels)
+    calibration = measure_calibration(test_probabilities, test_labels)
     return plots.reliability_diagram(calibration, caption(dataset, "reliability", run))
 
 

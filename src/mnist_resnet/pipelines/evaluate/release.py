@@ -23,7 +23,7 @@ from mnist_resnet.terminal.redaction import without_credentials
 
 
 def release(
-    onnx_model: bytes,
+    onnx: bytes,
     champion: Champion | NoChampion,
     validation_images: UInt8Array,
     validation_labels: UInt8Array,
@@ -37,7 +37,7 @@ def release(
     if champion is NoChampion.UNUSED:
         return Release(Decision(False, champion.value))
     validation = Validation(validation_images, validation_labels, evaluation.providers)
-    contest, comparable = _alone(onnx_model, validation, evaluation.robustness), True
+    contest, comparable = _alone(onnx, validation, evaluation.robustness), True
     try:
         if isinstance(champion, Champion) and len(validation.images):
             contest = replace(contest, champion=_answers(name, champion, validation, dataset))
@@ -51,7 +51,7 @@ def release(
         "validation_sha256": validation.digest,
     }
     before = champion.version if isinstance(champion, Champion) else None
-    return Release(decision, sha256_of_bytes(onnx_model), tags, before, figures, comparable)
+    return Release(decision, sha256_of_bytes(onnx), tags, before, figures, comparable)
 
 
 def _alone(onnx_model: bytes, validation: Validation, parameters: RobustnessParameters) -> Contest:

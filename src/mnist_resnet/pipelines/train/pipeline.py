@@ -1,31 +1,21 @@
 """The train pipeline."""
 
-from kedro.pipeline import Node, Pipeline
+from kedro.pipeline import Pipeline
 
-from mnist_resnet.pipelines.inputs import inputs
+from mnist_resnet.data.split import Split
 from mnist_resnet.pipelines.train import nodes
+from mnist_resnet.pipelines.wiring import node
 
 
 def create_pipeline() -> Pipeline:
     """From split arrays to ``model``, ``layer_table`` and ``history``."""
-    arrays = ["train_images", "train_labels", "validation_images", "validation_labels"]
-    parameters = ["params:dataset", "params:model", "params:training"]
+    needed = [*Split._fields, "preprocessing", "params:dataset", "params:model", "params:training", "checkpoint_folder"]
     return Pipeline(
         [
-            Node(
-                nodes.train_network,
-                inputs(*arrays, "preprocessing", *parameters, "checkpoint_folder"),
-                ["model", "layer_table", "epochs"],
-                name="train",
-            ),
-            Node(nodes.record_history, ["epochs", "checkpoint_folder"], "history", name="record_history"),
-            Node(nodes.record_origin, ["history", "run"], "origin", name="record_origin"),
-            Node(
-                nodes.plot_learning_curves,
-                ["history", "params:dataset", "run"],
-                "learning_curves",
-                name="plot_learning_curves",
-            ),
+            node(nodes.train_network, ["model", "layer_table", "epochs"], *needed, name="train"),
+            node(nodes.record_history, "history", "epochs", "checkpoint_folder"),
+            node(nodes.record_origin, "origin", "history", "run"),
+            node(nodes.plot_learning_curves, "learning_curves", "history", "params:dataset", "run"),
         ],
         tags="train",
     )
