@@ -10,33 +10,14 @@ its data types and formats nor its backend, which ``KERAS_BACKEND`` chooses.
 """
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, chosen_backend
+from mnist_resnet.computing.native_output import native_output_held
 
-__all__ = ["keras", "native_output_held"]
-
-
-@contextmanager
-def native_output_held() -> Iterator[None]:
-    """Keep what native code writes to the error stream, and show it only if the block raises."""
-    sys.stderr.flush()
-    original = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            os.dup2(original, 2)
-            held.seek(0)
-            os.write(2, held.read())
-            raise
-        finally:
-            os.dup2(original, 2)
-            os.close(original)
+__all__ = ["keras"]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mnist_resnet.computing.backend import native_output_held
+from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.export.onnx_graph import name_batch_axis
 from mnist_resnet.export.resize import state_sizes
 from mnist_resnet.export.savedmodel import image_signature

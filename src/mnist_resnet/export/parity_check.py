@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from mnist_resnet.computing.backend import native_output_held
+from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.config import ExportParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.parity import DIFFERENCE, Parity, compare
