@@ -39,11 +39,11 @@ def test_a_loss_that_chance_may_hide_is_not_tolerated(parameters):
     assert check.reason.startswith("not published: it may lose too much accuracy; it loses at most 0.51 points")
 
 
-@pytest.mark.parametrize(("size", "speeds"), [(1.02, SLOW), (1.0, {"32": 1.0}), (1.5, {})])
+@pytest.mark.parametrize(("size", "speeds"), [(1.02, SLOW), (1.0, {"32": 1.0}), (1.02, {"32": 1.004}), (1.5, {})])
 def test_what_is_neither_smaller_nor_faster_is_not_published(parameters, size, speeds):
     check = judge(replace(MEASURED, size_ratio=size, speed_ratios=speeds), parameters)
     assert not check.published
-    assert check.reason.startswith("not published: it is neither smaller nor faster than fp32; ")
+    assert check.reason.startswith("not published: it is neither smaller nor measurably faster than fp32; ")
     assert f"{size:.2f} of fp32's size" in check.reason
 
 
@@ -75,7 +75,7 @@ def test_every_fault_is_named(parameters):
         kernels=KernelAgreement(3000, 0.4, 0.9, 0.4),
     )
     reason = judge(faulty, parameters).reason
-    assert all(words in reason for words in ("too much accuracy", "integer kernels", "neither smaller nor faster"))
+    assert all(words in reason for words in ("too much accuracy", "integer kernels", "neither smaller"))
     assert "change 10.00% of the classes, and probabilities by up to 0.400" in reason
 
 

@@ -26,6 +26,17 @@ def _seconds(folder: Path) -> float:
     return time.perf_counter() - started
 
 
+def test_help_imports_no_arrays() -> None:
+    program = (
+        "import atexit, sys; sys.argv = ['kedro', '--help']\n"
+        "atexit.register(lambda: print('numpy' in sys.modules, file=sys.stderr))\n"
+        "import kedro.framework.cli.cli; kedro.framework.cli.cli.main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "sync-tracking" in ended.stdout
+    assert ended.stderr.strip() == "False"
+
+
 def test_registering_pipelines_imports_nothing_heavy() -> None:
     program = (
         "import sys, mnist_resnet.cli, mnist_resnet.settings, mnist_resnet.pipeline_registry as registry\n"

@@ -17,7 +17,6 @@ from kedro.utils import load_obj
 
 from mnist_resnet.cli.project import raised_in, without_traceback
 from mnist_resnet.errors import UserError
-from mnist_resnet.hooks.running_thread import check_runner_class
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
@@ -61,6 +60,8 @@ def _run(*arguments: Any, **options: Any) -> Any:
     assert kedro_run.callback is not None
     # Refused before it is made: Kedro's ParallelRunner starts a process as soon as it is.
     if runner := options.get("runner"):
+        from mnist_resnet.hooks.running_thread import check_runner_class
+
         check_runner_class(_class_of(runner), runner)
     try:
         return kedro_run.callback(*arguments, **options)

@@ -3,7 +3,7 @@
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -12,16 +12,17 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from mnist_resnet.config import Parameters, outputs_folder, validate_parameters
-from mnist_resnet.hooks.checks import check_run
-from mnist_resnet.hooks.freshness import Freshness
-from mnist_resnet.hooks.provenance import ProvenanceRecord
-from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.hooks.running_thread import RunningThread, check_runner
-from mnist_resnet.hooks.summary import Summary
-from mnist_resnet.hooks.tracking import Tracking
 from mnist_resnet.storage.artifacts import remove_leftovers
 from mnist_resnet.storage.lock import FolderLock
 from mnist_resnet.training.events import TrainingStart, listening
+
+if TYPE_CHECKING:
+    from mnist_resnet.hooks.freshness import Freshness
+    from mnist_resnet.hooks.provenance import ProvenanceRecord
+    from mnist_resnet.hooks.run_context import RunContext
+    from mnist_resnet.hooks.summary import Summary
+    from mnist_resnet.hooks.tracking import Tracking
 
 # In the base recipe's folder, but read or written by the others, too.
 _SHARED = ("01_raw", "recipes")
@@ -38,10 +39,10 @@ class RunHooks:
     """
 
     # Of the present run, or the last one.
-    _freshness: Freshness
-    _summary: Summary
-    _tracking: Tracking | None
-    _provenance: ProvenanceRecord | None
+    _freshness: "Freshness"
+    _summary: "Summary"
+    _tracking: "Tracking | None"
+    _provenance: "ProvenanceRecord | None"
 
     def __init__(self) -> None:
         self._thread = RunningThread()
@@ -60,6 +61,8 @@ class RunHooks:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog) -> None:
         """Enter a run, or leave at once what was entered if it is refused."""
+        from mnist_resnet.hooks.run_context import RunContext
+
         check_runner(run_params["runner"])
         self._thread.check()
         self._leave(KeyboardInterrupt())  # an earlier run of this process that was interrupted
@@ -68,8 +71,15 @@ class RunHooks:
             self._enter(entered, RunContext(*self._configured, run_params, pipeline, catalog))
             self._entered = entered.pop_all()
 
-    def _enter(self, entered: ExitStack, context: RunContext) -> None:
+    def _enter(self, entered: ExitStack, context: "RunContext") -> None:
         """The order of a run."""
+        # Kedro makes this class for any command, such as `kedro --help`, which should not wait for numpy.
+        from mnist_resnet.hooks.checks import check_run
+        from mnist_resnet.hooks.freshness import Freshness
+        from mnist_resnet.hooks.provenance import ProvenanceRecord
+        from mnist_resnet.hooks.summary import Summary
+        from mnist_resnet.hooks.tracking import Tracking
+
         self._thread.begin()
         entered.callback(self._thread.end)
         lock = FolderLock(context.outputs)
@@ -137,7 +147,7 @@ class RunHooks:
             self._summary.show(self._tracking.where() if self._tracking else "")
 
 
-def _remove_leftovers(context: RunContext) -> None:
+def _remove_leftovers(context: "RunContext") -> None:
     """Remove what killed runs had begun to write."""
     for folder in context.outputs.iterdir():
         if folder.is_dir() and folder.name not in _SHARED:
