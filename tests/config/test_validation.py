@@ -46,6 +46,10 @@ IMPOSSIBLE = [
         ],
     ),
     (
+        {"mnist.training.devices": 3},
+        ["mnist.training.batch_size: received 256", "3 devices cannot share evenly", "a multiple of 3"],
+    ),
+    (
         {"datasets.mnist.empty_classes": ["ten"]},
         ["datasets.mnist.empty_classes: received 'ten'", "not in class_names"],
     ),
@@ -77,6 +81,8 @@ IMPOSSIBLE = [
 ]
 
 POSSIBLE = [
+    {"mnist.training.devices": "all"},
+    {"mnist.training.devices": 8},
     {"mnist.preprocessing.size": [28, 28]},
     {"mnist.preprocessing.size": [20, 20], "mnist.preprocessing.method": "resize"},
     {"mnist.training.max_shift": 27},

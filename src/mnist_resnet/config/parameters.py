@@ -13,6 +13,7 @@ from mnist_resnet.config.published_data import Dataset
 from mnist_resnet.config.values import (
     CLOSED,
     Count,
+    Devices,
     Fraction,
     FractionOrNone,
     Name,
@@ -72,6 +73,7 @@ class TrainingParameters:
 
     ``one_cycle`` is the schedule of Smith & Topin 2018; Adam has its published constants. ``erased_fraction`` is
     random erasing (Zhong et al. 2017). An average of the weights (``average_decay``) is what is validated and kept.
+    Several ``devices`` share each batch; ``batch_size`` and batch norm are those of the whole batch.
     """
 
     seed: Seed
@@ -94,6 +96,7 @@ class TrainingParameters:
     keep_best_epoch: Switch
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
     deterministic: Switch
+    devices: Devices
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)

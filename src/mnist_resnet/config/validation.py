@@ -131,6 +131,11 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
             f"{name}.training.max_shift: received {training.max_shift}, which can move images of {list(image)} "
             f"pixels out of sight; choose less than {min(image)}."
         )
+    if training.devices != "all" and training.batch_size % training.devices:
+        yield (
+            f"{name}.training.batch_size: received {training.batch_size}, which {training.devices} devices cannot "
+            f"share evenly; choose a multiple of {training.devices}, or other training.devices."
+        )
     if parameters.data.validation_fraction == 0:
         for key in ("patience", "keep_best_epoch"):
             if value := getattr(training, key):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 from unicodedata import category
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
@@ -36,12 +36,19 @@ def _enough_classes(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _number_of_devices(devices: object) -> object:
+    if devices != "all" and (isinstance(devices, bool) or not isinstance(devices, int) or devices < 1):
+        raise ValueError("must be `all`, or a number from 1 on")
+    return devices
+
+
 MOST_CLASSES = 256  # a class index is one byte
 
 Count = Annotated[int, Field(strict=True, ge=1)]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Pixels = Annotated[int, Field(strict=True, ge=1, le=4096)]
 Size = tuple[Pixels, Pixels]
+Devices = Annotated[int | Literal["all"], BeforeValidator(_number_of_devices)]
 Switch = Annotated[bool, Field(strict=True)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
