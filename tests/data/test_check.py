@@ -21,9 +21,9 @@ def with_pixel(images, value, kind):
     return changed
 
 
-def as_published(array, kind):
-    """The array as it comes from a file of another type."""
-    return parse(encode(array.astype(kind)))
+def as_published(kind):
+    """Make an array one that comes from a file of another type."""
+    return lambda array: parse(encode(array.astype(kind)))
 
 
 def letters(count=26, **changes):
@@ -40,6 +40,19 @@ def shaped(*shape, remedy="correct image_size, or name another file"):
 
 
 COLOUR = "colour is not supported; make them grey, with one value"
+
+
+@pytest.fixture
+def read(made_data):
+    """A part of the made data as it is read, with other images, other labels or another description."""
+
+    def read(part="train", *, images=None, labels=None, **described):
+        published = [made_data.arrays[f"{part}_{kind}"] for kind in ("images", "labels")]
+        given = [own if other is None else other(own) for own, other in zip(published, (images, labels), strict=True)]
+        return read_part(replace(made_data.dataset, **described), part, *given)
+
+    return read
+
 
 IMAGE_FAULTS = {
     "narrow": (lambda images: images[:, :7], shaped(7, 8)),
@@ -67,10 +80,7 @@ LABEL_FAULTS = {
         r"train labels go from 0 to 3, but class_names lists 3 classes, for the labels 0 to 2; set first_label in "
         r"conf/base/datasets\.yml to the label of the first name, 0 or less, and list a name for each label up to 3;",
     ),
-    "last": (
-        lambda labels: with_label(labels, 255),
-        "train labels go from 0 to 255, .* each label up to 255",
-    ),
+    "last": (lambda labels: with_label(labels, 255), "train labels go from 0 to 255, .* each label up to 255"),
     "beyond": (lambda labels: with_label(labels.astype(">i4"), 256), "from 0 to 256, .* at most 256 classes"),
     "negative": (lambda labels: with_label(labels.astype(">i4"), -1), "from -1 to 2, .*the first name, -1 or less"),
     "broken": (lambda labels: with_label(labels.astype(">f4"), 0.5), "labels have the value 0.5, but labels are whole"),
@@ -81,10 +91,7 @@ LABEL_FAULTS = {
         r"no training image has the class below \(label 2\), training labels go from 0 to 1\. If the files are right, "
         r'set .* empty_classes: \["below"\]; if there is no such class, take it out of class_names',
     ),
-    "all but one absent": (
-        lambda labels: labels * 0,
-        "all training images have the label 0, but a classifier",
-    ),
+    "all but one absent": (lambda labels: labels * 0, "all training images have the label 0, but a classifier"),
     "in the middle": (
         lambda labels: labels // 2 * 2,
         r'class right \(label 1\), training labels go from 0 to 2\. If .* empty_classes: \["right"\]',
@@ -93,59 +100,52 @@ LABEL_FAULTS = {
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_parts_that_fit_are_taken_as_they_are(made_data, part):
-    images, labels = (made_data.arrays[f"{part}_{kind}"] for kind in ("images", "labels"))
-    read_images, read_labels = read_part(made_data.dataset, part, images, labels)
-    assert np.shares_memory(read_images, images)
-    np.testing.assert_array_equal(read_labels, labels)
-    assert read_labels.dtype == np.uint8
+def test_parts_that_fit_are_taken_as_they_are(made_data, read, part):
+    images, labels = read(part)
+    assert np.shares_memory(images, made_data.arrays[f"{part}_images"])
+    np.testing.assert_array_equal(labels, made_data.arrays[f"{part}_labels"])
+    assert labels.dtype == np.uint8
 
 
 @pytest.mark.parametrize(("change", "message"), IMAGE_FAULTS.values(), ids=IMAGE_FAULTS)
-def test_images_that_do_not_fit_are_refused(made_data, change, message):
-    arrays = made_data.arrays
+def test_images_that_do_not_fit_are_refused(read, change, message):
     with pytest.raises(DataError, match=rf"Made squares: .*{message}"):
-        read_part(made_data.dataset, "train", change(arrays["train_images"]), arrays["train_labels"])
+        read(images=change)
 
 
 @pytest.mark.parametrize(("change", "message"), LABEL_FAULTS.values(), ids=LABEL_FAULTS)
-def test_labels_that_do_not_fit_are_refused(made_data, change, message):
-    arrays = made_data.arrays
+def test_labels_that_do_not_fit_are_refused(read, change, message):
     with pytest.raises(DataError, match=rf"Made squares: .*{message}"):
-        read_part(made_data.dataset, "train", arrays["train_images"], change(arrays["train_labels"]))
+        read(labels=change)
 
 
 # What means the same in another form
 
 
 @pytest.mark.parametrize("kind", ["i2", "i4", "f4", "f8"])
-def test_whole_numbers_of_any_type_are_pixels_and_labels(made_data, kind):
-    images, labels = made_data.arrays["train_images"], made_data.arrays["train_labels"]
-    read = read_part(made_data.dataset, "train", as_published(images, kind), as_published(labels, kind))
-    for array, expected in zip(read, (images, labels), strict=True):
+def test_whole_numbers_of_any_type_are_pixels_and_labels(made_data, read, kind):
+    arrays = read(images=as_published(kind), labels=as_published(kind))
+    for array, expected in zip(arrays, ("train_images", "train_labels"), strict=True):
         assert array.dtype == np.uint8
-        np.testing.assert_array_equal(array, expected)
+        np.testing.assert_array_equal(array, made_data.arrays[expected])
 
 
-def test_signed_bytes_are_taken_where_none_is_negative(made_data):
-    dark, labels = made_data.arrays["train_images"] // 2, made_data.arrays["train_labels"]
-    read, _ = read_part(made_data.dataset, "train", as_published(dark, "i1"), as_published(labels, "i1"))
-    np.testing.assert_array_equal(read, dark)
+def test_signed_bytes_are_taken_where_none_is_negative(made_data, read):
+    images, _ = read(images=lambda images: as_published("i1")(images // 2), labels=as_published("i1"))
+    np.testing.assert_array_equal(images, made_data.arrays["train_images"] // 2)
 
 
 @pytest.mark.parametrize("axis", [1, 3])
-def test_one_channel_is_grey(made_data, axis):
-    images, labels = made_data.arrays["train_images"], made_data.arrays["train_labels"]
-    read, _ = read_part(made_data.dataset, "train", np.expand_dims(images, axis), labels)
-    np.testing.assert_array_equal(read, images)
-    assert np.shares_memory(read, images)
+def test_one_channel_is_grey(made_data, read, axis):
+    images, _ = read(images=lambda images: np.expand_dims(images, axis))
+    np.testing.assert_array_equal(images, made_data.arrays["train_images"])
+    assert np.shares_memory(images, made_data.arrays["train_images"])
 
 
-def test_images_of_one_pixel_are_images(made_data):
-    dataset, labels = replace(made_data.dataset, image_size=(1, 1)), made_data.arrays["test_labels"]
-    images = made_data.arrays["test_images"][:, :1, :1]
-    assert read_part(dataset, "test", images, labels)[0].shape == (60, 1, 1)
-    assert read_part(dataset, "test", images[..., None], labels)[0].shape == (60, 1, 1)
+@pytest.mark.parametrize("channels", [(), (1,)])
+def test_images_of_one_pixel_are_images(read, channels):
+    images, _ = read("test", images=lambda images: images[:, 0, 0].reshape(-1, 1, 1, *channels), image_size=(1, 1))
+    assert images.shape == (60, 1, 1)
 
 
 # Where labels begin
@@ -220,12 +220,10 @@ def test_names_of_other_scripts_stay_readable(made_data):
 # The test part
 
 
-def test_too_large_a_label_is_refused_in_the_test_part_too(made_data):
-    arrays = made_data.arrays
-    with pytest.raises(
-        DataError, match=r"test labels go from 0 to 9, .*name each label from 0 to 9 .* take the test files"
-    ):
-        read_part(made_data.dataset, "test", arrays["test_images"], with_label(arrays["test_labels"], 9))
+def test_too_large_a_label_is_refused_in_the_test_part_too(read):
+    said = r"test labels go from 0 to 9, .*name each label from 0 to 9 .* take the test files"
+    with pytest.raises(DataError, match=said):
+        read("test", labels=lambda labels: with_label(labels, 9))
 
 
 def test_a_first_label_that_fits_the_training_images_is_not_called_wrong(made_data):
@@ -233,17 +231,12 @@ def test_a_first_label_that_fits_the_training_images_is_not_called_wrong(made_da
         class_indices(made_data.dataset, "test", np.array([3, 4, 5], np.uint8))
 
 
-def test_the_test_part_need_not_have_every_class(made_data):
-    arrays = made_data.arrays
-    read_part(made_data.dataset, "test", arrays["test_images"], arrays["test_labels"] * 0)
+def test_the_test_part_need_not_have_every_class(read):
+    read("test", labels=lambda labels: labels * 0)
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_a_part_without_images_is_refused(made_data, part):
-    images, labels = (made_data.arrays[f"{part}_{kind}"][:0] for kind in ("images", "labels"))
-    with pytest.raises(DataError, match=f"Made squares: its {part} files hold no images"):
-        read_part(made_data.dataset, part, images, labels)
-
-
-def test_an_error_in_the_data_is_one_that_a_user_can_put_right():
-    assert issubclass(DataError, UserError)
+def test_a_part_without_images_is_refused(read, part):
+    with pytest.raises(DataError, match=f"Made squares: its {part} files hold no images") as refused:
+        read(part, images=lambda images: images[:0], labels=lambda labels: labels[:0])
+    assert isinstance(refused.value, UserError)

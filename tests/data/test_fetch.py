@@ -29,6 +29,12 @@ def dataset(made_data, tmp_path):
 
 
 @pytest.fixture
+def installed(made_data, tmp_path):
+    """The folder of that package, with all files."""
+    return made_data.write(tmp_path / "installed")
+
+
+@pytest.fixture
 def reported(caplog):
     caplog.set_level(logging.INFO, logger="mnist_resnet.data.fetch")
     return lambda: [record.getMessage() for record in caplog.records if record.name == "mnist_resnet.data.fetch"]
@@ -46,36 +52,21 @@ def test_a_full_folder_is_all_that_is_asked(tmp_path, made_data, dataset, web_se
     assert reported() == []
 
 
-def test_the_mirror_is_asked_before_the_configured_sources(tmp_path, made_data, dataset, reported):
-    made_data.write(tmp_path / "mirror")
-    made_data.write(tmp_path / "installed")
-    assert fetch(dataset, tmp_path / "raw", str(tmp_path / "mirror")) == made_data.contents
+@pytest.mark.parametrize("mirror", ["mirror", None, ""])
+def test_the_mirror_is_asked_before_the_configured_sources(tmp_path, made_data, dataset, installed, reported, mirror):
+    folder = made_data.write(tmp_path / "mirror")
+    assert fetch(dataset, tmp_path / "raw", mirror and str(folder)) == made_data.contents
     (line,) = reported()
-    assert line.startswith(f"Made squares: 4 files from folder {tmp_path / 'mirror'} in ")
+    source = f"folder {folder}" if mirror else "Debian package made-squares"
+    assert line.startswith(f"Made squares: 4 files from {source} in ")
 
 
-@pytest.mark.parametrize("mirror", [None, ""])
-def test_without_a_mirror_the_configured_sources_are_asked(tmp_path, made_data, dataset, reported, mirror):
-    made_data.write(tmp_path / "installed")
-    assert fetch(dataset, tmp_path / "raw", mirror) == made_data.contents
-    (line,) = reported()
-    assert line.startswith("Made squares: 4 files from Debian package made-squares in ")
-
-
-def test_configured_sources_are_asked_in_their_order(tmp_path, made_data, dataset, no_clients, reported):
-    made_data.write(tmp_path / "installed")
+def test_configured_sources_are_asked_in_their_order(tmp_path, dataset, installed, no_clients, reported):
     missing = NpmSource(kind="npm", package="made-squares", version="1.0.0", folder="package")
     fetch(replace(dataset, sources=(missing, *dataset.sources, missing)), tmp_path / "raw")
     first, second = reported()
     assert first == "Made squares: a source failed: npm package made-squares@1.0.0: npm is not installed"
     assert "4 files from Debian package" in second
-
-
-def test_files_come_in_the_order_of_their_roles_whatever_the_source(tmp_path, made_data, dataset, names):
-    made_data.write(tmp_path / "installed")
-    made_data.write(tmp_path / "raw")
-    (tmp_path / "raw" / names["train_images"]).unlink()
-    assert list(fetch(dataset, tmp_path / "raw")) == ["train_images", "train_labels", "test_images", "test_labels"]
 
 
 def test_what_the_folder_lacks_comes_from_the_mirror(tmp_path, made_data, dataset, names, web_server, reported):
@@ -84,7 +75,11 @@ def test_what_the_folder_lacks_comes_from_the_mirror(tmp_path, made_data, datase
     for role in lacking:
         (folder / names[role]).unlink()
         web_server.say(f"{names[role]}.gz", gzip.compress(made_data.contents[role]))
-    assert fetch(dataset, folder, web_server.url) == made_data.contents
+    before = read_files(tmp_path)
+    found = fetch(dataset, folder, web_server.url)
+    assert found == made_data.contents
+    assert list(found) == ["train_images", "train_labels", "test_images", "test_labels"]
+    assert read_files(tmp_path) == before
     assert web_server.requests == [f"/{names[role]}.gz" for role in lacking]
     (line,) = reported()
     assert line.startswith(f"Made squares: 2 files from {web_server.url} in ")
@@ -98,19 +93,11 @@ def test_three_sources_may_each_have_a_part(tmp_path, made_data, dataset, names)
     assert fetch(dataset, tmp_path / "raw", str(tmp_path / "mirror")) == made_data.contents
 
 
-def test_what_a_source_has_sent_before_it_fails_counts(tmp_path, made_data, dataset, names, web_server):
-    made_data.write(tmp_path / "installed")
-    (tmp_path / "installed" / names["train_images"]).unlink()
+def test_what_a_source_has_sent_before_it_fails_counts(tmp_path, made_data, dataset, installed, names, web_server):
+    (installed / names["train_images"]).unlink()
     web_server.say(names["train_images"], made_data.contents["train_images"])
     web_server.say(f"{names['train_labels']}.gz", status=403)
     assert fetch(dataset, tmp_path / "raw", web_server.url) == made_data.contents
-
-
-@pytest.mark.parametrize("end", ["", "/"])
-def test_a_mirror_url_may_end_in_a_slash_or_not(tmp_path, made_data, dataset, names, web_server, end):
-    for role, content in made_data.contents.items():
-        web_server.say(f"mirror/{names[role]}", content)
-    assert fetch(dataset, tmp_path / "raw", f"{web_server.url}mirror{end}") == made_data.contents
 
 
 def test_a_mirror_folder_may_be_in_the_home_folder(tmp_path, made_data, dataset, monkeypatch):
@@ -130,9 +117,10 @@ def test_a_mirror_folder_may_be_in_the_home_folder(tmp_path, made_data, dataset,
     ],
     ids=["wrong byte", "cut off", "wrong byte within gzip", "cut off gzip", "login page"],
 )
-def test_wrong_bytes_are_passed_over_for_the_next_source(tmp_path, made_data, dataset, names, reported, damage, reason):
+def test_wrong_bytes_are_passed_over_for_the_next_source(
+    tmp_path, made_data, dataset, installed, names, reported, damage, reason
+):
     mirror = made_data.write(tmp_path / "mirror")
-    made_data.write(tmp_path / "installed")
     (mirror / names["test_images"]).write_bytes(damage(made_data.contents["test_images"]))
     assert fetch(dataset, tmp_path / "raw", str(mirror)) == made_data.contents
     taken, passed_over, rest = reported()
@@ -142,8 +130,9 @@ def test_wrong_bytes_are_passed_over_for_the_next_source(tmp_path, made_data, da
     assert rest.startswith("Made squares: 1 files from Debian package")
 
 
-def test_wrong_bytes_in_the_folder_are_said_passed_over_and_left_there(tmp_path, made_data, dataset, names, reported):
-    made_data.write(tmp_path / "installed")
+def test_wrong_bytes_in_the_folder_are_said_passed_over_and_left_there(
+    tmp_path, made_data, dataset, installed, names, reported
+):
     folder = made_data.write(tmp_path / "raw")
     wrong = spoiled(made_data.contents["train_images"])
     (folder / names["train_images"]).write_bytes(wrong)
@@ -175,17 +164,6 @@ def test_without_any_source_each_is_listed_with_its_reason(tmp_path, made_data, 
     ]
     assert last.startswith(f"or set {MIRROR_VARIABLE} to a folder or URL that holds them")
     assert isinstance(refusal.value, UserError)
-
-
-def test_nothing_is_written_to_the_folder(tmp_path, made_data, dataset, names):
-    made_data.write(tmp_path / "mirror")
-    folder = made_data.write(tmp_path / "raw")
-    (folder / names["train_images"]).unlink()
-    before = read_files(tmp_path)
-    fetch(dataset, folder, str(tmp_path / "mirror"))
-    fetch(dataset, tmp_path / "absent", str(tmp_path / "mirror"))
-    assert read_files(tmp_path) == before
-    assert not (tmp_path / "absent").exists()
 
 
 # Names and layouts
@@ -256,28 +234,33 @@ def test_another_data_set_in_the_same_layout_does_not_count(tmp_path, made_data,
         fetch(named(made_data.dataset, LETTERS), tmp_path / "raw", str(tmp_path / "mirror"))
 
 
-def test_a_web_mirror_may_name_its_files_with_dots(tmp_path, made_data, web_server):
-    for name, content in zip(DOTTED, made_data.contents.values(), strict=True):
-        web_server.say(f"mirror/{name}.gz", gzip.compress(content))
-    assert fetch(named(made_data.dataset, MNIST_NAMES), tmp_path, f"{web_server.url}mirror") == made_data.contents
+WEB_NAMES = {
+    "with dots": (MNIST_NAMES, [f"{name}.gz" for name in DOTTED], gzip.compress),
+    "plain": (MNIST_NAMES, MNIST_NAMES, bytes),
+    "with characters of addresses": (
+        ("übung 1#?.idx", "%41", "c", "d"),
+        ("%C3%BCbung%201%23%3F.idx", "%2541", "c", "d"),
+        bytes,
+    ),
+}
 
 
-def test_names_with_characters_of_addresses_are_asked_for_by_them(tmp_path, made_data, web_server):
-    names = ("übung 1#?.idx", "%41", "c", "d")
-    for name, content in zip(("%C3%BCbung%201%23%3F.idx", "%2541", "c", "d"), made_data.contents.values(), strict=True):
-        web_server.say(name, content)
-    assert fetch(named(made_data.dataset, names), tmp_path, web_server.url) == made_data.contents
+@pytest.mark.parametrize("end", ["", "/"])
+@pytest.mark.parametrize(("configured", "served", "compress"), WEB_NAMES.values(), ids=WEB_NAMES)
+def test_files_are_found_in_a_folder_of_a_web_server(
+    tmp_path, made_data, web_server, configured, served, compress, end
+):
+    for name, content in zip(served, made_data.contents.values(), strict=True):
+        web_server.say(f"mirror/{name}", compress(content))
+    dataset = named(made_data.dataset, configured)
+    assert fetch(dataset, tmp_path / "raw", f"{web_server.url}mirror{end}") == made_data.contents
 
 
 # What a mirror may be
 
 
 FILE_URLS = {
-    "file://{}": "mirror",
-    "FILE://{}": "mirror",
-    "file://localhost{}": "mirror",
-    "file:{}": "mirror",
-    "file://{}/": "mirror",
+    **dict.fromkeys(["file://{}", "FILE://{}", "file://localhost{}", "file:{}", "file://{}/"], "mirror"),
     "file://{}/a%20b%3F": "mirror/a b?",
     "file://{}/%E6%95%B0": "mirror/数",
 }
@@ -295,12 +278,10 @@ def test_a_file_url_of_another_host_is_refused(tmp_path, dataset):
         fetch(dataset, tmp_path / "raw", "file://data/mirror")
 
 
-def test_an_address_of_another_kind_is_passed_over_with_its_reason(tmp_path, made_data, dataset, reported):
-    made_data.write(tmp_path / "installed")
+def test_an_address_of_another_kind_is_passed_over_with_its_reason(tmp_path, made_data, dataset, installed, reported):
     assert fetch(dataset, tmp_path / "raw", "s3://bucket/made") == made_data.contents
-    assert (
-        "a source failed: s3://bucket/made/: No connection adapters were found for 's3://bucket/made/" in reported()[0]
-    )
+    said = "a source failed: s3://bucket/made/: No connection adapters were found for 's3://bucket/made/"
+    assert said in reported()[0]
 
 
 @pytest.mark.parametrize("form", ["{}", "file://{}"])
@@ -316,13 +297,8 @@ def test_a_mirror_on_the_web_has_a_folder_for_each_data_set(end):
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_the_right_bytes_are_verified(made_data, compress):
+def test_the_right_bytes_are_verified_and_no_others(made_data, compress):
     content, file = made_data.contents["test_images"], made_data.dataset.files.test_images
     assert verify(compress(content), file) == content
-
-
-@pytest.mark.parametrize("compress", [bytes, gzip.compress], ids=["plain", "gzip"])
-def test_any_other_bytes_are_not(made_data, compress):
-    file = made_data.dataset.files.test_images
     with pytest.raises(IdxError, match=f"expected {file.sha256}"):
         verify(compress(bytes(file.size)), file)

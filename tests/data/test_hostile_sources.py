@@ -42,6 +42,9 @@ class Connection:
         while not self.over.wait(pause):
             self.send(content)
 
+    def stall(self) -> None:
+        self.over.wait(2 * PATIENCE)
+
 
 Behaviour = Callable[[Connection, bytes], None]
 
@@ -59,10 +62,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
 
         class Handler(BaseRequestHandler):
             def handle(self) -> None:
-                with (
-                    suppress(OSError, IndexError, KeyError),
-                    secured(self.request) as request,
-                ):  # the client may have gone
+                # The client may have gone.
+                with suppress(OSError, IndexError, KeyError), secured(self.request) as request:
                     path = request.recv(1 << 16).split()[1].decode(errors="replace")
                     connection = Connection(request.sendall, path, over)
                     behave(connection, contents[Path(path).name.removesuffix(".gz")])
@@ -87,42 +88,33 @@ def bomb() -> bytes:
     return gzip.compress(bytes(100_000_000), 9)
 
 
+def endless(beginning: bytes, content: bytes, pause: float = 0.0) -> Behaviour:
+    """Send the beginning of an answer once, and then the same again and again."""
+    return lambda client, _: (client.send(beginning), client.repeat(content, pause))
+
+
+def redirect(client: Connection, place: str) -> None:
+    client.reply(b"", f"Location: {place}", status="302 Found")
+
+
+OK, DRIP = b"HTTP/1.1 200 OK\r\n", 0.05
+CHUNKED, UNFINISHED = OK + b"Transfer-Encoding: chunked\r\n\r\n", OK + b"X: "
+NO_FILE = "No connection adapters were found for 'file:///etc/hostname'"
 BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
-    "stalls": (lambda client, _: client.over.wait(2 * PATIENCE), STALLED),
+    "stalls": (lambda client, _: client.stall(), STALLED),
     "stalls within the body": (
-        lambda client, file: (client.reply(file[:9], length=len(file)), client.over.wait(2 * PATIENCE)),
+        lambda client, file: (client.reply(file[:9], length=len(file)), client.stall()),
         STALLED,
     ),
-    "drips headers": (
-        lambda client, _: (client.send(b"HTTP/1.1 200 OK\r\nX: "), client.repeat(b"x", 0.05)),
-        TOO_SLOW,
-    ),
-    "drips the body": (
-        lambda client, _: (client.reply(b"", length=10_000), client.repeat(b"x", 0.05)),
-        TOO_SLOW,
-    ),
-    "drips chunks": (
-        lambda client, _: (
-            client.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            client.repeat(b"1\r\nx\r\n", 0.05),
-        ),
-        TOO_SLOW,
-    ),
+    "drips headers": (endless(UNFINISHED, b"x", DRIP), TOO_SLOW),
+    "drips the body": (endless(OK + b"Content-Length: 10000\r\n\r\n", b"x", DRIP), TOO_SLOW),
+    "drips chunks": (endless(CHUNKED, b"1\r\nx\r\n", DRIP), TOO_SLOW),
     "never ends the size of a chunk": (
-        lambda client, _: (
-            client.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            client.repeat(b"0" * 65536),
-        ),
+        endless(CHUNKED, b"0" * 65536),
         "Response chunk size line exceeded maximum allowed length",
     ),
-    "never ends its headers": (
-        lambda client, _: (client.send(b"HTTP/1.1 200 OK\r\nX: "), client.repeat(b"x" * 65536)),
-        "got more than 65536 bytes",
-    ),
-    "never ends": (
-        lambda client, _: (client.send(b"HTTP/1.1 200 OK\r\n\r\n"), client.repeat(bytes(65536))),
-        "sent more than the",
-    ),
+    "never ends its headers": (endless(UNFINISHED, b"x" * 65536), "got more than 65536 bytes"),
+    "never ends": (endless(OK + b"\r\n", bytes(65536)), "sent more than the"),
     "breaks off": (lambda client, file: client.reply(file[:-7], length=len(file)), "IncompleteRead"),
     "tells too small a length": (
         lambda client, file: client.reply(file, length=len(file) - 7),
@@ -132,23 +124,11 @@ BEHAVIOURS: dict[str, tuple[Behaviour, str]] = {
     "speaks no HTTP": (lambda client, _: client.send(b"220 mail.example ESMTP\r\n"), "220 mail.example"),
     "sends wrong bytes": (lambda client, file: client.reply(bytes(len(file))), "SHA-256 is"),
     "sends a page": (lambda client, _: client.reply(b"<html>Log in</html>"), "uncompressed bytes, received 19"),
-    "sends a gzip bomb": (
-        lambda client, _: client.reply(bomb()),
-        "the gzip stream expands to more than the expected",
-    ),
-    "compresses a bomb": (
-        lambda client, _: client.reply(bomb(), "Content-Encoding: gzip"),
-        "sent more than the",
-    ),
+    "sends a gzip bomb": (lambda client, _: client.reply(bomb()), "the gzip stream expands to more than"),
+    "compresses a bomb": (lambda client, _: client.reply(bomb(), "Content-Encoding: gzip"), "sent more than the"),
     "fails": (lambda client, _: client.reply(b"", status="500 Internal Server Error"), "500"),
-    "redirects to a file": (
-        lambda client, _: client.reply(b"", "Location: file:///etc/hostname", status="302 Found"),
-        "No connection adapters were found for 'file:///etc/hostname'",
-    ),
-    "redirects to itself": (
-        lambda client, _: client.reply(b"", f"Location: {client.path}", status="302 Found"),
-        "Exceeded 30 redirects",
-    ),
+    "redirects to a file": (lambda client, _: redirect(client, "file:///etc/hostname"), NO_FILE),
+    "redirects to itself": (lambda client, _: redirect(client, client.path), "Exceeded 30 redirects"),
 }
 
 
@@ -196,6 +176,7 @@ def test_the_next_source_is_asked_soon_and_the_reason_told(
         assert reason in line
     assert "4 files from Debian package made-squares" in taken
     assert read_files(tmp_path) == before
+    assert not (tmp_path / "raw").exists()
 
 
 def test_one_error_names_each_source_and_its_reason(start, made_data, contents, tmp_path, naps):
@@ -205,7 +186,7 @@ def test_one_error_names_each_source_and_its_reason(start, made_data, contents, 
     with pytest.raises(FetchError) as refusal:
         fetch(dataset, tmp_path / "raw", leading_astray)
     lines = str(refusal.value).splitlines()
-    assert f"- {leading_astray}: No connection adapters were found for 'file:///etc/hostname'" in lines
+    assert f"- {leading_astray}: {NO_FILE}" in lines
     assert any(line.startswith(f"- {url}: ") and "SSL" in line for line in lines)
 
 
@@ -216,16 +197,14 @@ def test_one_error_names_each_source_and_its_reason(start, made_data, contents, 
 def certify(tmp_path) -> Callable[[str], tuple[Path, ssl.SSLContext]]:
     """A certificate for an address, signed by itself, and a server's context with it."""
     from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
     from cryptography.x509.oid import NameOID
 
     def certify(address: str) -> tuple[Path, ssl.SSLContext]:
-        key, name = (
-            ec.generate_private_key(ec.SECP256R1()),
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "made")]),
-        )
-        now = datetime.now(UTC)
+        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "made")])
         certificate = (
             x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
             .not_valid_before(now - timedelta(days=1))
@@ -234,17 +213,21 @@ def certify(tmp_path) -> Callable[[str], tuple[Path, ssl.SSLContext]]:
             .sign(key, hashes.SHA256())
         )
         public, private = tmp_path / "certificate.pem", tmp_path / "key.pem"
-        public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        private.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
+        public.write_bytes(certificate.public_bytes(Encoding.PEM))
+        private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(public, private)
         return public, context
 
     return certify
+
+
+@pytest.fixture
+def trusted(certify, monkeypatch) -> ssl.SSLContext:
+    """The context of a server on this machine whose certificate the user trusts."""
+    certificate, context = certify("127.0.0.1")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    return context
 
 
 def right(client: Connection, file: bytes) -> None:
@@ -273,17 +256,13 @@ def test_a_server_that_cannot_prove_who_it_is_gets_no_request(
     assert asked == []
 
 
-def test_a_server_whose_certificate_the_user_trusts_is_read(start, certify, files, contents, monkeypatch):
-    certificate, context = certify("127.0.0.1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    assert read(start(right, contents, context), files) == {files[0].name: contents[files[0].name]}
+def test_a_server_whose_certificate_the_user_trusts_is_read(start, trusted, files, contents):
+    assert read(start(right, contents, trusted), files) == {files[0].name: contents[files[0].name]}
 
 
-def test_a_drip_over_tls_is_cut_off_too(start, certify, files, contents, monkeypatch, impatient):
+def test_a_drip_over_tls_is_cut_off_too(start, trusted, files, contents, impatient):
     impatient(TOO_SLOW)
-    certificate, context = certify("127.0.0.1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     started = time.monotonic()
     with pytest.raises(SourceError, match=TOO_SLOW):
-        read(start(BEHAVIOURS["drips the body"][0], contents, context), files)
+        read(start(BEHAVIOURS["drips the body"][0], contents, trusted), files)
     assert time.monotonic() - started < PATIENCE

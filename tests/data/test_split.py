@@ -17,6 +17,12 @@ def published():
     return images, labels
 
 
+@pytest.fixture
+def parted(published, data_parameters):
+    """The parts by the base parameters, with changes."""
+    return lambda **changes: split(*published, replace(data_parameters, **changes))
+
+
 def numbers(images):
     return np.ascontiguousarray(images).view(np.uint16).ravel()
 
@@ -25,96 +31,81 @@ def as_bytes(parts):
     return [np.asarray(part).tobytes() for part in parts]
 
 
-def test_every_class_has_its_share_of_the_validation_part(published, data_parameters):
-    parts = split(*published, data_parameters)
+def test_every_class_has_its_share_and_every_image_is_in_one_part(parted):
+    parts = parted()
     assert np.bincount(parts.validation_labels).tolist() == [30, 20, 10]
     assert np.bincount(parts.train_labels).tolist() == [120, 80, 40]
-
-
-def test_the_parts_are_disjoint_and_complete(published, data_parameters):
-    parts = split(*published, data_parameters)
     everything = np.concatenate([numbers(parts.train_images), numbers(parts.validation_images)])
     assert sorted(everything.tolist()) == list(range(sum(SIZES)))
 
 
 @pytest.mark.parametrize("limit", [None, 100])
-def test_every_image_keeps_its_label(published, data_parameters, limit):
-    parts = split(*published, replace(data_parameters, training_images=limit))
+def test_every_image_keeps_its_label_and_each_part_the_published_order(published, parted, limit):
+    parts = parted(training_images=limit)
     _, labels = published
-    np.testing.assert_array_equal(parts.train_labels, labels[numbers(parts.train_images)])
-    np.testing.assert_array_equal(parts.validation_labels, labels[numbers(parts.validation_images)])
+    for images, kept in (parts[:2], parts[2:]):
+        np.testing.assert_array_equal(kept, labels[numbers(images)])
+        assert (np.diff(numbers(images).astype(int)) > 0).all()
 
 
 @pytest.mark.parametrize("limit", [None, 100])
-def test_each_part_keeps_the_published_order(published, data_parameters, limit):
-    parts = split(*published, replace(data_parameters, training_images=limit))
-    assert (np.diff(numbers(parts.train_images).astype(int)) > 0).all()
-    assert (np.diff(numbers(parts.validation_images).astype(int)) > 0).all()
-
-
-@pytest.mark.parametrize("limit", [None, 100])
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(published, data_parameters, limit):
-    parameters = replace(data_parameters, training_images=limit)
-    first = as_bytes(split(*published, parameters))
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(parted, limit):
+    first = as_bytes(parted(training_images=limit))
     np.random.seed(3)  # the global state must not matter
-    assert as_bytes(split(*published, parameters)) == first
-    assert as_bytes(split(*published, replace(parameters, seed=1))) != first
+    assert as_bytes(parted(training_images=limit)) == first
+    assert as_bytes(parted(training_images=limit, seed=1)) != first
 
 
 @pytest.mark.parametrize("limit", [30, 100, 150, 297, 300])
-def test_a_limit_is_the_number_of_images_used(published, data_parameters, limit):
-    parts = split(*published, replace(data_parameters, training_images=limit))
+def test_a_limit_is_the_number_of_images_used(parted, limit):
+    parts = parted(training_images=limit)
     used = np.concatenate([numbers(parts.train_images), numbers(parts.validation_images)])
     assert len(used) == len(set(used.tolist())) == limit
     assert len(parts.validation_labels) == round(limit * 0.2)
 
 
 @pytest.mark.parametrize("limit", [298, 299])
-def test_a_limit_that_leaves_out_fewer_images_than_classes_is_refused(published, data_parameters, limit):
+def test_a_limit_that_leaves_out_fewer_images_than_classes_is_refused(parted, limit):
     with pytest.raises(DataError, match=rf"data\.training_images: received {limit}, .* each of the 3 classes"):
-        split(*published, replace(data_parameters, training_images=limit))
+        parted(training_images=limit)
 
 
-def test_a_limited_choice_has_its_share_of_every_class(published, data_parameters):
-    parts = split(*published, replace(data_parameters, training_images=60))
-    counts = np.bincount(np.concatenate([parts.train_labels, parts.validation_labels]))
-    assert counts.tolist() == [30, 20, 10]
+def test_a_limited_choice_has_its_share_of_every_class(parted):
+    parts = parted(training_images=60)
+    assert np.bincount(np.concatenate([parts.train_labels, parts.validation_labels])).tolist() == [30, 20, 10]
 
 
-def test_a_limit_of_all_images_is_no_limit(published, data_parameters):
-    limited = split(*published, replace(data_parameters, training_images=sum(SIZES)))
-    assert as_bytes(limited) == as_bytes(split(*published, data_parameters))
+def test_a_limit_of_all_images_is_no_limit(parted):
+    assert as_bytes(parted(training_images=sum(SIZES))) == as_bytes(parted())
 
 
-def test_a_limit_beyond_the_images_is_refused(published, data_parameters):
+def test_a_limit_beyond_the_images_is_refused(parted):
     with pytest.raises(DataError, match=r"data\.training_images: received 301, but there are 300 images; lower it"):
-        split(*published, replace(data_parameters, training_images=301))
+        parted(training_images=301)
 
 
+@pytest.mark.parametrize("validation", ["stratified", "last"])
 @pytest.mark.parametrize("fraction", [0.001, 0.005, 0.995, 0.999])
-def test_a_part_with_fewer_images_than_classes_is_refused(published, data_parameters, fraction):
+def test_a_part_with_fewer_images_than_classes_is_refused(parted, fraction, validation):
     with pytest.raises(DataError, match="validation_fraction"):
-        split(*published, replace(data_parameters, validation_fraction=fraction))
+        parted(validation_fraction=fraction, validation=validation)
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.25])
-def test_the_last_images_may_be_the_validation_part(published, data_parameters, fraction):
-    parts = split(*published, replace(data_parameters, validation="last", validation_fraction=fraction))
-    images, labels = published
-    size = round(fraction * len(labels))
-    np.testing.assert_array_equal(parts.train_images, images[:-size])
-    np.testing.assert_array_equal(parts.train_labels, labels[:-size])
-    np.testing.assert_array_equal(parts.validation_images, images[-size:])
-    np.testing.assert_array_equal(parts.validation_labels, labels[-size:])
+def test_the_last_images_may_be_the_validation_part(published, parted, fraction):
+    parts = parted(validation="last", validation_fraction=fraction)
+    size = sum(SIZES) - round(fraction * sum(SIZES))
+    expected = [part for place in (slice(size), slice(size, None)) for part in (each[place] for each in published)]
+    for part, of_it in zip(parts, expected, strict=True):
+        np.testing.assert_array_equal(part, of_it)
 
 
-def test_the_last_images_are_the_same_for_every_seed(published, data_parameters):
-    parameters = replace(data_parameters, validation="last")
-    assert as_bytes(split(*published, parameters)) == as_bytes(split(*published, replace(parameters, seed=1)))
+def test_the_last_images_are_the_same_for_every_seed(parted):
+    assert as_bytes(parted(validation="last")) == as_bytes(parted(validation="last", seed=1))
 
 
-def test_of_a_limited_choice_the_last_images_are_the_validation_part(published, data_parameters):
-    parts = split(*published, replace(data_parameters, validation="last", training_images=100))
+def test_of_a_limited_choice_the_last_images_are_the_validation_part(published, parted):
+    parts = parted(validation="last", training_images=100)
     train, validation = numbers(parts.train_images), numbers(parts.validation_images)
     assert (len(train), len(validation)) == (80, 20)
     assert train.max() < validation.min()
@@ -122,35 +113,21 @@ def test_of_a_limited_choice_the_last_images_are_the_validation_part(published, 
     assert np.bincount(published[1][np.concatenate([train, validation])]).tolist() == [50, 33, 17]
 
 
-@pytest.mark.parametrize("fraction", [0.001, 0.005, 0.995, 0.999])
-def test_the_last_images_must_be_as_many_as_the_classes(published, data_parameters, fraction):
-    with pytest.raises(DataError, match="validation_fraction"):
-        split(*published, replace(data_parameters, validation="last", validation_fraction=fraction))
-
-
 @pytest.mark.parametrize("validation", ["stratified", "last"])
-def test_a_fraction_of_zero_leaves_every_image_for_training(published, data_parameters, validation):
-    parts = split(*published, replace(data_parameters, validation=validation, validation_fraction=0.0))
-    images, labels = published
-    np.testing.assert_array_equal(parts.train_images, images)
-    np.testing.assert_array_equal(parts.train_labels, labels)
+def test_a_fraction_of_zero_leaves_every_image_for_training(published, parted, validation):
+    parts = parted(validation=validation, validation_fraction=0.0)
+    for part, whole in zip(parts[:2], published, strict=True):
+        np.testing.assert_array_equal(part, whole)
     # Empty, but of the shape and type that the following stages know.
     assert (parts.validation_images.shape, parts.validation_labels.shape) == ((0, 1, 2), (0,))
     assert [part.dtype for part in parts] == [np.uint8] * 4
 
 
 @pytest.mark.parametrize("validation", ["stratified", "last"])
-def test_a_fraction_of_zero_goes_with_a_limit(published, data_parameters, validation):
-    parameters = replace(data_parameters, validation=validation, validation_fraction=0.0, training_images=60)
-    parts = split(*published, parameters)
+def test_a_fraction_of_zero_goes_with_a_limit(parted, validation):
+    parts = parted(validation=validation, validation_fraction=0.0, training_images=60)
     assert np.bincount(parts.train_labels).tolist() == [30, 20, 10]
     assert len(parts.validation_labels) == 0
-
-
-def test_the_parts_of_the_made_data_are_uint8(made_data, data_parameters):
-    parts = split(made_data.arrays["train_images"], made_data.arrays["train_labels"], data_parameters)
-    assert [part.dtype for part in parts] == [np.uint8] * 4
-    assert [part.shape for part in parts] == [(192, 8, 8), (192,), (48, 8, 8), (48,)]
 
 
 # Classes with few images
