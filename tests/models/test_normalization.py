@@ -1,3 +1,5 @@
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -37,11 +39,19 @@ def assert_same_weights(ours, theirs, tolerance: float = TOLERANCE):
         np.testing.assert_allclose(our.numpy(), their.numpy(), rtol=0, atol=tolerance, err_msg=our.name)
 
 
+def in_a_graph(layer: keras.Layer):
+    """A step of training in a graph that knows neither batch nor image size."""
+    unknown = [tf.TensorSpec((None, None, None, CHANNELS), tf.float32)]
+    return tf.function(lambda batch: layer(batch, training=True), input_signature=unknown)
+
+
+@pytest.mark.parametrize("graph", [False, True])
 @pytest.mark.parametrize("options", [{}, {"center": False}, {"scale": False}], ids=["both", "no beta", "no gamma"])
-def test_training_equals_keras_in_outputs_and_moving_statistics(options):
+def test_training_equals_keras_in_outputs_and_moving_statistics(options, graph):
     ours, theirs = pair(**options)
+    step = in_a_graph(ours) if graph else partial(ours, training=True)
     for batch in batches():
-        np.testing.assert_allclose(ours(batch, training=True), theirs(batch, training=True), rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(step(batch), theirs(batch, training=True), rtol=0, atol=TOLERANCE)
     assert_same_weights(ours, theirs)
 
 
@@ -56,32 +66,14 @@ def test_the_tolerance_would_show_bessels_correction():
     assert np.abs(corrected - theirs.moving_variance.numpy()).min() > 1000 * TOLERANCE
 
 
-def test_a_graph_with_unknown_batch_size_moves_the_same_statistics():
+@pytest.mark.parametrize(("trainable", "training"), [(True, False), (False, True)], ids=["inference", "frozen"])
+def test_inference_and_a_frozen_layer_equal_keras_and_move_nothing(trainable, training):
     ours, theirs = pair()
-    step = tf.function(
-        lambda batch: ours(batch, training=True),
-        input_signature=[tf.TensorSpec((None, None, None, CHANNELS), tf.float32)],
-    )
-    for batch in batches():
-        np.testing.assert_allclose(step(batch), theirs(batch, training=True), rtol=0, atol=TOLERANCE)
-    assert_same_weights(ours, theirs)
-
-
-def test_inference_equals_keras_and_moves_nothing():
-    ours, theirs = pair()
+    ours.trainable = theirs.trainable = trainable
     before = ours.get_weights()
     (batch,) = batches(1)
-    np.testing.assert_allclose(ours(batch, training=False), theirs(batch, training=False), rtol=0, atol=TOLERANCE)
-    for then, now in zip(before, ours.get_weights(), strict=True):
-        np.testing.assert_array_equal(then, now)
-
-
-def test_a_frozen_layer_keeps_its_statistics_while_training():
-    ours, theirs = pair()
-    ours.trainable = theirs.trainable = False
-    before = ours.get_weights()
-    (batch,) = batches(1)
-    np.testing.assert_allclose(ours(batch, training=True), theirs(batch, training=True), rtol=0, atol=TOLERANCE)
+    outputs = [layer(batch, training=training) for layer in (ours, theirs)]
+    np.testing.assert_allclose(*outputs, rtol=0, atol=TOLERANCE)
     for then, now in zip(before, ours.get_weights(), strict=True):
         np.testing.assert_array_equal(then, now)
 
