@@ -8,8 +8,8 @@ import pytest
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation import session as module
-from mnist_resnet.evaluation.cuda import cuda_loads
-from mnist_resnet.evaluation.session import CPU_PROVIDER, CUDA_PROVIDER, ProviderError, open_session
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
+from mnist_resnet.evaluation.session import CPU_PROVIDER, ProviderError, open_session
 from mnist_resnet.terminal.once import log_once
 from tests.made_model import BRIGHT, DARK, halves_model
 
@@ -25,10 +25,10 @@ def model() -> bytes:
 @pytest.fixture(autouse=True)
 def nothing_remembered():
     """What one test found out about this machine is no concern of the next."""
-    cuda_loads.cache_clear()
+    cuda_obstacle.cache_clear()
     log_once.cache_clear()
     yield
-    cuda_loads.cache_clear()
+    cuda_obstacle.cache_clear()
 
 
 @pytest.fixture
@@ -39,19 +39,28 @@ def without_cuda(monkeypatch):
         raise OSError(f"{name}: cannot open shared object file")
 
     monkeypatch.setattr("ctypes.CDLL", refuse)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA_PROVIDER, CPU_PROVIDER])
 
 
 @pytest.fixture
 def with_cuda(monkeypatch):
-    """As where the driver loads; ``got`` is what onnxruntime then runs the model with."""
+    """As where the driver loads; ``got`` is what onnxruntime then runs any model with."""
 
     def with_cuda(got: list[str]) -> list[list[str]]:
         asked = []
 
-        def session(_, options, providers):
-            asked.append(providers)
-            return SimpleNamespace(get_providers=lambda: got)
+        def session(content, options, providers, enable_fallback):
+            assert enable_fallback == 0
+            if content == halves_model():
+                asked.append(providers)
+            return SimpleNamespace(
+                get_providers=lambda: got,
+                run=lambda *_: [np.array([6.0])],  # the convolution that is tried first
+                get_session_options=lambda: options,
+                get_provider_options=lambda: {name: {} for name in got},
+            )
 
+        cuda_obstacle.cache_clear()
         monkeypatch.setattr("ctypes.CDLL", lambda _: None)
         monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
         monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA_PROVIDER, CPU_PROVIDER])
@@ -113,7 +122,7 @@ def test_an_unknown_provider_is_refused_with_what_is_known(model):
     [
         ([CUDA_PROVIDER, CPU_PROVIDER], True, r"evaluation\.require_gpu is true, but CPUExecutionProvider"),
         ([CPU_PROVIDER], True, r"evaluation\.require_gpu"),
-        ([CUDA_PROVIDER], False, r"evaluation\.providers: none of .* add 'CPUExecutionProvider'"),
+        ([CUDA_PROVIDER], False, r"evaluation\.providers: none of .* libcuda\.so\.1: .* add 'CPUExecutionProvider'"),
     ],
 )
 def test_without_cuda_what_needs_it_is_refused_with_the_remedy(model, without_cuda, providers, required, message):
@@ -128,7 +137,11 @@ def test_without_cuda_the_cpu_takes_over_and_says_so_once(model, without_cuda, c
         assert session.provider == CPU_PROVIDER
         assert session.providers_asked == (CUDA_PROVIDER, CPU_PROVIDER)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("INFO", f"onnxruntime uses {CPU_PROVIDER}: {CUDA_PROVIDER} cannot be loaded here")
+        (
+            "INFO",
+            f"onnxruntime uses {CPU_PROVIDER}, since {CUDA_PROVIDER} cannot be used here: the NVIDIA driver does not "
+            "load: libcuda.so.1: cannot open shared object file",
+        )
     ]
     written = capfd.readouterr()
     others = [line for line in written.err.splitlines() if "onnxruntime uses" not in line]
@@ -153,7 +166,7 @@ def test_a_gpu_that_loads_is_used(model, with_cuda, caplog):
 @pytest.mark.parametrize(
     ("changes", "option", "value"),
     [
-        ({"algorithm_search": "heuristic"}, "cudnn_conv_algo_search", "HEURISTIC"),
+        ({"algorithm_search": "exhaustive"}, "cudnn_conv_algo_search", "EXHAUSTIVE"),
         ({"largest_workspace": False}, "cudnn_conv_use_max_workspace", "0"),
         ({"channels_last": True}, "prefer_nhwc", "1"),
         ({"tf32": False}, "use_tf32", "0"),
@@ -193,14 +206,52 @@ def test_optimization_is_on_unless_it_is_not_wanted(model, optimized, level):
     assert options.graph_optimization_level.name == level
 
 
-def test_a_silent_fallback_of_onnxruntime_is_noticed(model, with_cuda):
+def test_a_provider_that_onnxruntime_leaves_out_is_another_one_and_a_warning(model, with_cuda, caplog):
     with_cuda([CPU_PROVIDER])
     assert open_session(model, [CUDA_PROVIDER, CPU_PROVIDER]).provider == CPU_PROVIDER
-    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu"):
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        (
+            "WARNING",
+            f"onnxruntime uses {CPU_PROVIDER}, since {CUDA_PROVIDER} cannot be used here: onnxruntime left it out "
+            "without a reason",
+        )
+    ]
+    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu.*left it out"):
         open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], require_gpu=True)
 
 
-def test_a_silent_fallback_to_a_provider_that_was_not_asked_for_is_refused(model, with_cuda):
+def test_a_provider_that_was_not_asked_for_is_refused(model, with_cuda):
     with_cuda([CPU_PROVIDER])
     with pytest.raises(ProviderError, match=r"evaluation\.providers"):
         open_session(model, [CUDA_PROVIDER])
+
+
+def test_a_model_that_another_provider_runs_than_the_one_that_loads_is_refused(model, with_cuda):
+    got = [CUDA_PROVIDER, CPU_PROVIDER]
+    with_cuda(got)
+    open_session(model, [CUDA_PROVIDER, CPU_PROVIDER])
+    got.pop(0)
+    with pytest.raises(ProviderError, match=r"CUDAExecutionProvider can be loaded here, but .* by CPU"):
+        open_session(model, [CUDA_PROVIDER, CPU_PROVIDER])
+
+
+def test_a_model_that_cuda_does_not_load_is_refused_and_not_given_to_the_cpu(model, with_cuda, monkeypatch, capfd):
+    with_cuda([CUDA_PROVIDER, CPU_PROVIDER])
+    open_session(model, [CUDA_PROVIDER, CPU_PROVIDER])
+
+    def fail(*_, **__):
+        raise RuntimeError("/a/long/path.cc:114 CUDA failure 2: out of memory ; GPU=0 ; hostname=machine")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", fail)
+    with pytest.raises(ProviderError, match=r"does not load this model: CUDA failure 2: out of memory; mend that, or"):
+        open_session(model, [CUDA_PROVIDER, CPU_PROVIDER])
+    assert "".join(capfd.readouterr()) == ""
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_cuda_computes_deterministically_if_asked_to(model, with_cuda, evaluation_parameters, deterministic):
+    with_cuda([CUDA_PROVIDER, CPU_PROVIDER])
+    settings = replace(evaluation_parameters.cuda, deterministic=deterministic)
+    session = open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], cuda=settings)
+    assert session.inference.get_session_options().use_deterministic_compute is deterministic
+    assert session.provider_options == {"use_deterministic_compute": str(int(deterministic))}

@@ -4,12 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import mlflow
 import numpy as np
 import onnxruntime
 import pytest
 from mlflow.exceptions import MlflowException
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 # A process that finds none of this package, as where a model is served.
 ELSEWHERE = """
@@ -118,6 +121,64 @@ def test_asking_for_cuda_alarms_nobody_where_there_is_none(model_folder, images,
         asking.predict(images)["probabilities"], served.predict(images)["probabilities"], atol=0.01
     )
     assert "".join(capfd.readouterr()) == ""
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """As where an NVIDIA driver loads and onnxruntime has the provider; ``opened`` then makes what asks for CUDA."""
+    real = onnxruntime.InferenceSession
+
+    def driver(opened) -> None:
+        def session(content, options, providers, enable_fallback):
+            assert enable_fallback == 0
+            return (opened if providers == [CUDA] else real)(content, options, providers=providers)
+
+        monkeypatch.setattr("ctypes.CDLL", lambda _: None)
+        monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
+        monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+
+    return driver
+
+
+def left_out(content, options, providers):
+    os.write(2, b"[E:onnxruntime:Default] Failed to load library libonnxruntime_providers_cuda.so\n")
+    return onnxruntime.capi.onnxruntime_inference_collection.InferenceSession(content, options, providers=[CPU])
+
+
+def failing(content, options, providers):
+    raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
+
+
+@pytest.mark.parametrize(("opened", "reason"), [(left_out, "Failed to load library"), (failing, "CUDA failure 100")])
+@pytest.mark.parametrize("providers", [[CUDA], [CUDA, CPU]])
+def test_another_provider_than_cuda_is_told_with_the_reason(
+    model_folder, images, served, driver, caplog, capfd, opened, reason, providers
+):
+    driver(opened)
+    model = mlflow.pyfunc.load_model(str(model_folder), model_config={"providers": providers})
+    np.testing.assert_array_equal(model.predict(images)["probabilities"], served.predict(images)["probabilities"])
+    [record] = [record for record in caplog.records if "onnxruntime" in record.getMessage()]
+    assert record.levelname == "WARNING"
+    assert record.getMessage().startswith(f"onnxruntime cannot use {CUDA} here: ")
+    assert reason in record.getMessage()
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_cuda_that_classifies_is_used(model_folder, images, driver, caplog):
+    def opened(content, options, providers):
+        def run(_, fed):
+            return [np.full((len(fed["image"]), 3), 0.5, np.float32)]
+
+        inputs, outputs = [SimpleNamespace(name="image", shape=["N", 8, 8])], [SimpleNamespace(name="probabilities")]
+        return SimpleNamespace(
+            get_providers=lambda: providers, run=run, get_inputs=lambda: inputs, get_outputs=lambda: outputs
+        )
+
+    driver(opened)
+    model = mlflow.pyfunc.load_model(str(model_folder), model_config={"providers": [CUDA, CPU]})
+    assert np.unique(model.predict(images)["probabilities"]).tolist() == [0.5]
+    assert not [record for record in caplog.records if "onnxruntime" in record.getMessage()]
 
 
 def test_a_damaged_file_is_not_served(model_folder, tmp_path):

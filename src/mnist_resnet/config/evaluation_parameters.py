@@ -35,7 +35,8 @@ class CudaParameters:
     at fixed places.
     """
 
-    algorithm_search: Literal["exhaustive", "heuristic", "default"]
+    algorithm_search: Literal["heuristic", "exhaustive", "default"]
+    deterministic: Switch
     largest_workspace: Switch
     channels_last: Switch
     tf32: Switch

@@ -14,13 +14,13 @@ from mnist_resnet.config import CudaParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.binding import FixedBatch
-from mnist_resnet.evaluation.cuda import cuda_loads, cuda_options
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle, cuda_options, shortened
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.terminal.once import log_once
 
 logger = logging.getLogger(__name__)
 
-CPU_PROVIDER, CUDA_PROVIDER = "CPUExecutionProvider", "CUDAExecutionProvider"
+CPU_PROVIDER = "CPUExecutionProvider"
 _ERRORS_ONLY = 3
 
 # From uint8 (images, height, width) and the number of images in a call to float32 (images, classes).
@@ -56,8 +56,12 @@ class Session:
 
     @property
     def provider_options(self) -> dict[str, str]:
-        """What the provider runs with, in its own words; nothing on the CPU."""
-        return dict(self.inference.get_provider_options()[self.provider])
+        """What CUDA runs with, in onnxruntime's own words; nothing on the CPU."""
+        options = dict(self.inference.get_provider_options()[self.provider])
+        if self.provider == CUDA_PROVIDER:
+            deterministic = self.inference.get_session_options().use_deterministic_compute
+            options["use_deterministic_compute"] = "1" if deterministic else "0"
+        return options
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -119,36 +123,55 @@ def open_session(
 
     Raises:
         OnnxruntimeError: If onnxruntime is not installed, or twice.
-        ProviderError: If none of the providers can be had, or ``require_gpu`` is set and the CPU
-            would run the model.
+        ProviderError: If none of the providers can be had, the one that can be had does not load this model, or
+            ``require_gpu`` is set and the CPU would run the model.
     """
     usable = usable_providers(providers, require_gpu)
+    inference = _load(model, usable, cuda, optimized)
+    got = inference.get_providers()[0]
+    if got != usable[0]:
+        raise ProviderError(
+            f"evaluation.providers: {usable[0]} can be loaded here, but onnxruntime runs this model by {got}; leave "
+            f"{usable[0]} out of {list(providers)}"
+        )
+    if got != providers[0]:
+        _tell_of_another(got, providers[0])
+    return Session(inference, tuple(providers), got, fixed=bool(cuda and cuda.graphs and got == CUDA_PROVIDER))
+
+
+def _load(model: bytes, providers: Sequence[str], cuda: CudaParameters | None, optimized: bool) -> Any:
+    """The onnxruntime session, without onnxruntime's silent second try on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    settings = {CUDA_PROVIDER: cuda_options(cuda)} if cuda else {}
-    wanted = [(name, settings[name]) if name in settings else name for name in usable]
-    inference = onnxruntime.InferenceSession(model, options, providers=wanted)
-    got = inference.get_providers()[0]
-    if require_gpu:
-        _refuse_cpu(got, providers)
-    if got not in providers:
+    wanted: list[Any] = list(providers)
+    if cuda and CUDA_PROVIDER in providers:
+        options.use_deterministic_compute = cuda.deterministic
+        wanted[wanted.index(CUDA_PROVIDER)] = (CUDA_PROVIDER, cuda_options(cuda))
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=wanted, enable_fallback=0)
+    except Exception as error:
+        if providers[0] == CPU_PROVIDER:
+            raise
         raise ProviderError(
-            f"evaluation.providers: asked for {list(providers)}, but onnxruntime fell back to {got}; add it to the "
-            "list, or install what the providers need"
-        )
-    if got != providers[0]:
-        log_once(logger, f"onnxruntime uses {got}: {providers[0]} cannot be loaded here")
-    return Session(inference, tuple(providers), got, fixed=bool(cuda and cuda.graphs and got == CUDA_PROVIDER))
+            f"evaluation.providers: {providers[0]} does not load this model: {shortened(str(error))}; mend that, or "
+            f"leave {providers[0]} out of the list"
+        ) from error
+
+
+def _tell_of_another(provider: str, first: str) -> None:
+    """Say why another provider runs the model than the first in the list: loudly where that one was to be expected."""
+    obstacle = cuda_obstacle() if first == CUDA_PROVIDER else None
+    reason = f": {obstacle.reason}" if obstacle else ""
+    level = logging.INFO if obstacle is None or obstacle.expected else logging.WARNING
+    log_once(logger, f"onnxruntime uses {provider}, since {first} cannot be used here{reason}", level)
 
 
 def usable_providers(providers: Sequence[str], require_gpu: bool = False) -> list[str]:
-    """Those of the providers that this machine can load, without loading a model.
-
-    Asking onnxruntime for CUDA where it cannot load prints alarming lines and falls back silently.
+    """Those of the providers that this machine can use, without loading a model of the caller's.
 
     Raises:
         OnnxruntimeError: If onnxruntime is not installed, or twice.
@@ -160,21 +183,18 @@ def usable_providers(providers: Sequence[str], require_gpu: bool = False) -> lis
     known = onnxruntime.get_all_providers()
     if unknown := [name for name in providers if name not in known]:
         raise ProviderError(f"evaluation.providers: received {unknown}; this onnxruntime knows {known}")
-    built_in = onnxruntime.get_available_providers()
-    usable = [name for name in providers if name in built_in and (name != CUDA_PROVIDER or cuda_loads())]
+    obstacle = cuda_obstacle() if CUDA_PROVIDER in providers else None
+    built_in = set(onnxruntime.get_available_providers()) - ({CUDA_PROVIDER} if obstacle else set())
+    usable = [name for name in providers if name in built_in]
+    why = f" ({CUDA_PROVIDER}: {obstacle.reason})" if obstacle else ""
     if not usable:
         raise ProviderError(
-            f"evaluation.providers: none of {list(providers)} can be loaded here; add '{CPU_PROVIDER}', or install "
+            f"evaluation.providers: none of {list(providers)} can be used here{why}; add '{CPU_PROVIDER}', or install "
             "the gpu extra on a machine with an NVIDIA driver"
         )
-    if require_gpu:
-        _refuse_cpu(usable[0], providers)
-    return usable
-
-
-def _refuse_cpu(provider: str, providers: Sequence[str]) -> None:
-    if provider == CPU_PROVIDER:
+    if require_gpu and usable[0] == CPU_PROVIDER:
         raise ProviderError(
-            f"evaluation.require_gpu is true, but {provider} would run the model (asked for: "
-            f"{', '.join(providers)}); install the gpu extra and an NVIDIA driver, or set it to false"
+            f"evaluation.require_gpu is true, but {CPU_PROVIDER} would run the model (asked for: "
+            f"{', '.join(providers)}){why}; install the gpu extra and an NVIDIA driver, or set it to false"
         )
+    return usable

@@ -6,8 +6,15 @@ It therefore imports nothing of this package, and nothing of this package import
 
 import ctypes
 import hashlib
+import logging
+import os
 import reprlib
-from collections.abc import Sequence
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +23,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 from mlflow.exceptions import MlflowException
+
+logger = logging.getLogger(__name__)
 
 # A published test set in one request, some 25 MB of JSON, is answered within MLflow's limit of a minute.
 MAX_IMAGES = 10_000
@@ -43,10 +52,7 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is
         recorded, found = context.model_config["onnx_sha256"], hashlib.sha256(content).hexdigest()
         if found != recorded:
             raise MlflowException(f"the ONNX file is damaged: its SHA-256 is {found}, but {recorded} was recorded")
-        providers = _usable(context.model_config["providers"])
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _ERRORS_ONLY
-        self._session = onnxruntime.InferenceSession(content, options, providers=providers)
+        self._session = _open(content, context.model_config["providers"])
 
     # What MLflow passes is a dictionary of arrays; it warns of any type hint that says so, and of none at all.
     def predict(self, context: Any, model_input: np.ndarray) -> dict[str, npt.NDArray[np.float32]]:
@@ -71,18 +77,74 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow is
         return {answer.name: np.concatenate([batch[0] for batch in batches])}
 
 
-def _usable(providers: Sequence[str]) -> list[str]:
-    """Leave out providers that cannot be loaded; asking for them prints alarming lines and changes nothing else."""
-    built_in = onnxruntime.get_available_providers()
-    providers = [name for name in providers if name in built_in] or [_CPU]
-    if _CUDA not in providers:
-        return providers
+class _UnusableError(Exception):
+    """A provider that does not run the model; the message is the reason."""
+
+    def __init__(self, reason: str, expected: bool) -> None:
+        super().__init__(reason)
+        # No driver, or an onnxruntime for CPUs: the machine is not meant for it.
+        self.level = logging.INFO if expected else logging.WARNING
+
+
+def _open(content: bytes, providers: Sequence[str]) -> Any:
+    """The session of the first provider that classifies an image, the CPU at last; says why others do not."""
+    for provider in providers:
+        try:
+            return _load(content, provider)
+        except _UnusableError as error:
+            logger.log(error.level, "onnxruntime cannot use %s here: %s", provider, error)
+    return _load(content, _CPU)
+
+
+def _load(content: bytes, provider: str) -> Any:
+    """A session that has classified an image by the provider, and by no other in its place."""
+    if provider == _CPU:
+        return _session(content, provider)
+    if provider not in onnxruntime.get_available_providers():
+        raise _UnusableError("this onnxruntime is built without it", expected=True)
+    if provider == _CUDA:
+        _require_driver()
+    printed = StringIO()
+    with _native_output_held() as held, redirect_stdout(printed):
+        try:
+            onnxruntime.preload_dlls()
+            session = _session(content, provider)
+            if session.get_providers()[0] == provider:
+                (image,) = session.get_inputs()
+                session.run(None, {image.name: np.zeros((1, *image.shape[1:]), np.uint8)})
+                return session
+            reason = ""
+        except Exception as error:  # noqa: BLE001  # of whatever kind, it is the reason
+            reason = str(error)
+        said = f"{reason}\n{held()}\n{printed.getvalue()}"
+    raise _UnusableError(textwrap.shorten(said, 400) or "it was left out without a reason", expected=False)
+
+
+def _session(content: bytes, provider: str) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    return onnxruntime.InferenceSession(content, options, providers=[provider], enable_fallback=0)
+
+
+def _require_driver() -> None:
     try:
         ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return [name for name in providers if name != _CUDA] or [_CPU]
-    onnxruntime.preload_dlls()
-    return providers
+    except OSError as error:
+        raise _UnusableError(f"the NVIDIA driver does not load: {error}", expected=True) from error
+
+
+@contextmanager
+def _native_output_held() -> Iterator[Callable[[], str]]:
+    """Keep what native code writes to the error stream; yields a function that returns it."""
+    sys.stderr.flush()
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield lambda: os.pread(held.fileno(), os.fstat(held.fileno()).st_size, 0).decode(errors="replace")
+        finally:
+            os.dup2(original, 2)
+            os.close(original)
 
 
 def _raw_images(values: npt.NDArray[Any], name: str, image_size: tuple[int, int]) -> npt.NDArray[np.uint8]:

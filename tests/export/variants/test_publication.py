@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.paired import Paired
-from mnist_resnet.evaluation.session import CUDA_PROVIDER
 from mnist_resnet.export.variants import Material, fp16, int8, publication, select_variants
 from tests.made_model import halves_model
 

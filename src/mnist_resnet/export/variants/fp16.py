@@ -2,7 +2,8 @@
 
 import copy
 
-from mnist_resnet.evaluation.session import CUDA_PROVIDER, usable_providers
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
+from mnist_resnet.evaluation.session import usable_providers
 from mnist_resnet.export.onnx_graph import serialize_as_variant
 from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
 
