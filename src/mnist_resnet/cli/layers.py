@@ -24,15 +24,14 @@ def _print_network(dataset: Dataset, parameters: NamespaceParameters) -> None:
 
     from mnist_resnet.models.resnet import build_network
     from mnist_resnet.preprocessing import Preprocessing
-    from mnist_resnet.reporting.layer_table import tabulate_layers
+    from mnist_resnet.reporting.layer_table import parameters_in_words, tabulate_layers
     from mnist_resnet.terminal.tables import show
 
     any_values = Preprocessing(parameters.preprocessing.method, parameters.preprocessing.size, mean=0.0, scale=1.0)
     rows = tabulate_layers(build_network(parameters.model, any_values, dataset.image_size, len(dataset.class_names)))
-    total, trainable = sum(row.parameters for row in rows), sum(row.trainable_parameters for row in rows)
-    table = Table("layer", "kind", "output shape", title=f"{dataset.title}, {parameters.model.architecture}")
+    title = f"{dataset.title}, {parameters.model.architecture}"
+    table = Table("layer", "kind", "output shape", title=title, caption=parameters_in_words(rows))
     table.add_column("parameters", justify="right")
     for row in rows:
-        table.add_row(row.name, row.kind, "×".join(map(str, row.output_shape)), f"{row.parameters:,}")
-    table.caption = f"{total:,} parameters, {trainable:,} of them trainable"
+        table.add_row(*row.cells())
     show(table)

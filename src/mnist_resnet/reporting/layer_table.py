@@ -15,6 +15,10 @@ class LayerRow:
     parameters: int
     trainable_parameters: int
 
+    def cells(self) -> list[str]:
+        """The columns of a table: name, kind, output shape, parameters."""
+        return [self.name, self.kind, "×".join(map(str, self.output_shape)), f"{self.parameters:,}"]
+
 
 LayerTable = list[LayerRow]
 
@@ -35,3 +39,9 @@ def tabulate_layers(network: Any) -> LayerTable:
         )
         for layer in network.layers
     ]
+
+
+def parameters_in_words(layers: LayerTable) -> str:
+    """How many parameters a network has, and how many of them can be trained."""
+    total, trainable = sum(row.parameters for row in layers), sum(row.trainable_parameters for row in layers)
+    return f"{total:,} parameters, {trainable:,} of them trainable"

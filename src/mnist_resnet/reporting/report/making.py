@@ -2,7 +2,6 @@
 
 from mnist_resnet.config import Dataset
 from mnist_resnet.evaluation.results import Evaluation
-from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting.layer_table import LayerTable
 from mnist_resnet.reporting.report.markdown import figure, table
 from mnist_resnet.training.events import History
@@ -18,26 +17,10 @@ def epoch_table(history: History) -> str:
     return table(["epoch", *(key.replace("_", " ") for key in keys), "time"], rows)
 
 
-def parameters_sentence(layers: LayerTable) -> str:
-    """How many parameters the network has."""
-    total, trainable = sum(row.parameters for row in layers), sum(row.trainable_parameters for row in layers)
-    return f"{total:,} parameters, {trainable:,} of them trainable; shapes are those of one image."
-
-
 def layer_table(layers: LayerTable) -> str:
     """Each layer with its shape and parameters."""
-    rows = [[f"`{row.name}`", row.kind, "×".join(map(str, row.output_shape)), f"{row.parameters:,}"] for row in layers]
+    rows = [[f"`{name}`", *others] for name, *others in (row.cells() for row in layers)]
     return table(["layer", "kind", "output", "parameters"], rows)
-
-
-def preprocessing_sentence(preprocessing: Preprocessing) -> str:
-    """How raw images become the network's input."""
-    height, width = preprocessing.size
-    verb = {"pad": "padded with zeros", "resize": "resized bilinearly"}[preprocessing.method]
-    return (
-        f"Raw uint8 images are {verb} to {height}×{width} pixels; then (value − {preprocessing.mean:.4f}) × "
-        f"{preprocessing.scale:.6f}. This is part of the exported graph."
-    )
 
 
 def digest_table(dataset: Dataset) -> str:

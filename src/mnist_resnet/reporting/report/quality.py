@@ -1,20 +1,9 @@
 """The report's sections on how good the model is."""
 
-from mnist_resnet.config import Dataset
-from mnist_resnet.evaluation.calibration import BINS
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS
-from mnist_resnet.evaluation.results import Evaluation, FileResult
+from mnist_resnet.evaluation.results import Evaluation
 from mnist_resnet.evaluation.robustness import Robustness
 from mnist_resnet.reporting.report.markdown import figure, interval, plain, table
-
-
-def headline_sentence(evaluation: Evaluation) -> str:
-    """Test accuracy with its interval, loss, and by what they were measured."""
-    fp32 = evaluation.fp32
-    return (
-        f"Test accuracy **{fp32.accuracy:.4f}** (95 % interval {interval(fp32.accuracy_interval)}, loss "
-        f"{fp32.loss:.4f}) on {evaluation.images:,} images, measured on `{fp32.file}` by onnxruntime's {fp32.provider}."
-    )
 
 
 def class_table(evaluation: Evaluation) -> str:
@@ -36,26 +25,6 @@ def class_table(evaluation: Evaluation) -> str:
     return "\n\n".join([table(["class", "precision", "recall", "F1", "images"], rows), *told])
 
 
-def calibration_sentence(fp32: FileResult) -> str:
-    """The expected calibration error, in words."""
-    error = fp32.expected_calibration_error
-    return (
-        f"Confidence and accuracy differ by {100 * error:.2f} points on average (expected calibration error "
-        f"{error:.4f}, {BINS} bins)."
-    )
-
-
-def robustness_sentence(robustness: Robustness) -> str:
-    """The accuracy on the images as they are, and as a mean on perturbed ones."""
-    return (
-        f"{robustness.images:,} test images, drawn so that every class has its share, perturbed in several ways. As "
-        f"they are, {robustness.untouched:.4f} (95 % interval {interval(robustness.untouched_interval)}) of them are "
-        f"classified correctly; perturbed, {robustness.mean_perturbed:.4f} (95 % interval "
-        f"{interval(robustness.mean_perturbed_interval)}) as a mean over all ways and strengths. These figures decide "
-        f"nothing: the champion is chosen on perturbed validation images."
-    )
-
-
 def robustness_table(robustness: Robustness) -> str:
     """Accuracy by perturbation and strength, from mild to strong, with 95 % intervals."""
     columns = max(map(len, robustness.perturbed.values()))
@@ -67,29 +36,10 @@ def robustness_table(robustness: Robustness) -> str:
     return table(["perturbation", *(f"strength {number}" for number in range(1, columns + 1))], rows)
 
 
-def perturbation_sentence() -> str:
-    """What the figures can be compared with."""
-    return (
-        "What is done to an image, beside what the 15 corruptions of MNIST-C (Mu & Gilmer 2019) do at the strengths "
-        "that its code has by default. The two differ, so do not compare figures of one with figures of the other."
-    )
-
-
 def perturbation_table(robustness: Robustness) -> str:
     """What each perturbation is, and what MNIST-C has in its place."""
     perturbations = {name: PERTURBATIONS[name] for name in robustness.perturbed}
     return table(
         ["perturbation", "each image is", "MNIST-C"],
         [[name, perturbation.change, perturbation.others] for name, perturbation in perturbations.items()],
-    )
-
-
-def limits(dataset: Dataset) -> str:
-    """What the figures do not say."""
-    height, width = dataset.image_size
-    return (
-        f"The figures hold for images like those of {plain(dataset.title)}: grey, {height}×{width} pixels, prepared as "
-        f"its publishers did. The model has no class for anything else and will give one of its "
-        f"{len(dataset.class_names)} names to any image. Intervals count the chance of drawing the test images, not "
-        f"that of training again."
     )

@@ -38,15 +38,6 @@ def variant_table(evaluation: Evaluation) -> str:
     return table(["variant", "file", "test accuracy", "95 % interval", *worth, "why"], rows)
 
 
-def variant_sentence() -> str:
-    """What the columns of the variants are measured on."""
-    return (
-        "Size, speed and kernels were measured when the variants were made. Without its integer kernels a file is "
-        "computed as it is written, by float32 operations between rounding ones: the share of the validation images "
-        "with the same class, and the largest difference of a probability."
-    )
-
-
 def _accuracy(result: FileResult) -> list[str]:
     return [f"`{result.file}`", f"{result.accuracy:.4f}", interval(result.accuracy_interval)]
 
@@ -65,11 +56,6 @@ def agreement_table(agreement: Agreement) -> str:
         for one, others in agreement.items()
     ]
     return table(["", *(f"`{name}`" for name in agreement)], rows)
-
-
-def speed_sentence(fp32: FileResult) -> str:
-    """What the times were taken on."""
-    return f"By onnxruntime's {fp32.provider} with {fp32.threads} threads; times of whole calls, after a warm-up."
 
 
 def speed_table(results: Mapping[str, FileResult]) -> str:
