@@ -38,10 +38,10 @@ class ProjectContext(KedroContext):
 
 def register_pipelines() -> dict[str, Pipeline]:
     """The pipelines for the data sets of the configuration loaded last; Kedro calls this when they are first used."""
-    from mnist_resnet.pipeline_registry import configured_datasets, create_pipelines
+    from mnist_resnet.pipeline_registry import create_pipelines
 
     assert _loaded is not None
-    return create_pipelines(configured_datasets(_loaded))
+    return create_pipelines(_loaded)
 
 
 def _require_own_project(project: Path, conf_source: str) -> None:

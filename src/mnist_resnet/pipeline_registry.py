@@ -1,7 +1,6 @@
 """The pipelines of ``kedro run``, one of each for each data set."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from kedro.config import AbstractConfigLoader
@@ -36,34 +35,25 @@ def register_pipelines() -> dict[str, Pipeline]:
         )
     environment = os.environ.get("KEDRO_ENV")
     loader = settings.CONFIG_LOADER_CLASS(conf_source=str(source), env=environment, **settings.CONFIG_LOADER_ARGS)
-    return create_pipelines(configured_datasets(loader))
+    return create_pipelines(loader)
 
 
-def configured_datasets(loader: AbstractConfigLoader) -> list[str]:
-    """The names of all data sets in a configuration, those of its environment included."""
-    return list(loader["parameters"].get("datasets") or {})
+def create_pipelines(loader: AbstractConfigLoader) -> dict[str, Pipeline]:
+    """Each pipeline for all data sets of a configuration, which become namespaces, those of its environment included.
 
-
-def create_pipelines(datasets: Iterable[str]) -> dict[str, Pipeline]:
-    """Each pipeline for all data sets, and ``training``: all of them, which is also the default.
-
-    Args:
-        datasets: Their names, which become the namespaces.
+    Returns:
+        The pipelines by name, with ``training``: all of them, which is also the default.
     """
-    namespaces = list(datasets)
+    namespaces = list(loader["parameters"].get("datasets") or {})
     parts = {name: _for_each(namespaces, create()) for name, create in CREATORS.items()}
     training = sum(parts.values(), Pipeline([]))
     return {**parts, "training": training, "__default__": training}
 
 
 def _for_each(namespaces: list[str], pipeline: Pipeline) -> Pipeline:
-    shared = {"params:recipe"} & pipeline.inputs()
-    copies = [
-        Pipeline(
-            pipeline,
-            namespace=namespace,
-            parameters={"params:dataset": f"params:datasets.{namespace}", **{name: name for name in shared}},
-        )
-        for namespace in namespaces
-    ]
+    shared = {name: name for name in {"params:recipe"} & pipeline.inputs()}
+    copies = (
+        Pipeline(pipeline, namespace=name, parameters={"params:dataset": f"params:datasets.{name}", **shared})
+        for name in namespaces
+    )
     return sum(copies, Pipeline([]))

@@ -61,10 +61,8 @@ def without_traceback(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def raised_in(error: Exception) -> str:
     """The name of the module that raised an error."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    return str(place.tb_frame.f_globals["__name__"]) if place else ""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return str(frames[-1].f_globals["__name__"]) if frames else ""
 
 
 def load_context(env: str | None) -> KedroContext:

@@ -5,7 +5,7 @@ import functools
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,6 @@ class SelectionError(UserError, ValueError):
     """There is nothing to run by the names that were given."""
 
 
-def saying_how_to_resume(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Let Ctrl-C and SIGTERM end a command within seconds, and print the command that continues it."""
-
-    @functools.wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        with stopping_orderly(_say_how_to_resume):
-            return command(*arguments, **options)
-
-    return wrapped
-
-
 def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """The shell command that goes on where an interrupted one has stopped.
 
@@ -53,6 +42,14 @@ def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -
     words += [] if _ONLY_MISSING in words else [_ONLY_MISSING]
     recipe = environment.get("KEDRO_ENV")
     return (f"KEDRO_ENV={shlex.quote(recipe)} " if recipe else "") + shlex.join(words)
+
+
+def _say_how_to_resume(signal: str) -> None:
+    write_line(f"Interrupted by {signal}. To continue: {resuming_command(sys.argv, os.environ)}", sys.stderr)
+
+
+# Lets Ctrl-C and SIGTERM end a command within seconds, and prints the command that continues it.
+saying_how_to_resume = stopping_orderly(_say_how_to_resume)
 
 
 @functools.wraps(kedro_run.callback or kedro_run)
@@ -69,7 +66,9 @@ def _run(*arguments: Any, **options: Any) -> Any:
         if raised_in(error) not in _SELECTING:
             raise
         said, _, _ = str(error).partition(". ")  # what follows tells how to write a pipeline
-        raise SelectionError(f"{said.rstrip('.')}; {_present()}") from error
+        names = ", ".join(name for name in pipelines if name != "__default__")
+        datasets = ", ".join(sorted({node.namespace for node in pipelines["__default__"].nodes if node.namespace}))
+        raise SelectionError(f"{said.rstrip('.')}; the pipelines are {names}, the data sets {datasets}") from error
 
 
 run = copy.copy(kedro_run)
@@ -82,13 +81,3 @@ def _class_of(runner: str) -> Any:
         return load_obj(runner, "kedro.runner")
     except (ImportError, AttributeError, ValueError):
         return None
-
-
-def _present() -> str:
-    names = [name for name in pipelines if name != "__default__"]
-    namespaces = {node.namespace for node in pipelines["__default__"].nodes if node.namespace}
-    return f"the pipelines are {', '.join(names)}, the data sets {', '.join(sorted(namespaces))}"
-
-
-def _say_how_to_resume(signal: str) -> None:
-    write_line(f"Interrupted by {signal}. To continue: {resuming_command(sys.argv, os.environ)}", sys.stderr)

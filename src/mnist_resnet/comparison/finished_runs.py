@@ -55,13 +55,11 @@ def finished_record(run: RecordedRun) -> Provenance:
         ProvenanceError: If it is of another schema or damaged.
         UndecidableError: If the run did not finish.
     """
-    status, reason, record = run.status, _REASONS.get(run.status, ""), None
-    if status == "FINISHED":
-        record = run.provenance()
-        status = record.status
-    if record is None or status != "FINISHED":
+    record = run.provenance() if run.status == "FINISHED" else None
+    if record is None or record.status != "FINISHED":
+        status = record.status if record else run.status
         raise UndecidableError(
-            f"{run.in_words()} did not finish: its status is {status}{reason}; only finished runs are compared or "
-            f"reproduced"
+            f"{run.in_words()} did not finish: its status is {status}{_REASONS.get(run.status, '')}; only finished "
+            f"runs are compared or reproduced"
         )
     return record

@@ -67,15 +67,10 @@ class RunArguments:
             run_params: As Kedro's ``before_pipeline_run`` receives them.
             command: The words after ``kedro``.
         """
-        listed = ("namespaces", "tags", "node_names", "from_nodes", "to_nodes", "from_inputs", "to_outputs")
-        return cls(
-            command=tuple(command),
-            env=run_params.get("env"),
-            pipeline_names=tuple(in_order(run_params.get("pipeline_names") or [])),
-            runtime_params=dict(run_params.get("runtime_params") or {}),
-            only_missing_outputs=bool(run_params.get("only_missing_outputs")),
-            **{name: tuple(run_params.get(name) or ()) for name in listed},
-        )
+        given = {name: value for name, value in run_params.items() if value}
+        asked = {"env": None, "pipeline_names": (), "runtime_params": {}} | given | {"command": tuple(command)}
+        typed = TypeAdapter(cls).validate_python(asked)
+        return replace(typed, pipeline_names=tuple(in_order(typed.pipeline_names)))
 
 
 def _nested(parameters: Values) -> Values:

@@ -68,10 +68,6 @@ class Source:
     patch: Patch | None
 
 
-class _NoCommitError(Exception):
-    """The reason why there is no commit, with what can be done."""
-
-
 def collect_source(project: Path, limit: int = PATCH_LIMIT) -> Source | None:
     """The commit of a working tree and what differs from it.
 
@@ -94,19 +90,14 @@ def collect_source(project: Path, limit: int = PATCH_LIMIT) -> Source | None:
 
 def collect_commit(project: Path) -> Source | None:
     """The commit of a working tree and whether it is dirty, without the patch; None where there is no commit."""
-    try:
-        return _commit(project)
-    except _NoCommitError:
-        return None
+    found = _commit(project)
+    return found if isinstance(found, Source) else None
 
 
 def why_no_commit(project: Path) -> str | None:
     """Why there is no commit of a working tree, with what can be done; None if there is one."""
-    try:
-        _commit(project)
-    except _NoCommitError as error:
-        return str(error)
-    return None
+    found = _commit(project)
+    return found if isinstance(found, str) else None
 
 
 def patch_in_words(source: Source | None) -> str:
@@ -122,23 +113,22 @@ def patch_in_words(source: Source | None) -> str:
     return f"{source.patch.sha256[:12]} ({source.patch.size} bytes)"
 
 
-def _commit(project: Path) -> Source:
+def _commit(project: Path) -> Source | str:
+    """The commit, or why there is none."""
     try:
         head, *told = git(project, *_STATUS).decode(errors="replace").splitlines()
         tracked = git(project, "ls-files", ".")
     except FileNotFoundError:
-        raise _NoCommitError("git is not installed; install it") from None
+        return "git is not installed; install it"
     except subprocess.TimeoutExpired:
-        reason = f"git did not answer within {TIMEOUT_SECONDS} s; try `git status` in {project}"
-        raise _NoCommitError(reason) from None
+        return f"git did not answer within {TIMEOUT_SECONDS} s; try `git status` in {project}"
     except (OSError, subprocess.SubprocessError) as error:
-        raise _NoCommitError(_refusal(project, git_message(error))) from None
+        return _refusal(project, git_message(error))
     commit = head.removeprefix("# branch.oid ")
     if commit == "(initial)":
-        raise _NoCommitError(f"the repository of {project} has no commit; make one")
+        return f"the repository of {project} has no commit; make one"
     if not tracked:
-        reason = f"the repository around {project} does not track it; make it a repository of its own, and commit"
-        raise _NoCommitError(reason)
+        return f"the repository around {project} does not track it; make it a repository of its own, and commit"
     return Source(commit, dirty=not all(line.startswith("# ") for line in told), patch=None)
 
 
