@@ -15,6 +15,7 @@ from mnist_resnet.storage.space import StorageError
 from mnist_resnet.training import checkpoint as module
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identity
 from mnist_resnet.training.events import EpochResult
+from mnist_resnet.training.loss_scaling import LossScaling
 from mnist_resnet.training.optimizers import build_optimizer
 from mnist_resnet.training.runtime import runtime
 from tests.conftest import files_up_to, flip_a_bit
@@ -54,7 +55,7 @@ def trainee(training_parameters):
         network = keras.Sequential(layers)
         optimizer = build_optimizer(10, parameters)
         if dtype == "mixed_float16":
-            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+            optimizer = LossScaling(optimizer)
         network.compile(optimizer=optimizer, loss="mse", jit_compile=False)
         if built:
             optimizer.build(network.trainable_variables)

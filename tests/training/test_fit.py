@@ -226,6 +226,16 @@ def test_mixed_precision_learns_and_keeps_its_weights_in_float32(trained, recipe
     assert network.get_layer("stem_conv").compute_dtype == precision.removeprefix("mixed_")
 
 
+def test_steps_that_loss_scaling_skips_count_in_the_recorded_rate(build, made_split, recipe, training):
+    half = replace(recipe, precision="mixed_float16")
+    with runtime(half):
+        network = build(half)
+        # The gradient of the loss, times 32,768, exceeds the 65,504 of float16 by far.
+        network.get_layer("logits").kernel.assign(100 * network.get_layer("logits").kernel)
+        history = train(network, made_split, half, TITLE)
+    assert [entry.learning_rate for entry in history] == [entry.learning_rate for entry in training["history"]]
+
+
 @pytest.fixture
 def misleading(made_split):
     """Validation labels of the wrong class: the better a network has learned, the worse it looks."""

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from mnist_resnet.training.schedule import OneCycle, learning_rate
+from mnist_resnet.training.optimizers import build_optimizer
+from mnist_resnet.training.schedule import OneCycle, learning_rate, rate_at
 
 PEAK, STEPS, WARMUP = 0.1, 200, 50
 
@@ -69,6 +70,17 @@ def test_an_optimizer_takes_the_schedule(schedule):
     optimizer.build([])
     optimizer.iterations.assign(WARMUP)
     assert float(np.asarray(optimizer.learning_rate)) == pytest.approx(PEAK)
+
+
+@pytest.mark.parametrize("schedule", ["one_cycle", "cosine", "constant"])
+def test_the_rate_of_a_step_is_to_the_bit_that_of_the_optimizer(training_parameters, schedule):
+    parameters = replace(training_parameters, schedule=schedule, learning_rate=PEAK)
+    optimizer = build_optimizer(STEPS, parameters)
+    for step in range(STEPS + 1):
+        optimizer.iterations.assign(step)
+        rate = rate_at(step, STEPS, parameters)
+        assert type(rate) is float
+        assert rate == float(np.asarray(optimizer.learning_rate))
 
 
 def test_a_constant_rate_is_a_number(training_parameters):

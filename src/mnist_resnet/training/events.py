@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch came to; the epoch is counted from 1. Without validation images there is no such figure."""
+    """What one epoch came to; the epoch is counted from 1. Without validation images there is no such figure.
+
+    The learning rate is the schedule's at the step after the epoch.
+    """
 
     epoch: int
     learning_rate: float

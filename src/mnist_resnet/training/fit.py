@@ -4,9 +4,8 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
@@ -21,6 +20,7 @@ from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.input import feed, training_batches, validation_batches
 from mnist_resnet.training.loss import CrossEntropy
 from mnist_resnet.training.optimizers import build_optimizer
+from mnist_resnet.training.schedule import rate_at
 from mnist_resnet.training.watch import RawWeights, StepWatch, TrainingError
 
 logger = logging.getLogger(__name__)
@@ -145,16 +145,16 @@ def _run_epoch(
     fitted = _fit_epoch(trainee, split, epoch, parameters, title, [raw_weights] if raw_weights else [])
     seconds = time.perf_counter() - started
     validation_loss, validation_accuracy = _validate(network, split)
-    images = len(split.train_labels) // parameters.batch_size * parameters.batch_size
+    steps = len(split.train_labels) // parameters.batch_size
     return EpochResult(
         epoch=epoch + 1,
-        learning_rate=float(np.asarray(keras.ops.convert_to_numpy(trainee.optimizer.learning_rate))),
+        learning_rate=rate_at((epoch + 1) * steps, steps * parameters.epochs, parameters),
         train_loss=float(fitted["loss"][-1]),
         train_accuracy=float(fitted["accuracy"][-1]),
         validation_loss=validation_loss,
         validation_accuracy=validation_accuracy,
         seconds=seconds,
-        images_per_second=images / seconds,
+        images_per_second=steps * parameters.batch_size / seconds,
     )
 
 
@@ -171,7 +171,8 @@ def _fit_epoch(
     batches = training_batches(split.train_images, split.train_labels, draws, parameters.batch_size)
     images = len(batches) * parameters.batch_size
     with progress(f"{title}, epoch {epoch + 1} of {parameters.epochs}", images, "images") as advance:
-        watch = StepWatch(advance, parameters.batch_size, epoch * len(batches), title)
+        rate = partial(rate_at, steps=len(batches) * parameters.epochs, parameters=parameters)
+        watch = StepWatch(advance, parameters.batch_size, epoch * len(batches), title, rate)
         with feed(batches) as fed:
             fitted = trainee.fit(fed, shuffle=False, verbose=0, callbacks=[watch, *callbacks])
     history: dict[str, list[float]] = fitted.history

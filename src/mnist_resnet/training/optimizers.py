@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
+from mnist_resnet.training.loss_scaling import LossScaling
 from mnist_resnet.training.schedule import learning_rate
 
 
@@ -18,6 +19,9 @@ def build_optimizer(steps: int, parameters: TrainingParameters) -> keras.optimiz
         steps: All steps of the training.
         parameters: Optimizer, schedule, momentum, weight decay and averaging. Decay is decoupled
             (Loshchilov & Hutter 2019) and leaves scales, offsets and biases alone.
+
+    Returns:
+        Under the policy ``mixed_float16`` one that scales the loss, else the optimizer itself.
     """
     options: dict[str, Any] = {
         "learning_rate": learning_rate(steps, parameters),
@@ -34,12 +38,17 @@ def build_optimizer(steps: int, parameters: TrainingParameters) -> keras.optimiz
         case unknown:
             assert_never(unknown)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-    return optimizer
+    return LossScaling(optimizer) if keras.config.dtype_policy().name == "mixed_float16" else optimizer
 
 
-class ScheduledOnce(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras is untyped
-    """An optimizer that computes its schedule once a step; Keras does so for each weight that decays."""
+class Scheduled(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras is untyped
+    """An optimizer that computes its learning rate once a step; Keras does so for each weight that decays.
 
+    Attributes:
+        skipped: Steps without an update so far, which count in the schedule: 0, or a variable of ``LossScaling``.
+    """
+
+    skipped: Any = 0
     _rate: Any = None
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
@@ -53,10 +62,13 @@ class ScheduledOnce(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras 
     @keras.optimizers.Optimizer.learning_rate.getter  # type: ignore[untyped-decorator]  # keras is untyped
     def learning_rate(self) -> Any:
         """The rate of this step, or between two steps that of the next."""
-        return super().learning_rate if self._rate is None else self._rate
+        if self._rate is not None:
+            return self._rate
+        rate = self._learning_rate
+        return rate(self.iterations + self.skipped) if callable(rate) else rate
 
 
-class FusedSGD(ScheduledOnce, keras.optimizers.SGD):  # type: ignore[misc]  # keras is untyped
+class FusedSGD(Scheduled, keras.optimizers.SGD):  # type: ignore[misc]  # keras is untyped
     """``keras.optimizers.SGD``, its momentum update as one operation on TensorFlow."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
@@ -76,7 +88,7 @@ class FusedSGD(ScheduledOnce, keras.optimizers.SGD):  # type: ignore[misc]  # ke
         )
 
 
-class FusedAdam(ScheduledOnce, keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
+class FusedAdam(Scheduled, keras.optimizers.Adam):  # type: ignore[misc]  # keras is untyped
     """``keras.optimizers.Adam`` (Kingma & Ba 2015), its update as one operation on TensorFlow."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

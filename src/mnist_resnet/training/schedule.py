@@ -31,6 +31,18 @@ def learning_rate(steps: int, parameters: TrainingParameters) -> Any:
             assert_never(unknown)
 
 
+def rate_at(step: int, steps: int, parameters: TrainingParameters) -> float:
+    """The learning rate of one step, to the bit that of the optimizer.
+
+    Args:
+        step: Counted from 0 over the whole training.
+        steps: All steps of the training.
+        parameters: Kind of schedule, peak and warm-up.
+    """
+    rate = learning_rate(steps, parameters)
+    return float(keras.ops.convert_to_numpy(keras.ops.cast(rate(step) if callable(rate) else rate, "float32")))
+
+
 @keras.saving.register_keras_serializable(package="mnist_resnet")
 class OneCycle(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]  # keras is untyped
     """One rise and one fall of the learning rate, both along a cosine (Smith & Topin 2018).

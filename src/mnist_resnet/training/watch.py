@@ -2,8 +2,7 @@
 
 import math
 import time
-
-import numpy as np
+from collections.abc import Callable
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.errors import UserError
@@ -22,11 +21,15 @@ class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]  # keras is unt
         batch_size: Images in a step.
         first_step: How many steps of the training came before this epoch.
         title: The data set's name.
+        rate_at: Gives the learning rate of a step of the training, counted from 0.
     """
 
-    def __init__(self, advance: Advance, batch_size: int, first_step: int, title: str) -> None:
+    def __init__(
+        self, advance: Advance, batch_size: int, first_step: int, title: str, rate_at: Callable[[int], float]
+    ) -> None:
         super().__init__()
         self.advance, self.batch_size, self.first_step, self.title = advance, batch_size, first_step, title
+        self.rate_at = rate_at
         self.started = time.perf_counter()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
@@ -43,11 +46,9 @@ class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]  # keras is unt
         self.advance(self.batch_size, f"loss {loss:.4f}, accuracy {accuracy:.4f}, {speed:,.0f} images/s")
 
     def _diagnosis(self, batch: int, loss: float) -> str:
-        optimizer = self.model.optimizer
-        optimizer.iterations.assign(optimizer.iterations - 1)  # it has counted this step, and there will be no other
-        rate = float(np.asarray(keras.ops.convert_to_numpy(optimizer.learning_rate)))
+        step = self.first_step + batch
         return (
-            f"{self.title}: the loss is {loss} at step {self.first_step + batch + 1}, the learning rate {rate:.3g}. "
+            f"{self.title}: the loss is {loss} at step {step + 1}, the learning rate {self.rate_at(step):.3g}. "
             "Lower training.learning_rate, lengthen training.warmup_fraction, or set training.precision to float32"
         )
 
