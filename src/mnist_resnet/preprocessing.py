@@ -47,16 +47,11 @@ def fit_preprocessing(train_images: npt.NDArray[np.uint8], parameters: Preproces
     """
     if parameters.scaling == "unit":
         return Preprocessing(parameters.method, parameters.size, 0.0, 1 / 255)
-    mean, deviation = _mean_and_deviation(train_images)
+    counts, values = sum(np.bincount(part.ravel(), minlength=256) for part in parts(train_images)), np.arange(256)
+    mean = float(np.average(values, weights=counts))
+    deviation = float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
     if deviation == 0:
         raise PreprocessingError(
             "preprocessing.scaling: received 'standardize', but all training pixels have the same value; use 'unit'"
         )
     return Preprocessing(parameters.method, parameters.size, mean, 1 / deviation)
-
-
-def _mean_and_deviation(images: npt.NDArray[np.uint8]) -> tuple[float, float]:
-    counts = sum(np.bincount(part.ravel(), minlength=256) for part in parts(images))
-    values = np.arange(256)
-    mean = np.average(values, weights=counts)
-    return float(mean), float(np.sqrt(np.average((values - mean) ** 2, weights=counts)))

@@ -77,7 +77,7 @@ def test_a_stage_that_failed_half_way_is_not_complete(trained: Project, monkeypa
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("out of paper")
 
-    monkeypatch.setattr("mnist_resnet.pipelines.evaluate.nodes.to_markdown", fail)
+    monkeypatch.setattr("mnist_resnet.pipelines.evaluate.pipeline.to_markdown", fail)
     with pytest.raises(RuntimeError, match="out of paper"):
         _run(trained, pipeline_names=["evaluate"])
     assert not _fingerprint(trained, "evaluate").exists()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mnist_resnet.provenance.source import Source, collect_source
-from mnist_resnet.reproduce.checkout import CheckoutError, as_shown, check_present_source, check_source, clone
-from mnist_resnet.reproduce.preflight import CheckResult
+from mnist_resnet.reproduce.checkout import as_shown, check_present_source, check_source, clone
+from mnist_resnet.reproduce.preflight import CheckResult, ReproductionError
 from tests.made_repository import commit, git, head, make_repository, write
 
 
@@ -82,7 +82,7 @@ def test_a_commit_that_is_not_there_cannot_be_cloned(project: Path, tmp_path: Pa
     source = Source("a" * 40, dirty=False, patch=None)
     found, _ = check_source(project, source, None)
     assert found.result == CheckResult.FAIL
-    with pytest.raises(CheckoutError, match="commit aaaaaaaaaaaa cannot be checked out"):
+    with pytest.raises(ReproductionError, match="commit aaaaaaaaaaaa cannot be checked out"):
         clone(project, source.commit, None, tmp_path / "clone")
 
 

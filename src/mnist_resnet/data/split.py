@@ -46,7 +46,7 @@ def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) ->
     """
     check_sizes(labels, parameters)
     chosen = _limited(labels, parameters)
-    size = _validation_size(len(chosen), parameters)
+    size = round(parameters.validation_fraction * len(chosen))
     if size == 0 or parameters.validation == "last":
         train, validation = np.split(chosen, [len(chosen) - size])
     else:
@@ -72,14 +72,10 @@ def check_sizes(labels: UInt8Array, parameters: DataParameters) -> int:
     if limit is not None and limit < count:
         _check_parts("data.training_images", limit, labels, limit, count - limit)
         count = limit
-    size = _validation_size(count, parameters)
+    size = round(parameters.validation_fraction * count)
     if parameters.validation_fraction:
         _check_parts("data.validation_fraction", parameters.validation_fraction, labels, count - size, size)
     return count - size
-
-
-def _validation_size(images: int, parameters: DataParameters) -> int:
-    return round(parameters.validation_fraction * images)
 
 
 def _check_parts(key: str, value: float, labels: UInt8Array, kept: int, other: int) -> None:

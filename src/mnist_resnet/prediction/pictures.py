@@ -43,10 +43,12 @@ def read_picture(path: Path, size: tuple[int, int], invert: bool = False) -> npt
             grey = _read_grey(path)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise PictureError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; shrink or crop it") from error
+    except PictureError:
+        raise
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, PictureError):
-            raise
-        raise PictureError(_why_unreadable(path, error)) from error
+        formats = ", ".join(PICTURE_FORMATS)
+        unreadable = f"not a whole picture in a format that can be read ({formats}). Pillow says: {error}"
+        raise PictureError(f"{path}: {getattr(error, 'strerror', None) or unreadable}") from error
     fitted = _fit(path, grey, size)
     return 255 - fitted if invert else fitted
 
@@ -94,14 +96,6 @@ def _on_contrasting_ground(path: Path, picture: Image.Image) -> Image.Image:
         raise PictureError(f"{path}: every pixel is transparent; there is nothing to see")
     bright = np.average(np.asarray(grey), weights=opacity) > 127
     return Image.composite(grey, Image.new("L", grey.size, 0 if bright else 255), alpha)
-
-
-def _why_unreadable(path: Path, error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{path}: {error.strerror}"
-    return (
-        f"{path}: not a whole picture in a format that can be read ({', '.join(PICTURE_FORMATS)}). Pillow says: {error}"
-    )
 
 
 def _fit(path: Path, grey: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:

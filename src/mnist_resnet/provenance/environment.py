@@ -156,12 +156,10 @@ def _gpus() -> tuple[Gpu, ...]:
 
 
 def _packages() -> dict[str, str]:
-    found: dict[str, str] = {}
-    for each in metadata.distributions():
-        if each.name:  # one that is being removed may be found without
-            # Of several, the first on the path is the one that is imported.
-            found.setdefault(each.name.lower().replace("_", "-"), each.version)
-    return dict(sorted(found.items()))
+    # Of several, the first on the path is the one that is imported. One that is being removed may have no name.
+    found = [each for each in metadata.distributions() if each.name]
+    versions = {each.name.lower().replace("_", "-"): each.version for each in reversed(found)}
+    return dict(sorted(versions.items()))
 
 
 def _is_decisive(name: str) -> bool:

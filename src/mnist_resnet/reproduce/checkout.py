@@ -6,14 +6,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.git import folders_of, git, git_message
 from mnist_resnet.provenance.source import UNKNOWN, Source, collect_source, patch_in_words, why_no_commit
-from mnist_resnet.reproduce.preflight import Check, CheckResult
-
-
-class CheckoutError(UserError, RuntimeError):
-    """The recorded source cannot be put in place; the message holds git's."""
+from mnist_resnet.reproduce.preflight import Check, CheckResult, ReproductionError
 
 
 def check_source(
@@ -79,7 +74,7 @@ def clone(project: Path, commit: str, patch: bytes | None, folder: Path) -> Path
         The project's folder in the clone.
 
     Raises:
-        CheckoutError: If git fails.
+        ReproductionError: If git fails.
     """
     # No hook of the user's runs: whatever they do, they are not part of what was recorded.
     options = ("--shared", "--no-checkout", "--quiet", "--template=", "--config", f"core.hooksPath={os.devnull}")
@@ -90,7 +85,7 @@ def clone(project: Path, commit: str, patch: bytes | None, folder: Path) -> Path
         if patch:  # git refuses an empty one
             git(folder, "apply", "--whitespace=nowarn", "-", given=patch)
     except (OSError, subprocess.SubprocessError) as error:
-        raise CheckoutError(f"commit {commit[:12]} cannot be checked out: {git_message(error)}") from error
+        raise ReproductionError(f"commit {commit[:12]} cannot be checked out: {git_message(error)}") from error
     return folder / prefix
 
 

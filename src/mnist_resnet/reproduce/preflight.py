@@ -18,8 +18,8 @@ _SHOWN = 6
 _PLURALS = {"package": "installed versions", "variable": "environment variables"}
 
 
-class PreflightError(UserError, RuntimeError):
-    """A run that cannot be reproduced here, or not as strictly as was asked; the message says why."""
+class ReproductionError(UserError, RuntimeError):
+    """A run that cannot be made again here, or not as strictly as was asked; the message says why."""
 
 
 class CheckResult(StrEnum):
@@ -78,13 +78,13 @@ def refuse(checks: Sequence[Check], strict: bool) -> None:
         strict: Whether to refuse on warnings, too.
 
     Raises:
-        PreflightError: With what stands in the way.
+        ReproductionError: With what stands in the way.
     """
     hindering = {CheckResult.FAIL, CheckResult.WARN} if strict else {CheckResult.FAIL}
     found = [check for check in checks if check.result in hindering]
     if found:
         listed = "\n".join(f"- {each.what}: recorded {each.recorded}; here {each.present}" for each in found)
-        raise PreflightError(f"This run cannot be reproduced{' strictly' if strict else ''} here:\n{listed}")
+        raise ReproductionError(f"This run cannot be reproduced{' strictly' if strict else ''} here:\n{listed}")
 
 
 def as_table(checks: Sequence[Check]) -> "Table":

@@ -1,6 +1,6 @@
 """The published files for a reproduction, found by their recorded digests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,17 +28,16 @@ def find_raw_data(project: Path, mirror: str | None, datasets: Mapping[str, Any]
     recorded = ", ".join(datasets)
     own = local_folder(mirror) if mirror else None
     folders = [project / RAW_DATA, *([own.absolute()] if own else [])]
-    lacking = {folder: _lacking(folder, datasets) for folder in folders}
+    lacking = {
+        folder: [name for name, described in datasets.items() if not _holds(folder, name, described)]
+        for folder in folders
+    }
     for folder, names in lacking.items():
         if not names:
             return Check("data", CheckResult.PASS, recorded, f"the same in {folder}"), str(folder)
     missing = ", ".join(lacking[folders[0]])
     check = Check("data", CheckResult.WARN, recorded, f"{missing}: not as recorded in {RAW_DATA}; will be fetched")
     return check, str(folders[-1]) if own else mirror
-
-
-def _lacking(folder: Path, datasets: Mapping[str, Any]) -> Sequence[str]:
-    return [name for name, described in datasets.items() if not _holds(folder, name, described)]
 
 
 def _holds(folder: Path, name: str, described: Mapping[str, Any]) -> bool:

@@ -16,10 +16,10 @@ from mnist_resnet.provenance.environment import collect_environment, decisive_va
 from mnist_resnet.provenance.record import COMMAND_VARIABLE, Provenance
 from mnist_resnet.reproduce.checkout import check_present_source, check_source, clone
 from mnist_resnet.reproduce.options import in_present_names, preparing_options, run_options
-from mnist_resnet.reproduce.preflight import Check, check_determinism, check_environment
+from mnist_resnet.reproduce.preflight import Check, ReproductionError, check_determinism, check_environment
 from mnist_resnet.reproduce.raw_data import find_raw_data
 from mnist_resnet.reproduce.restoring import check_precision, restored_variables, with_recorded_precision
-from mnist_resnet.reproduce.workplace import RerunError, Workplace, choose_python
+from mnist_resnet.reproduce.workplace import Workplace, choose_python
 from mnist_resnet.tracking.reproduction_run import open_reproduction
 from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
 
@@ -100,8 +100,7 @@ def make_again(planned: Plan, scratch: Path, tolerances: Tolerances, say: Say) -
         say: Tells the user what happens.
 
     Raises:
-        CheckoutError: If the recorded source cannot be had.
-        RerunError: If the run could not be made again.
+        ReproductionError: If the recorded source cannot be had, or the run could not be made again.
     """
     workplace = _workplace(planned, scratch, say)
     workplace.require_own_package()
@@ -109,13 +108,13 @@ def make_again(planned: Plan, scratch: Path, tolerances: Tolerances, say: Say) -
     if before := preparing_options(record):
         say(f"First making what the run read from earlier runs, unrecorded: {before['pipelines']}")
         if workplace.kedro_run(before, planned.variables) != 0:
-            raise RerunError("what the run read from earlier runs could not be made; its output is above")
+            raise ReproductionError("what the run read from earlier runs could not be made; its output is above")
     with open_reproduction(planned.run, planned.project) as reproduction:
         say(f"Running it again, as run {reproduction.run_id[:8]}")
         asked = {COMMAND_VARIABLE: f"reproduce {planned.run.run_id}", **reproduction.variables()}
         options = run_options(record, reproduction.experiment)
         if workplace.kedro_run(options, {**planned.variables, **asked}) != 0:
-            raise RerunError(f"run {reproduction.run_id[:8]}, the reproduction, failed; its output is above")
+            raise ReproductionError(f"run {reproduction.run_id[:8]}, the reproduction, failed; its output is above")
     comparison = compare_recorded(planned.run.run_id, reproduction.run_id, planned.run.store, tolerances)
     values = json.dumps(as_values(comparison), indent=1, ensure_ascii=False)
     documents = {"reproduction.json": f"{values}\n", "reproduction.md": as_markdown(comparison)}

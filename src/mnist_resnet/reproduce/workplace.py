@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.computing.processor import set_by_user
-from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.environment import LOCK_FILES, Environment
 from mnist_resnet.provenance.git import MISLEADING_VARIABLES
 from mnist_resnet.provenance.record import COMMAND_VARIABLE, TEMPORARY_VARIABLE
 from mnist_resnet.reproduce.options import Options
+from mnist_resnet.reproduce.preflight import ReproductionError
 
 _ASK_FOR_PACKAGE = "import os, mnist_resnet; os.write(1, os.fsencode(mnist_resnet.__file__))"
 # These would lead the run, or make, to another project, repository, run or package than its own.
@@ -27,10 +27,6 @@ _MISLEADING = (
     *("MAKEFLAGS", "MAKELEVEL"),  # of an outer make
 )
 _SECONDS_TO_END_BY_ITSELF, _SECONDS_TO_CLEAN_UP = 3, 60
-
-
-class RerunError(UserError, RuntimeError):
-    """The recorded run could not be run again; the message says how far it came."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Workplace:
         """Make sure that the project's own source would run.
 
         Raises:
-            RerunError: If another would.
+            ReproductionError: If another would.
         """
         asked = subprocess.run(
             [self.python, "-c", _ASK_FOR_PACKAGE],
@@ -62,7 +58,7 @@ class Workplace:
         )
         found = os.fsdecode(asked.stdout)
         if not found or not Path(found).resolve().is_relative_to((self.project / "src").resolve()):
-            raise RerunError(
+            raise ReproductionError(
                 f"the recorded source cannot be run: Python does not import mnist_resnet from its src/, but found "
                 f"{found or os.fsdecode(asked.stderr).strip()}"
             )
@@ -99,7 +95,7 @@ def choose_python(project: Path, present_locks: Mapping[str, str], recorded: Env
         recorded: That of the run's provenance.
 
     Raises:
-        RerunError: If the environment cannot be installed.
+        ReproductionError: If the environment cannot be installed.
     """
     if present_locks == recorded.lock_files:
         return Path(sys.executable)
@@ -107,7 +103,7 @@ def choose_python(project: Path, present_locks: Mapping[str, str], recorded: Env
     target = f".venv/{LOCK_FILES[1]}" if with_gpu else "install"
     installing = subprocess.Popen(["make", "--directory", project, target], env=_not_misleading())
     if _wait_for(installing) != 0:
-        raise RerunError(f"`make {target}` of the recorded commit failed; its output is above")
+        raise ReproductionError(f"`make {target}` of the recorded commit failed; its output is above")
     return project / ".venv" / "bin" / "python"
 
 
@@ -134,21 +130,14 @@ def _wait_for(process: "subprocess.Popen[bytes]") -> int:
     try:
         return process.wait()
     except BaseException:
-        _end(process)
+        # Ctrl-C reaches the process, too; a signal to this process alone does not.
+        for seconds, end in ((_SECONDS_TO_END_BY_ITSELF, process.terminate), (_SECONDS_TO_CLEAN_UP, process.kill)):
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                end()
+        process.wait()
         raise
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    # Ctrl-C reaches the process, too; a signal to this process alone does not.
-    for end, seconds in ((process.poll, _SECONDS_TO_END_BY_ITSELF), (process.terminate, _SECONDS_TO_CLEAN_UP)):
-        end()
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            continue
-        return
-    process.kill()
-    process.wait()
 
 
 def _not_misleading() -> dict[str, str]:

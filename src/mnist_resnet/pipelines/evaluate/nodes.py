@@ -17,12 +17,8 @@ from mnist_resnet.evaluation.variant_check import VariantChecks
 from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.pipelines.formats import OTHER_FORMATS
-from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
-from mnist_resnet.reporting.layer_table import LayerTable
 from mnist_resnet.reporting.page import to_html
-from mnist_resnet.reporting.report import to_markdown
-from mnist_resnet.training.events import History
 
 _SHOWN_MISTAKES = 24
 
@@ -122,13 +118,6 @@ def plot_robustness(
     """The accuracy on perturbed images, with the first image as an example."""
     title = caption(dataset, "perturbed images", run)
     return plots.robustness(robustness, test_images[0], evaluation.robustness.seed, title)
-
-
-def write_report(
-    evaluation: Evaluation, dataset: Dataset, history: History, preprocessing: Preprocessing, layer_table: LayerTable
-) -> str:
-    """The report for people, in Markdown."""
-    return to_markdown(evaluation, dataset, history, preprocessing, layer_table)
 
 
 def write_page(report: str, dataset: Dataset, recipe: str, **pictures: bytes) -> str:

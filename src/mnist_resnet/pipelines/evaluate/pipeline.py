@@ -5,6 +5,7 @@ from kedro.pipeline import Pipeline
 from mnist_resnet.pipelines.evaluate import nodes
 from mnist_resnet.pipelines.evaluate.release import release
 from mnist_resnet.pipelines.wiring import node
+from mnist_resnet.reporting.report import to_markdown
 
 _PICTURES = (
     "prepared_images",
@@ -23,6 +24,7 @@ def create_pipeline() -> Pipeline:
     measured = ["file_results", "variant_checks", "agreement", "robustness"]
     described = ["train_labels", "test_labels", "name", dataset, "params:recipe"]
     judged = ["onnx", "champion", "validation_images", "validation_labels", "metrics", "name", dataset, parameters]
+    reported = ["evaluation", dataset, "history", "preprocessing"]
     return Pipeline(
         [
             node(
@@ -37,7 +39,7 @@ def create_pipeline() -> Pipeline:
             node(nodes.plot_mistakes, "mistakes", "test_probabilities", *test, dataset, "run"),
             node(nodes.plot_reliability, "reliability_diagram", "test_probabilities", "test_labels", dataset, "run"),
             node(nodes.plot_robustness, "robustness_plot", "robustness", "test_images", dataset, parameters, "run"),
-            node(nodes.write_report, "report", "evaluation", dataset, "history", "preprocessing", "layer_table"),
+            node(to_markdown, "report", *reported, name="write_report", layers="layer_table"),
             node(nodes.write_page, "report_page", "report", dataset, "params:recipe", *_PICTURES),
             node(release, "release", *judged, parameters="params:release"),
         ],
