@@ -59,15 +59,15 @@ class PowerCutError(Exception):
 def steps(monkeypatch):
     """The steps that a training takes, counted; at ``cut`` it ends."""
     counted = SimpleNamespace(count=0, cut=None)
-    on_train_batch_end = StepWatch.on_train_batch_end
+    seen = StepWatch.seen
 
-    def count(self, batch, logs=None):
-        counted.count += 1
+    def count(self, first, losses, accuracy):
+        counted.count += len(losses)
         if counted.count == counted.cut:
             raise PowerCutError
-        on_train_batch_end(self, batch, logs)
+        seen(self, first, losses, accuracy)
 
-    monkeypatch.setattr(StepWatch, "on_train_batch_end", count)
+    monkeypatch.setattr(StepWatch, "seen", count)
     return counted
 
 
@@ -75,14 +75,14 @@ def steps(monkeypatch):
 def training(build, made_split, recipe):
     """One whole training, with what its listeners heard and its weights after each step."""
     heard, weights, network = [], [], build(recipe)
-    on_train_batch_end = StepWatch.on_train_batch_end
+    seen = StepWatch.seen
 
-    def remember(self, batch, logs=None):
+    def remember(self, first, losses, accuracy):
         weights.append(network.get_weights())
-        on_train_batch_end(self, batch, logs)
+        seen(self, first, losses, accuracy)
 
     with pytest.MonkeyPatch.context() as patch, listening(heard.append):
-        patch.setattr(StepWatch, "on_train_batch_end", remember)
+        patch.setattr(StepWatch, "seen", remember)
         history = train(network, made_split, recipe, TITLE)
     return {"network": network, "history": history, "heard": heard, "weights": weights}
 

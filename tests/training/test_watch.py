@@ -1,13 +1,10 @@
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.training.watch import RawWeights, StepWatch, TrainingError
-
-RATES = {24: 0.125, 27: 0.25, 28: 0.5}  # by step, counted from 0
+from mnist_resnet.training.watch import StepWatch, TrainingError
 
 
 @pytest.fixture
@@ -17,13 +14,14 @@ def shown() -> list:
 
 @pytest.fixture
 def watch(shown) -> StepWatch:
-    return StepWatch(lambda amount, detail="": shown.append((amount, detail)), 16, 24, "Made squares", RATES.get)
+    """Of an epoch before which there were 24 steps, at rates that say their steps."""
+    return StepWatch(lambda amount, detail="": shown.append((amount, detail)), 16, 24, "Made squares", float)
 
 
 def test_each_step_is_shown_with_the_figures_so_far(watch, shown):
     watch.started -= 2.0
-    watch.on_train_batch_end(0, {"loss": 0.5, "accuracy": 0.75})
-    watch.on_train_batch_end(1, {"loss": 0.25, "accuracy": 1.0})
+    watch.seen(0, [0.5], 0.75)
+    watch.seen(1, [0.25], 1.0)
     (first, words), (second, other_words) = shown
     assert first == second == 16
     assert words.startswith("loss 0.5000, accuracy 0.7500, ")
@@ -32,30 +30,29 @@ def test_each_step_is_shown_with_the_figures_so_far(watch, shown):
     assert 10 <= float(other_words.split(", ")[2].removesuffix(" images/s")) <= 16
 
 
+def test_several_steps_are_shown_at_once_with_the_last_figures(watch, shown):
+    watch.started -= 2.0
+    watch.seen(0, [0.75, 0.5], 0.5)
+    watch.seen(2, [0.25, 0.125, 0.0625], 1.0)
+    assert [amount for amount, _ in shown] == [32, 48]
+    assert shown[1][1].startswith("loss 0.0625, accuracy 1.0000, ")
+    assert 30 <= float(shown[1][1].split(", ")[2].removesuffix(" images/s")) <= 40
+
+
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf, np.float32("nan")])
 def test_a_loss_that_is_not_finite_stops_with_step_rate_and_remedies(watch, shown, loss):
-    watch.on_train_batch_end(0, {"loss": 1.0, "accuracy": 0.5})
+    watch.seen(0, [1.0], 0.5)
     with pytest.raises(TrainingError) as stopped:
-        watch.on_train_batch_end(3, {"loss": loss, "accuracy": 0.5})
+        watch.seen(3, [loss], 0.5)
     assert isinstance(stopped.value, UserError)
     assert str(stopped.value) == (
-        # 24 steps came before this epoch, and it is the fourth one of it.
-        f"Made squares: the loss is {loss} at step 28, the learning rate 0.25. "
+        # 24 steps came before this epoch, of which it is the fourth; the rate is that of the step, not of the next.
+        f"Made squares: the loss is {loss} at step 28, the learning rate 27. "
         "Lower training.learning_rate, lengthen training.warmup_fraction, or set training.precision to float32"
     )
     assert len(shown) == 1
 
 
-@pytest.mark.parametrize("logs", [None, {}, {"accuracy": 0.5}])
-def test_a_loss_that_nobody_reports_is_not_taken_for_finite(watch, logs):
-    with pytest.raises(TrainingError):
-        watch.on_train_batch_end(0, logs)
-
-
-def test_raw_weights_are_those_of_the_end_of_the_epoch():
-    weights = [np.array([1.0]), np.array([2.0])]
-    raw = RawWeights()
-    raw.set_model(SimpleNamespace(get_weights=lambda: list(weights)))
-    raw.on_epoch_end(0)
-    weights[0] = np.array([3.0])
-    assert [each.item() for each in raw.weights] == [1.0, 2.0]
+def test_of_several_steps_the_first_without_a_finite_loss_is_named(watch):
+    with pytest.raises(TrainingError, match="the loss is inf at step 31, the learning rate 30"):
+        watch.seen(5, [1.0, math.inf, math.nan, math.nan], 0.5)

@@ -1,10 +1,9 @@
-"""Callbacks of Keras at each training step: progress shown, a loss that is not finite refused."""
+"""A watch on the steps of an epoch: progress shown, a loss that is not finite refused."""
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from mnist_resnet.computing.backend import keras
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.progress import Advance
 
@@ -13,8 +12,8 @@ class TrainingError(UserError, RuntimeError):
     """A training that cannot start or go on."""
 
 
-class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Show each step's progress, and stop at a loss that is not finite.
+class StepWatch:
+    """Show the progress of an epoch, and stop at a loss that is not finite.
 
     Args:
         advance: Told of each step.
@@ -27,35 +26,31 @@ class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]  # keras is unt
     def __init__(
         self, advance: Advance, batch_size: int, first_step: int, title: str, rate_at: Callable[[int], float]
     ) -> None:
-        super().__init__()
         self.advance, self.batch_size, self.first_step, self.title = advance, batch_size, first_step, title
         self.rate_at = rate_at
         self.started = time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Count one more step.
+    def seen(self, first: int, losses: Sequence[float], accuracy: float) -> None:
+        """Count steps that have been taken.
+
+        Args:
+            first: The number of the first one in its epoch, counted from 0.
+            losses: After each step, the mean loss of the epoch so far.
+            accuracy: After the last step, that of the epoch so far.
 
         Raises:
-            TrainingError: If the mean loss of the epoch is not finite any more.
+            TrainingError: If a loss is not finite; of several, the first is named.
         """
-        logs = logs or {}
-        loss, accuracy = logs.get("loss", math.nan), logs.get("accuracy", math.nan)
-        if not math.isfinite(loss):
-            raise TrainingError(self._diagnosis(batch, loss))
-        speed = (batch + 1) * self.batch_size / (time.perf_counter() - self.started)
-        self.advance(self.batch_size, f"loss {loss:.4f}, accuracy {accuracy:.4f}, {speed:,.0f} images/s")
+        for step, loss in enumerate(losses, start=first):
+            if not math.isfinite(loss):
+                raise TrainingError(self._diagnosis(step, loss))
+        speed = (first + len(losses)) * self.batch_size / (time.perf_counter() - self.started)
+        detail = f"loss {losses[-1]:.4f}, accuracy {accuracy:.4f}, {speed:,.0f} images/s"
+        self.advance(len(losses) * self.batch_size, detail)
 
-    def _diagnosis(self, batch: int, loss: float) -> str:
-        step = self.first_step + batch
+    def _diagnosis(self, step: int, loss: float) -> str:
+        rate = self.rate_at(self.first_step + step)
         return (
-            f"{self.title}: the loss is {loss} at step {step + 1}, the learning rate {self.rate_at(step):.3g}. "
+            f"{self.title}: the loss is {loss} at step {self.first_step + step + 1}, the learning rate {rate:.3g}. "
             "Lower training.learning_rate, lengthen training.warmup_fraction, or set training.precision to float32"
         )
-
-
-class RawWeights(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
-    """Note an epoch's last weights before ``fit`` puts their moving average in their place."""
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Note them as ``weights``."""
-        self.weights = self.model.get_weights()

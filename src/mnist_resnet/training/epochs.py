@@ -1,0 +1,131 @@
+"""Epochs: the interface of what runs them, and the way that feeds each batch from the host's memory."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mnist_resnet.computing.backend import keras
+from mnist_resnet.config import TrainingParameters
+from mnist_resnet.data.split import Split
+from mnist_resnet.training.augmentation import EpochDraws
+from mnist_resnet.training.checkpoint import Arrays
+from mnist_resnet.training.input import feed, training_batches, validation_batches
+from mnist_resnet.training.trainee import build_validated
+from mnist_resnet.training.watch import StepWatch
+
+VALIDATION_BATCH_SIZE = 500
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """What an epoch of training comes to.
+
+    Attributes:
+        loss: The mean over its steps, in nats.
+        accuracy: The share of its images that were classified right, in 0 to 1.
+        raw_weights: Where the weights are averaged, those that training goes on with; the network has the average.
+    """
+
+    loss: float
+    accuracy: float
+    raw_weights: Arrays | None
+
+
+class Epochs(Protocol):
+    """The epochs of one training, wherever its images are."""
+
+    def run(self, draws: EpochDraws, watch: StepWatch) -> EpochEnd:
+        """Train for one epoch.
+
+        Args:
+            draws: The order and the augmentation of its images.
+            watch: Told of each step, in order.
+
+        Raises:
+            TrainingError: If the loss is not finite.
+        """
+
+    def validate(self) -> tuple[float, float]:
+        """The loss in nats and the accuracy on the validation images, of which there is at least one."""
+
+
+class Fed:
+    """Epochs by Keras' ``fit``, to which the host gives one batch after another.
+
+    Args:
+        trainee: Compiled; see ``build_trainee``.
+        network: That of the trainee.
+        split: Training and validation arrays; images may be memory-mapped.
+        parameters: The batch size, and whether weights are averaged.
+        look_every: The losses are looked at after so many steps. Each look waits for the device.
+    """
+
+    def __init__(
+        self,
+        trainee: keras.Model,
+        network: keras.Model,
+        split: Split,
+        parameters: TrainingParameters,
+        look_every: int = 1,
+    ) -> None:
+        self._trainee, self._split, self._batch_size = trainee, split, parameters.batch_size
+        self._averages, self._look_every = parameters.average_decay is not None, look_every
+        self._validated = build_validated(network)
+
+    def run(self, draws: EpochDraws, watch: StepWatch) -> EpochEnd:
+        """Train for one epoch."""
+        split = self._split
+        batches = training_batches(split.train_images, split.train_labels, draws, self._batch_size)
+        raw = [_RawWeights()] if self._averages else []
+        callbacks = _Callbacks(raw, add_history=True, model=self._trainee, epochs=1, steps=len(batches))
+        callbacks.watch, callbacks.look_every = watch, self._look_every
+        with feed(batches) as fed:
+            history = self._trainee.fit(fed, shuffle=False, verbose=0, callbacks=callbacks).history
+        if raw:  # on JAX, Keras has each weight share the memory of its average, which ``evaluate`` gives away
+            self._trainee.set_weights([weight.copy() for weight in self._trainee.get_weights()])
+        return EpochEnd(history["loss"][-1], history["accuracy"][-1], raw[0].weights if raw else None)
+
+    def validate(self) -> tuple[float, float]:
+        """Loss and accuracy on the validation images."""
+        images, labels = self._split.validation_images, self._split.validation_labels
+        with feed(validation_batches(images, labels, VALIDATION_BATCH_SIZE)) as fed:
+            loss, accuracy = self._validated.evaluate(fed, verbose=0)
+        return float(loss), float(accuracy)
+
+
+class _Callbacks(keras.callbacks.CallbackList):  # type: ignore[misc]  # keras is untyped
+    """Callbacks of ``fit`` that read a step's loss when they look at it; those of Keras do so at each step."""
+
+    watch: StepWatch
+    look_every: int
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start to count the steps."""
+        super().on_epoch_begin(epoch, logs)
+        self._first, self._unseen = 0, list[dict[str, Any]]()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Keep the figures of one more step, which the device may still be computing."""
+        self._unseen.append(logs or {})
+        if len(self._unseen) == self.look_every:
+            self._look()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the steps that are left."""
+        if self._unseen:
+            self._look()
+        super().on_epoch_end(epoch, logs)
+
+    def _look(self) -> None:
+        losses = [float(logs["loss"]) for logs in self._unseen]
+        self.watch.seen(self._first, losses, float(self._unseen[-1]["accuracy"]))
+        self._first, self._unseen = self._first + len(losses), []
+
+
+class _RawWeights(keras.callbacks.Callback):  # type: ignore[misc]  # keras is untyped
+    """An epoch's last weights, before ``fit`` puts their moving average in their place."""
+
+    weights: Arrays
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note them as ``weights``."""
+        self.weights = self.model.get_weights()

@@ -1,0 +1,49 @@
+"""The model that training fits, and the one that is validated; both share the network's weights."""
+
+from mnist_resnet.computing.backend import keras
+from mnist_resnet.config import TrainingParameters
+from mnist_resnet.models.resnet import INPUT_NAME, LOGITS_NAME
+from mnist_resnet.training.augmentation import Augmentation
+from mnist_resnet.training.loss import CrossEntropy
+from mnist_resnet.training.optimizers import build_optimizer
+
+
+def build_trainee(network: keras.Model, steps: int, parameters: TrainingParameters) -> keras.Model:
+    """The network behind the augmentation, up to the logits, ready for ``fit``.
+
+    Args:
+        network: From raw uint8 images to probabilities.
+        steps: All steps of the training.
+        parameters: The recipe.
+
+    Returns:
+        A compiled model of ``image``, ``shift``, ``flip`` and ``erased``; see ``Augmentation``.
+    """
+    inputs = {
+        "image": keras.Input(network.input_shape[1:], dtype="uint8", name=INPUT_NAME),
+        "shift": keras.Input((2,), dtype="int32", name="shift"),
+        "flip": keras.Input((), dtype="bool", name="flip"),
+        "erased": keras.Input((4,), dtype="int32", name="erased"),
+    }
+    to_logits = keras.Model(network.input, network.get_layer(LOGITS_NAME).output, name="to_logits")
+    logits = to_logits(Augmentation(parameters.max_shift)(*inputs.values()))
+    trainee = keras.Model(inputs, logits, name="trainee")
+    trainee.compile(
+        optimizer=build_optimizer(steps, parameters),
+        loss=CrossEntropy(logits.shape[-1], parameters.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=_compiles(),
+    )
+    return trainee
+
+
+def build_validated(network: keras.Model) -> keras.Model:
+    """The network, ready for ``evaluate``; its loss is the cross-entropy, without label smoothing."""
+    validated = keras.Model(network.input, network.output, name="validated")
+    validated.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=_compiles())
+    return validated
+
+
+def _compiles() -> bool | str:
+    """What Keras is told of compilation: on TensorFlow, operations run one by one, which is faster on CPUs."""
+    return "auto" if keras.backend.backend() == "jax" else False
