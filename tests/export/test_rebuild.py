@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -6,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import tensorflow as tf
+from onnx import numpy_helper
 
 from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
 from mnist_resnet.export import rebuild as module
@@ -146,6 +148,17 @@ def test_with_both_views_the_exports_agree_and_have_no_other_names(averaging, ma
     answer = tf.saved_model.load(tmp_path).signatures["serving_default"]
     assert list(answer.structured_input_signature[1]) == ["image"]
     assert list(answer.structured_outputs) == ["probabilities"]
+
+
+def test_the_mirror_image_is_one_gathering_of_columns(again):
+    """And nothing is computed of a shape, which onnxruntime would do on the CPU, apart from a CUDA graph."""
+    network = again()
+    one, both = (onnx.load_from_string(to_onnx(each, 17, {})).graph for each in (network, average_flips(again())))
+    kinds = Counter(node.op_type for node in both.node)
+    [gather] = [node for node in both.node if node.op_type == "Gather"]
+    [columns] = [each for each in both.initializer if each.name == gather.input[1]]
+    assert (gather.input[0], numpy_helper.to_array(columns).tolist()) == ("image", [7, 6, 5, 4, 3, 2, 1, 0])
+    assert set(kinds) == {node.op_type for node in one.node} | {"Gather", "Add", "Mul"}
 
 
 @pytest.mark.parametrize("both_views", [False, True])

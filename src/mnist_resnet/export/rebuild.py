@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 
 from mnist_resnet.config import Dataset, ModelParameters
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME, build_network
@@ -35,10 +36,14 @@ def rebuild(
 
 
 def average_flips(network: keras.Model) -> keras.Model:
-    """The network that answers the mean of what a network answers to an image and to its mirror image."""
+    """The network that answers the mean of what a network answers to an image and to its mirror image.
+
+    The columns are gathered by constant numbers: a flip is exported as operations on shapes, which onnxruntime keeps on
+    the CPU, so that no CUDA graph can hold the model.
+    """
     with _in_float32():
         image = keras.Input(network.input_shape[1:], dtype="uint8", name=INPUT_NAME)
-        mirrored = keras.ops.flip(image, axis=-1)
+        mirrored = keras.ops.take(image, np.arange(network.input_shape[-1])[::-1].astype("int32"), axis=-1)
         probabilities = keras.layers.Average(name=OUTPUT_NAME)([network(image), network(mirrored)])
         averaging = keras.Model(image, probabilities, name=network.name)
     averaging.trainable = False
