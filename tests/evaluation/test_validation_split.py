@@ -3,7 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
+from mnist_resnet.evaluation.session import ProviderError
 from mnist_resnet.evaluation.validation_split import Validation
+from tests.made_gpu import play_gpu
 from tests.made_model import bright_half, halves_model
 
 
@@ -34,3 +37,25 @@ def test_perturbed_images_are_drawn_from_these_and_no_more_than_asked_for(valida
     whole = validation.robustness(halves_model(), count=500, seed=0)
     assert (whole.images, whole.untouched) == (4, 0.75)
     assert whole == validation.robustness(halves_model(), count=4, seed=0)
+
+
+def correct_of(validation: Validation):
+    return validation.correct(halves_model())
+
+
+def robustness_of(validation: Validation):
+    return validation.robustness(halves_model(), count=3, seed=0)
+
+
+@pytest.mark.parametrize("judge", [correct_of, robustness_of])
+def test_without_a_gpu_that_is_required_nothing_is_judged(validation, judge):
+    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu is true"):
+        judge(replace(validation, require_gpu=True))
+
+
+def test_cuda_runs_with_the_settings_asked_for(validation, evaluation_parameters, monkeypatch):
+    play_gpu(monkeypatch)
+    settings = replace(evaluation_parameters.cuda, deterministic=True, graphs=True)
+    session = replace(validation, providers=[CUDA_PROVIDER], cuda=settings).open(halves_model())
+    cuda_obstacle.cache_clear()
+    assert (session.fixed, session.provider_options) == (True, {"use_deterministic_compute": "1"})

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from mnist_resnet.evaluation.kernels import KernelAgreement
-from mnist_resnet.evaluation.variant_check import VariantCheck, judge
+from mnist_resnet.evaluation.session import CPU_PROVIDER
+from mnist_resnet.evaluation.variant_check import VariantCheck, evaluated_by, judge
 
 MEASURED = VariantCheck(
     "int8",
@@ -81,3 +82,9 @@ def test_every_fault_is_named(parameters):
 
 def test_a_variant_without_integers_has_no_kernels_to_be_compared(parameters):
     assert judge(replace(MEASURED, name="fp16", kernels=None), parameters).published
+
+
+def test_int8_is_evaluated_by_the_processor_and_others_as_asked_for(evaluation_parameters):
+    asked = replace(evaluation_parameters, providers=("CUDAExecutionProvider", CPU_PROVIDER), require_gpu=True)
+    assert evaluated_by("fp16", asked) == asked
+    assert evaluated_by("int8", asked) == replace(asked, providers=(CPU_PROVIDER,), require_gpu=False)

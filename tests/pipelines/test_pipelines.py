@@ -53,6 +53,7 @@ def inputs(
         "params:export": export_parameters,
         "params:evaluation": evaluation_parameters,
         "params:evaluation.providers": list(evaluation_parameters.providers),
+        "params:evaluation.cuda": evaluation_parameters.cuda,
         "params:evaluation.latency.throughput_batch_sizes": [8],
         "params:release": ReleaseParameters(register=True, significance=0.05, robustness_floor=0.0),
     }

@@ -188,11 +188,20 @@ def test_the_report_has_parity_and_providers(text):
 
 
 def test_the_report_has_the_speed(text):
-    assert "CPUExecutionProvider with 2 threads" in text
+    assert "By onnxruntime's CPUExecutionProvider with 2 threads; times" in text
     assert "| batch size | `fp32` | `int8` |" in text
     assert text.count("p50 1.25 ms, p95 2.50 ms, p99 3.75 ms") == 2
     assert "| 32 images a call | 12,346 images/s | 12,346 images/s |" in text
     assert "| 256 images a call | 23,457 images/s | 23,457 images/s |" in text
+
+
+def test_times_that_two_providers_took_say_which_took_which(write):
+    on_a_gpu = {name: replace(FP32, provider="CUDAExecutionProvider") for name in ("fp32", "fp16")}
+    agreement = measure_agreement(dict.fromkeys(("keras", "fp32", "fp16", "int8"), PROBABILITIES))
+    variants = {**on_a_gpu, "int8": EVALUATION.variants["int8"]}
+    text = write(replace(EVALUATION, variants=variants, agreement=agreement))
+    providers = "CUDAExecutionProvider with 2 threads (`fp32`, `fp16`) and CPUExecutionProvider with 2 threads (`int8`)"
+    assert f"By onnxruntime's {providers}; times of whole calls" in text
 
 
 def test_the_report_has_a_row_for_each_variant_published_or_not(text):

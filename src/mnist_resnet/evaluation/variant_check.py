@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from mnist_resnet.config import VariantParameters
+from mnist_resnet.config import EvaluationParameters, VariantParameters
 from mnist_resnet.evaluation.kernels import KernelAgreement
+from mnist_resnet.evaluation.session import CPU_PROVIDER
+
+# Onnxruntime's integer kernels are those of processors; on a GPU it computes such a file in floating point.
+_FOR_PROCESSORS = {"int8"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,13 @@ VariantChecks = list[VariantCheck]
 
 # Two measurements of the same file differ by a few percent.
 MEASURABLY_FASTER = 1.05
+
+
+def evaluated_by(name: str, parameters: EvaluationParameters) -> EvaluationParameters:
+    """The parameters by which a variant is evaluated: int8 on the processor, which it is meant for, in any case."""
+    if name in _FOR_PROCESSORS:
+        return replace(parameters, providers=(CPU_PROVIDER,), require_gpu=False)
+    return parameters
 
 
 def judge(measured: VariantCheck, parameters: VariantParameters) -> VariantCheck:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.paired import Paired
-from mnist_resnet.export.variants import Material, fp16, int8, publication, select_variants
+from mnist_resnet.export.variants import Material, int8, publication, select_variants
+from tests.made_gpu import CPU_PROVIDER, play_gpu
 from tests.made_model import halves_model
 
 BATCH_SIZES = (1, 8)
@@ -29,7 +30,7 @@ def test_variants_are_made_and_judged(material):
     assert list(int8.speed_ratios) == ["1", "8"]
     assert list(files) == (["model.int8.onnx"] if int8.published else [])
     assert (fp16.name, fp16.published, fp16.validation_accuracy, fp16.size_ratio) == ("fp16", False, None, None)
-    assert fp16.reason == "not evaluated: it is meant for a GPU, and there is none here"
+    assert fp16.reason == (f"not evaluated: it is meant for a GPU, and evaluation.providers has no {CUDA_PROVIDER}")
 
 
 def test_what_kernels_cut_is_not_published(material, monkeypatch):
@@ -53,13 +54,46 @@ def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypat
     assert list(files.values()) == compared == [halves_model({"made": next(iter(check.tried))})]
 
 
-def test_fp16_is_judged_where_there_is_a_gpu(material, monkeypatch):
-    """Here by the processor, which stands for one."""
-    monkeypatch.setattr(fp16, "usable_providers", lambda _: [CUDA_PROVIDER])
+def asking_for_cuda(material: Material, **changes) -> Material:
+    providers = [CUDA_PROVIDER, CPU_PROVIDER]
+    return replace(material, validation=replace(material.validation, providers=providers, **changes))
+
+
+@pytest.fixture
+def nothing_remembered():
+    yield
+    cuda_obstacle.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_fp16_is_judged_by_cuda_alone(material, monkeypatch):
+    opened = play_gpu(monkeypatch)
     monkeypatch.setattr(publication, "relative_speed", lambda *_: {"8": 2.0})
-    files, (check,) = select_variants(only("fp16", material), BATCH_SIZES)
+    files, (check,) = select_variants(only("fp16", asking_for_cuda(material)), BATCH_SIZES)
     assert list(files) == ["model.fp16.onnx"]
     assert (check.published, check.validation_accuracy, check.kernels, check.tried) == (True, 1.0, None, {})
+    assert {content for content, _ in opened} >= {material.onnx_model, files["model.fp16.onnx"]}
+    assert {tuple(providers) for _, providers in opened} == {(CUDA_PROVIDER,)}
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_fp16_is_not_judged_by_the_processor_where_onnxruntime_goes_on_without_cuda(material, monkeypatch):
+    """With a driver that loads and a library that does not."""
+    play_gpu(monkeypatch, computes=False)
+    files, (check,) = select_variants(only("fp16", asking_for_cuda(material)), BATCH_SIZES)
+    assert (files, check.published, check.validation_accuracy) == ({}, False, None)
+    assert check.reason.startswith("not evaluated: it is meant for a GPU; ")
+    assert "onnxruntime left it out without a reason" in check.reason
+
+
+@pytest.mark.usefixtures("nothing_remembered")
+def test_int8_is_judged_by_the_processor_alone_where_there_is_a_gpu(material, monkeypatch):
+    opened = play_gpu(monkeypatch)
+    _, (check,) = select_variants(only("int8", asking_for_cuda(material, require_gpu=True)), BATCH_SIZES)
+    assert check.validation_accuracy == 1.0
+    assert list(check.speed_ratios) == ["1", "8"]
+    assert material.onnx_model in {content for content, _ in opened}
+    assert {tuple(providers) for content, providers in opened if isinstance(content, bytes)} == {(CPU_PROVIDER,)}
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A variant of an ONNX file that is to be judged."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mnist_resnet.config import VariantParameters
@@ -21,7 +20,8 @@ class Material:
         onnx_model: The float32 file, batch norm folded.
         train_images: uint8 (images, height, width).
         train_labels: uint8 (images,).
-        validation: The images that variants are judged by, which none may be made with.
+        validation: The images that variants are judged by, which none may be made with. Each variant is run by the
+            provider that it is meant for, and CUDA only if it is among these providers.
         parameters: Those of all variants.
     """
 
@@ -38,12 +38,12 @@ class Candidate:
 
     Attributes:
         content: The ONNX file.
-        providers: The onnxruntime providers that it is judged by, in order of preference.
+        provider: The onnxruntime provider that it is judged by, and by no other: the one that it is meant for.
         calibration_errors: See ``VariantCheck``.
         kernels: See ``VariantCheck``.
     """
 
     content: bytes
-    providers: Sequence[str]
+    provider: str
     calibration_errors: dict[str, float] = field(default_factory=dict)
     kernels: KernelAgreement | None = None

@@ -3,21 +3,26 @@
 import copy
 
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
-from mnist_resnet.evaluation.session import usable_providers
+from mnist_resnet.evaluation.session import ProviderError, open_session, usable_providers
 from mnist_resnet.export.onnx_graph import serialize_as_variant
 from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
 
 
 def make(material: Material) -> Candidate:
-    """Convert the float32 file.
+    """Convert the float32 file, and load the result on the GPU that it is meant for.
 
     Raises:
-        NotEvaluatedError: If there is no GPU.
+        NotEvaluatedError: If CUDA is not asked for, cannot be used, or does not load the result.
     """
-    providers = material.validation.providers
-    if usable_providers(providers)[0] != CUDA_PROVIDER:
-        raise NotEvaluatedError("it is meant for a GPU, and there is none here")
-    return Candidate(to_fp16(material.onnx_model), providers)
+    validation = material.validation
+    if CUDA_PROVIDER not in validation.providers:
+        raise NotEvaluatedError(f"it is meant for a GPU, and evaluation.providers has no {CUDA_PROVIDER}")
+    try:
+        usable_providers([CUDA_PROVIDER])
+        content = to_fp16(material.onnx_model)
+        return Candidate(content, open_session(content, [CUDA_PROVIDER], cuda=validation.cuda).provider)
+    except ProviderError as error:
+        raise NotEvaluatedError(f"it is meant for a GPU; {error}") from error
 
 
 def to_fp16(onnx_model: bytes) -> bytes:

@@ -6,7 +6,6 @@ from importlib import import_module
 
 from mnist_resnet.evaluation.latency import relative_speed
 from mnist_resnet.evaluation.paired import Paired, compare_correct, images_needed
-from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.evaluation.variant_check import VariantCheck, VariantChecks, judge
 from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
 
@@ -46,9 +45,11 @@ def _require_enough_images(images: int, tolerance: float) -> None:
 
 
 def _check(name: str, candidate: Candidate, material: Material, batch_sizes: Sequence[int]) -> VariantCheck:
-    validation, parameters = replace(material.validation, providers=candidate.providers), material.parameters
+    # By its own provider alone, and float32 beside it by the same, whatever else this machine has.
+    validation = replace(material.validation, providers=[candidate.provider], require_gpu=False)
+    parameters = material.parameters
     reference, correct = validation.correct(material.onnx_model), validation.correct(candidate.content)
-    float32, variant = (open_session(each, candidate.providers) for each in (material.onnx_model, candidate.content))
+    float32, variant = validation.open(material.onnx_model), validation.open(candidate.content)
     errors = candidate.calibration_errors
     best = [min(errors, key=lambda method: errors[method])] if errors else []
     measured = VariantCheck(

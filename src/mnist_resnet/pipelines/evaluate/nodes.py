@@ -13,7 +13,7 @@ from mnist_resnet.evaluation.metrics import Probabilities, confusion, most_confi
 from mnist_resnet.evaluation.results import Evaluation, FileResult, evaluate_file
 from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
 from mnist_resnet.evaluation.session import open_session
-from mnist_resnet.evaluation.variant_check import VariantChecks
+from mnist_resnet.evaluation.variant_check import VariantChecks, evaluated_by
 from mnist_resnet.pipelines.annotations import Figure, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.pipelines.formats import OTHER_FORMATS
@@ -32,11 +32,11 @@ def evaluate_files(
     evaluation: EvaluationParameters,
 ) -> tuple[Probabilities, dict[str, Probabilities], dict[str, FileResult]]:
     """The probabilities of all test images by fp32 and by each variant, and what is measured of each file."""
-    evaluate = partial(evaluate_file, images=test_images, labels=test_labels, parameters=evaluation)
-    evaluated = {"fp32": evaluate("model.onnx", onnx, parity=parity)}
+    evaluate = partial(evaluate_file, images=test_images, labels=test_labels)
+    evaluated = {"fp32": evaluate("model.onnx", onnx, parameters=evaluation, parity=parity)}
     for file, content in variants.items():
         name = file.removeprefix("model.").removesuffix(".onnx")
-        evaluated[name] = evaluate(f"variants/{file}", content)
+        evaluated[name] = evaluate(f"variants/{file}", content, parameters=evaluated_by(name, evaluation))
     probabilities = {name: answers for name, (answers, _) in evaluated.items()}
     return probabilities.pop("fp32"), probabilities, {name: result for name, (_, result) in evaluated.items()}
 

@@ -36,7 +36,8 @@ def release(
     """A candidate for the registry, which becomes champion if it beats the present one."""
     if champion is NoChampion.UNUSED:
         return Release(Decision(False, champion.value))
-    validation = Validation(validation_images, validation_labels, evaluation.providers)
+    run_by = evaluation.providers, evaluation.require_gpu, evaluation.cuda
+    validation = Validation(validation_images, validation_labels, *run_by)
     contest, comparable = _alone(onnx, validation, evaluation.robustness), True
     try:
         if isinstance(champion, Champion) and len(validation.images):

@@ -17,6 +17,7 @@ def create_pipeline() -> Pipeline:
     candidates = {artifact: f"{artifact}_candidate" for artifact in FORMATS}
     measured = {
         "providers": "params:evaluation.providers",
+        "cuda": "params:evaluation.cuda",
         "batch_sizes": "params:evaluation.latency.throughput_batch_sizes",
     }
     return Pipeline(

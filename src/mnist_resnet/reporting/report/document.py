@@ -42,7 +42,7 @@ and the largest difference of a probability.
 ### Agreement of all forms
 {agreement}
 ## Speed
-By onnxruntime's {fp32.provider} with {fp32.threads} threads; times of whole calls, after a warm-up.
+By onnxruntime's {timed_providers}; times of whole calls, after a warm-up.
 {speed}
 ## Training
 {epochs}
@@ -95,6 +95,7 @@ def to_markdown(
         shipped=shipping.shipped_table(fp32),
         variants=shipping.variant_table(evaluation),
         agreement=shipping.agreement_table(evaluation.agreement),
+        timed_providers=shipping.timed_providers(evaluation.variants),
         speed=shipping.speed_table(evaluation.variants),
         epochs=making.epoch_table(history),
         resized={"pad": "padded with zeros", "resize": "resized bilinearly"}[preprocessing.method],

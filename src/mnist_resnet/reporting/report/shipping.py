@@ -58,6 +58,15 @@ def agreement_table(agreement: Agreement) -> str:
     return table(["", *(f"`{name}`" for name in agreement)], rows)
 
 
+def timed_providers(results: Mapping[str, FileResult]) -> str:
+    """The providers that ran the published files, with the files if there are several."""
+    run_by: dict[str, list[str]] = {}
+    for name, result in results.items():
+        run_by.setdefault(f"{result.provider} with {result.threads} threads", []).append(f"`{name}`")
+    each = [f"{provider} ({', '.join(names)})" for provider, names in run_by.items()]
+    return next(iter(run_by)) if len(run_by) == 1 else " and ".join(each)
+
+
 def speed_table(results: Mapping[str, FileResult]) -> str:
     """Latency and throughput of each published file."""
     rows: dict[str, list[str]] = {}
