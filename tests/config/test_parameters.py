@@ -28,33 +28,45 @@ WRONG_TYPES = [
 
 QUOTES = "such as no, null and 7 as something else: put it in quotes"
 
+# The nearest values beyond a bound, the words that name it, and the parameters that have it.
+BOUNDS = [
+    (
+        0,
+        "greater than or equal to 1",
+        "training.epochs training.batch_size training.patience data.training_images model.hidden_units "
+        "export.variants.choice_images evaluation.robustness.validation_images",
+    ),
+    (-1, "greater than or equal to 0", "training.seed training.max_shift"),
+    (-0.1, "greater than or equal to 0", "training.weight_decay training.erased_fraction data.validation_fraction"),
+    (
+        0.0,
+        "greater than 0",
+        "training.learning_rate training.average_decay export.variants.tolerance "
+        "export.variants.kernel_tolerance release.significance",
+    ),
+    (
+        1.0,
+        "less than 1",
+        "training.momentum training.average_decay data.validation_fraction release.significance "
+        "release.robustness_floor",
+    ),
+    ([], "at least 1 item", "export.parity_batch_sizes export.variants.calibration_methods evaluation.providers"),
+]
+
 OUT_OF_RANGE = [
-    ("mnist.training.epochs", 0, "greater than or equal to 1"),
+    *((f"mnist.{key}", value, remedy) for value, remedy, keys in BOUNDS for key in keys.split()),
     ("mnist.training.epochs", -1, "greater than or equal to 1"),
-    ("mnist.training.batch_size", 0, "greater than or equal to 1"),
-    ("mnist.training.seed", -1, "greater than or equal to 0"),
     ("mnist.training.seed", 2**32, "less than 4294967296"),
-    ("mnist.training.learning_rate", 0, "greater than 0"),
     ("mnist.training.learning_rate", float("inf"), "a finite number"),
     ("mnist.training.learning_rate", float("nan"), "a finite number"),
-    ("mnist.training.momentum", 1.0, "less than 1"),
     ("mnist.training.momentum", float("nan"), "less than 1"),
-    ("mnist.training.weight_decay", -0.1, "greater than or equal to 0"),
-    ("mnist.training.max_shift", -1, "greater than or equal to 0"),
     ("mnist.training.optimizer", "adamw", "'sgd' or 'adam'"),
     ("mnist.training.schedule", "step", "'one_cycle', 'cosine' or 'constant'"),
-    ("mnist.training.average_decay", 0.0, "greater than 0"),
-    ("mnist.training.average_decay", 1.0, "less than 1"),
-    ("mnist.training.erased_fraction", -0.1, "greater than or equal to 0"),
     ("mnist.training.erased_fraction", 1.1, "less than or equal to 1"),
-    ("mnist.training.patience", 0, "greater than or equal to 1"),
     ("mnist.training.devices", 0, "`all`, or a number from 1 on"),
     ("mnist.training.devices", "2", "`all`, or a number from 1 on"),
     ("mnist.training.devices", True, "`all`, or a number from 1 on"),
     ("mnist.data.validation", "first", "'stratified' or 'last'"),
-    ("mnist.data.validation_fraction", -0.1, "greater than or equal to 0"),
-    ("mnist.data.validation_fraction", 1.0, "less than 1"),
-    ("mnist.data.training_images", 0, "greater than or equal to 1"),
     ("mnist.model.batch_norm_epsilon", 1e-5, "greater than or equal to 0.00001001"),
     (
         "mnist.model.architecture",
@@ -64,24 +76,13 @@ OUT_OF_RANGE = [
     ("mnist.model.stem", "5x5", "'7x7' or '3x3'"),
     ("mnist.model.kernel_initializer", "zeros", "'he_normal' or 'glorot_uniform'"),
     ("mnist.model.head", "max_pool", "'average_pool' or 'flatten'"),
-    ("mnist.model.hidden_units", 0, "greater than or equal to 1"),
     ("mnist.preprocessing.method", "crop", "'pad' or 'resize'"),
     ("mnist.preprocessing.scaling", "none", "'standardize' or 'unit'"),
     ("mnist.training.precision", "float64", "'auto', 'float32', 'mixed_float16' or 'mixed_bfloat16'"),
     ("mnist.export.opset", 12, "greater than or equal to 13"),
     ("mnist.export.opset", 19, "less than or equal to 18"),
-    ("mnist.export.parity_batch_sizes", [], "at least 1 item"),
-    ("mnist.export.variants.tolerance", 0.0, "greater than 0"),
-    ("mnist.export.variants.choice_images", 0, "greater than or equal to 1"),
-    ("mnist.export.variants.kernel_tolerance", 0.0, "greater than 0"),
-    ("mnist.export.variants.calibration_methods", [], "at least 1 item"),
-    ("mnist.evaluation.providers", [], "at least 1 item"),
     ("mnist.evaluation.providers", ["CPUExecutionProvider"] * 2, "repeated: CPUExecutionProvider"),
     ("mnist.evaluation.latency.calls", 1, "greater than or equal to 2"),
-    ("mnist.evaluation.robustness.validation_images", 0, "greater than or equal to 1"),
-    ("mnist.release.significance", 0.0, "greater than 0"),
-    ("mnist.release.significance", 1.0, "less than 1"),
-    ("mnist.release.robustness_floor", 1.0, "less than 1"),
     ("tracking.experiment", "", "at least 1 character"),
     ("datasets.mnist.class_names", ["odd", "odd", "even"], "must be distinct; repeated: odd"),
     ("datasets.mnist.class_names", ["only"], "lists 1; a classifier has 2 to 256 classes"),
