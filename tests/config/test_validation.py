@@ -67,6 +67,22 @@ IMPOSSIBLE = [
 ]
 
 POSSIBLE = [
+    {"mnist.data.training_images": 2000},
+    {"mnist.training.learning_rate": 1},
+    {"mnist.training.momentum": 0},
+    {"mnist.training.max_shift": 0},
+    {"mnist.training.erased_fraction": 1},
+    {"mnist.training.average_decay": 0.999},
+    {"mnist.data.validation_fraction": 0},
+    {"mnist.data.validation": "last"},
+    {"mnist.model.hidden_units": 1},
+    {"mnist.model.preactivation": True},
+    {"mnist.export.average_flips": True},
+    {"mnist.training.seed": 2**32 - 1},
+    {"mnist.preprocessing.scaling": "unit"},
+    {"mnist.evaluation.latency.throughput_batch_sizes": []},
+    {"datasets.mnist.sources": []},
+    {"datasets.mnist.sources": ...},
     {"mnist.training.devices": "all"},
     {"mnist.training.devices": 8},
     {"mnist.preprocessing.size": [28, 28]},
@@ -110,7 +126,7 @@ def test_an_impossible_combination_is_refused(faults, changes, parts):
 
 
 @pytest.mark.parametrize("changes", POSSIBLE, ids=str)
-def test_combinations_at_the_edge_are_possible(changed, changes):
+def test_values_and_combinations_at_the_edge_are_possible(changed, changes):
     validate_parameters(changed(changes))
 
 

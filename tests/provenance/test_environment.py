@@ -78,30 +78,23 @@ def test_without_that_information_the_architecture_is_told(tmp_path):
     assert processor_model(tmp_path / "missing") in {platform.processor(), platform.machine()}
 
 
-@pytest.fixture
-def path_with(tmp_path, monkeypatch):
-    """Put a program of one's own first on the path."""
-
-    def path_with(name: str, script: str) -> None:
-        program = tmp_path / name
-        program.write_text(f"#!/bin/sh\n{script}\n")
-        program.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-
-    return path_with
+DRIVER = "550.54.15"
 
 
-def test_gpus_are_told_with_their_driver(tmp_path, path_with):
-    path_with("nvidia-smi", "printf 'NVIDIA H100 80GB HBM3, 550.54.15\\nNVIDIA T4, 550.54.15\\n'")
-    assert collect_environment(tmp_path).gpus == (
-        Gpu("NVIDIA H100 80GB HBM3", "550.54.15"),
-        Gpu("NVIDIA T4", "550.54.15"),
-    )
-
-
-def test_a_driver_that_does_not_answer_is_no_gpu(tmp_path, path_with):
-    path_with("nvidia-smi", "echo 'NVIDIA-SMI has failed'; exit 9")
-    assert collect_environment(tmp_path).gpus == ()
+@pytest.mark.parametrize(
+    ("script", "gpus"),
+    [
+        (f"printf 'NVIDIA H100 80GB HBM3, {DRIVER}\\nNVIDIA T4, {DRIVER}\\n'", ("NVIDIA H100 80GB HBM3", "NVIDIA T4")),
+        ("echo 'NVIDIA-SMI has failed'; exit 9", ()),
+    ],
+    ids=["two", "a driver that does not answer"],
+)
+def test_gpus_are_told_with_their_driver(tmp_path, monkeypatch, script, gpus):
+    program = tmp_path / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert collect_environment(tmp_path).gpus == tuple(Gpu(name, DRIVER) for name in gpus)
 
 
 @pytest.mark.parametrize(

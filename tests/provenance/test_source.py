@@ -128,21 +128,19 @@ def test_a_project_within_a_repository_has_its_own_private_folders(repository):
     assert patch.left_out == ("inner/conf/local/user.yml", "inner/data/x.txt")
 
 
-def test_a_patch_above_the_limit_is_told_by_its_size_only(repository):
-    patch = patch_of(repository, {"src/train.py": "rate = 2\n" * 200}, limit=1000)
-    assert (patch.content, patch.file, len(patch.sha256)) == (None, None, 64)
-    assert patch.size > 1000
-
-
-def test_many_new_files_above_the_limit_together_are_told_by_their_size_only(repository):
-    patch = patch_of(repository, {f"src/part_{number}.py": "x" * 400 for number in range(3)}, limit=1000)
-    assert (patch.content, patch.sha256, patch.size) == (None, None, 1200)
+def test_a_patch_or_new_files_together_above_the_limit_are_told_by_their_size_only(repository):
+    new = patch_of(repository, {f"src/part_{number}.py": "x" * 400 for number in range(3)}, limit=1000)
+    assert (new.content, new.sha256, new.size) == (None, None, 1200)
+    git(repository, "clean", "-q", "-f")
+    changed = patch_of(repository, {"src/train.py": "rate = 2\n" * 200}, limit=1000)
+    assert (changed.content, changed.file, len(changed.sha256)) == (None, None, 64)
+    assert changed.size > 1000
 
 
 def test_neither_the_tree_nor_the_repository_is_touched(repository):
     write(repository, FASTER | {"src/new.py": "new = True\n", "src/staged.py": "staged = True\n"})
     git(repository, "add", "src/staged.py")
-    os.utime(repository / "conf/base/parameters.yml")  # git would note the new time in its index
+    os.utime(repository / "conf/base/parameters.yml", (0, 0))  # git would note the new time in its index
     before = contents(repository)
     assert collect_source(repository).patch.content
     assert contents(repository) == before
@@ -150,14 +148,11 @@ def test_neither_the_tree_nor_the_repository_is_touched(repository):
 
 def test_the_settings_of_a_user_have_no_influence(repository):
     before = patch_of(repository, FASTER | {"src/new.py": "new = True\n"})
-    for setting in ("diff.noprefix=true", "color.ui=always", "core.quotePath=false", "diff.context=0"):
+    assert b"new = True" in before.content
+    settings = ("diff.noprefix=true", "color.ui=always", "core.quotePath=false", "diff.context=0")
+    for setting in (*settings, "status.showUntrackedFiles=no"):
         git(repository, "config", *setting.split("="))
     assert patch_of(repository, {}) == before
-
-
-def test_new_files_are_seen_also_where_a_user_does_not_want_to_see_them(repository):
-    git(repository, "config", "status.showUntrackedFiles", "no")
-    assert b"new = True" in patch_of(repository, {"src/new.py": "new = True\n"}).content
 
 
 def test_a_repository_within_the_tree_is_left_out(repository):
@@ -165,12 +160,6 @@ def test_a_repository_within_the_tree_is_left_out(repository):
     patch = patch_of(repository, FASTER)
     assert b"rate = 2" in patch.content
     assert patch.left_out == ("inner/",)
-
-
-def test_a_commit_is_told_without_its_patch(repository):
-    write(repository, FASTER)
-    source = collect_commit(repository)
-    assert (source.dirty, source.patch) == (True, None)
 
 
 def test_each_failure_of_git_is_told_with_its_remedy(repository, tmp_path, monkeypatch):
@@ -236,6 +225,7 @@ def test_a_git_that_hangs_over_the_patch_leaves_the_commit(repository, monkeypat
     monkeypatch.setattr(subprocess, "run", hang_over_differences)
     source = collect_source(repository)
     assert (source.commit, source.dirty, source.patch) == (head(repository), True, None)
+    assert collect_commit(repository) == source
     assert "The uncommitted changes cannot be recorded" in caplog.text
 
 

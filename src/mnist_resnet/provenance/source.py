@@ -10,10 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mnist_resnet.provenance.git import TIMEOUT_SECONDS, folders_of, git, git_message
@@ -147,34 +148,37 @@ def _refusal(project: Path, said: str) -> str:
 
 def _patch(project: Path, limit: int) -> Patch:
     top, prefix = folders_of(project)
-    changed = _names(top, "diff", "HEAD", "--name-only", "--no-renames", "--ignore-submodules=all")
-    submodules = {*_names(top, "diff", "HEAD", "--name-only", "--ignore-submodules=none")} - {*changed}
-    new = _names(top, "ls-files", "--others", "--exclude-standard")
-    private = [name for name in changed if _is_private(name, prefix)]
-    kept = [name for name in new if not _is_private(name, prefix) and _size(top / name) <= limit]
-    left_out = tuple(sorted({*private, *submodules, *new} - {*kept}))
-    size = sum(_size(top / name) for name in kept)
-    if size > limit:
-        return Patch(sha256=None, size=size, left_out=left_out)
-    content = _diff(top, kept, private)
+    with _copied_index(top) as variables:
+        run = partial(git, top, variables=variables)
+        changed = _names(run, "diff", "HEAD", "--name-only", "--no-renames", "--ignore-submodules=all")
+        submodules = {*_names(run, "diff", "HEAD", "--name-only", "--ignore-submodules=none")} - {*changed}
+        new = _names(run, "ls-files", "--others", "--exclude-standard")
+        private = [name for name in changed if _is_private(name, prefix)]
+        kept = [name for name in new if not _is_private(name, prefix) and _size(top / name) <= limit]
+        left_out = tuple(sorted({*private, *submodules, *new} - {*kept}))
+        size = sum(_size(top / name) for name in kept)
+        if size > limit:
+            return Patch(sha256=None, size=size, left_out=left_out)
+        content = _diff(run, kept, private)
     patch = Patch(sha256=hashlib.sha256(content).hexdigest(), size=len(content), left_out=left_out)
     return replace(patch, file=PATCH_FILE, content=content) if len(content) <= limit else patch
 
 
-def _diff(top: Path, new: Sequence[str], private: Sequence[str]) -> bytes:
+def _diff(run: Callable[..., bytes], new: Sequence[str], private: Sequence[str]) -> bytes:
     """All changes but those to ``private`` files, with the contents of ``new`` ones."""
-    everything_else = [".", *(f":(exclude,literal){name}" for name in private)]
-    with _copied_index(top) as variables:
-        if new:
-            names = b"".join(os.fsencode(name) + b"\0" for name in new)
-            noted = ["add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul"]
-            git(top, "--literal-pathspecs", *noted, given=names, variables=variables)
-        return git(top, *_PLAIN, *_DIFF, *_CONTEXT, "--", *everything_else, variables=variables)
+    if new:
+        names = b"".join(os.fsencode(name) + b"\0" for name in new)
+        noted = ["add", "--intent-to-add", "--pathspec-from-file=-", "--pathspec-file-nul"]
+        run("--literal-pathspecs", *noted, given=names)
+    return run(*_PLAIN, *_DIFF, *_CONTEXT, "--", ".", *(f":(exclude,literal){name}" for name in private))
 
 
 @contextmanager
 def _copied_index(top: Path) -> Iterator[dict[str, str]]:
-    """Environment variables by which git changes a copy of the index, and adds objects to a folder of its own."""
+    """Environment variables by which git changes a copy of the index, and adds objects to a folder of its own.
+
+    Even ``git diff`` writes the index, with or without GIT_OPTIONAL_LOCKS, if a file has another time than that says.
+    """
     index, objects = (
         top / os.fsdecode(git(top, "rev-parse", "--git-path", name)).rstrip("\n") for name in ("index", "objects")
     )
@@ -189,8 +193,8 @@ def _copied_index(top: Path) -> Iterator[dict[str, str]]:
         }
 
 
-def _names(top: Path, *arguments: str) -> list[str]:
-    return [name for name in os.fsdecode(git(top, *arguments, "-z")).split("\0") if name]
+def _names(run: Callable[..., bytes], *arguments: str) -> list[str]:
+    return [name for name in os.fsdecode(run(*arguments, "-z")).split("\0") if name]
 
 
 def _is_private(name: str, prefix: str) -> bool:
