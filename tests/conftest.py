@@ -157,7 +157,8 @@ def model_parameters(base: NamespaceParameters) -> ModelParameters:
 
 @pytest.fixture(scope="session")
 def training_parameters(base: NamespaceParameters) -> TrainingParameters:
-    return replace(base.training, epochs=2, batch_size=16, learning_rate=0.05, max_shift=1, unshifted_epochs=0)
+    changes = {"epochs": 2, "batch_size": 16, "learning_rate": 0.05, "max_shift": 1, "unshifted_epochs": 0}
+    return replace(base.training, **changes, checkpoint_seconds=0)
 
 
 @pytest.fixture(scope="session")

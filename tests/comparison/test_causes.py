@@ -50,6 +50,10 @@ def test_a_precision_that_was_stated_or_chosen_is_no_difference() -> None:
     assert [cause.kind for cause in differences(made(), other, "made")] == ["precision"]
 
 
+def test_how_often_a_checkpoint_is_written_is_no_difference() -> None:
+    assert differences(made(), made(("parameters/made/training/checkpoint_seconds", 7)), "made") == ()
+
+
 def test_what_another_version_recorded_in_another_way_is_no_difference() -> None:
     assert differences(read(older_record()), made(), "made") == ()
     assert differences(made(), read(older_record()), "made") == ()

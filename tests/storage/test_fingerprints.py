@@ -41,6 +41,12 @@ def test_the_first_difference_is_said_in_words(parameters, inputs, outputs, mess
     assert stored.difference(Fingerprint(parameters, inputs, outputs)) == message
 
 
+@pytest.mark.parametrize("earlier", [{}, {"checkpoint_seconds": 7.0}])
+def test_a_parameter_without_influence_makes_no_difference(earlier):
+    stored, present = (Fingerprint({"a.training": each}, {}, {}) for each in (earlier, {"checkpoint_seconds": 30.0}))
+    assert stored.difference(present) is None
+
+
 @pytest.mark.parametrize(
     "content",
     [

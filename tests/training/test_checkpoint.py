@@ -136,6 +136,33 @@ def test_a_later_checkpoint_takes_the_place_of_the_earlier(trainee, folder):
     assert sum(1 for _ in folder.iterdir()) == files
 
 
+def test_a_checkpoint_is_due_again_so_many_seconds_after_the_last_was_written(trainee, folder):
+    now = 1000.0
+
+    class Slow(Checkpoints):
+        def save(self, trainee, state):
+            nonlocal now
+            super().save(trainee, state)
+            now += 5
+
+    network, checkpoints = trainee(1), Slow(folder, IDENTITY, 30, lambda: now)
+    saved = []
+    for now in (1010.0, 1029.0, 1030.0, 1060.0, 1064.0, 1065.0, 1200.0, 1234.0, 1236.0):
+        moment = now
+        checkpoints.save_if_due(network, TrainingState([replace(RESULT, epoch=int(moment))]))
+        if now > moment:
+            saved.append(moment)
+    assert saved == [1030, 1065, 1200, 1236]
+    assert [result.epoch for result in Checkpoints(folder, IDENTITY).restore(network).history] == [1236]
+
+
+def test_without_a_least_time_each_checkpoint_is_written(trainee, folder):
+    network, checkpoints = trainee(1), Checkpoints(folder, IDENTITY, 0, lambda: 1.0)
+    for epochs in (1, 2):
+        checkpoints.save_if_due(network, TrainingState(HISTORY[:epochs]))
+        assert len(Checkpoints(folder, IDENTITY).restore(network).history) == epochs
+
+
 def test_nothing_is_left_beside_a_checkpoint(trainee, folder):
     checkpoints = Checkpoints(folder, IDENTITY)
     for epochs in (1, 2):
@@ -321,6 +348,7 @@ def test_the_same_training_has_the_same_identity(network, made_split, training_p
     np.save(tmp_path / "images.npy", made_split.train_images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     assert identity(network(), made_split._replace(train_images=mapped), replace(training_parameters)) == first
+    assert identity(network(), made_split, replace(training_parameters, checkpoint_seconds=7)) == first
 
 
 def test_another_network_data_or_recipe_makes_another_training(network, made_split, training_parameters):

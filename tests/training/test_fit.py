@@ -293,6 +293,24 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     assert_same_weights(network, undisturbed)
 
 
+def test_epochs_since_the_last_checkpoint_are_trained_again(training, trained, recipe, steps, tmp_path):
+    rare, folder = replace(recipe, checkpoint_seconds=1e6), tmp_path / "checkpoint"
+    trained(rare, folder)
+    assert not folder.exists()
+
+    steps.count, steps.cut = 0, 12 + 5
+    with pytest.raises(PowerCutError):
+        trained(recipe, folder)
+    steps.count, steps.cut = 0, 12 + 5
+    with pytest.raises(PowerCutError):
+        trained(rare, folder)  # in the third epoch; what is stored is the first
+    steps.count, steps.cut = 0, None
+    network, history = trained(rare, folder)
+    assert steps.count == 2 * 12
+    assert timeless(history) == timeless(training["history"])
+    assert_same_weights(network, training["network"])
+
+
 def test_an_error_of_a_listener_costs_its_epoch_only(training, trained, recipe, steps, tmp_path):
     def refuse(result):
         if result.epoch == 2:

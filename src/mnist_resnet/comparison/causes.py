@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, onednn_by_itself
-from mnist_resnet.config import flatten
+from mnist_resnet.config import WITHOUT_INFLUENCE, flatten
 from mnist_resnet.config.renamed_parameters import with_present_names
 from mnist_resnet.provenance.environment import THREADS_VARIABLE, Environment
 from mnist_resnet.provenance.record import Provenance
@@ -83,8 +83,9 @@ def _parameters(first: Provenance, second: Provenance, namespace: str) -> Iterat
 
 def _concerning(record: Provenance, namespace: str) -> dict[str, Any]:
     concerns = ("recipe.", f"{namespace}.", f"datasets.{namespace}.")
+    ignored = {f"{namespace}.{name}" for name in WITHOUT_INFLUENCE}
     flat = flatten(with_present_names(record.parameters))
-    return {key: flat[key] for key in flat if f"{key}.".startswith(concerns)}
+    return {key: flat[key] for key in flat if f"{key}.".startswith(concerns) and key not in ignored}
 
 
 def _used(precision: Any, record: Provenance, namespace: str) -> Any:

@@ -10,6 +10,7 @@ from mnist_resnet.config.evaluation_parameters import (
 )
 from mnist_resnet.config.outputs import outputs_folder
 from mnist_resnet.config.parameters import (
+    WITHOUT_INFLUENCE,
     DataParameters,
     ExportParameters,
     ModelParameters,
@@ -34,6 +35,7 @@ from mnist_resnet.config.values import MOST_CLASSES
 
 __all__ = [
     "MOST_CLASSES",
+    "WITHOUT_INFLUENCE",
     "ConfigurationError",
     "CudaParameters",
     "DataParameters",

@@ -25,6 +25,9 @@ from mnist_resnet.config.values import (
     distinct,
 )
 
+# What a run comes to is the same with another value; by group and name.
+WITHOUT_INFLUENCE = frozenset({"training.checkpoint_seconds"})
+
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class DataParameters:
@@ -96,6 +99,7 @@ class TrainingParameters:
     keep_best_epoch: Switch
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
     deterministic: Switch
+    checkpoint_seconds: NotNegative
     devices: Devices
 
 

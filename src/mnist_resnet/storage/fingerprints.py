@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.config import flatten
+from mnist_resnet.config import WITHOUT_INFLUENCE, flatten
 from mnist_resnet.storage.artifacts import replacing
 
 
@@ -26,7 +26,7 @@ class Fingerprint:
         for concern in ("parameters", "inputs", "outputs"):
             before, now = (flatten(getattr(each, concern)) for each in (self, other))
             for key in sorted(before.keys() | now.keys()):
-                if before.get(key) != now.get(key):
+                if before.get(key) != now.get(key) and key.partition(".")[2] not in WITHOUT_INFLUENCE:
                     return _describe(concern, key, before.get(key), now.get(key))
         return None
 

@@ -1,8 +1,9 @@
-"""Checkpoints of a training, written after each epoch, whole or not at all, from which it goes on after a kill."""
+"""Checkpoints of a training, written after an epoch, whole or not at all, from which it goes on after a kill."""
 
 import json
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.computing.backend import keras
-from mnist_resnet.config import TrainingParameters
+from mnist_resnet.config import WITHOUT_INFLUENCE, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes, sha256_of_path
 from mnist_resnet.storage.digests import digest_of_array
@@ -38,7 +39,8 @@ class TrainingState:
 def identity(network: keras.Model, split: Split, parameters: TrainingParameters) -> str:
     """A digest of all that decides a training: network, precision, parameters and data."""
     arrays = {name: digest_of_array(array) for name, array in split._asdict().items()}
-    decisive = {"network": network.to_json(), "parameters": asdict(parameters), "arrays": arrays}
+    recipe = {name: value for name, value in asdict(parameters).items() if f"training.{name}" not in WITHOUT_INFLUENCE}
+    decisive = {"network": network.to_json(), "parameters": recipe, "arrays": arrays}
     return sha256_of_bytes(json.dumps(decisive, sort_keys=True).encode())
 
 
@@ -48,10 +50,21 @@ class Checkpoints:
     Args:
         folder: Where it is kept.
         identity: Of the training; a checkpoint of another one is never used.
+        seconds: The least time from the start of the training, or from the end of writing, to what is due next.
+        clock: Tells the time in seconds.
     """
 
-    def __init__(self, folder: Path, identity: str) -> None:
-        self._folder, self._identity = folder, identity
+    def __init__(
+        self, folder: Path, identity: str, seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._folder, self._identity, self._seconds, self._clock = folder, identity, seconds, clock
+        self._due = clock() + seconds
+
+    def save_if_due(self, trainee: keras.Model, state: TrainingState) -> None:
+        """Save an epoch, unless the last one that was saved is recent."""
+        if self._clock() >= self._due:
+            self.save(trainee, state)
+            self._due = self._clock() + self._seconds
 
     def save(self, trainee: keras.Model, state: TrainingState) -> None:
         """Write weights, optimizer and state in place of the checkpoint before.

@@ -66,7 +66,7 @@ def train(
     epochs = make_epochs(trainee, network, split, parameters)
     state, checkpoints = TrainingState(), None
     if checkpoint:
-        checkpoints = Checkpoints(checkpoint, identity(network, split, parameters))
+        checkpoints = Checkpoints(checkpoint, identity(network, split, parameters), parameters.checkpoint_seconds)
         state = _restored(trainee, checkpoints, title)
     history = state.history
     while len(history) < parameters.epochs and not _stops_early(history, parameters.patience, title):
@@ -79,7 +79,7 @@ def train(
         if raw_weights is not None:  # what was validated is their average; training goes on without it
             trainee.set_weights(raw_weights)
         if checkpoints:
-            checkpoints.save(trainee, state)
+            checkpoints.save_if_due(trainee, state)
     if parameters.average_decay is not None:
         trainee.optimizer.finalize_variable_values(trainee.trainable_variables)
     if state.best is not None:
