@@ -69,6 +69,19 @@ def test_a_run_whose_process_was_killed_is_marked_as_failed(client, create_run, 
     assert list(file_of(killed).parent.iterdir()) == []
 
 
+class SmallPages(MlflowClient):
+    """A client whose searches come in pages of one run."""
+
+    def search_runs(self, *arguments, **options):
+        return super().search_runs(*arguments, **options | {"max_results": 1})
+
+
+def test_all_pages_of_runs_are_looked_through(project, store, create_run, killed):
+    last, first = create_run(killed), create_run({})
+    close_dead_runs(SmallPages(store), EXPERIMENT)
+    assert [run().info.status for run in (first, last)] == ["RUNNING", "FAILED"]
+
+
 def test_a_run_is_left_alone_while_its_process_lives(project, client, create_run):
     with locked_while_open(project) as tags:
         run = create_run(tags)

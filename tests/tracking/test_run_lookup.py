@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import ProvenanceError
@@ -65,6 +66,17 @@ def test_a_run_without_a_readable_provenance_is_refused(project, store, files, r
     record(project, files)
     with pytest.raises((RecordedRunError, ProvenanceError), match=reason):
         find_run("a run", store).provenance()
+
+
+def test_files_that_cannot_be_fetched_are_not_taken_for_missing(store):
+    client = MlflowClient(store)
+    experiment = client.create_experiment(
+        "elsewhere", f"http://127.0.0.1:{free_port()}/api/2.0/mlflow-artifacts/artifacts/x"
+    )
+    run = find_run(client.create_run(experiment).info.run_id, store)
+    for read in (run.provenance, run.patch, lambda: run.probabilities(["made"])):
+        with pytest.raises(TrackingUnavailableError, match="cannot be used: API request to http"):
+            read()
 
 
 @pytest.mark.parametrize("content", [b"", b"no array"])

@@ -15,7 +15,6 @@ from mlflow.entities import Run
 from mnist_resnet.terminal import signals
 from mnist_resnet.tracking import tracked_run as module
 from mnist_resnet.tracking.offline.spool import read_spool
-from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.tracking.tracked_run import TrackedRun
 
@@ -244,7 +243,7 @@ def test_a_run_that_is_broken_off_while_it_is_opened_is_closed(project, monkeypa
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(Recorder, "insist", fail)
+    monkeypatch.setattr(module, "perform", fail)
     with pytest.raises(type(error)):
         TrackedRun(project, "made", "a run", {}, {"seed": 0})
     store = mlflow.MlflowClient(tracking_uri(project))

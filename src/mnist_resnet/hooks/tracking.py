@@ -19,7 +19,6 @@ from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
-from mnist_resnet.tracking.store.experiments import chosen_experiment
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult
 
@@ -44,16 +43,17 @@ class Tracking:
         source = collect_commit(context.project)
         git = {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}
         names = ",".join(in_order(context.run_params["pipeline_names"] or ["training"]))
-        asked = (context.run_params.get("runtime_params") or {}).get("tracking", {}).get("experiment")
+        typed = (context.run_params.get("runtime_params") or {}).get("tracking", {})
         self.run = TrackedRun(
             context.project,
-            chosen_experiment(asked, parameters.tracking.experiment),
+            parameters.tracking.experiment,
             name=f"{parameters.recipe} {names}",
             tags={"recipe": parameters.recipe, "pipelines": names, "namespaces": ",".join(namespaces)}
             | {"command": " ".join(["kedro", *typed_command()])}
             | git,
             parameters=_flat_parameters(context),
             offline=parameters.tracking.offline,
+            insisted="experiment" in typed,
         )
         self._described = {"recipe": parameters.recipe, "run_id": self.run.run_id, **git}
 

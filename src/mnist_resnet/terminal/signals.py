@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SECONDS_TO_UNWIND, _SECONDS_TO_CLOSE = 5.0, 3.0
@@ -75,17 +74,18 @@ def stopping_orderly(say: Callable[[str], None]) -> Iterator[None]:
             _watches.remove(watch)
 
 
-def exit_on_sigterm() -> Any:
-    """Turn SIGTERM into an orderly exit, if nobody handles it and this is the main thread.
-
-    Returns:
-        The handler before, to be put back; None if nothing was changed.
-    """
+@contextmanager
+def exiting_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into an orderly exit within the block, if nobody handles it and this is the main thread."""
     before = signal.getsignal(signal.SIGTERM)
     if before != signal.SIG_DFL or threading.current_thread() is not threading.main_thread():
-        return None
+        yield
+        return
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    return before
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Watch:

@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 
 LOCK, ENDED_BECAUSE = "lock", "ended_because"
 _FOLDER = Path(SPOOL_FOLDER, ".running")
-_PAGE = 1000
 
 
 @contextmanager
@@ -85,9 +84,12 @@ def close_dead_runs(client: Any, experiment: str) -> None:
 
 def _running(client: Any, experiment: str) -> list[Any]:
     found = client.get_experiment_by_name(experiment)
-    if found is None:
-        return []
-    return list(client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'", max_results=_PAGE))
+    runs: list[Any] = []
+    token = None if found else ""
+    while token != "":
+        page = client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'", page_token=token)
+        runs, token = [*runs, *page], page.token or ""
+    return runs
 
 
 def _locked_file(folder: Path) -> tuple[Path, int]:

@@ -3,8 +3,8 @@
 import os
 import time
 import uuid
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
 from mnist_resnet.tracking.offline.spool import SpooledRun
 from mnist_resnet.tracking.store.database import open_store
-from mnist_resnet.tracking.store.experiments import experiment_by_id, require_run_to_fill, select_experiment
+from mnist_resnet.tracking.store.experiments import experiment_name, require_run_to_fill, select_experiment
 from mnist_resnet.tracking.store.remedies import naming_remedies
 
 _REGISTRY = "MLFLOW_REGISTRY_URI"
@@ -23,11 +23,31 @@ class ActiveRunError(UserError, RuntimeError):
     """Another run is active in this process; it stays as it was."""
 
 
-def require_no_active_run() -> None:
-    """Refuse to make a run of MLflow's active while another is.
+@contextmanager
+def opened_in_store(
+    uri: str, project: Path, experiment: str, insisted: bool, name: str, tags: Mapping[str, str]
+) -> Iterator[tuple[SpooledRun, Any]]:
+    """Make a run in MLflow's store and make it MLflow's active one; that of ``MLFLOW_RUN_ID``, if that is set.
+
+    Other processes know that it is open for as long as the block goes on. An error within the block ends the run, which
+    else stays open.
+
+    Args:
+        uri: The store's tracking URI.
+        project: The project's folder.
+        experiment: Its name, unless the environment names another.
+        insisted: Whether it goes before what the environment names.
+        name: The run's name.
+        tags: What the run is.
+
+    Yields:
+        The run, and MLflow's client for its store.
 
     Raises:
-        ActiveRunError: If one is.
+        TrackingUnavailableError: If the store or the registry cannot be used.
+        ExperimentError: If the experiment, or the run to fill, cannot be used.
+        ArtifactStoreError: If the experiment's artifacts are kept where this process cannot reach.
+        ActiveRunError: If another run of MLflow is active here.
     """
     import mlflow
 
@@ -36,62 +56,37 @@ def require_no_active_run() -> None:
             f"MLflow's run {other.info.run_id} is active in this process already, but a pipeline needs its own run. "
             f"End it first with `mlflow.end_run()`, or set `tracking.enabled: false`"
         )
+    with ExitStack() as held:
+        try:
+            with naming_remedies(uri):
+                client = open_store(uri, project)
+                chosen = experiment_name(experiment, insisted, client)
+                select_experiment(chosen, project)
+                require_run_to_fill(client, chosen)
+                _require_registry(client)
+                close_dead_runs(client, chosen)
+                # A run that another process has opened stays that process's own.
+                lock = {} if os.environ.get("MLFLOW_RUN_ID") else held.enter_context(locked_while_open(project))
+                run_id: str = mlflow.start_run(run_name=name, tags={**tags, **lock}).info.run_id
+            yield SpooledRun(run_id, True, without_credentials(uri), chosen, name, dict(tags), now()), client
+        except BaseException as error:
+            with suppress(Exception):
+                mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
+            raise
 
 
-def open_in_store(
-    uri: str, project: Path, experiment: str | None, name: str, tags: Mapping[str, str], held: ExitStack
-) -> tuple[SpooledRun, Any]:
-    """Make a run in MLflow's store and make it MLflow's active one; that of ``MLFLOW_RUN_ID``, if that is set.
-
-    Args:
-        uri: The store's tracking URI.
-        project: The project's folder.
-        experiment: Its name; None for the one that ``MLFLOW_EXPERIMENT_ID`` names.
-        name: The run's name.
-        tags: What the run is.
-        held: Entered for as long as the run is open; holds the lock by which others know that it is.
-
-    Returns:
-        The run, and MLflow's client for its store.
-
-    Raises:
-        TrackingUnavailableError: If the store or the registry cannot be used.
-        ExperimentError: If the experiment, or the run to fill, cannot be used.
-        ArtifactStoreError: If the experiment's artifacts are kept where this process cannot reach.
-    """
-    import mlflow
-
-    with naming_remedies(uri):
-        client = open_store(uri, project)
-        experiment = experiment or experiment_by_id(client)
-        select_experiment(experiment, project)
-        require_run_to_fill(client, experiment)
-        _require_registry(client)
-        close_dead_runs(client, experiment)
-        # A run that another process has opened stays that process's own.
-        lock = {} if os.environ.get("MLFLOW_RUN_ID") else held.enter_context(locked_while_open(project))
-        run_id: str = mlflow.start_run(run_name=name, tags={**tags, **lock}).info.run_id
-    return SpooledRun(run_id, True, without_credentials(uri), experiment, name, dict(tags), now()), client
-
-
-def describe_offline(uri: str, experiment: str | None, name: str, tags: Mapping[str, str]) -> SpooledRun:
+def describe_offline(uri: str, experiment: str, insisted: bool, name: str, tags: Mapping[str, str]) -> SpooledRun:
     """Describe a run that is made in the store when its spool is sent; the store is not asked.
 
-    Args:
-        uri: The tracking URI of the store that it is meant for.
-        experiment: Its name; None for the one that ``MLFLOW_EXPERIMENT_ID`` names.
-        name: The run's name.
-        tags: What the run is.
+    Arguments are those of ``opened_in_store``.
 
     Raises:
         ExperimentError: If only the store knows the experiment.
     """
     from mlflow.tracking.context.registry import resolve_tags
 
-    store, all_tags = without_credentials(uri), resolve_tags(dict(tags))
-    return SpooledRun(
-        uuid.uuid4().hex, False, store, experiment or experiment_by_id(None), name, all_tags, started=now()
-    )
+    chosen, all_tags = experiment_name(experiment, insisted, None), resolve_tags(dict(tags))
+    return SpooledRun(uuid.uuid4().hex, False, without_credentials(uri), chosen, name, all_tags, now())
 
 
 def now() -> int:

@@ -16,8 +16,8 @@ from mnist_resnet.provenance.record import PROVENANCE_FILE, Provenance, read_pro
 from mnist_resnet.provenance.source import PATCH_FILE
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID
-from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
-from mnist_resnet.tracking.store.remedies import naming_remedies, package_remedy
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, UPLOAD_SECONDS, bounded_requests
+from mnist_resnet.tracking.store.remedies import naming_remedies
 
 _SHOWN = 5
 
@@ -88,21 +88,19 @@ class RecordedRun:
         return arrays
 
     def _artifact(self, path: str) -> bytes | None:
-        """The content of a recorded file; None if there is none."""
-        import mlflow
-        from mlflow.exceptions import MlflowException
+        """The content of a recorded file; None if there is none.
 
-        mlflow.set_tracking_uri(self.store)
-        with TemporaryDirectory() as folder:
-            try:
-                file = mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=path, dst_path=folder)
-                return Path(file).read_bytes()
-            except (MlflowException, OSError):
+        Raises:
+            TrackingUnavailableError: If the store or its files cannot be read.
+        """
+        import mlflow
+
+        client, parent = mlflow.MlflowClient(self.store), path.rpartition("/")[0]
+        with bounded_requests(UPLOAD_SECONDS, self.store), naming_remedies(self.store, otherwise=""):
+            if path not in {file.path for file in client.list_artifacts(self.run_id, parent or None)}:
                 return None
-            except ImportError as error:
-                raise RecordedRunError(
-                    f"{self.in_words()}: its files cannot be fetched: {error}. {package_remedy(error)}"
-                ) from error
+            with TemporaryDirectory() as folder:
+                return Path(client.download_artifacts(self.run_id, path, folder)).read_bytes()
 
 
 def find_run(wanted: str, store: str) -> RecordedRun:

@@ -6,7 +6,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from mnist_resnet.tracking.opening import ActiveRunError
-from mnist_resnet.tracking.store.experiments import ExperimentError, chosen_experiment, select_experiment
+from mnist_resnet.tracking.store.experiments import ExperimentError, experiment_name, select_experiment
 from mnist_resnet.tracking.store.remedies import ArtifactStoreError
 from tests.tracking.recordings import EXPERIMENT, only_run, record
 
@@ -43,29 +43,29 @@ def test_an_experiment_that_cannot_be_created_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "variables", "chosen"),
+    ("insisted", "identifier", "name", "chosen"),
     [
-        (None, {}, "configured"),
-        (None, {"MLFLOW_EXPERIMENT_NAME": "named"}, "named"),
-        (None, {"MLFLOW_EXPERIMENT_NAME": ""}, "configured"),
-        (None, {"MLFLOW_EXPERIMENT_ID": "7"}, None),
-        (None, {"MLFLOW_EXPERIMENT_ID": "7", "MLFLOW_EXPERIMENT_NAME": "named"}, None),
-        ("typed", {"MLFLOW_EXPERIMENT_NAME": "named"}, "typed"),
-        ("typed", {"MLFLOW_EXPERIMENT_ID": "7"}, "typed"),
+        (False, "", None, "configured"),
+        (False, "", "named", "named"),
+        (False, "", "", "configured"),
+        (False, "0", None, "Default"),
+        (False, "0", "Default", "Default"),
+        (True, "", "named", "configured"),
+        (True, "0", None, "configured"),
     ],
 )
-def test_what_is_typed_goes_before_the_environment_and_that_before_the_recipe(monkeypatch, asked, variables, chosen):
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert chosen_experiment(asked, "configured") == chosen
-
-
-@pytest.mark.parametrize("name", [None, "by id"])
-def test_an_experiment_is_named_by_its_identifier(project, store, monkeypatch, name):
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", mlflow.create_experiment("by id", (project / "mlartifacts").as_uri()))
-    if name:
+def test_what_is_typed_goes_before_the_environment_and_that_before_the_recipe(
+    client, monkeypatch, insisted, identifier, name, chosen
+):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", identifier)
+    if name is not None:
         monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
-    run = record(project, experiment=None)
+    assert experiment_name("configured", insisted, client) == chosen
+
+
+def test_an_experiment_is_named_by_its_identifier(project, store, monkeypatch):
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", mlflow.create_experiment("by id", (project / "mlartifacts").as_uri()))
+    run = record(project)
     assert only_run(store, "by id").info.run_id == run.run_id
 
 
@@ -83,7 +83,7 @@ def test_an_identifier_of_no_or_another_experiment_is_refused(project, monkeypat
     if name:
         monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
     with pytest.raises(ExperimentError, match=f"^MLFLOW_EXPERIMENT_ID: .*{said}"):
-        record(project, experiment=None, offline=offline)
+        record(project, offline=offline)
 
 
 def test_a_deleted_experiment_is_refused_with_the_command_that_restores_it(project, client):
@@ -152,7 +152,7 @@ def test_an_active_run_of_the_caller_stays_as_it_was(project, store, offline):
     mlflow.set_experiment("outer")
     with mlflow.start_run() as outer:
         if offline:
-            record(project, offline=True)
+            record(project, offline=True, insisted=True)
         else:
             with pytest.raises(ActiveRunError, match=f"run {outer.info.run_id} is active.*mlflow.end_run"):
                 record(project)

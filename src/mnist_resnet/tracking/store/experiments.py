@@ -17,42 +17,33 @@ class ExperimentError(UserError, ValueError):
     """An experiment or a run that is named by the configuration or the environment cannot be recorded in."""
 
 
-def chosen_experiment(asked: str | None, configured: str) -> str | None:
-    """The name of the experiment to record in, as far as no store has to be asked.
+def experiment_name(name: str, insisted: bool, client: Any) -> str:
+    """The name of the experiment to record in.
 
     Args:
-        asked: By ``--params tracking.experiment=…``, which goes before all else.
-        configured: In the recipe, for want of anything else.
-
-    Returns:
-        The name; None if ``MLFLOW_EXPERIMENT_ID`` decides, which goes before ``MLFLOW_EXPERIMENT_NAME``.
-    """
-    if asked is None and os.environ.get(_IDENTIFIER):
-        return None
-    return asked or os.environ.get(_NAME) or configured
-
-
-def experiment_by_id(client: Any) -> str:
-    """The name of the experiment that ``MLFLOW_EXPERIMENT_ID`` names.
-
-    Args:
+        name: That of ``tracking.experiment``.
+        insisted: Whether it goes before what the environment names: ``MLFLOW_EXPERIMENT_ID``, or else
+            ``MLFLOW_EXPERIMENT_NAME``.
         client: Of the store; None where it is not asked.
 
     Raises:
-        ExperimentError: If there is none, or ``MLFLOW_EXPERIMENT_NAME`` names another.
+        ExperimentError: If there is no experiment of that identifier, or it has another name than the one that the
+            environment gives.
     """
-    identifier, name = os.environ[_IDENTIFIER], os.environ.get(_NAME)
+    identifier, named = os.environ.get(_IDENTIFIER), os.environ.get(_NAME)
+    if insisted:
+        return name
+    if not identifier or (client is None and named):
+        return named or name
     if client is None:
-        if name:
-            return name
         obstacle = "which only the store can look up, but this run is recorded offline"
         raise _refusal(_IDENTIFIER, identifier, obstacle, f"unset it, and set {_NAME} instead")
     found = if_there(lambda: client.get_experiment(identifier))
     if found is None:
         remedy = f"correct it, or unset it and name one by {_NAME}"
         raise _refusal(_IDENTIFIER, identifier, "but the store has no such experiment", remedy)
-    if name and name != found.name:
-        obstacle = f"which is the experiment '{found.name}', but {_NAME} is '{name}'"
+    if named and named != found.name:
+        obstacle = f"which is the experiment '{found.name}', but {_NAME} is '{named}'"
         raise _refusal(_IDENTIFIER, identifier, obstacle, "unset one of them")
     return str(found.name)
 
