@@ -1,5 +1,6 @@
 """One run at a time for each folder of outputs, also within one process."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -7,7 +8,7 @@ import pytest
 
 from mnist_resnet.evaluation.session import ProviderError
 from mnist_resnet.storage.artifacts import replacing
-from mnist_resnet.storage.lock import LOCK_FILE, FolderLock, LockedError
+from mnist_resnet.storage.lock import LOCK_FILE, LockedError, folder_lock
 from tests.integration.conftest import Project
 
 pytestmark = pytest.mark.integration
@@ -17,26 +18,24 @@ NO_GPU = {"squares": {"evaluation": {"require_gpu": True}}}
 
 
 @pytest.fixture
-def others(squares: Project) -> FolderLock:
-    """The lock of the base recipe's outputs, held by somebody else."""
-    lock = FolderLock(squares.folder / "data")
-    lock.acquire()
-    return lock
+def _locked_by_others(squares: Project) -> Iterator[None]:
+    with folder_lock(squares.folder / "data"):
+        yield
 
 
-def test_a_run_is_refused_before_any_work_and_before_it_is_recorded(squares: Project, others: FolderLock) -> None:
+@pytest.mark.usefixtures("_locked_by_others")
+def test_a_run_is_refused_before_any_work_and_before_it_is_recorded(squares: Project) -> None:
     with pytest.raises(LockedError, match="Another run is using"):
         squares.run(**DATA)
     assert [path.name for path in (squares.folder / "data").iterdir()] == [LOCK_FILE]
     assert mlflow.MlflowClient(squares.store).get_experiment_by_name("mnist_resnet") is None
-    others.release()
 
 
-def test_another_recipe_runs_beside_it(squares: Project, others: FolderLock) -> None:
+@pytest.mark.usefixtures("_locked_by_others")
+def test_another_recipe_runs_beside_it(squares: Project) -> None:
     squares.run(UNTRACKED, env="smoke", **DATA)
     assert (squares.folder / "data/recipes/smoke/05_model_input/squares/preprocessing.json").exists()
-    assert others.path.exists()
-    others.release()
+    assert (squares.folder / "data" / LOCK_FILE).exists()
 
 
 def test_a_run_that_a_later_hook_refuses_gives_the_lock_back(squares: Project) -> None:

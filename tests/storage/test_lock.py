@@ -4,28 +4,26 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from mnist_resnet.storage.lock import LOCK_FILE, FolderLock, LockedError
+from mnist_resnet.storage.lock import LOCK_FILE, LockedError, folder_lock
 
 # A process that takes a lock and holds it until it is killed, or its input ends.
 HOLDER = """
 import sys
 from pathlib import Path
-from mnist_resnet.storage.lock import FolderLock, LockedError
+from mnist_resnet.storage.lock import LockedError, folder_lock
 
-lock = FolderLock(Path(sys.argv[1]))
 try:
-    lock.acquire(["/usr/bin/kedro", "run", "--params", "a=1 2"])
+    with folder_lock(Path(sys.argv[1]), ["/usr/bin/kedro", "run", "--params", "a=1 2"]):
+        exec(sys.argv[2])
+        print("held", flush=True)
+        sys.stdin.read()
 except LockedError:
     print("refused", flush=True)
-else:
-    exec(sys.argv[2])
-    print("held", flush=True)
-    sys.stdin.read()
-    lock.release()
 """
 
 
@@ -45,26 +43,27 @@ def start():
         process.communicate()
 
 
+def refuse(folder: Path, reason: str) -> None:
+    with pytest.raises(LockedError, match=reason), folder_lock(folder):
+        pass
+
+
 def test_a_second_process_is_refused_with_who_holds_the_lock(tmp_path, start):
     process = start(tmp_path)
     assert process.stdout.readline() == "held\n"
-    with pytest.raises(
-        LockedError, match=rf"process {process.pid} since \d{{4}}-.*`kedro run --params 'a=1 2'`.*--env"
-    ):
-        FolderLock(tmp_path).acquire()
+    refuse(tmp_path, rf"process {process.pid} since \d{{4}}-.*`kedro run --params 'a=1 2'`.*--env")
     assert (tmp_path / LOCK_FILE).exists()
 
 
-def test_the_lock_of_a_killed_process_is_taken_over(tmp_path, start):
-    process = start(tmp_path)
+@pytest.mark.parametrize("then", ["", "import subprocess as s; s.Popen(['sleep', '20'], stdout=s.DEVNULL)"])
+def test_the_lock_of_a_killed_process_is_taken_over_also_from_programs_that_it_started(tmp_path, start, then):
+    process = start(tmp_path, then)
     process.stdout.readline()
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert json.loads((tmp_path / LOCK_FILE).read_text())["process"] == process.pid
-    lock = FolderLock(tmp_path)
-    lock.acquire(["kedro"])
-    assert json.loads((tmp_path / LOCK_FILE).read_text())["process"] == os.getpid()
-    lock.release()
+    with folder_lock(tmp_path, ["kedro"]):
+        assert json.loads((tmp_path / LOCK_FILE).read_text())["process"] == os.getpid()
 
 
 def test_of_many_processes_at_once_one_gets_the_lock(tmp_path, start):
@@ -74,30 +73,16 @@ def test_of_many_processes_at_once_one_gets_the_lock(tmp_path, start):
 
 def test_a_lock_that_is_given_back_leaves_nothing(tmp_path):
     folder = tmp_path / "outputs"
-    lock = FolderLock(folder)
     for _ in range(2):
-        lock.acquire()
-        assert (folder / LOCK_FILE).exists()
-        lock.release()
+        with folder_lock(folder):
+            assert (folder / LOCK_FILE).exists()
         assert not folder.exists()
-    lock.release()
 
 
-def test_what_the_run_has_written_stays(tmp_path):
-    lock = FolderLock(tmp_path)
-    lock.acquire()
-    (tmp_path / "model").touch()
-    lock.release()
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
-
-
-def test_each_folder_has_a_lock_of_its_own(tmp_path):
-    base, recipe = FolderLock(tmp_path), FolderLock(tmp_path / "recipes" / "fast")
-    base.acquire()
-    recipe.acquire()
-    base.release()
-    recipe.release()
-    assert (tmp_path / "recipes").exists()
+def test_each_folder_has_a_lock_of_its_own_and_what_a_run_has_written_stays(tmp_path):
+    with folder_lock(tmp_path), folder_lock(tmp_path / "recipes" / "fast"):
+        (tmp_path / "recipes" / "model").touch()
+    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")] == ["recipes", "recipes/model"]
 
 
 def test_never_do_two_hold_it_while_others_give_it_back(tmp_path):
@@ -106,16 +91,11 @@ def test_never_do_two_hold_it_while_others_give_it_back(tmp_path):
     def work():
         done = 0
         while done < times:
-            lock = FolderLock(tmp_path / "outputs")
-            try:
-                lock.acquire()
-            except LockedError:
-                continue
-            inside.append(None)
-            most.append(len(inside))
-            inside.pop()
-            lock.release()
-            done += 1
+            with suppress(LockedError), folder_lock(tmp_path / "outputs"):
+                inside.append(None)
+                most.append(len(inside))
+                inside.pop()
+                done += 1
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
@@ -126,26 +106,12 @@ def test_never_do_two_hold_it_while_others_give_it_back(tmp_path):
     assert set(most) == {1}
 
 
-def test_programs_that_a_killed_holder_had_started_do_not_keep_it(tmp_path, start):
-    process = start(tmp_path, "import subprocess; subprocess.Popen(['sleep', '20'], stdout=subprocess.DEVNULL)")
-    process.stdout.readline()
-    process.kill()
-    process.wait()
-    lock = FolderLock(tmp_path)
-    lock.acquire()
-    lock.release()
-
-
 def test_an_empty_file_does_not_hide_the_refusal(tmp_path):
-    lock = FolderLock(tmp_path)
-    lock.acquire()
-    (tmp_path / LOCK_FILE).write_text("")
-    with pytest.raises(LockedError, match="a process that has just started"):
-        FolderLock(tmp_path).acquire()
-    lock.release()
+    with folder_lock(tmp_path):
+        (tmp_path / LOCK_FILE).write_text("")
+        refuse(tmp_path, "a process that has just started")
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "data").write_text("a file where the folder should be")
-    with pytest.raises(LockedError, match=r"data/outputs cannot be written: Not a directory\. Make it writable"):
-        FolderLock(tmp_path / "data" / "outputs").acquire()
+    refuse(tmp_path / "data" / "outputs", r"data/outputs cannot be written: Not a directory\. Make it writable")

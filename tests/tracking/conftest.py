@@ -5,10 +5,12 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.tracked_run import TrackedRun
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
-from tests.tracking.recordings import record
+from tests.tracking.recordings import opened, record
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,26 @@ def project(tmp_path, empty_store) -> Path:
 def store(project) -> str:
     """The tracking URI of the project's store."""
     return f"sqlite:///{project / 'mlflow.db'}"
+
+
+@pytest.fixture
+def client(store) -> MlflowClient:
+    """MLflow's client for the project's store."""
+    return MlflowClient(store)
+
+
+@pytest.fixture
+def open_run(project):
+    """Open runs of the project, which are closed after the test at the latest."""
+    runs = []
+
+    def open_run(**changes) -> TrackedRun:
+        runs.append(opened(project, **changes))
+        return runs[-1]
+
+    yield open_run
+    for run in runs:
+        run.close("KILLED")
 
 
 @pytest.fixture

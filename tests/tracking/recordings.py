@@ -74,11 +74,17 @@ def _model(client: mlflow.MlflowClient, model: Any, run: mlflow.entities.Run) ->
     }
 
 
+def opened(project: Path, **changes: Any) -> TrackedRun:
+    """An open run of a project."""
+    arguments: dict[str, Any] = {"experiment": EXPERIMENT, "name": "a run", "tags": {}, "parameters": {}}
+    return TrackedRun(project, **(arguments | changes))
+
+
 def record(
     project: Path, files: Mapping[str, bytes] = MappingProxyType({}), model: LoggedModel | None = None, **changes: Any
 ) -> TrackedRun:
     """A closed run of a project that holds files, by their paths among its artifacts, and a model."""
-    run = TrackedRun(project, **({"experiment": EXPERIMENT, "name": "a run", "tags": {}, "parameters": {}} | changes))
+    run = opened(project, **changes)
     with TemporaryDirectory() as folder:
         write_files(Path(folder), files)
         for path in files:
@@ -92,7 +98,7 @@ def record(
 def record_each_kind(project: Path, model: LoggedModel, **changes: Any) -> TrackedRun:
     """A closed run of a project that has one thing of each kind."""
     arguments = {"tags": {"recipe": "base"}, "parameters": {"made.training.seed": 0, "none": None}}
-    run = TrackedRun(project, EXPERIMENT, "a run", **(arguments | changes))
+    run = opened(project, **(arguments | changes))
     for step in (1, 2):
         run.log_metrics({"made.train_loss": 1 / step, "made.seconds": 3.0}, step=step)
     with TemporaryDirectory() as folder:

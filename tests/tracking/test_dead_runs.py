@@ -9,9 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE, LOCK, close_dead_runs, locked_while_open, moved_lock
-from mnist_resnet.tracking.tracked_run import TrackedRun
-
-EXPERIMENT = "squares"
+from tests.tracking.recordings import EXPERIMENT, record
 
 # A process that holds the lock of a run until it is killed.
 HOLDER = """
@@ -24,11 +22,6 @@ with locked_while_open(Path(sys.argv[1])) as tags:
     print(tags["lock"], flush=True)
     sys.stdin.read()
 """
-
-
-@pytest.fixture
-def client(project) -> MlflowClient:
-    return MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
 
 
 @pytest.fixture
@@ -142,13 +135,15 @@ def test_where_no_file_can_be_locked_the_run_has_no_tag(tmp_path):
         assert tags == {}
 
 
-def test_a_run_has_a_lock_as_long_as_it_is_open_unless_another_process_has_opened_it(project, client, monkeypatch):
-    run = TrackedRun(project, EXPERIMENT, "a run", {}, {})
+def test_a_run_has_a_lock_as_long_as_it_is_open_unless_another_process_has_opened_it(
+    project, client, open_run, monkeypatch
+):
+    run = open_run()
     tags = client.get_run(run.run_id).data.tags
     assert file_of(tags).exists()
     run.close("FINISHED")
     assert not file_of(tags).exists()
-    opened = client.create_run(client.get_run(run.run_id).info.experiment_id)
-    monkeypatch.setenv("MLFLOW_RUN_ID", opened.info.run_id)
-    TrackedRun(project, EXPERIMENT, "a run", {}, {}).close("FINISHED")
-    assert LOCK not in client.get_run(opened.info.run_id).data.tags
+    theirs = client.create_run(client.get_run(run.run_id).info.experiment_id)
+    monkeypatch.setenv("MLFLOW_RUN_ID", theirs.info.run_id)
+    record(project)
+    assert LOCK not in client.get_run(theirs.info.run_id).data.tags

@@ -1,5 +1,3 @@
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
@@ -11,14 +9,12 @@ from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
+from tests.tracking.recordings import opened
 
 
 @pytest.fixture
-def run(project: Path) -> Iterator[TrackedRun]:
-    """An open run in a store of its own."""
-    opened = TrackedRun(project, "squares", "a run", {}, {})
-    yield opened
-    opened.close("FINISHED")
+def run(open_run) -> TrackedRun:
+    return open_run()
 
 
 def log(run: TrackedRun, recipe: str) -> str:
@@ -28,28 +24,32 @@ def log(run: TrackedRun, recipe: str) -> str:
     return sha256_of_bytes(content)
 
 
+def register(digest: str, **tags: str) -> str | None:
+    return registry.register_candidate(registry.RegisterCandidate("squares", digest, tags, evaluated=1))
+
+
 def test_candidates_are_versions_and_one_is_champion(run: TrackedRun) -> None:
     assert registry.champion_version("squares") is None
     first, second = log(run, "first"), log(run, "second")
-    assert registry.register_candidate("squares", first, {"validation_accuracy": 0.5}) == "1"
+    assert register(first, validation_accuracy="0.5") == "1"
     assert registry.champion_version("squares") is None  # there is a model of that name, but no champion
     registry.crown("squares", "1")
-    assert registry.register_candidate("squares", second, {}) == "2"
+    assert register(second) == "2"
     client = mlflow.MlflowClient()
     candidate = client.get_model_version_by_alias("squares", registry.CANDIDATE)
     assert str(candidate.version) == "2"
     assert registry.champion_version("squares") == "1"
-    assert client.get_model_version("squares", "1").tags == {"validation_accuracy": "0.5"}
+    assert client.get_model_version("squares", "1").tags == {"validation_accuracy": "0.5", "evaluated": "1"}
 
 
 def test_a_model_evaluated_again_keeps_its_version(run: TrackedRun) -> None:
     digest = log(run, "first")
-    versions = [registry.register_candidate("squares", digest, {}) for _ in range(2)]
+    versions = [register(digest) for _ in range(2)]
     assert versions == ["1", "1"]
 
 
 def test_a_file_that_was_never_recorded_is_no_candidate(run: TrackedRun) -> None:
-    assert registry.register_candidate("squares", "0" * 64, {}) is None
+    assert register("0" * 64) is None
     assert mlflow.MlflowClient().search_registered_models() == []
 
 
@@ -59,23 +59,21 @@ def test_a_model_whose_recording_was_broken_off_is_no_candidate(run: TrackedRun)
     of_another = client.create_run(experiment).info.run_id
     for tagged in (digest, "0" * 64):
         client.create_logged_model(experiment, "squares", of_another, tags={"onnx_sha256": tagged})
-    assert registry.register_candidate("squares", "0" * 64, {}) is None
-    assert registry.register_candidate("squares", digest, {}) == "1"
+    assert register("0" * 64) is None
+    assert register(digest) == "1"
     assert client.get_model_version("squares", "1").run_id == run.run_id
 
 
 def test_a_registry_with_a_place_of_its_own_is_used_and_read(
-    project: Path, tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, store: str, other_store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'registry.db')}"
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", other)
-    run = TrackedRun(project, "squares", "a run", {}, {})
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", other_store)
+    run = opened(project)
     digest = log(run, "first")
-    registry.crown("squares", str(registry.register_candidate("squares", digest, {})))
+    registry.crown("squares", str(register(digest)))
     assert registry.champion_version("squares") == "1"
     run.close("FINISHED")
     monkeypatch.delenv("MLFLOW_REGISTRY_URI")
-    store = f"sqlite:///{project / 'mlflow.db'}"
     assert mlflow.MlflowClient(store, registry_uri=store).search_registered_models() == []
-    monkeypatch.setenv("MLFLOW_REGISTRY_URI", other)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", other_store)
     assert sha256_of_bytes(read_recorded_onnx("models:/squares@champion", project)) == digest

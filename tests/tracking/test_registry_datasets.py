@@ -5,7 +5,7 @@ from mnist_resnet.evaluation.champion import Champion, Decision, NoChampion, Rel
 from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.offline.spool import read_spool
-from mnist_resnet.tracking.operations import RegisterCandidate
+from mnist_resnet.tracking.registry import RegisterCandidate
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from tests.made_model import CLASS_NAMES, bright_half, halves_model
@@ -15,28 +15,24 @@ WINNER = Release(Decision(True, "it wins"), sha256_of_bytes(MODEL), {"test_accur
 
 
 @pytest.fixture
-def open_run(project):
-    """Open a run, which is closed after the test; answers it with the two entries, which use it."""
-    opened = []
+def entries(project, open_run):
+    """Open a run; answers it with the two entries, which use it."""
 
-    def open_run(offline: bool = False) -> tuple[TrackedRun, ChampionDataset, ReleaseDataset]:
-        opened.append(TrackedRun(project, "squares", "a run", {}, {}, offline))
+    def entries(offline: bool = False) -> tuple[TrackedRun, ChampionDataset, ReleaseDataset]:
         champion = ChampionDataset(model="squares")
         release = ReleaseDataset(filepath=str(project / "release.json"), model="squares")
-        champion.run = release.run = opened[-1]
-        return opened[-1], champion, release
+        champion.run = release.run = open_run(offline=offline)
+        return champion.run, champion, release
 
-    yield open_run
-    for run in opened:
-        run.close("FINISHED")
+    return entries
 
 
 def undecided(reason: str) -> dict[str, object]:
     return {"model": "squares", "version": None, "champion": False, "reason": reason}
 
 
-def test_a_release_that_is_saved_is_registered_and_crowned_and_then_loaded_as_champion(open_run):
-    run, champion, release = open_run()
+def test_a_release_that_is_saved_is_registered_and_crowned_and_then_loaded_as_champion(entries):
+    run, champion, release = entries()
     run.log_model(LoggedModel("squares", MODEL, bright_half("left")[None], CLASS_NAMES, ("CPUExecutionProvider",)))
     assert champion.load() is NoChampion.NONE
     release.save(WINNER)
@@ -48,15 +44,15 @@ def test_a_release_that_is_saved_is_registered_and_crowned_and_then_loaded_as_ch
     assert release.load() == decided | {"reason": "it is the champion already"}
 
 
-def test_a_file_that_was_never_recorded_is_not_registered(open_run):
-    _, _, release = open_run()
+def test_a_file_that_was_never_recorded_is_not_registered(entries):
+    _, _, release = entries()
     release.save(WINNER)
     assert "no run of this experiment recorded this file" in release.load()["reason"]
     assert mlflow.MlflowClient().search_registered_models() == []
 
 
-def test_without_a_registry_the_release_is_kept_for_later(open_run):
-    run, champion, release = open_run(offline=True)
+def test_without_a_registry_the_release_is_kept_for_later(entries):
+    run, champion, release = entries(offline=True)
     assert champion.load() is NoChampion.AWAY
     release.save(WINNER)
     assert release.load() == undecided(release.load()["reason"])

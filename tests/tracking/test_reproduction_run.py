@@ -1,4 +1,3 @@
-import shutil
 from pathlib import Path
 
 import mlflow
@@ -7,20 +6,14 @@ import pytest
 from mnist_resnet.tracking.dead_runs import LOCK
 from mnist_resnet.tracking.reproduction_run import open_reproduction
 from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
-from mnist_resnet.tracking.tracked_run import TrackedRun
+from tests.tracking.recordings import record
 
 
 @pytest.fixture
-def original(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch):
+def original(project: Path, store: str) -> RecordedRun:
     """A run to repeat."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
-        monkeypatch.setenv(name, "")
-        monkeypatch.delenv(name)
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    tracked = TrackedRun(tmp_path, "an experiment", "base training", {}, {"seed": 0})
-    tracked.close("FINISHED")
-    yield find_run("base training", tracked.uri)
-    mlflow.set_tracking_uri(None)
+    record(project, experiment="an experiment", name="base training", parameters={"seed": 0})
+    return find_run("base training", store)
 
 
 def _run(original: RecordedRun, run_id: str) -> mlflow.entities.Run:
@@ -28,17 +21,16 @@ def _run(original: RecordedRun, run_id: str) -> mlflow.entities.Run:
 
 
 def test_a_tracked_run_goes_on_with_the_one_that_was_opened_for_it(
-    original: RecordedRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    original: RecordedRun, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with open_reproduction(original, tmp_path) as reproduction:
+    with open_reproduction(original, project) as reproduction:
         lock = _run(original, reproduction.run_id).data.tags[LOCK]
         for name, value in reproduction.variables().items():
             monkeypatch.setenv(name, value)
-        tracked = TrackedRun(tmp_path, reproduction.experiment, "base training", {"recipe": "base"}, {"seed": 0})
-        tracked.close("FINISHED")
+        described = {"name": "base training", "tags": {"recipe": "base"}, "parameters": {"seed": 0}}
+        tracked = record(project, experiment=reproduction.experiment, **described)
         assert _run(original, tracked.run_id).data.tags[LOCK] == lock
         reproduction.log_verdict("BITWISE", {"reproduction.json": "{}\n"}, original)
-    monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
     assert tracked.run_id == reproduction.run_id
     run = _run(original, tracked.run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "reproduction of base training")

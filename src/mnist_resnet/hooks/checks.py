@@ -1,14 +1,21 @@
 """Checks of a run before any work."""
 
 import sys
+from collections.abc import Set
 from pathlib import Path
+from typing import Any
+
+from kedro.io import DataCatalog
 
 from mnist_resnet.computing.backend_choice import chosen_backend, require_exporting_backend
-from mnist_resnet.config import ConfigurationError
+from mnist_resnet.config import ConfigurationError, IdxFile, NamespaceParameters, Parameters
+from mnist_resnet.data.check import DataError, class_indices
+from mnist_resnet.data.idx import IdxArray, UInt8Array
+from mnist_resnet.data.split import check_sizes, split
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.evaluation.session import usable_providers
-from mnist_resnet.hooks.present_labels import check_present_labels
 from mnist_resnet.hooks.run_context import RunContext
+from mnist_resnet.storage.artifacts import sha256_of_path
 
 
 def check_run(context: RunContext) -> None:
@@ -31,6 +38,47 @@ def check_run(context: RunContext) -> None:
         evaluation = context.parameters.namespaces[namespace].evaluation
         if "evaluate" in pipelines and evaluation.require_gpu:
             usable_providers(evaluation.providers, require_gpu=True)
+
+
+def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCatalog, pipelines: Set[str]) -> None:
+    """Refuse labels that do not fit what is configured; where they are not there, the data pipeline will.
+
+    Args:
+        namespace: The data set.
+        parameters: The whole configuration.
+        catalog: Of the run; holds the published files.
+        pipelines: Those of the run: ``data`` splits the images, and ``train`` needs them to fill a batch.
+
+    Raises:
+        DataError: If labels have no class, classes no images, or a part of the split too few.
+    """
+    dataset, chosen = parameters.datasets[namespace], parameters.namespaces[namespace]
+    train = _present(catalog.get(f"{namespace}.published_labels"), dataset.files.train_labels)
+    test = _present(catalog.get(f"{namespace}.published_test_labels"), dataset.files.test_labels)
+    if train is not None:
+        classes = class_indices(dataset, "train", train)
+        try:
+            _check_split(classes, chosen, pipelines)
+        except DataError as error:
+            raise DataError(f"{namespace}.{error}") from None
+    if test is not None:
+        class_indices(dataset, "test", test)
+
+
+def _check_split(labels: UInt8Array, parameters: NamespaceParameters, pipelines: Set[str]) -> None:
+    left, batch_size = check_sizes(labels, parameters.data), parameters.training.batch_size
+    if "train" in pipelines and left < batch_size:
+        raise DataError(
+            f"training.batch_size: received {batch_size}, but there are only {left} images to train on; choose at most "
+            f"that many"
+        )
+    if "data" in pipelines and parameters.data.validation == "last":  # which alone may take all images of a class
+        split(labels, labels, parameters.data)
+
+
+def _present(labels: Any, file: IdxFile) -> IdxArray | None:
+    """The labels that are kept; None if there are none, or they are not those that are configured."""
+    return labels.load() if labels.exists() and sha256_of_path(labels.path) == file.sha256 else None
 
 
 def _check_name(project: Path) -> None:

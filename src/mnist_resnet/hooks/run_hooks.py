@@ -14,7 +14,7 @@ from kedro.pipeline.node import Node
 from mnist_resnet.config import Parameters, outputs_folder, validate_parameters
 from mnist_resnet.hooks.running_thread import RunningThread, check_runner
 from mnist_resnet.storage.artifacts import remove_leftovers
-from mnist_resnet.storage.lock import FolderLock
+from mnist_resnet.storage.lock import folder_lock
 from mnist_resnet.training.events import TrainingStart, listening
 
 if TYPE_CHECKING:
@@ -82,9 +82,7 @@ class RunHooks:
 
         self._thread.begin()
         entered.callback(self._thread.end)
-        lock = FolderLock(context.outputs)
-        lock.acquire(sys.argv)
-        entered.callback(lock.release)
+        entered.enter_context(folder_lock(context.outputs, sys.argv))
         _remove_leftovers(context)
         check_run(context)
         self._freshness = Freshness(context)

@@ -6,11 +6,10 @@ process ends, the operating system frees the lock.
 
 import fcntl
 import logging
-import os
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +32,17 @@ def locked_while_open(project: Path) -> Iterator[dict[str, str]]:
     Yields:
         The run's tag, ``<host>:<path>`` of that file; none where no file can be locked.
     """
-    try:
-        file, descriptor = _locked_file(project.resolve() / _FOLDER)
-    except OSError:  # a folder that cannot be written, or a file system without locks
-        yield {}
-        return
-    try:
-        yield {LOCK: f"{socket.gethostname()}:{file}"}
-    finally:
-        file.unlink(missing_ok=True)  # while it is still locked: a file that is there and free tells of a dead run
-        os.close(descriptor)
+    with ExitStack() as held:
+        tags: dict[str, str] = {}
+        with suppress(OSError):  # a folder that cannot be written, or a file system without locks
+            folder = project.resolve() / _FOLDER
+            folder.mkdir(parents=True, exist_ok=True)
+            file = held.enter_context(tempfile.NamedTemporaryFile(dir=folder, delete=False))
+            # While it is still locked: a file that is there and free tells of a dead run.
+            held.callback(Path(file.name).unlink, missing_ok=True)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            tags = {LOCK: f"{socket.gethostname()}:{file.name}"}
+        yield tags
 
 
 def moved_lock(tag: str, former: Path, present: Path) -> str:
@@ -90,18 +90,6 @@ def _running(client: Any, experiment: str) -> list[Any]:
         page = client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'", page_token=token)
         runs, token = [*runs, *page], page.token or ""
     return runs
-
-
-def _locked_file(folder: Path) -> tuple[Path, int]:
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=folder)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        Path(name).unlink()
-        raise
-    return Path(name), descriptor
 
 
 def _is_free(file: Path) -> bool:

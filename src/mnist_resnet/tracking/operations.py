@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mnist_resnet.provenance.record import RunStatus
-from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.logged_model import LoggedModel, log_model
+from mnist_resnet.tracking.registry import RegisterCandidate, register_candidate
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,6 @@ class LogModel:
 
 
 @dataclass(frozen=True)
-class RegisterCandidate:
-    """A recorded model's place in the registry.
-
-    Attributes:
-        name: Of the registered model.
-        onnx_sha256: By which the recorded model is found.
-        tags: What to say of the version.
-        evaluated: When, in milliseconds since 1970; a candidate that was evaluated later stays.
-    """
-
-    name: str
-    onnx_sha256: str
-    tags: Mapping[str, str]
-    evaluated: int
-
-
-@dataclass(frozen=True)
 class EndRun:
     """How and when, in milliseconds since 1970, the run ended."""
 
@@ -92,9 +75,8 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
             log(run_id, str(path), folder or None)
         case LogModel(model):
             log_model(model, client, run_id)
-        case RegisterCandidate(name, digest, tags, evaluated):
-            experiment = client.get_run(run_id).info.experiment_id
-            registry.register_candidate(name, digest, tags, evaluated, [experiment])
+        case RegisterCandidate():
+            register_candidate(operation, [client.get_run(run_id).info.experiment_id])
         case EndRun(status, time):
             client.set_terminated(run_id, status, time)
     return True

@@ -1,6 +1,7 @@
 """MLflow's model registry: who is the candidate, who is the champion."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mnist_resnet.tracking.store.availability import if_there
@@ -9,21 +10,30 @@ CANDIDATE, CHAMPION = "candidate", "champion"
 _EVALUATED = "evaluated"
 
 
-def register_candidate(
-    name: str,
-    onnx_sha256: str,
-    tags: Mapping[str, Any],
-    evaluated: int | None = None,
-    experiment_ids: Sequence[str] | None = None,
-) -> str | None:
-    """Register the recorded model of an ONNX file, and point the alias ``candidate`` at it.
+@dataclass(frozen=True)
+class RegisterCandidate:
+    """A recorded model's place in the registry.
+
+    Attributes:
+        name: Of the registered model.
+        onnx_sha256: By which the recorded model is found.
+        tags: What to say of the version.
+        evaluated: When, in milliseconds since 1970; a candidate that was evaluated later stays.
+    """
+
+    name: str
+    onnx_sha256: str
+    tags: Mapping[str, str]
+    evaluated: int
+
+
+def register_candidate(candidate: RegisterCandidate, experiment_ids: Sequence[str] | None = None) -> str | None:
+    """Register the recorded model of a candidate, and point the alias ``candidate`` at it.
+
+    Neither a candidate that was evaluated later, nor what a later evaluation said of this version, is replaced.
 
     Args:
-        name: Of the registered model, which is created if there is none.
-        onnx_sha256: The file's digest, by which the recorded model is found.
-        tags: What to say of this version.
-        evaluated: When, in milliseconds since 1970: neither a candidate that was evaluated later, nor what a later
-            evaluation said of this version, is replaced. None: at this moment.
+        candidate: The model; a registered model of its name is created if there is none.
         experiment_ids: MLflow's experiments to look for the recorded model in; the present one if None.
 
     Returns:
@@ -31,7 +41,8 @@ def register_candidate(
     """
     import mlflow
 
-    client, digest = mlflow.MlflowClient(), f"tags.onnx_sha256 = '{onnx_sha256}'"
+    client, name = mlflow.MlflowClient(), candidate.name
+    digest = f"tags.onnx_sha256 = '{candidate.onnx_sha256}'"
     found = mlflow.search_logged_models(experiment_ids, filter_string=digest, output_format="list")
     whole = [each for each in found if str(each.status) == "READY"]  # others were broken off
     if not whole:
@@ -40,10 +51,9 @@ def register_candidate(
     version = _version_of(client, name, model) or _new_version(client, name, model)
     present = if_there(lambda: client.get_model_version_by_alias(name, CANDIDATE))
     known = [client.get_model_version(name, version), *([present] if present else [])]
-    if evaluated is not None and any(int(each.tags.get(_EVALUATED, 0)) > evaluated for each in known):
+    if any(int(each.tags.get(_EVALUATED, 0)) > candidate.evaluated for each in known):
         return version
-    said = {**tags, _EVALUATED: evaluated} if evaluated is not None else tags
-    for key, value in said.items():
+    for key, value in {**candidate.tags, _EVALUATED: candidate.evaluated}.items():
         client.set_model_version_tag(name, version, key, str(value))
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version

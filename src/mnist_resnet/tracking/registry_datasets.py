@@ -12,7 +12,7 @@ from mnist_resnet.evaluation.champion import Champion, NoChampion, Release
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.model_lookup import download_onnx
 from mnist_resnet.tracking.opening import now
-from mnist_resnet.tracking.operations import RegisterCandidate
+from mnist_resnet.tracking.registry import RegisterCandidate
 from mnist_resnet.tracking.tracked_run import TrackedRun
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def _present_champion(model: str) -> Champion | NoChampion:
 def _released(candidate: RegisterCandidate, release: Release) -> dict[str, Any]:
     """Register a model as candidate, and as champion if that is decided."""
     name, decision = candidate.name, release.decision
-    version = registry.register_candidate(name, candidate.onnx_sha256, candidate.tags, candidate.evaluated)
+    version = registry.register_candidate(candidate)
     if version is None:
         return _undecided(_NOT_RECORDED)
     if version == release.champion_before:

@@ -27,9 +27,9 @@ from mnist_resnet.tracking.operations import (
     LogModel,
     LogParameters,
     Operation,
-    RegisterCandidate,
     perform,
 )
+from mnist_resnet.tracking.registry import RegisterCandidate
 from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests, is_away, patiently
 from mnist_resnet.tracking.store.remedies import naming_remedies

@@ -22,12 +22,12 @@ from mnist_resnet.tracking import registry, tracked_run
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER, read_spool, spool_folders
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID, pending, progress_of, upload
-from mnist_resnet.tracking.operations import EndRun, LogMetrics, RegisterCandidate
+from mnist_resnet.tracking.operations import EndRun, LogMetrics
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.remedies import StoreAwayError, TrackingUnavailableError
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from tests.made_model import halves_model
-from tests.tracking.recordings import EXPERIMENT, only_run, record, record_each_kind, recorded
+from tests.tracking.recordings import EXPERIMENT, only_run, opened, record, record_each_kind, recorded
 from tests.tracking.servers import Server, free_port, silent_server
 
 # Of record_each_kind: parameters, two steps, two artifacts, a model, metrics and the end.
@@ -189,7 +189,7 @@ def test_a_slow_store_is_left_after_a_while(project, store, model, online, monke
 
 
 def test_a_run_whose_end_is_recorded_slowly_leaves_nothing_to_send(project, store, monkeypatch) -> None:
-    run = TrackedRun(project, EXPERIMENT, "a run", {}, {})
+    run = opened(project)
     mlflow.end_run("KILLED")  # as if the store had not taken the first word of it
     monkeypatch.setattr(tracked_run, "SECONDS_OF_WAITING", -1.0)
     run.close("FINISHED")
@@ -198,7 +198,7 @@ def test_a_run_whose_end_is_recorded_slowly_leaves_nothing_to_send(project, stor
 
 
 def test_a_wrong_value_is_no_reason_to_leave_the_store(project) -> None:
-    run = TrackedRun(project, EXPERIMENT, "a run", {}, {})
+    run = opened(project)
     with pytest.raises(mlflow.exceptions.MlflowException, match="Invalid"):
         run.log_metrics({"no\nname": 1.0})
     run.close("FAILED")
@@ -343,13 +343,13 @@ def test_an_upload_that_is_killed_again_and_again_gives_the_same_as_one_that_is_
     server.kill()
 
 
-def candidate(model: LoggedModel, evaluated: int) -> RegisterCandidate:
-    return RegisterCandidate("made", sha256_of_bytes(model.content), {"validation_accuracy": "0.5"}, evaluated)
+def candidate(model: LoggedModel, evaluated: int) -> registry.RegisterCandidate:
+    return registry.RegisterCandidate("made", sha256_of_bytes(model.content), {"validation_accuracy": "0.5"}, evaluated)
 
 
 def record_candidate(project: Path, model: LoggedModel, evaluated: int) -> None:
     """Record offline a run whose model is to be registered."""
-    run = TrackedRun(project, EXPERIMENT, "a run", {}, {}, offline=True)
+    run = opened(project, offline=True)
     run.log_model(model)
     assert run.ask(lambda: "here") is None
     run.register_later(candidate(model, evaluated))
@@ -364,9 +364,9 @@ def later(model: LoggedModel) -> LoggedModel:
 
 def test_a_model_is_registered_once_and_as_candidate_unless_a_later_one_is(project, store, model, later) -> None:
     record_candidate(project, model, evaluated=2000)
-    present = TrackedRun(project, EXPERIMENT, "a run", {}, {})
+    present = opened(project)
     present.log_model(later)
-    assert registry.register_candidate(*vars(candidate(later, evaluated=3000)).values()) == "1"
+    assert registry.register_candidate(candidate(later, evaluated=3000)) == "1"
     present.close("FINISHED")
     sync(project)
     client = MlflowClient(store)

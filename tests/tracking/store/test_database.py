@@ -118,7 +118,7 @@ def test_runs_models_and_champion_of_a_moved_project_are_had_as_before(project, 
     mlflow.set_tracking_uri(sqlite_uri(project / "mlflow.db"))
     experiment = mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
     (logged,) = mlflow.search_logged_models([experiment], output_format="list")
-    candidate = ("made", logged.tags["onnx_sha256"], {}, None, [experiment])
+    candidate = registry.RegisterCandidate("made", logged.tags["onnx_sha256"], {}, evaluated=1), [experiment]
     registry.crown("made", registry.register_candidate(*candidate))
     moved = tmp_path / name
     moved.parent.mkdir(exist_ok=True)

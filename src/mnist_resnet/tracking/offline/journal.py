@@ -20,8 +20,8 @@ from mnist_resnet.tracking.operations import (
     LogModel,
     LogParameters,
     Operation,
-    RegisterCandidate,
 )
+from mnist_resnet.tracking.registry import RegisterCandidate
 
 # By the kinds that journals name.
 _PLAIN = {"Parameters": LogParameters, "Metrics": LogMetrics, "Candidate": RegisterCandidate, "End": EndRun}

@@ -13,7 +13,7 @@ from mnist_resnet.config import Parameters, validate_parameters
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import encode
 from mnist_resnet.datasets import IdxDataset
-from mnist_resnet.hooks.present_labels import check_present_labels
+from mnist_resnet.hooks.checks import check_present_labels
 
 # Ten classes, 40 images of each, in their order.
 SORTED = np.repeat(np.arange(10, dtype=np.uint8), 40)
