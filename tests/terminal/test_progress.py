@@ -1,17 +1,13 @@
-import fcntl
 import io
 import logging
-import os
-import pty
-import struct
 import subprocess
 import sys
-import termios
 from types import SimpleNamespace
 
 import pytest
 
 from mnist_resnet.terminal.progress import progress
+from tests.terminal.pseudo_terminal import on_terminal
 
 
 class Terminal(io.StringIO):
@@ -134,20 +130,8 @@ def test_eighty_columns_hold_every_figure(lines, monkeypatch):
 @pytest.mark.parametrize(("columns", "live"), [(40, False), (120, True)])
 def test_the_width_is_that_of_standard_error(columns, live):
     """Also where standard output goes to a file, of which Python would say that it has 80 columns."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     program = (
         "from mnist_resnet.terminal.progress import progress\n"
         "with progress('Training', 10, 'steps') as advance: advance(5)"
     )
-    environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
-    command = [sys.executable, "-c", program]
-    subprocess.run(command, env=environment | {"TERM": "xterm"}, stdout=subprocess.DEVNULL, stderr=its, check=True)
-    os.set_blocking(ours, False)
-    try:
-        shown = os.read(ours, 10_000)
-    except BlockingIOError:
-        shown = b""
-    os.close(its)
-    os.close(ours)
-    assert (b"5/10 steps" in shown) == live
+    assert ("5/10 steps" in on_terminal(program, columns, subprocess.DEVNULL, TERM="xterm")) == live

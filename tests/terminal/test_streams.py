@@ -98,14 +98,10 @@ def test_no_file_gets_the_number_of_a_closed_stream(closed: str, tmp_path) -> No
     assert (tmp_path / "file").read_text(encoding="utf-8") == "content"
 
 
-def test_a_stream_that_somebody_has_put_there_is_left_alone() -> None:
-    program = "import io; mine = sys.stdout = io.StringIO(); prepare_streams(); assert sys.stdout is mine"
-    assert ran(program).returncode == 0
-
-
-def test_preparing_twice_changes_nothing_more() -> None:
-    program = "before = sys.stdout, sys.stderr; prepare_streams(); assert before == (sys.stdout, sys.stderr)"
-    assert ran(program).returncode == 0
+@pytest.mark.parametrize("before", ["", "import io; sys.stdout = io.StringIO(); "], ids=["prepared", "somebody else's"])
+def test_a_stream_that_is_not_pythons_own_is_left_alone(before: str) -> None:
+    program = "mine = sys.stdout, sys.stderr; prepare_streams(); assert mine == (sys.stdout, sys.stderr)"
+    assert ran(before + program).returncode == 0
 
 
 def test_a_line_is_written_at_once(capsys) -> None:

@@ -1,17 +1,12 @@
-import fcntl
 import io
-import os
-import pty
-import struct
-import subprocess
 import sys
-import termios
 
 import pytest
 from rich import box
 from rich.table import Table
 
 from mnist_resnet.terminal.tables import show
+from tests.terminal.pseudo_terminal import on_terminal
 
 TABLE = """
 from rich.table import Table
@@ -25,28 +20,9 @@ show(table, "Report: data/a/b")
 """
 
 
-def on_terminal(columns: int, **environment: str) -> str:
-    """What the program shows on a terminal of so many columns."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    variables = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "FORCE_COLOR")}
-    command = [sys.executable, "-c", TABLE]
-    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=variables | environment) as process:
-        os.close(its)
-        shown = b""
-        try:
-            while part := os.read(ours, 4096):
-                shown += part
-        except OSError:  # how Linux says that the other side is closed
-            pass
-    os.close(ours)
-    assert process.returncode == 0, shown
-    return shown.decode()
-
-
 @pytest.mark.parametrize("variables", [{}, {"TERM": "dumb"}, {"NO_COLOR": "1"}, {"LC_ALL": "C"}])
 def test_forty_columns_hold_every_figure_in_one_piece(variables: dict[str, str]) -> None:
-    shown = on_terminal(40, **{"TERM": "xterm", "NO_COLOR": "1", **variables})
+    shown = on_terminal(TABLE, 40, **{"TERM": "xterm", "NO_COLOR": "1", **variables})
     lines = shown.splitlines()
     for piece in ("0.9138", "4e-07", "train 101 s, export", "0.9942", "fashion_mnist", "test accuracy"):
         assert any(piece in line for line in lines), shown
@@ -54,16 +30,16 @@ def test_forty_columns_hold_every_figure_in_one_piece(variables: dict[str, str])
 
 
 def test_columns_states_the_width_where_the_terminal_does_not() -> None:
-    assert on_terminal(0, COLUMNS="40", TERM="dumb") == on_terminal(40, TERM="dumb")
+    assert on_terminal(TABLE, 0, COLUMNS="40", TERM="dumb") == on_terminal(TABLE, 40, TERM="dumb")
 
 
 def test_a_terminal_that_is_wide_enough_shows_a_table() -> None:
-    lines = on_terminal(100, TERM="dumb").splitlines()
+    lines = on_terminal(TABLE, 100, TERM="dumb").splitlines()
     assert any("fashion_mnist │ 0.9138        │ ≤ 4e-07 │ train 101 s, export 22 s" in line for line in lines)
 
 
 def test_words_are_folded_before_a_table_is_given_up() -> None:
-    lines = on_terminal(66, TERM="dumb").splitlines()
+    lines = on_terminal(TABLE, 66, TERM="dumb").splitlines()
     assert any("fashion_mnist │ 0.9138 " in line for line in lines)
     assert max(map(len, lines)) <= 66
 
@@ -77,7 +53,7 @@ def test_a_pipe_is_never_too_narrow(monkeypatch, capsys) -> None:
 
 
 def test_cells_that_say_nothing_are_left_out_of_a_narrow_terminal() -> None:
-    lines = [line.split() for line in on_terminal(40, TERM="dumb").splitlines()]
+    lines = [line.split() for line in on_terminal(TABLE, 40, TERM="dumb").splitlines()]
     assert sum(line[:1] == ["parity"] for line in lines) == 1
 
 
