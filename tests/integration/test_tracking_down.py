@@ -3,7 +3,7 @@
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,6 @@ from tests.tracking.servers import Server, free_port
 pytestmark = pytest.mark.integration
 TRAINING = {"pipeline_names": ["training"], "namespaces": ["squares"]}
 EXPERIMENT = "mnist_resnet"
-# These hold times, dates and identifiers of one run.
-_UNLIKE = ("provenance.json", "report.md", "report.html", "evaluation.json", "history.json", "release.json")
 
 
 @pytest.fixture(autouse=True)
@@ -41,22 +39,15 @@ def release_of(project: Project) -> dict[str, object]:
 
 def shape_of(project: Project, store: str) -> dict[str, Any]:
     """What MLflow holds of the only run, without what differs between two runs of the same."""
-    held = recorded(store, EXPERIMENT)
-    files = {name: None if name.endswith((*_UNLIKE, ".png")) else digest for name, digest in held["files"].items()}
-    metrics = {key: [step for step, _ in history] for key, history in held["metrics"].items()}
-    tags = {key: value for key, value in held["tags"].items() if key != OFFLINE_RUN_ID}
-    models = [(each["name"], each["status"], each["files"]) for each in held["models"]]
-    client = mlflow.MlflowClient(store)
-    aliases = {key: str(value) for key, value in client.get_registered_model("squares").aliases.items()}
-    versions = {str(each.version): sorted(each.tags) for each in client.search_model_versions("name = 'squares'")}
+    held, client = recorded(store, EXPERIMENT), mlflow.MlflowClient(store)
     return {
         **held,
-        "files": sorted(files),
-        "metrics": metrics,
-        "tags": tags,
-        "models": models,
-        "versions": versions,
-        "aliases": aliases,
+        "files": sorted(held["files"]),
+        "metrics": {key: [step for step, _ in history] for key, history in held["metrics"].items()},
+        "tags": {key: value for key, value in held["tags"].items() if key != OFFLINE_RUN_ID},
+        "models": [(each["name"], each["status"], each["files"]) for each in held["models"]],
+        "versions": {str(each.version): sorted(each.tags) for each in client.search_model_versions("name = 'squares'")},
+        "aliases": {key: str(value) for key, value in client.get_registered_model("squares").aliases.items()},
     }
 
 
@@ -103,9 +94,14 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Itera
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", ["kill", "stall"])
+@pytest.mark.parametrize(("go_away", "come_back"), [(Server.kill, Server.start), (Server.stall, Server.go_on)])
 def test_a_server_that_goes_away_in_training_costs_seconds_and_nothing_else(
-    squares: Project, server: Server, monkeypatch: pytest.MonkeyPatch, end: str, caplog: pytest.LogCaptureFixture
+    squares: Project,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    go_away: Callable[[Server], None],
+    come_back: Callable[[Server], None],
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
     monkeypatch.setattr("mnist_resnet.tracking.store.availability.PATIENCE", 2.0)
@@ -114,7 +110,7 @@ def test_a_server_that_goes_away_in_training_costs_seconds_and_nothing_else(
     def lose(result: EpochResult) -> None:
         waited.append(time.monotonic())
         if result.epoch == 1:
-            getattr(server, end)()
+            go_away(server)
 
     with listening(lose):
         squares.run(**TRAINING)
@@ -123,7 +119,7 @@ def test_a_server_that_goes_away_in_training_costs_seconds_and_nothing_else(
     # One request of 10 s and the pauses, beside an epoch.
     assert waited[1] - waited[0] < 30
     (folder,) = spool_folders(squares.folder)
-    _back(server, end)
+    come_back(server)
     for _ in range(2):
         ended = CliRunner().invoke(cli, ["sync-tracking"])
         assert ended.exit_code == 0, ended.output
@@ -133,10 +129,3 @@ def test_a_server_that_goes_away_in_training_costs_seconds_and_nothing_else(
     assert (held["status"], held["metrics"]["squares.train_loss"]) == ("FINISHED", [1, 2])
     assert [name for name, status, _ in held["models"] if status == "READY"] == ["squares"]
     assert (list(held["versions"]), held["aliases"]) == (["1"], {"candidate": "1"})
-
-
-def _back(server: Server, end: str) -> None:
-    if end == "kill":
-        server.start()
-    else:
-        server.go_on()

@@ -34,6 +34,15 @@ def content_of(path):
     return {"": path.read_bytes()} if path.is_file() else read_files(path)
 
 
+KEPT = pytest.mark.parametrize("old", [None, {"": b"old"}, OLD], ids=["nothing", "file", "folder"])
+
+
+def assert_holds(folder, path, files):
+    """A path has these contents, or is missing if they are None; nothing else is in the folder."""
+    assert list(folder.iterdir()) == ([] if files is None else [path])
+    assert files is None or content_of(path) == files
+
+
 @pytest.mark.parametrize("new", [{"": b"new"}, NEW], ids=["file", "folder"])
 def test_what_was_written_takes_its_place(tmp_path, new):
     path = tmp_path / "made" / "on the way" / "target"
@@ -41,54 +50,43 @@ def test_what_was_written_takes_its_place(tmp_path, new):
         write(temporary, new)
         assert not path.exists()
         assert content_of(temporary) == new
-    assert content_of(path) == new
-    assert list(path.parent.iterdir()) == [path]
+    assert_holds(path.parent, path, new)
 
 
+@pytest.mark.parametrize("name", ["target", "replaced", ".hidden", "model.onnx"])
 @pytest.mark.parametrize(
     ("old", "new"),
     [({"": b"old"}, {"": b"new"}), (OLD, NEW), (OLD, {"": b"new"})],
     ids=["file by file", "folder by folder", "folder by file"],
 )
-def test_what_was_there_is_replaced_as_a_whole(tmp_path, old, new):
-    path = tmp_path / "target"
+def test_what_was_there_is_replaced_as_a_whole_whatever_its_name(tmp_path, name, old, new):
+    path = tmp_path / name
     write(path, old)
     with replacing(path) as temporary:
         write(temporary, new)
         assert content_of(path) == old
-    assert content_of(path) == new
-    assert list(tmp_path.iterdir()) == [path]
+    assert_holds(tmp_path, path, new)
 
 
-@pytest.mark.parametrize("name", ["replaced", ".hidden", "model.onnx"])
-def test_any_folder_name_can_be_replaced(tmp_path, name):
-    write(tmp_path / name, OLD)
-    with replacing(tmp_path / name) as temporary:
-        write(temporary, NEW)
-    assert content_of(tmp_path / name) == NEW
-
-
+@KEPT
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("old", [None, {"": b"old"}, OLD], ids=["nothing", "file", "folder"])
 def test_a_failure_leaves_the_old_content_and_nothing_else(tmp_path, old, error):
     path = tmp_path / "target"
     if old:
         write(path, old)
     with pytest.raises(error):
         write_and_fail(path, NEW, error)
-    assert list(tmp_path.iterdir()) == ([path] if old else [])
-    assert not old or content_of(path) == old
+    assert_holds(tmp_path, path, old)
 
 
-@pytest.mark.parametrize("old", [None, {"": b"old"}, OLD], ids=["nothing", "file", "folder"])
+@KEPT
 def test_to_write_nothing_is_an_error_that_keeps_the_old_content(tmp_path, old):
     path = tmp_path / "target"
     if old:
         write(path, old)
     with pytest.raises(FileNotFoundError), replacing(path):
         pass
-    assert list(tmp_path.iterdir()) == ([path] if old else [])
-    assert not old or content_of(path) == old
+    assert_holds(tmp_path, path, old)
 
 
 def test_an_interrupt_while_folders_change_places_keeps_the_old_one(tmp_path, monkeypatch):
@@ -108,8 +106,7 @@ def test_an_interrupt_while_folders_change_places_keeps_the_old_one(tmp_path, mo
     monkeypatch.setattr(Path, "replace", move_or_interrupt)
     with pytest.raises(KeyboardInterrupt):
         replace_folder()
-    assert content_of(path) == OLD
-    assert list(tmp_path.iterdir()) == [path]
+    assert_holds(tmp_path, path, OLD)
 
 
 def killed_while_writing(path, files):
@@ -212,7 +209,7 @@ def test_files_come_back_as_they_were_written_in_sorted_order(tmp_path):
     assert list(read_files(tmp_path).items()) == sorted(files.items())
 
 
-@pytest.mark.parametrize("old", [None, {"": b"old"}, OLD], ids=["nothing", "file", "folder"])
+@KEPT
 def test_what_is_removed_is_gone(tmp_path, old):
     path = tmp_path / "target"
     if old:

@@ -40,44 +40,35 @@ def use_stderr(monkeypatch, stream):
     return stream
 
 
-def test_without_a_terminal_a_line_says_how_far_the_work_is_and_how_long_it_will_take(lines, clock, monkeypatch):
+@pytest.mark.parametrize(
+    ("advances", "due", "expected"),
+    [
+        (
+            [(10, 1000, "loss 0.5"), (10, 2000, "loss 0.4")],
+            0,
+            ["1,000/4,000 images, loss 0.5, 30 s left", "3,000/4,000 images, loss 0.4, 7 s left"],
+        ),
+        ([(1, 2000, "")], 0, ["2,000/4,000 images, 1 s left"]),
+        ([(0, 0, "starting")], 0, ["0/4,000 images, starting, nan s left"]),
+        (
+            [(1, 160, "")] * 25,
+            10,
+            ["160/4,000 images, 24 s left", "1,760/4,000 images, 14 s left", "3,360/4,000 images, 4 s left"],
+        ),
+    ],
+    ids=["with a detail", "without a detail", "nothing done", "only now and then"],
+)
+def test_without_a_terminal_lines_say_how_far_the_work_is_and_how_long_it_will_take(
+    lines, clock, monkeypatch, advances, due, expected
+):
     stream = use_stderr(monkeypatch, io.StringIO())
+    monkeypatch.setattr("mnist_resnet.terminal.progress.SECONDS_BETWEEN_LINES", due)
     with progress("Training", 4000, "images") as advance:
-        clock.seconds += 10
-        advance(1000, "loss 0.5")
-        clock.seconds += 10
-        advance(2000, "loss 0.4")
-    assert lines() == [
-        "Training: 1,000/4,000 images, loss 0.5, 30 s left",
-        "Training: 3,000/4,000 images, loss 0.4, 7 s left",
-    ]
+        for seconds, amount, detail in advances:
+            clock.seconds += seconds
+            advance(amount, detail)
+    assert lines() == [f"Training: {line}" for line in expected]
     assert stream.getvalue() == ""
-
-
-def test_a_line_without_a_detail_has_no_gap_for_it(lines, clock, monkeypatch):
-    use_stderr(monkeypatch, io.StringIO())
-    with progress("Downloading", 10, "MB") as advance:
-        clock.seconds += 1
-        advance(5)
-    assert lines() == ["Downloading: 5/10 MB, 1 s left"]
-
-
-def test_an_advance_by_nothing_is_no_error(lines, clock, monkeypatch):
-    use_stderr(monkeypatch, io.StringIO())
-    with progress("Training", 10, "steps") as advance:
-        advance(0, "starting")
-    (line,) = lines()
-    assert line.startswith("Training: 0/10 steps, starting")
-
-
-def test_lines_come_at_the_start_and_then_only_now_and_then(lines, clock, monkeypatch):
-    use_stderr(monkeypatch, io.StringIO())
-    monkeypatch.setattr("mnist_resnet.terminal.progress.SECONDS_BETWEEN_LINES", 10.0)
-    with progress("Training", 100, "steps") as advance:
-        for _ in range(25):
-            clock.seconds += 1
-            advance(4, "going")
-    assert [line.split(" ")[1] for line in lines()] == ["4/100", "44/100", "84/100"]
 
 
 def test_a_terminal_shows_a_bar_and_no_lines(lines, monkeypatch):
