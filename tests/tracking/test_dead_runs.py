@@ -84,18 +84,20 @@ def test_a_run_is_left_alone_while_its_process_lives(project, client, create_run
     assert list(file_of(tags).parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("place", ["another machine", "another container", "an earlier version", "no tag"])
-def test_of_what_is_not_seen_here_nothing_is_known(create_run, client, killed, place):
+@pytest.mark.parametrize("place", ["another machine", "another container", "an earlier version", "no tag", "it ended"])
+def test_of_what_is_not_seen_here_nothing_is_known_and_what_has_ended_stays(create_run, client, killed, place):
     host = socket.gethostname()
     tags = {
         "another machine": {LOCK: killed[LOCK].replace(f"{host}:", "elsewhere:")},
         "another container": {LOCK: killed[LOCK].replace(f"{host}:", f"{host}:/elsewhere")},
         "an earlier version": {"process": '{"host": "h", "pid": 1}'},
         "no tag": {},
+        "it ended": killed,
     }
-    run = create_run(tags[place])
+    status = "FINISHED" if place == "it ended" else "RUNNING"
+    run = create_run(tags[place], status)
     close_dead_runs(client, EXPERIMENT)
-    assert run().info.status == "RUNNING"
+    assert run().info.status == status
     assert ENDED_BECAUSE not in run().data.tags
 
 
@@ -109,13 +111,6 @@ def test_the_copy_of_a_project_says_nothing_of_the_runs_of_the_original(project,
         copied.set_tag(run().info.run_id, LOCK, moved_lock(tags[LOCK], project, tmp_path / "copy"))
         close_dead_runs(copied, EXPERIMENT)  # nobody will close it there
     assert copied.get_run(run().info.run_id).info.status == "FAILED"
-
-
-def test_runs_that_have_ended_are_left_alone(client, create_run, killed):
-    finished = create_run(killed, "FINISHED")
-    close_dead_runs(client, EXPERIMENT)
-    assert finished().info.status == "FINISHED"
-    assert ENDED_BECAUSE not in finished().data.tags
 
 
 def test_the_tag_of_another_project_stays_as_it_is(project, tmp_path):
