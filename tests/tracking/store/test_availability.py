@@ -67,7 +67,8 @@ def test_kinds_of_failure(error, away):
 
 
 @pytest.mark.parametrize(("failures", "patience", "asked"), [(2, 5, 3), (9, 1.0, 2), (9, 0, 1)])
-def test_what_is_back_in_time_is_asked_again_and_what_is_not_is_given_up(failures, patience, asked):
+def test_what_is_back_in_time_is_asked_again_and_what_is_not_is_given_up(monkeypatch, failures, patience, asked):
+    monkeypatch.setattr("mnist_resnet.tracking.store.availability.PATIENCE", patience)
     asking = []
 
     def question() -> str:
@@ -77,10 +78,10 @@ def test_what_is_back_in_time_is_asked_again_and_what_is_not_is_given_up(failure
         return "here"
 
     if asked > failures:
-        assert patiently(question, patience) == "here"
+        assert patiently(question) == "here"
     else:
         with pytest.raises(ConnectionError):
-            patiently(question, patience)
+            patiently(question)
     assert len(asking) == asked
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 REQUEST_SECONDS, UPLOAD_SECONDS = 10, 60
-# A server that is started again is back within this time.
+# Seconds from the first failure; a server that is started again is back within this time.
 PATIENCE = 15.0
 _FIRST_PAUSE = 0.5
 # Clients of databases and of object stores let these through; their errors have no common base.
@@ -45,12 +45,11 @@ def if_there(question: Callable[[], Answer]) -> Answer | None:
         raise
 
 
-def patiently(question: Callable[[], Answer], patience: float | None = None) -> Answer:
-    """Ask again and again, with growing pauses, while the store is away.
+def patiently(question: Callable[[], Answer]) -> Answer:
+    """Ask again and again, with growing pauses, while the store is away; no try begins later than ``PATIENCE``.
 
     Args:
         question: Asks it; may be asked several times to the effect of once.
-        patience: Seconds from the first failure after which no further try begins; ``PATIENCE`` if None.
     """
     deadline, pause = None, _FIRST_PAUSE
     while True:
@@ -58,7 +57,7 @@ def patiently(question: Callable[[], Answer], patience: float | None = None) -> 
             return question()
         except Exception as error:
             now = time.monotonic()
-            deadline = deadline or now + (PATIENCE if patience is None else patience)
+            deadline = deadline or now + PATIENCE
             if not is_away(error) or now + pause > deadline:
                 raise
         time.sleep(pause)
