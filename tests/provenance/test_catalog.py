@@ -1,8 +1,12 @@
 from pathlib import Path
 
+import pytest
 from kedro.io import DataCatalog
 
 from mnist_resnet.provenance.catalog import collect_catalog
+
+ONNX = "mnist_resnet.datasets.OnnxDataset"
+ADDRESS = "https://user:swordfish@example.org/model.json?signature=swordfish"
 
 
 def _collected(entry: dict, project: Path, name: str = "made.onnx") -> dict:
@@ -10,28 +14,25 @@ def _collected(entry: dict, project: Path, name: str = "made.onnx") -> dict:
     return collect_catalog(catalog, {name}, project)
 
 
-def test_entries_are_told_by_type_and_place(tmp_path: Path) -> None:
-    entry = {"type": "mnist_resnet.datasets.OnnxDataset", "filepath": f"{tmp_path}/data/{{namespace}}/model.onnx"}
-    (told,) = _collected(entry, tmp_path).items()
-    assert told[0] == "made.onnx"
-    assert told[1]["type"] == "mnist_resnet.datasets.OnnxDataset"
-    assert told[1]["filepath"] == "data/made/model.onnx"
-
-
-def test_a_place_outside_the_project_is_told_as_it_is(tmp_path: Path) -> None:
-    entry = {"type": "mnist_resnet.datasets.OnnxDataset", "filepath": f"{tmp_path}/elsewhere/model.onnx"}
-    assert _collected(entry, tmp_path / "project")["made.onnx"]["filepath"] == f"{tmp_path}/elsewhere/model.onnx"
-
-
-def test_no_credentials_are_told(tmp_path: Path) -> None:
-    place = "https://user:swordfish@example.org/model.json?signature=swordfish"
-    entry = {"type": "kedro_datasets.json.JSONDataset", "filepath": place, "credentials": "mine"}
-    told = _collected(entry, tmp_path)
-    assert told["made.onnx"]["filepath"] == "https://example.org/model.json"
-    assert "swordfish" not in str(told)
+@pytest.mark.parametrize(
+    ("entry", "place"),
+    [
+        ({"type": ONNX, "filepath": "{tmp}/project/data/{{namespace}}/model.onnx"}, "data/made/model.onnx"),
+        ({"type": ONNX, "filepath": "{tmp}/elsewhere/model.onnx"}, "{tmp}/elsewhere/model.onnx"),
+        # Neither credentials nor what may be a signature are told.
+        (
+            {"type": "kedro_datasets.json.JSONDataset", "filepath": ADDRESS, "credentials": "mine"},
+            "https://example.org/model.json",
+        ),
+    ],
+    ids=["in the project", "outside of it", "an address"],
+)
+def test_entries_are_told_by_type_and_place(tmp_path: Path, entry: dict, place: str) -> None:
+    entry = entry | {"filepath": entry["filepath"].format(tmp=tmp_path)}
+    expected = {"type": entry["type"], "filepath": place.format(tmp=tmp_path)}
+    assert _collected(entry, tmp_path / "project") == {"made.onnx": expected}
 
 
 def test_what_is_not_stored_or_not_in_the_catalog_is_not_told(tmp_path: Path) -> None:
     assert _collected({"type": "kedro.io.MemoryDataset"}, tmp_path) == {}
-    entry = {"type": "mnist_resnet.datasets.OnnxDataset", "filepath": "model.onnx"}
-    assert _collected(entry, tmp_path, "params:seed") == {}
+    assert _collected({"type": ONNX, "filepath": "model.onnx"}, tmp_path, "params:seed") == {}

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from mnist_resnet.comparison.finished_runs import Comparison
 from mnist_resnet.comparison.verdict import NamespaceVerdict, Verdict
 from mnist_resnet.reporting.report.markdown import table
-from mnist_resnet.tracking.run_lookup import RecordedRun
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,8 +21,10 @@ def as_values(comparison: Comparison) -> dict[str, Any]:
     verdict = comparison.verdict
     return {
         "schema": _SCHEMA,
-        "first": _run_values(comparison.first),
-        "second": _run_values(comparison.second),
+        **{
+            name: {"run_id": run.run_id, "name": run.name, "started": run.started}
+            for name, run in (("first", comparison.first), ("second", comparison.second))
+        },
         "verdict": verdict.level.name,
         "tolerances": asdict(verdict.tolerances),
         "only_first": list(verdict.only_first),
@@ -97,10 +98,6 @@ def _other_differences(verdict: Verdict) -> list[str]:
     """What differs besides the likely causes, once for all data sets."""
     found = dict.fromkeys(cause.in_words() for each in verdict.namespaces.values() for cause in each.other)
     return [f"Also different: {'; '.join(found)}."] if found else []
-
-
-def _run_values(run: RecordedRun) -> dict[str, str]:
-    return {"run_id": run.run_id, "name": run.name, "started": run.started}
 
 
 def _namespace_values(verdict: NamespaceVerdict) -> dict[str, Any]:

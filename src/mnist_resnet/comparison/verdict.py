@@ -130,7 +130,9 @@ def _compare_namespace(
     different = [step for step in steps if step.status == "different"]
     causes = differences(first, second, namespace)
     likely = likely_causes(causes, different[0].name, namespace) if different else ()
-    parity, metrics = _parity(before, after, probabilities), _metrics_of_both(before, after)
+    parity = _parity(before, after, probabilities)
+    measured = [comparable_metrics(each.get("metrics", {})) for each in (before, after)]
+    metrics = {name: (value, measured[1][name]) for name, value in measured[0].items() if name in measured[1]}
     accuracy = tolerances.accuracy if tolerances.accuracy is not None else _half_interval(before)
     return NamespaceVerdict(
         level=_level(parity, metrics, tolerances.probability, accuracy) if different else Level.BITWISE,
@@ -142,11 +144,6 @@ def _compare_namespace(
         accuracy_tolerance=accuracy,
         metrics=metrics,
     )
-
-
-def _metrics_of_both(first: Mapping[str, Values], second: Mapping[str, Values]) -> MetricPairs:
-    before, after = (comparable_metrics(each.get("metrics", {})) for each in (first, second))
-    return {name: (before[name], after[name]) for name in before if name in after}
 
 
 def _parity(first: Mapping[str, Values], second: Mapping[str, Values], probabilities: Pair | None) -> Parity | None:

@@ -32,9 +32,7 @@ def collect_catalog(catalog: DataCatalog, names: Iterable[str], project: Path) -
 
 
 def _described(entry: Mapping[str, Any], project: Path) -> dict[str, str]:
-    described = {"type": str(entry["type"])}
-    for location in (str(entry[key]) for key in ("filepath", "path") if key in entry):
-        is_address = "://" in location
-        shown = without_credentials(location).partition("?")[0] if is_address else shown_path(Path(location), project)
-        described["filepath"] = shown
-    return described
+    described, location = {"type": str(entry["type"])}, str(entry.get("filepath") or entry.get("path") or "")
+    if "://" in location:
+        return described | {"filepath": without_credentials(location).partition("?")[0]}
+    return described | ({"filepath": shown_path(Path(location), project)} if location else {})

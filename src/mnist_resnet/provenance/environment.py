@@ -110,7 +110,8 @@ def collect_environment(project: Path) -> Environment:
         processor=processor_model(),
         instruction_sets=offered_instruction_sets(),
         cores=os.cpu_count() or 1,
-        usable_cores=_usable_cores(),
+        # Linux alone tells of those that this process is held to.
+        usable_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         gpus=_gpus(),
         lock_files={name: sha256_of_path(project / name) for name in LOCK_FILES if (project / name).exists()},
         packages=_packages(),
@@ -136,11 +137,6 @@ def processor_model(information: Path = Path("/proc/cpuinfo")) -> str:
     lines = information.read_text(encoding="utf-8", errors="replace").splitlines() if information.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor() or platform.machine()
-
-
-def _usable_cores() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _gpus() -> tuple[Gpu, ...]:

@@ -54,11 +54,10 @@ def check_present_source(project: Path, source: Source | None) -> tuple[Check, .
         "commit": [each.commit[:12] if each else "none" for each in both],
         "patch": [patch_in_words(each) for each in both],
     }
-    checks = []
-    for what, (recorded, present) in compared.items():
-        known = recorded == present and present != UNKNOWN
-        checks.append(Check(what, CheckResult.PASS if known else CheckResult.WARN, recorded, present))
-    return tuple(checks)
+    return tuple(
+        Check(what, CheckResult.PASS if recorded == present != UNKNOWN else CheckResult.WARN, recorded, present)
+        for what, (recorded, present) in compared.items()
+    )
 
 
 def clone(project: Path, commit: str, patch: bytes | None, folder: Path) -> Path:

@@ -89,11 +89,9 @@ def refuse(checks: Sequence[Check], strict: bool) -> None:
 
 def as_table(checks: Sequence[Check]) -> "Table":
     """The checks for a terminal."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("what", "", title="Preflight")
-    for side in ("recorded", "here"):
-        table.add_column(side, overflow="fold")
+    table = Table("what", "", *(Column(side, overflow="fold") for side in ("recorded", "here")), title="Preflight")
     for check in checks:
         table.add_row(check.what, check.result, check.recorded, check.present)
     return table

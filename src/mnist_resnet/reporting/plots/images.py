@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 IMAGES_OF_A_CLASS = 8
-
-
 _MOST_ARRANGED = 32
 
 
