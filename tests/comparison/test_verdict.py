@@ -99,25 +99,26 @@ def test_all_accuracies_count():
     assert judged(first, second, 0.1).level == Level.DIFFERENT
 
 
-def test_equal_probabilities_of_other_labels_are_not_numerically_the_same():
-    second = made((f"{STEP}raw_data/test_images", "cccc"), (f"{STEP}metrics/test_accuracy", 0.1))
-    assert compare_runs(made(), second).level == Level.DIFFERENT
+NO_OUTCOME = ((f"{STEP}probabilities", ...), (f"{STEP}metrics", ...))
+OTHER_LABELS = ((f"{STEP}raw_data/test_images", "cccc"), (f"{STEP}metrics/test_accuracy", 0.1))
 
 
-def test_without_the_arrays_the_metrics_decide():
-    verdict = of_made(made(), diverged())
-    assert (verdict.level, verdict.parity) == (Level.STATISTICAL, None)
-
-
-def test_without_an_outcome_what_differs_is_different():
-    nothing = ((f"{STEP}probabilities", ...), (f"{STEP}metrics", ...))
-    verdict = of_made(made(*nothing), diverged(*nothing))
-    assert (verdict.level, verdict.first_difference.label) == (Level.DIFFERENT, "epoch 1")
-
-
-def test_an_earlier_difference_with_the_same_outcome_is_numeric():
-    verdict = of_made(made(), made((f"{STEP}export/graph", "cccc")))
-    assert (verdict.level, verdict.parity.max_abs_diff) == (Level.NUMERIC, 0)
+@pytest.mark.parametrize(
+    ("both", "second", "level", "largest", "label"),
+    [
+        # The metrics decide.
+        ((), DIVERGED, Level.STATISTICAL, None, "epoch 1"),
+        # Without an outcome, what differs is different.
+        (NO_OUTCOME, DIVERGED, Level.DIFFERENT, None, "epoch 1"),
+        # Equal digests are equal probabilities, which say nothing where other labels give another accuracy.
+        ((), ((f"{STEP}export/graph", "cccc"),), Level.NUMERIC, 0, "export"),
+        ((), OTHER_LABELS, Level.DIFFERENT, 0, "raw data"),
+    ],
+)
+def test_without_the_arrays_digests_and_metrics_decide(both, second, level, largest, label):
+    verdict = of_made(made(*both), made(*second, *both))
+    assert (verdict.level, verdict.first_difference.label) == (level, label)
+    assert (verdict.parity and verdict.parity.max_abs_diff) == largest
 
 
 def test_the_lowest_level_of_the_data_sets_is_the_verdict():

@@ -84,25 +84,13 @@ def to_html(markdown: str, title: str, pictures: Mapping[str, bytes]) -> str:
             if child.type == "image":
                 child.attrSet("src", _embedded(str(child.attrGet("src")), pictures))
     body = parser.renderer.render(tokens, parser.options, {})
-    return _page(escape(title), body)
-
-
-def _embedded(source: str, pictures: Mapping[str, bytes]) -> str:
-    name = unquote(source)
-    if name not in pictures:
-        known = ", ".join(pictures) or "none"
-        raise PageError(f"markdown: shows the picture {name!r}, but pictures has only: {known}; give its PNG bytes")
-    return f"data:image/png;base64,{b64encode(pictures[name]).decode()}"
-
-
-def _page(title: str, body: str) -> str:
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{_CONTENT_SECURITY_POLICY}">
-<title>{title}</title>
+<title>{escape(title)}</title>
 <style>{_STYLE}</style>
 </head>
 <body>
@@ -111,3 +99,11 @@ def _page(title: str, body: str) -> str:
 </body>
 </html>
 """
+
+
+def _embedded(source: str, pictures: Mapping[str, bytes]) -> str:
+    name = unquote(source)
+    if name not in pictures:
+        known = ", ".join(pictures) or "none"
+        raise PageError(f"markdown: shows the picture {name!r}, but pictures has only: {known}; give its PNG bytes")
+    return f"data:image/png;base64,{b64encode(pictures[name]).decode()}"
