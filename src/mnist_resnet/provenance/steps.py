@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, GetCoreSchemaHandler, GetPydanticSchema
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field, with_config
 
 # Before Python 3.12 pydantic takes it only from there.
 from typing_extensions import TypedDict
@@ -137,13 +136,9 @@ def step_values(artifact: str, content: Any) -> tuple[str, Values] | None:
     return (name, STEPS[name].artifacts[artifact](content)) if name else None
 
 
-def _schema(_: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-    fields = {
-        name: core_schema.typed_dict_field(handler.generate_schema(step.values), required=False)
-        for name, step in STEPS.items()
-    }
-    return core_schema.typed_dict_schema(fields, extra_behavior="allow")  # a later version may have added steps
-
-
-# Values by the names of steps, each of the step's own type.
-RecordedSteps = Annotated[dict[str, Values], GetPydanticSchema(_schema)]
+# Values by the names of steps, each of the step's own type; a later version may have added steps.
+if TYPE_CHECKING:
+    RecordedSteps = dict[str, Values]
+else:
+    _types = {name: step.values for name, step in STEPS.items()}
+    RecordedSteps = with_config(extra="allow")(TypedDict("RecordedSteps", _types, total=False))
