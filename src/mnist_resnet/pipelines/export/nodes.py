@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_resnet.config import CudaParameters, Dataset, ExportParameters, ModelParameters
+from mnist_resnet.config import Dataset, ExportParameters, ModelParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.metrics import Probabilities
@@ -87,7 +87,7 @@ def make_variants(
     dataset: Dataset,
     export: ExportParameters,
     providers: list[str],
-    cuda: CudaParameters,
+    cuda: Any,  # CudaParameters; if they were said to be, Kedro would make them of a part of what it has made already
     batch_sizes: list[int],
 ) -> tuple[dict[str, bytes], VariantChecks]:
     """The smaller ONNX files that are good enough, and what became of each variant."""
