@@ -2,9 +2,11 @@
 
 import copy
 import json
+from dataclasses import asdict
 from typing import Any
 
 from mnist_resnet.provenance.record import Provenance, read_provenance
+from tests.made_device import DEVICE
 
 Record = dict[str, Any]
 
@@ -13,6 +15,7 @@ def made_record() -> Record:
     """What a run of all steps on one data set would record, with digests of four letters."""
     epoch = {"learning_rate": 0.1, "train_loss": 0.5, "train_accuracy": 0.8, "validation_loss": 0.6}
     training = {"seed": 0, "epochs": 2, "deterministic": True, "precision": "auto", "learning_rate": 0.1}
+    training |= {"tf32": True, "devices": 1, "require_gpu": False}
     return {
         "schema": 1,
         "status": "FINISHED",
@@ -59,6 +62,7 @@ def made_record() -> Record:
         },
         "source": {"commit": "aaaa", "dirty": False, "patch": None},
         "precision": {"made": "float32"},
+        "training_devices": {"made": asdict(DEVICE)},
         "namespaces": {
             "made": {
                 "raw_data": {"published_images": "aaaa", "test_images": "aaaa"},
@@ -79,8 +83,10 @@ def older_record() -> Record:
     """The same run as an earlier version of this schema recorded it, with a field that is not known here."""
     record = made_record()
     model = record["parameters"]["made"]["model"]
+    for name in ("tf32", "devices", "require_gpu"):
+        del record["parameters"]["made"]["training"][name]
     model["variant"] = model.pop("architecture")
-    for place, name in ((record["environment"], "instruction_sets"), (record, "ended")):
+    for place, name in ((record["environment"], "instruction_sets"), (record, "ended"), (record, "training_devices")):
         del place[name]
     record["run"] |= {"runtime_params": {"made": {"model": dict(model)}}, "load_versions": {}}
     return record

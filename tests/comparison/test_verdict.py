@@ -163,6 +163,8 @@ CAUSES = [
     ("epochs/1", "environment/variables/OMP_NUM_THREADS", "1", "variable OMP_NUM_THREADS: 2 → 1"),
     ("epochs/1", "environment/gpus", [{"name": "A GPU", "driver": "550"}], "GPU: none → A GPU; driver: none → 550"),
     ("epochs/1", "precision/made", "mixed_bfloat16", "precision made: float32 → mixed_bfloat16"),
+    ("epochs/1", "training_devices/made/name", "Another", "training device: a made GPU by tensorflow, with TF32, det"),
+    ("initial_weights/a", "training_devices/made/backend", "jax", "training device: a made GPU by tensorflow"),
     ("epochs/1", "environment/python", "3.12.1 CPython", "Python: 3.11.7 CPython → 3.12.1 CPython"),
     ("final_weights/stem~kernel", "source/commit", "cccc", "commit: aaaa → cccc"),
     ("final_weights/stem~kernel", "source", dirty(PATCH), "patch: none → ffffffffffff (1234 bytes)"),

@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from mnist_resnet.config import flatten
-from mnist_resnet.config.renamed_parameters import RENAMED, with_present_names
+from mnist_resnet.config.renamed_parameters import ADDED, RENAMED, with_added_parameters, with_present_names
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,15 @@ def test_parameters_have_their_present_names_and_the_recorded_ones_stay(recorded
     assert recorded == before
 
 
+def test_parameters_that_were_added_later_have_the_values_of_before_and_recorded_ones_stay():
+    recorded = {"recipe": "base", "mnist": {"training": {"tf32": False}, "model": {}}, "other": {"model": {}}}
+    before = copy.deepcopy(recorded)
+    training = {"tf32": False, "devices": 1, "require_gpu": False}
+    assert with_added_parameters(recorded) == {**recorded, "mnist": {"training": training, "model": {}}}
+    assert recorded == before
+
+
 def test_every_present_name_is_a_parameter(raw_parameters):
     known = flatten(raw_parameters["mnist"]).keys()
-    assert set(RENAMED.values()) <= known
+    assert set(RENAMED.values()) | ADDED.keys() <= known
     assert known.isdisjoint(RENAMED)

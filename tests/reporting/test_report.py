@@ -17,6 +17,7 @@ from mnist_resnet.reporting.layer_table import LayerRow
 from mnist_resnet.reporting.page import to_html
 from mnist_resnet.reporting.report import to_markdown
 from mnist_resnet.training.events import EpochResult
+from tests.made_device import DEVICE
 
 PICTURES = [
     f"{name}.png"
@@ -91,7 +92,7 @@ def write(made_data) -> Callable[..., str]:
     """The report of all that is made here, with some of it replaced."""
 
     def write(evaluation=EVALUATION, dataset=made_data.dataset, history=HISTORY, preprocessing=PREPROCESSING) -> str:
-        return to_markdown(evaluation, dataset, history, preprocessing, LAYERS)
+        return to_markdown(evaluation, dataset, history, DEVICE, preprocessing, LAYERS)
 
     return write
 
@@ -144,6 +145,10 @@ def test_classes_without_images_have_dashes_and_are_named(write):
 def test_where_every_class_has_images_none_is_named(text):
     assert "Without training images" not in text
     assert "Without test images" not in text
+
+
+def test_the_report_says_what_the_training_computed_on(text):
+    assert f"## Training\n\nTrained on {DEVICE.in_words()}\n\n| epoch" in text
 
 
 def test_the_report_has_a_row_for_each_epoch(text):

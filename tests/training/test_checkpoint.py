@@ -19,11 +19,20 @@ from mnist_resnet.training.loss_scaling import LossScaling
 from mnist_resnet.training.optimizers import build_optimizer
 from mnist_resnet.training.runtime import runtime
 from tests.conftest import files_up_to, flip_a_bit
+from tests.made_device import DEVICE
 
 IDENTITY = "this training"
 # Neither survives being written with a fixed number of digits.
 RESULT = EpochResult(1, 0.1 + 0.2, 1 / 3, 0.5, 2 / 3, 0.25, 1e-7, 123456.789)
 HISTORY = [RESULT, replace(RESULT, epoch=2, validation_loss=None, validation_accuracy=None)]
+
+OTHER_DEVICES = (
+    {"kind": "CPU"},
+    {"backend": "jax"},
+    {"precision": "float32"},
+    {"tf32": False},
+    {"deterministic": False},
+)
 
 OPTIMIZERS = {
     "sgd": {"optimizer": "sgd"},
@@ -344,11 +353,12 @@ def network(model_parameters, preprocessing, training_parameters):
 
 
 def test_the_same_training_has_the_same_identity(network, made_split, training_parameters, tmp_path):
-    first = identity(network(), made_split, training_parameters)
+    first = identity(network(), made_split, training_parameters, DEVICE)
     np.save(tmp_path / "images.npy", made_split.train_images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
-    assert identity(network(), made_split._replace(train_images=mapped), replace(training_parameters)) == first
-    assert identity(network(), made_split, replace(training_parameters, checkpoint_seconds=7)) == first
+    assert identity(network(), made_split._replace(train_images=mapped), replace(training_parameters), DEVICE) == first
+    assert identity(network(), made_split, replace(training_parameters, checkpoint_seconds=7), DEVICE) == first
+    assert identity(network(), made_split, replace(training_parameters, require_gpu=True), DEVICE) == first
 
 
 def test_another_network_data_or_recipe_makes_another_training(network, made_split, training_parameters):
@@ -358,16 +368,17 @@ def test_another_network_data_or_recipe_makes_another_training(network, made_spl
     label[0] = (label[0] + 1) % 3
     plain, none = network(), np.zeros((0, 8, 8), np.uint8)
     identities = [
-        identity(plain, made_split, training_parameters),
-        identity(plain, made_split._replace(validation_images=pixel), training_parameters),
-        identity(plain, made_split._replace(train_labels=label), training_parameters),
-        identity(plain, made_split._replace(train_images=made_split.train_images[::-1]), training_parameters),
-        identity(plain, made_split._replace(validation_images=none), training_parameters),
-        identity(plain, made_split, replace(training_parameters, seed=1)),
-        identity(plain, made_split, replace(training_parameters, epochs=3)),
-        identity(plain, made_split, replace(training_parameters, average_decay=0.5)),
-        identity(network(batch_norm_momentum=0.8), made_split, training_parameters),
-        identity(network(preactivation=True), made_split, training_parameters),
-        identity(network("mixed_bfloat16"), made_split, training_parameters),
+        identity(plain, made_split, training_parameters, DEVICE),
+        identity(plain, made_split._replace(validation_images=pixel), training_parameters, DEVICE),
+        identity(plain, made_split._replace(train_labels=label), training_parameters, DEVICE),
+        identity(plain, made_split._replace(train_images=made_split.train_images[::-1]), training_parameters, DEVICE),
+        identity(plain, made_split._replace(validation_images=none), training_parameters, DEVICE),
+        identity(plain, made_split, replace(training_parameters, seed=1), DEVICE),
+        identity(plain, made_split, replace(training_parameters, epochs=3), DEVICE),
+        identity(plain, made_split, replace(training_parameters, average_decay=0.5), DEVICE),
+        identity(network(batch_norm_momentum=0.8), made_split, training_parameters, DEVICE),
+        identity(network(preactivation=True), made_split, training_parameters, DEVICE),
+        identity(network("mixed_bfloat16"), made_split, training_parameters, DEVICE),
+        *(identity(plain, made_split, training_parameters, replace(DEVICE, **other)) for other in OTHER_DEVICES),
     ]
     assert len(set(identities)) == len(identities)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce, listening
+from tests.made_device import DEVICE
 
 
 def result(epoch: int) -> EpochResult:
@@ -76,7 +77,7 @@ def test_a_result_without_validation_says_nothing_of_it():
 
 
 def test_who_listens_for_starts_hears_of_no_epoch_and_the_other_way_round():
-    start = TrainingStart(precision="float32", initial_weights={"stem/kernel": "00"})
+    start = TrainingStart(DEVICE, initial_weights={"stem/kernel": "00"})
     starts, epochs = [], []
     with listening(starts.append, TrainingStart), listening(epochs.append):
         announce(start)
@@ -84,3 +85,25 @@ def test_who_listens_for_starts_hears_of_no_epoch_and_the_other_way_round():
     announce(start)
     assert starts == [start]
     assert epochs == [result(1)]
+
+
+def test_a_device_is_put_in_two_sentences():
+    assert DEVICE.in_words() == (
+        "a made GPU, by tensorflow in mixed_bfloat16, with TF32, deterministic. "
+        "Asked for: precision auto, tf32 true, deterministic true, require_gpu false."
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "a made GPU by tensorflow, with TF32, deterministic"),
+        ({"precision": "float32", "asked": {}}, "a made GPU by tensorflow, with TF32, deterministic"),
+        ({"tf32": False}, "a made GPU by tensorflow, without TF32, deterministic"),
+        ({"backend": "jax", "deterministic": False}, "a made GPU by jax, with TF32, not deterministic"),
+        # How many cores there are is told elsewhere.
+        ({"name": "the CPU (2 cores)", "kind": "CPU"}, "CPU by tensorflow, with TF32, deterministic"),
+    ],
+)
+def test_devices_are_told_apart_by_what_they_are_and_how_they_compute(changes, words):
+    assert replace(DEVICE, **changes).told_apart_by() == words

@@ -1,15 +1,16 @@
 import logging
 from dataclasses import replace
-from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.framework import config
 
+from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training import runtime as module
-from mnist_resnet.training.runtime import Runtime, runtime
+from mnist_resnet.training.runtime import runtime
 
 pytestmark = pytest.mark.usefixtures("precision_before")
 
@@ -38,14 +39,14 @@ def gpu(monkeypatch):
 def test_automatic_precision_is_what_the_gpu_has_units_for(gpu, training_parameters, capability, precision):
     gpu(device_name="a pretended GPU", compute_capability=capability)
     with runtime(training_parameters) as prepared:
-        assert prepared == Runtime("a pretended GPU", precision)
+        assert (prepared.name, prepared.kind, prepared.precision) == ("a pretended GPU", "GPU", precision)
         assert keras.config.dtype_policy().name == precision
 
 
 def test_a_gpu_of_which_nothing_is_known_computes_in_float32(gpu, training_parameters):
     gpu()
     with runtime(training_parameters) as prepared:
-        assert prepared == Runtime("a GPU", "float32")
+        assert (prepared.name, prepared.precision) == ("a GPU", "float32")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_without_a_gpu_the_processor_decides(training_parameters, monkeypatch, o
     monkeypatch.setattr(module, "offered_instruction_sets", lambda: offered)
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
     with runtime(training_parameters) as prepared:
-        assert prepared.device.startswith("the CPU (")
+        assert prepared.name.startswith("the CPU (")
         assert prepared.precision == precision
 
 
@@ -107,18 +108,58 @@ def test_another_seed_gives_other_initial_weights(training_parameters, model_par
     assert not any(np.array_equal(one, other) for one, other in kernels)
 
 
+def test_what_a_training_gets_is_told_beside_what_it_asked_for(training_parameters, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [])
+    with runtime(replace(training_parameters, precision="float32", deterministic=False)) as prepared:
+        assert (prepared.kind, prepared.backend, prepared.precision) == ("CPU", "tensorflow", "float32")
+        assert (prepared.tf32, prepared.deterministic) == (False, False)
+    assert prepared.asked == {"precision": "float32", "tf32": True, "deterministic": False, "require_gpu": False}
+
+
 @pytest.mark.parametrize(
-    ("backend", "asked", "switched"), [("tensorflow", True, [True]), ("tensorflow", False, []), ("jax", True, [])]
+    ("capability", "asked", "override", "used"),
+    [
+        ((8, 0), {}, None, True),
+        ((8, 0), {"precision": "mixed_bfloat16"}, None, True),
+        ((8, 0), {"tf32": False}, None, False),
+        # Who asks for float32 gets it.
+        ((8, 0), {"precision": "float32"}, None, False),
+        ((8, 0), {}, "0", False),
+        ((7, 5), {}, None, False),
+    ],
 )
-def test_determinism_is_switched_on_only_if_asked_for_and_not_by_itself(
-    training_parameters, monkeypatch, backend, asked, switched
+def test_tf32_is_used_where_the_gpu_has_it_unless_float32_is_asked_for(
+    gpu, training_parameters, monkeypatch, capability, asked, override, used
 ):
-    done = []
-    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: done.append(True))
-    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
-    monkeypatch.setattr("jax.devices", lambda: [SimpleNamespace(platform="cpu")])
-    with runtime(replace(training_parameters, deterministic=asked)):
-        assert done == switched
+    gpu(compute_capability=capability)
+    if override:
+        monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", override)
+    with runtime(replace(training_parameters, **asked)) as prepared:
+        assert prepared.tf32 == used
+
+
+def test_a_second_training_is_not_deterministic_because_the_first_was(training_parameters):
+    with runtime(training_parameters) as first:
+        assert config.is_op_determinism_enabled()
+    with runtime(replace(training_parameters, deterministic=False)) as second:
+        assert not config.is_op_determinism_enabled()
+    assert (first.deterministic, second.deterministic) == (True, False)
+
+
+def test_a_required_gpu_is_missed_before_anything_is_built(training_parameters, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: [])
+    needing = runtime(replace(training_parameters, require_gpu=True))
+    with pytest.raises(DeviceError, match=r"^training\.require_gpu is true, but tensorflow can use no GPU: "):
+        needing.__enter__()
+    assert not config.is_op_determinism_enabled()
+
+
+@pytest.mark.parametrize(("capability", "warned"), [((7, 0), True), ((7, 5), False)])
+def test_a_gpu_that_is_too_old_for_cudnn_is_warned_of(gpu, training_parameters, caplog, capability, warned):
+    gpu(device_name=f"a GPU of {capability}", compute_capability=capability)
+    with runtime(training_parameters):
+        pass
+    assert ("which is not supported: cuDNN" in caplog.text) == warned
 
 
 def test_the_device_is_announced_once(gpu, training_parameters, caplog):

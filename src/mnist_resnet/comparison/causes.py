@@ -6,11 +6,12 @@ from typing import Any
 
 from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, onednn_by_itself
 from mnist_resnet.config import WITHOUT_INFLUENCE, flatten
-from mnist_resnet.config.renamed_parameters import with_present_names
+from mnist_resnet.config.renamed_parameters import with_added_parameters, with_present_names
 from mnist_resnet.provenance.environment import THREADS_VARIABLE, Environment
 from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.provenance.source import UNKNOWN, patch_in_words
 from mnist_resnet.provenance.steps import STEPS
+from mnist_resnet.training.events import TrainingDevice
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def differences(first: Provenance, second: Provenance, namespace: str) -> tuple[
         *_parameters(first, second, namespace),
         *_sources(first, second),
         *environment_differences(first.environment, second.environment),
+        *_training_devices(*(each.training_devices.get(namespace) for each in (first, second))),
         *_differing("precision", *({namespace: each.precision.get(namespace)} for each in (first, second))),
     )
 
@@ -84,8 +86,14 @@ def _parameters(first: Provenance, second: Provenance, namespace: str) -> Iterat
 def _concerning(record: Provenance, namespace: str) -> dict[str, Any]:
     concerns = ("recipe.", f"{namespace}.", f"datasets.{namespace}.")
     ignored = {f"{namespace}.{name}" for name in WITHOUT_INFLUENCE}
-    flat = flatten(with_present_names(record.parameters))
+    flat = flatten(with_added_parameters(with_present_names(record.parameters)))
     return {key: flat[key] for key in flat if f"{key}.".startswith(concerns) and key not in ignored}
+
+
+def _training_devices(first: TrainingDevice | None, second: TrainingDevice | None) -> Iterator[Cause]:
+    """Different devices, or ways to use them; earlier versions did not record them."""
+    if first and second and first.told_apart_by() != second.told_apart_by():
+        yield Cause("training device", "training device", first.told_apart_by(), second.told_apart_by())
 
 
 def _used(precision: Any, record: Provenance, namespace: str) -> Any:

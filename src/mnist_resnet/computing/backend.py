@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, chosen_backend
+from mnist_resnet.computing.cuda_libraries import load_cusolver
 from mnist_resnet.computing.native_output import native_output_held
 
 __all__ = ["keras"]
@@ -35,6 +36,8 @@ def _own_settings(backend: str) -> Iterator[None]:
 
 
 _backend = chosen_backend()
+if _backend == "tensorflow":
+    load_cusolver()
 with native_output_held(), _own_settings(_backend):
     import keras
 

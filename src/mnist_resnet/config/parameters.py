@@ -26,7 +26,7 @@ from mnist_resnet.config.values import (
 )
 
 # What a run comes to is the same with another value; by group and name.
-WITHOUT_INFLUENCE = frozenset({"training.checkpoint_seconds"})
+WITHOUT_INFLUENCE = frozenset({"training.checkpoint_seconds", "training.require_gpu"})
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -98,9 +98,11 @@ class TrainingParameters:
     patience: Count | None
     keep_best_epoch: Switch
     precision: Literal["auto", "float32", "mixed_float16", "mixed_bfloat16"]
+    tf32: Switch
     deterministic: Switch
     checkpoint_seconds: NotNegative
     devices: Devices
+    require_gpu: Switch
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)

@@ -1,4 +1,4 @@
-"""The names that parameters had in earlier versions."""
+"""The names that parameters had in earlier versions, and what those versions did without later ones."""
 
 import copy
 from collections.abc import Mapping
@@ -6,6 +6,24 @@ from typing import Any
 
 # Of each data set, by group and name: what was called so, and what it is called now.
 RENAMED = {"model.variant": "model.architecture"}
+
+# Likewise, parameters that are newer than some records, with the values that come to what was done before.
+ADDED = {"training.tf32": True, "training.devices": 1, "training.require_gpu": False}
+
+
+def with_added_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a run of any version, with those that have been added since.
+
+    Args:
+        parameters: Nested, as ``--params`` takes them; they are left as they are.
+    """
+    complete = copy.deepcopy(dict(parameters))
+    for concerns in complete.values():
+        for added, value in ADDED.items():
+            group, name = added.split(".")
+            if isinstance(concerns, dict) and group in concerns:
+                concerns[group].setdefault(name, value)
+    return complete
 
 
 def with_present_names(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from kedro.io import DataCatalog
 
 from mnist_resnet.computing.backend_choice import chosen_backend, require_exporting_backend
+from mnist_resnet.computing.device import require_driver, require_gpu
 from mnist_resnet.config import ConfigurationError, IdxFile, NamespaceParameters, Parameters
 from mnist_resnet.data.check import DataError, class_indices
 from mnist_resnet.data.idx import IdxArray, UInt8Array
@@ -36,6 +37,9 @@ def check_run(context: RunContext) -> None:
         pipelines = context.pipelines_of(namespace)
         check_present_labels(namespace, context.parameters, context.catalog, pipelines)
         evaluation = context.parameters.namespaces[namespace].evaluation
+        training = context.parameters.namespaces[namespace].training
+        if "train" in pipelines and training.require_gpu:
+            _require_gpu_for_training(f"{namespace}.training.require_gpu", training.deterministic)
         if "evaluate" in pipelines and evaluation.require_gpu:
             usable_providers(evaluation.providers, require_gpu=True)
 
@@ -79,6 +83,15 @@ def _check_split(labels: UInt8Array, parameters: NamespaceParameters, pipelines:
 def _present(labels: Any, file: IdxFile) -> IdxArray | None:
     """The labels that are kept; None if there are none, or they are not those that are configured."""
     return labels.load() if labels.exists() and sha256_of_path(labels.path) == file.sha256 else None
+
+
+def _require_gpu_for_training(key: str, deterministic: bool) -> None:
+    """Refuse to train on the CPU; JAX starts by being asked, so it is told first whether to be deterministic."""
+    require_driver(key)
+    from mnist_resnet.computing.determinism import deterministic_operations
+
+    with deterministic_operations(deterministic):
+        require_gpu(key)
 
 
 def _check_name(project: Path) -> None:

@@ -76,7 +76,8 @@ class ProvenanceRecord:
 
     def note_start(self, namespace: str, start: TrainingStart) -> None:
         """Record what a training starts from."""
-        self._provenance.precision[namespace] = start.precision
+        self._provenance.precision[namespace] = start.device.precision
+        self._provenance.training_devices[namespace] = start.device
         self._provenance.add(namespace, "initial_weights", start.initial_weights)
 
     def note_epoch(self, namespace: str, result: EpochResult) -> None:

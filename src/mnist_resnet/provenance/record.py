@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.provenance.source import Source
 from mnist_resnet.provenance.steps import RecordedSteps, Values
+from mnist_resnet.training.events import TrainingDevice
 
 SCHEMA: Literal[1] = 1
 PROVENANCE_FILE = "provenance.json"
@@ -100,6 +101,7 @@ class Provenance:
         source_missing_because: The reason, if there is no source.
         catalog: Where the artifacts are kept; see ``collect_catalog``.
         precision: For each data set that was trained, the precision that ``auto`` came to.
+        training_devices: Likewise, what the training computed on and how.
         namespaces: For each data set, for each of ``STEPS`` that the run made or used, its values.
     """
 
@@ -114,6 +116,7 @@ class Provenance:
     source_missing_because: str | None = None
     catalog: dict[str, Values] | None = None
     precision: dict[str, str]
+    training_devices: dict[str, TrainingDevice] = field(default_factory=dict)
     namespaces: dict[str, RecordedSteps]
 
     def training(self, namespace: str) -> Values:

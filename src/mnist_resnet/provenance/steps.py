@@ -98,14 +98,15 @@ _EXPORTING = ("tf2onnx", "onnx", *_COMPUTING)
 _SCORING = ("scikit-learn", "scipy", "numpy")
 _JUDGING = ("onnxruntime", "numpy", "nvidia-")
 _CODE = ("commit", "patch", "lock file", "Python")
-_ALL = (*_CODE, "platform", "processor", "instruction sets", "threads", "GPU", "driver", "variable", "precision")
+_DEVICE = ("training device", "precision")
+_ALL = (*_CODE, "platform", "processor", "instruction sets", "threads", "GPU", "driver", "variable", *_DEVICE)
 
 # In the order of the flow: what differs in one step is a reason for what differs in those behind it.
 STEPS = {
     "raw_data": Step(_RAW, _Digests, "names", ("datasets",), partial=True),
     "split": Step(_SPLIT, _Digests, "names", ("data", "datasets"), ("scikit-learn", "numpy"), _CODE, partial=True),
     "prepared_data": Step({"preprocessing": asdict}, Values, "values", ("preprocessing",), ("numpy",), _CODE),
-    "initial_weights": Step({}, _Digests, "tensors", _SEED, _COMPUTING, (*_CODE, "precision")),
+    "initial_weights": Step({}, _Digests, "tensors", _SEED, _COMPUTING, (*_CODE, *_DEVICE)),
     "epochs": Step({"history": _epochs}, _Epochs, "epochs", ("training", "model"), _COMPUTING, _ALL),
     "final_weights": Step({"model": digests_of_weights}, _Digests, "tensors", ("training", "model"), _COMPUTING, _ALL),
     # Which variants are exported depends on the machine.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mnist_resnet.config.renamed_parameters import with_present_names
+from mnist_resnet.config.renamed_parameters import with_added_parameters, with_present_names
 from mnist_resnet.provenance.record import FLOW, Provenance, RunArguments, in_order
 
 Options = dict[str, Any]
@@ -47,7 +47,7 @@ def in_present_names(record: Provenance) -> Provenance:
         record: The run's provenance.
     """
     asked = replace(record.run, runtime_params=with_present_names(record.run.runtime_params))
-    return replace(record, run=asked, parameters=with_present_names(record.parameters))
+    return replace(record, run=asked, parameters=with_added_parameters(with_present_names(record.parameters)))
 
 
 def _common(record: Provenance, pipeline_names: Iterable[str], tracking: Mapping[str, Any]) -> Options:

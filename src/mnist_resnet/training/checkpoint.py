@@ -16,7 +16,7 @@ from mnist_resnet.config import WITHOUT_INFLUENCE, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes, sha256_of_path
 from mnist_resnet.storage.digests import digest_of_array
-from mnist_resnet.training.events import EpochResult
+from mnist_resnet.training.events import EpochResult, TrainingDevice
 
 logger = logging.getLogger(__name__)
 
@@ -36,11 +36,12 @@ class TrainingState:
     best: Arrays | None = None
 
 
-def identity(network: keras.Model, split: Split, parameters: TrainingParameters) -> str:
-    """A digest of all that decides a training: network, precision, parameters and data."""
+def identity(network: keras.Model, split: Split, parameters: TrainingParameters, device: TrainingDevice) -> str:
+    """A digest of all that decides a training: network, parameters, data, and how its device computes."""
     arrays = {name: digest_of_array(array) for name, array in split._asdict().items()}
     recipe = {name: value for name, value in asdict(parameters).items() if f"training.{name}" not in WITHOUT_INFLUENCE}
-    decisive = {"network": network.to_json(), "parameters": recipe, "arrays": arrays}
+    computed = [device.kind, device.backend, device.precision, device.tf32, device.deterministic]
+    decisive = {"network": network.to_json(), "parameters": recipe, "arrays": arrays, "device": computed}
     return sha256_of_bytes(json.dumps(decisive, sort_keys=True).encode())
 
 

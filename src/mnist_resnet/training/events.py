@@ -33,16 +33,56 @@ class EpochResult:
 History = list[EpochResult]
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingDevice:
+    """What a training computes on and how, as the backend has it, beside what was asked for.
+
+    Attributes:
+        name: Of the device, such as ``NVIDIA H100 80GB HBM3`` or ``the CPU (2 cores)``.
+        kind: ``CPU``, ``GPU``, or what else JAX has.
+        backend: ``tensorflow`` or ``jax``.
+        precision: The Keras precision policy that its layers compute in.
+        tf32: Whether products of float32 are computed in TF32.
+        deterministic: Whether the operations give equal results from equal inputs.
+        asked: The parameters ``precision``, ``tf32``, ``deterministic`` and ``require_gpu``.
+    """
+
+    name: str
+    kind: str
+    backend: str
+    precision: str
+    tf32: bool
+    deterministic: bool
+    asked: Mapping[str, Any]
+
+    def in_words(self) -> str:
+        """All of it in two sentences."""
+        asked = ", ".join(f"{name} {_as_in_yaml(value)}" for name, value in self.asked.items())
+        return f"{self.name}, by {self.backend} in {self.precision}, {self._ways()}. Asked for: {asked}."
+
+    def told_apart_by(self) -> str:
+        """What makes it another device, but for the precision; processors are told apart elsewhere."""
+        return f"{'CPU' if self.kind == 'CPU' else self.name} by {self.backend}, {self._ways()}"
+
+    def _ways(self) -> str:
+        tf32 = "with TF32" if self.tf32 else "without TF32"
+        return f"{tf32}, {'deterministic' if self.deterministic else 'not deterministic'}"
+
+
+def _as_in_yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 @dataclass(frozen=True)
 class TrainingStart:
     """What a training starts from, whether or not it then goes on from a checkpoint.
 
     Attributes:
-        precision: The Keras precision policy that its layers compute in.
+        device: What it computes on and how.
         initial_weights: The digest of each weight of the network, by its path.
     """
 
-    precision: str
+    device: TrainingDevice
     initial_weights: Mapping[str, str]
 
 

@@ -17,6 +17,7 @@ from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState,
 from mnist_resnet.training.disk_need import require_space_for
 from mnist_resnet.training.epochs import Epochs, Fed
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
+from mnist_resnet.training.runtime import device_in_use
 from mnist_resnet.training.schedule import rate_at
 from mnist_resnet.training.trainee import build_trainee
 from mnist_resnet.training.watch import StepWatch, TrainingError
@@ -62,11 +63,13 @@ def train(
     network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     if checkpoint:
         require_space_for(network, trainee.optimizer, parameters.keep_best_epoch, checkpoint)
-    announce(TrainingStart(keras.config.dtype_policy().name, digests_of_weights(network)))
+    device = device_in_use(parameters)
+    announce(TrainingStart(device, digests_of_weights(network)))
     epochs = make_epochs(trainee, network, split, parameters)
     state, checkpoints = TrainingState(), None
     if checkpoint:
-        checkpoints = Checkpoints(checkpoint, identity(network, split, parameters), parameters.checkpoint_seconds)
+        decisive = identity(network, split, parameters, device)
+        checkpoints = Checkpoints(checkpoint, decisive, parameters.checkpoint_seconds)
         state = _restored(trainee, checkpoints, title)
     history = state.history
     while len(history) < parameters.epochs and not _stops_early(history, parameters.patience, title):

@@ -4,49 +4,75 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Any
 
 from mnist_resnet.computing.backend import keras
+from mnist_resnet.computing.determinism import are_deterministic, deterministic_operations
+from mnist_resnet.computing.device import ComputingDevice, found_device, require_gpu
 from mnist_resnet.computing.processor import multiplies_bfloat16, offered_instruction_sets
+from mnist_resnet.computing.tf32 import tf32_allowed, tf32_products
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.terminal.once import log_once
+from mnist_resnet.training.events import TrainingDevice
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Runtime:
-    """What training runs on: a device in words, and the Keras precision policy."""
+@contextmanager
+def runtime(parameters: TrainingParameters) -> Iterator[TrainingDevice]:
+    """Prepare this process for one training: seeds, determinism, TF32 and precision.
 
-    device: str
-    precision: str
+    All but the seeds is put back after the block. Precision applies to layers built inside it.
+
+    Args:
+        parameters: ``seed``, ``deterministic``, ``tf32``, ``require_gpu`` and ``precision``; ``auto`` is mixed
+            precision where the device has the units for it, else float32. Who asks for float32 gets no TF32.
+
+    Raises:
+        DeviceError: If ``require_gpu`` is set and there is no GPU that the backend can use.
+    """
+    with (
+        _policy_put_back(),
+        deterministic_operations(parameters.deterministic),
+        tf32_products(parameters.tf32 and parameters.precision != "float32"),
+        _forgotten_gradients(),
+    ):
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(parameters.seed)
+        if parameters.require_gpu:
+            require_gpu("training.require_gpu")
+        asked = parameters.precision
+        keras.config.set_dtype_policy(_suitable_precision(found_device()) if asked == "auto" else asked)
+        device = device_in_use(parameters)
+        by = ", by JAX" if device.backend == "jax" else ""
+        log_once(logger, f"Training on {device.name}{by} in {device.precision}")
+        yield device
+
+
+def device_in_use(parameters: TrainingParameters) -> TrainingDevice:
+    """The device and the settings that this process computes with now.
+
+    Args:
+        parameters: What is asked for.
+    """
+    device = found_device()
+    has_tf32 = device.kind == "GPU" and device.capability >= (8, 0)
+    return TrainingDevice(
+        name=device.name,
+        kind=device.kind,
+        backend=device.backend,
+        precision=keras.config.dtype_policy().name,
+        tf32=has_tf32 and tf32_allowed(),
+        deterministic=are_deterministic(),
+        asked={name: getattr(parameters, name) for name in ("precision", "tf32", "deterministic", "require_gpu")},
+    )
 
 
 @contextmanager
-def runtime(parameters: TrainingParameters) -> Iterator[Runtime]:
-    """Prepare this process for one training: seeds, determinism and precision.
-
-    Precision applies to layers built inside the block and is put back after it.
-
-    Args:
-        parameters: ``seed``, ``deterministic`` and ``precision``; ``auto`` is mixed precision where
-            the device has the units for it, else float32.
-    """
+def _policy_put_back() -> Iterator[None]:
+    """Let Keras have another precision policy within the block only."""
     before = keras.config.dtype_policy()
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(parameters.seed)
-    if parameters.deterministic and keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-    found = _found()
-    used = found if parameters.precision == "auto" else replace(found, precision=parameters.precision)
-    log_once(logger, f"Training on {used.device} in {used.precision}")
-    keras.config.set_dtype_policy(used.precision)
     try:
-        with _forgotten_gradients():
-            yield used
+        yield
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -73,32 +99,11 @@ def _forgotten_gradients() -> Iterator[None]:
                 del registered[name]
 
 
-def _found() -> Runtime:
-    """The device that the backend computes on, and the compact precision that it has units for, if any."""
-    if keras.backend.backend() == "jax":
-        return _found_by_jax()
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        # bfloat16 pays where the processor multiplies it (AMX, AVX-512); elsewhere it costs as much as float32.
-        compact = multiplies_bfloat16(offered_instruction_sets(), os.environ)
-        return Runtime(f"the CPU ({os.cpu_count()} cores)", "mixed_bfloat16" if compact else "float32")
-    details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
-    return Runtime(details.get("device_name", "a GPU"), _precision_of_gpu(details.get("compute_capability", (0, 0))))
-
-
-def _found_by_jax() -> Runtime:
-    import jax
-
-    device = jax.devices()[0]
-    if device.platform != "gpu":
-        return Runtime(f"the {device.platform.upper()} ({os.cpu_count()} cores), by JAX", "float32")
-    major, minor = device.compute_capability.split(".")
-    return Runtime(f"{device.device_kind}, by JAX", _precision_of_gpu((int(major), int(minor))))
-
-
-def _precision_of_gpu(capability: tuple[int, int]) -> str:
-    if capability < (7, 0):
-        return "float32"
-    return "mixed_bfloat16" if capability >= (8, 0) else "mixed_float16"
+def _suitable_precision(device: ComputingDevice) -> str:
+    """The compact precision that a device has units for, if any."""
+    if device.kind == "GPU" and device.capability >= (7, 0):
+        return "mixed_bfloat16" if device.capability >= (8, 0) else "mixed_float16"
+    # bfloat16 pays where the processor multiplies it (AMX, AVX-512); elsewhere it costs as much as float32.
+    on_cpu = device.kind == "CPU" and device.backend == "tensorflow"
+    compact = on_cpu and multiplies_bfloat16(offered_instruction_sets(), os.environ)
+    return "mixed_bfloat16" if compact else "float32"

@@ -24,7 +24,7 @@ def create_pipeline() -> Pipeline:
     measured = ["file_results", "variant_checks", "agreement", "robustness"]
     described = ["train_labels", "test_labels", "name", dataset, "params:recipe"]
     judged = ["onnx", "champion", "validation_images", "validation_labels", "metrics", "name", dataset, parameters]
-    reported = ["evaluation", dataset, "history", "preprocessing"]
+    reported = ["evaluation", dataset, "history", "training_device", "preprocessing"]
     return Pipeline(
         [
             node(

@@ -11,7 +11,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.reporting.layer_table import LayerTable, tabulate_layers
 from mnist_resnet.storage.artifacts import remove
-from mnist_resnet.training.events import History
+from mnist_resnet.training.events import History, TrainingDevice
 
 
 def train_network(
@@ -24,17 +24,17 @@ def train_network(
     model: ModelParameters,
     training: TrainingParameters,
     checkpoint_folder: Path,
-) -> tuple[Network, LayerTable, History]:
-    """The trained network, its layers, and one result for each epoch."""
+) -> tuple[Network, LayerTable, History, TrainingDevice]:
+    """The trained network, its layers, one result for each epoch, and what that was computed on."""
     from mnist_resnet.models.resnet import build_network
     from mnist_resnet.training.fit import train
     from mnist_resnet.training.runtime import runtime
 
     split = Split(train_images, train_labels, validation_images, validation_labels)
-    with runtime(training):
+    with runtime(training) as device:
         network = build_network(model, preprocessing, dataset.image_size, len(dataset.class_names))
         history = train(network, split, training, dataset.title, checkpoint_folder)
-    return network, tabulate_layers(network), history
+    return network, tabulate_layers(network), history, device
 
 
 def record_history(epochs: History, checkpoint_folder: Path) -> History:

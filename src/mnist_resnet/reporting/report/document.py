@@ -7,7 +7,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting.layer_table import LayerTable, parameters_in_words
 from mnist_resnet.reporting.report import making, quality, shipping
 from mnist_resnet.reporting.report.markdown import interval, plain
-from mnist_resnet.training.events import History
+from mnist_resnet.training.events import History, TrainingDevice
 
 # Each line is a paragraph, a heading, a picture or a table.
 _CARD = """\
@@ -45,6 +45,7 @@ and the largest difference of a probability.
 By onnxruntime's {timed_providers}; times of whole calls, after a warm-up.
 {speed}
 ## Training
+Trained on {device}
 {epochs}
 ![Learning curves](learning_curves.png)
 ## Input
@@ -65,7 +66,12 @@ to any image. Intervals count the chance of drawing the test images, not that of
 
 
 def to_markdown(
-    evaluation: Evaluation, dataset: Dataset, history: History, preprocessing: Preprocessing, layers: LayerTable
+    evaluation: Evaluation,
+    dataset: Dataset,
+    history: History,
+    training_device: TrainingDevice,
+    preprocessing: Preprocessing,
+    layers: LayerTable,
 ) -> str:
     """Write a report in Markdown that says what was trained, what was exported, and how good it is.
 
@@ -73,6 +79,7 @@ def to_markdown(
         evaluation: All that was measured.
         dataset: The data set's title and digests.
         history: One result for each epoch.
+        training_device: What the training computed on and how.
         preprocessing: As fixed on the training images.
         layers: One row for each layer of the network.
     """
@@ -97,6 +104,7 @@ def to_markdown(
         agreement=shipping.agreement_table(evaluation.agreement),
         timed_providers=shipping.timed_providers(evaluation.variants),
         speed=shipping.speed_table(evaluation.variants),
+        device=training_device.in_words(),
         epochs=making.epoch_table(history),
         resized={"pad": "padded with zeros", "resize": "resized bilinearly"}[preprocessing.method],
         parameters=parameters_in_words(layers),
