@@ -165,19 +165,20 @@ class AtOnce(Executor):
         return future
 
 
-def test_two_batches_are_made_ahead_and_each_one_once():
+@pytest.mark.parametrize(("count", "so_far"), [(0, [1, 2, 3, 4, 5]), (2, [3, 4, 5, 5, 5])])
+def test_so_many_batches_are_made_ahead_and_each_one_once(count, so_far):
     made = []
-    ahead = LookAhead(batches_of(5, made.append), AtOnce())
+    ahead = LookAhead(batches_of(5, made.append), AtOnce(), count)
     assert len(ahead) == ahead.num_batches == 5
-    for number, so_far in enumerate([3, 4, 5, 5, 5]):
+    for number in range(5):
         assert ahead[number][1].item() == number
-        assert made == list(range(so_far))
+        assert made == list(range(so_far[number]))
     with pytest.raises(IndexError, match="batch 5 of 5"):
         ahead[5]
 
 
 def test_any_batch_can_be_asked_for():
-    ahead = LookAhead(batches_of(9, lambda _: None), AtOnce())
+    ahead = LookAhead(batches_of(9, lambda _: None), AtOnce(), 2)
     order = [0, 0, 5, 6, 1, 8, 0, 1, 2]
     assert [ahead[number][1].item() for number in order] == order
 

@@ -13,8 +13,6 @@ from mnist_resnet.computing.backend import keras
 from mnist_resnet.storage.arrays import Array
 from mnist_resnet.training.augmentation import EpochDraws
 
-_BATCHES_AHEAD = 2
-
 Batch = tuple[Any, npt.NDArray[np.int32]]
 
 
@@ -75,11 +73,12 @@ class LookAhead(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untype
     Args:
         batches: What the thread makes, one by one and in order, as long as they are asked for in order.
         maker: Of one thread.
+        ahead: How many batches are made before they are asked for, at most.
     """
 
-    def __init__(self, batches: Batches, maker: Executor) -> None:
+    def __init__(self, batches: Batches, maker: Executor, ahead: int) -> None:
         super().__init__()
-        self._batches, self._maker = batches, maker
+        self._batches, self._maker, self._ahead = batches, maker, ahead
         self._coming: dict[int, Future[Batch]] = {}
         self.failure: BaseException | None = None
 
@@ -87,7 +86,7 @@ class LookAhead(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untype
         return len(self._batches)
 
     def __getitem__(self, number: int) -> Batch:
-        ahead = range(number + 1, min(number + 1 + _BATCHES_AHEAD, len(self)))
+        ahead = range(number + 1, min(number + 1 + self._ahead, len(self)))
         for each in (number, *ahead):
             if each not in self._coming:
                 self._coming[each] = self._maker.submit(self._batches.__getitem__, each)
@@ -97,7 +96,7 @@ class LookAhead(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untype
 
 
 @contextmanager
-def feed(batches: Batches) -> Iterator[Any]:
+def feed(batches: Batches, ahead: int = 2) -> Iterator[Any]:
     """Turn batches into what ``fit`` and ``evaluate`` take best on the current backend, made ahead within the block.
 
     On TensorFlow that is a ``tf.data`` pipeline, with its autotune thread off: at the end of every
@@ -105,12 +104,13 @@ def feed(batches: Batches) -> Iterator[Any]:
 
     Args:
         batches: At least one.
+        ahead: How many are made before they are asked for.
 
     Raises:
         Exception: What making a batch has raised, in place of what a backend makes of it.
     """
     maker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
-    made = LookAhead(batches, maker)
+    made = LookAhead(batches, maker, ahead)
     try:
         yield _dataset(made) if keras.backend.backend() == "tensorflow" else made
     except Exception as error:
