@@ -8,7 +8,7 @@ PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-da
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml
 
-.PHONY: help install training training-gpu test test-landing test-slow check check-locks audit lock FORCE
+.PHONY: help install training training-gpu driver test test-landing test-slow check check-locks audit lock FORCE
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,8 +18,18 @@ install: $(VENV)/requirements.lock ## Set up .venv with the locked packages
 training: install ## Fetch, train, export and evaluate both data sets
 	$(VENV)/bin/kedro run --pipelines training
 
-training-gpu: $(VENV)/requirements-gpu.lock ## The same on an NVIDIA GPU
+training-gpu: driver $(VENV)/requirements-gpu.lock ## The same on an NVIDIA GPU
 	$(VENV)/bin/kedro run --pipelines training
+
+driver: # in WSL only the library shows it
+	@test -e /proc/driver/nvidia || nvidia-smi > /dev/null 2>&1 || \
+		$(PYTHON) -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2> /dev/null || \
+		{ echo "There is no NVIDIA driver here, and without one CUDA's gigabytes are of no use: install the driver, or run make training" >&2; exit 1; }
+
+# Before anything is downloaded; a reproduction may need that lock on a machine without a GPU.
+ifneq ($(filter training-gpu,$(MAKECMDGOALS)),)
+$(VENV)/requirements-gpu.lock: | driver
+endif
 
 test: install ## Run the tests (some minutes)
 	$(PYTEST)
