@@ -1,5 +1,6 @@
-"""Refusals of labels that are there already, before any work."""
+"""Refusals before any work: of labels that are there already, and of a machine without a GPU."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -8,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from kedro.io import DataCatalog
+from kedro.pipeline import Node, Pipeline
 
+from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.config import Parameters, validate_parameters
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import encode
 from mnist_resnet.datasets import IdxDataset
-from mnist_resnet.hooks.checks import check_present_labels
+from mnist_resnet.hooks.checks import check_present_labels, check_run
+from mnist_resnet.hooks.run_context import RunContext
 
 # Ten classes, 40 images of each, in their order.
 SORTED = np.repeat(np.arange(10, dtype=np.uint8), 40)
@@ -55,3 +59,38 @@ def test_labels_other_than_those_configured_are_the_data_stages_matter(
 ) -> None:
     asked = parameters(raw_parameters, SORTED[:-1], validation="last", validation_fraction=0.25)
     check_present_labels("mnist", asked, catalog, {"data"})
+
+
+@pytest.fixture
+def run(tmp_path: Path, catalog: DataCatalog, raw_parameters: dict[str, Any]) -> Callable[..., RunContext]:
+    """A run of one pipeline that has a node without a task, where training may need a GPU."""
+
+    def run(pipeline: str, require_gpu: bool) -> RunContext:
+        base = validate_parameters(raw_parameters)
+        chosen = base.namespaces["mnist"]
+        chosen = replace(chosen, training=replace(chosen.training, require_gpu=require_gpu))
+        nodes = [Node(lambda: 0, None, "made", name="made", tags=pipeline)]
+        pipelines = Pipeline(nodes, namespace="mnist")
+        parameters = replace(base, namespaces={"mnist": chosen})
+        return RunContext(tmp_path, tmp_path, parameters, {}, pipelines, catalog)
+
+    return run
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+
+
+@pytest.mark.usefixtures("no_gpu")
+def test_a_gpu_that_training_requires_is_missed_before_any_work(run: Callable[..., RunContext]) -> None:
+    with pytest.raises(DeviceError, match=r"^mnist\.training\.require_gpu is true, but tensorflow can use no GPU: "):
+        check_run(run("train", require_gpu=True))
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize(("pipeline", "require_gpu"), [("data", True), ("train", False)])
+def test_where_nothing_is_trained_or_no_gpu_is_required_none_is_missed(
+    run: Callable[..., RunContext], pipeline: str, require_gpu: bool
+) -> None:
+    check_run(run(pipeline, require_gpu))
