@@ -14,7 +14,7 @@ from onnx.reference import ReferenceEvaluator
 
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.export.quantize import to_int8
-from mnist_resnet.export.resize import state_sizes
+from mnist_resnet.export.resize import raise_scales
 from mnist_resnet.export.variants.fp16 import to_fp16
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
@@ -46,9 +46,9 @@ def resizing(before: tuple[int, int], after: tuple[int, int], opset: int = 17) -
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
-def stated(before: tuple[int, int], after: tuple[int, int], opset: int = 17) -> onnx.ModelProto:
+def raised(before: tuple[int, int], after: tuple[int, int], opset: int = 17) -> onnx.ModelProto:
     model = resizing(before, after, opset)
-    state_sizes(model)
+    raise_scales(model)
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -65,16 +65,16 @@ def pixels(count: int, size: tuple[int, int]) -> np.ndarray:
 
 @pytest.mark.parametrize(("before", "after"), FALLING_SHORT)
 def test_scales_fall_short_of_these_sizes(before, after):
-    """What the sizes are stated for; if this fails, the pairs are no test of it any more."""
+    """What the scales are raised for; if this fails, the pairs are no test of it any more."""
     assert inferred(resizing((before, 4), (after, 4)))[2] == after - 1
 
 
-def test_sizes_hold_where_scales_fall_short_and_elsewhere():
+def test_raised_scales_reach_the_size():
     pairs = np.random.default_rng(0).permutation(list(product(range(8, 129), repeat=2)))[:200].tolist()
     short = [(before, after) for before, after in pairs if int(before * float(np.float32(after / before))) != after]
     assert 50 < len(short) < 150
     for before, after in pairs:
-        assert inferred(stated((before, 5), (after, 7)))[1:] == [1, after, 7]
+        assert inferred(raised((before, 5), (after, 7)))[1:] == [1, after, 7]
 
 
 @pytest.mark.parametrize("opset", [13, 17, 18])
@@ -82,7 +82,7 @@ def test_sizes_hold_where_scales_fall_short_and_elsewhere():
 def test_the_reference_onnxruntime_and_keras_agree(before, after, opset):
     before, after = (before, 28), (after, 31)
     images = pixels(2, before)
-    content = stated(before, after, opset).SerializeToString()
+    content = raised(before, after, opset).SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (by_reference,) = ReferenceEvaluator(content).run(None, {"image": images})
     (by_onnxruntime,) = session.run(None, {"image": images})
@@ -122,10 +122,17 @@ def test_an_exported_network_is_computed_by_the_reference_too(exporting, capfd, 
         np.testing.assert_allclose(answer, expected, rtol=0, atol=1e-5)
 
 
-def test_a_resized_input_costs_one_resize_and_the_three_operations_of_its_size(exporting):
+def test_scales_that_reach_the_size_stay_as_they_are():
+    for before, after in EXACT:
+        model = raised((before, 4), (after, 4))
+        [scales] = [numpy_helper.to_array(each) for each in model.graph.initializer if each.name == "resize_scales"]
+        assert scales.tolist() == [1, 1, np.float32(after / before), 1]
+
+
+def test_a_resized_input_costs_one_resize_and_no_operation_on_shapes(exporting):
     _, content = exporting((50, 28), (32, 50))
     kinds = Counter(node.op_type for node in onnx.load_from_string(content).graph.node)
-    assert [kinds[kind] for kind in ("Resize", "Shape", "Slice", "Concat")] == [1, 1, 1, 1]
+    assert [kinds[kind] for kind in ("Resize", "Shape", "Slice", "Concat")] == [1, 0, 0, 0]
 
 
 def test_int8_and_fp16_are_made_of_it(exporting):

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.export.onnx_graph import name_batch_axis
-from mnist_resnet.export.resize import state_sizes
+from mnist_resnet.export.resize import raise_scales
 from mnist_resnet.export.savedmodel import image_signature
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
 
@@ -34,7 +34,7 @@ def to_onnx(network: keras.Model, opset: int, metadata: Mapping[str, Any]) -> by
     function = tf.function(lambda image: {OUTPUT_NAME: network(image, training=False)})
     with native_output_held():  # TensorFlow's graph optimizer reports on itself
         model, _ = tf2onnx.convert.from_function(function, input_signature=[image_signature(network)], opset=opset)
-    state_sizes(model)
+    raise_scales(model)
     _remove_idle_reshapes(model)
     _remove_unread_constants(model)
     name_batch_axis(model)
