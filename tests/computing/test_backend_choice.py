@@ -3,7 +3,7 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from mnist_resnet.computing.backend_choice import BackendError, chosen_backend, require_exporting_backend
+from mnist_resnet.computing.backend_choice import BackendError, backends_of, chosen_backend, require_exporting_backend
 
 
 @pytest.fixture
@@ -35,15 +35,28 @@ class TestBeforeKerasIsImported:
         with pytest.raises(BackendError) as refused:
             chosen_backend()
         assert str(refused.value) == (
-            f"KERAS_BACKEND: received '{name}', but this project runs on tensorflow, or trains on jax. "
+            f"KERAS_BACKEND: received '{name}', but this project runs on tensorflow or jax. "
             "Unset KERAS_BACKEND, or set it to tensorflow"
         )
 
-    def test_jax_trains_and_does_not_export(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("platforms", [None, "", "cpu", "cuda,cpu"])
+    def test_jax_trains_and_its_networks_are_exported(
+        self, monkeypatch: pytest.MonkeyPatch, platforms: str | None
+    ) -> None:
         monkeypatch.setenv("KERAS_BACKEND", "jax")
         monkeypatch.setitem(sys.modules, "jax", ModuleType("jax"))
+        monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+        if platforms is not None:
+            monkeypatch.setenv("JAX_PLATFORMS", platforms)
         assert chosen_backend() == "jax"
-        with pytest.raises(BackendError, match="received 'jax', but exporting needs tensorflow"):
+        require_exporting_backend()
+
+    def test_jax_without_the_cpu_is_refused_for_export(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("KERAS_BACKEND", "jax")
+        monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+        monkeypatch.setitem(sys.modules, "jax", ModuleType("jax"))
+        assert chosen_backend() == "jax"
+        with pytest.raises(BackendError, match=r"^JAX_PLATFORMS: received 'cuda', .* set it to cuda,cpu$"):
             require_exporting_backend()
 
     def test_a_backend_that_is_not_installed_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,12 +67,35 @@ class TestBeforeKerasIsImported:
             chosen_backend()
 
 
-@pytest.mark.parametrize("name", ["jax", "torch"])
-def test_keras_that_was_imported_with_another_backend_is_refused_for_export(
-    monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+def test_keras_that_was_imported_with_another_backend_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    monkeypatch.setitem(sys.modules, "keras", imported_with(name))
-    monkeypatch.setitem(sys.modules, "jax", ModuleType("jax"))
-    with pytest.raises(BackendError, match=f"imported before this project, with the backend '{name}'"):
+    monkeypatch.setitem(sys.modules, "keras", imported_with("torch"))
+    with pytest.raises(BackendError, match="imported before this project, with the backend 'torch'"):
         require_exporting_backend()
+
+
+def test_keras_that_was_imported_with_jax_is_jax(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    monkeypatch.setitem(sys.modules, "keras", imported_with("jax"))
+    monkeypatch.setitem(sys.modules, "jax", ModuleType("jax"))
+    assert chosen_backend() == "jax"
+    require_exporting_backend()
+
+
+@pytest.mark.parametrize(
+    ("setting", "pipelines", "expected"),
+    [
+        ("jax", {"data", "train", "export"}, {"train": "jax", "export": "tensorflow"}),
+        ("tensorflow", {"train", "export"}, {"train": "tensorflow", "export": "tensorflow"}),
+        ("torch", {"export", "evaluate"}, {"export": "tensorflow"}),
+        ("torch", {"data"}, {}),
+    ],
+)
+def test_only_pipelines_that_compute_by_a_backend_have_one(
+    monkeypatch: pytest.MonkeyPatch, setting: str, pipelines: set[str], expected: dict[str, str]
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", setting)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setitem(sys.modules, "jax", ModuleType("jax"))
+    assert backends_of(pipelines) == expected

@@ -10,7 +10,8 @@ from mnist_resnet.config import ExportParameters
 from mnist_resnet.evaluation.parity import ParityError
 from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
 from mnist_resnet.export.onnx import to_onnx
-from mnist_resnet.export.parity_check import check_parity, keras_probabilities
+from mnist_resnet.export.parity_check import check_parity
+from mnist_resnet.export.reference import keras_probabilities
 from mnist_resnet.export.savedmodel import load_savedmodel, to_savedmodel
 from mnist_resnet.models.resnet import build_network
 

@@ -1,54 +1,145 @@
-"""The same network trained by JAX, and exported through TensorFlow."""
+"""Runs on JAX, which export through TensorFlow in a process of its own."""
 
+import json
+import os
+import signal
 import subprocess
-import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.integration.conftest import Project, clean_environment
+from mnist_resnet.storage.digests import digests_of_onnx
+from tests.integration.conftest import KEDRO, Project, clean_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 # float32 on two libraries; the check of each export allows the same.
 TOLERANCE = 1e-5
-
-CLASSIFY = """
-import sys
-import numpy as np
-import mnist_resnet.models.resnet
-from mnist_resnet.computing.backend import keras
-assert keras.backend.backend() == "jax"
-model, images, answer = sys.argv[1:]
-probabilities = keras.saving.load_model(model, compile=False).predict(np.load(images), verbose=0)
-np.save(answer, probabilities)
-"""
+RUN = ("run", "--namespaces", "squares")
+EXPORTING = b"tensorflow_process import serve"
+SECONDS = 120
+BACKENDS = {"train": "jax", "export": "tensorflow"}
 
 
-def test_weights_trained_by_jax_export_through_tensorflow_with_equal_probabilities(squares: Project, made_data) -> None:
-    trained = squares.kedro("run", "--pipelines", "data,train", "--namespaces", "squares", KERAS_BACKEND="jax")
-    assert trained.returncode == 0, trained.stderr
-    assert "by JAX" in trained.stderr
-
-    np.save(squares.folder / "images.npy", made_data.arrays["test_images"])
-    model = squares.folder / "data/06_models/squares/model.keras"
-    subprocess.run(
-        [sys.executable, "-c", CLASSIFY, model, squares.folder / "images.npy", squares.folder / "by_jax.npy"],
-        env=clean_environment() | {"KERAS_BACKEND": "jax"},
-        check=True,
-        timeout=300,
-    )
-    squares.run(pipeline_names=["export", "evaluate"], namespaces=["squares"])
-
-    by_onnx = np.load(squares.folder / "data/07_model_output/squares/test_probabilities.npy")
-    by_jax = np.load(squares.folder / "by_jax.npy")
-    np.testing.assert_allclose(by_onnx, by_jax, rtol=0, atol=TOLERANCE)
-    assert np.mean(by_jax.argmax(axis=1) == made_data.arrays["test_labels"]) > 0.8
+@pytest.fixture
+def by_jax(squares: Project) -> Project:
+    """A project that has been through all pipelines in one command."""
+    ended = squares.kedro(*RUN, "--params", "squares.export.average_flips=true", KERAS_BACKEND="jax")
+    assert ended.returncode == 0, ended.stderr
+    assert "by JAX" in ended.stderr
+    return squares
 
 
-def test_exporting_under_jax_is_refused_before_any_work(squares: Project) -> None:
-    refused = squares.kedro("run", "--namespaces", "squares", KERAS_BACKEND="jax")
+def test_one_command_trains_by_jax_and_exports_what_tensorflow_exports_of_the_same_network(
+    by_jax: Project, made_data
+) -> None:
+    outputs = by_jax.folder / "data"
+    probabilities = np.load(outputs / "07_model_output/squares/test_probabilities.npy")
+    assert np.mean(probabilities.argmax(axis=1) == made_data.arrays["test_labels"]) > 0.8
+    agreement = json.loads((outputs / "06_models/squares/parity.json").read_text())
+    assert max(agreement["savedmodel_max_abs_diff"], agreement["onnx_max_abs_diff"]) <= TOLERANCE
+
+    record = json.loads((artifacts_of(by_jax) / "provenance.json").read_text())
+    assert record["backends"] == {name: f"{name_of} {version(name_of)}" for name, name_of in BACKENDS.items()}
+
+    onnx = outputs / "06_models/squares/model.onnx"
+    exported = onnx.read_bytes()
+    changes = {"squares": {"export": {"average_flips": True}}}
+    by_jax.run(changes, pipeline_names=["export"], namespaces=["squares"])
+    assert digests_of_onnx(onnx.read_bytes()) == digests_of_onnx(exported)
+
+
+def artifacts_of(project: Project) -> Path:
+    (run,) = project.runs()
+    return Path(str(run.info.artifact_uri).removeprefix("file://"))
+
+
+@contextmanager
+def exporting(project: Project) -> Iterator[tuple["subprocess.Popen[str]", int]]:
+    """A run on JAX that has begun to export, and the number of the process that does so for it."""
+    variables = clean_environment() | {"KERAS_BACKEND": "jax", "TMPDIR": str(project.folder / "temporary")}
+    (project.folder / "temporary").mkdir()
+    command = [KEDRO, *RUN]
+    with subprocess.Popen(command, cwd=project.folder, env=variables, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, _exporting(process)
+        finally:
+            process.kill()
+
+
+def _exporting(process: "subprocess.Popen[str]") -> int:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        for folder in Path("/proc").glob("[0-9]*"):
+            if f"\nPPid:\t{process.pid}\n" in _read(folder / "status").decode() and EXPORTING in _read(
+                folder / "cmdline"
+            ):
+                return int(folder.name)
+        time.sleep(0.02)
+    raise AssertionError(f"no export has begun: {process.stderr.read() if process.stderr else ''}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
+def _ends(number: int) -> bool:
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{number}").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not Path(f"/proc/{number}").exists()
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux tells which process has which")
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("seconds", [0.1, 6.0], ids=["starting", "at work"])
+def test_a_run_that_is_ended_while_it_exports_leaves_no_process_and_no_temporary_file(
+    squares: Project, number: signal.Signals, seconds: float
+) -> None:
+    with exporting(squares) as (process, child):
+        time.sleep(seconds)
+        process.send_signal(number)
+        _, printed = process.communicate(timeout=30)
+    assert _ends(child)
+    assert list((squares.folder / "temporary").glob("mnist_resnet.*")) == []
+    if number == signal.SIGKILL:
+        assert process.returncode == -number
+        return
+    assert process.returncode == 128 + number
+    assert "Traceback" not in printed
+    assert "To continue: kedro run --namespaces squares --only-missing-outputs" in printed
+    assert [run.info.status for run in squares.runs()] == ["KILLED"]
+    continued = squares.kedro(*RUN, "--only-missing-outputs", KERAS_BACKEND="jax")
+    assert continued.returncode == 0, continued.stderr
+
+
+@needs_proc
+def test_an_exporting_process_that_is_killed_ends_the_run_in_a_line(squares: Project) -> None:
+    with exporting(squares) as (process, child):
+        os.kill(child, signal.SIGKILL)
+        _, printed = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "The process that exports by TensorFlow was killed by SIGKILL; it may have had too little memory" in printed
+    assert "Traceback" not in printed
+    assert [run.info.status for run in squares.runs()] == ["FAILED"]
+
+
+def test_an_export_that_does_not_agree_is_refused_as_on_tensorflow(squares: Project) -> None:
+    changes = "squares.export.parity_tolerance=1.0e-12,squares.export.parity_rounding_factor=1.0e-3"
+    refused = squares.kedro(*RUN, "--params", changes, KERAS_BACKEND="jax")
     assert refused.returncode == 1
-    assert "KERAS_BACKEND: received 'jax'" in refused.stderr
+    assert "Rounding to float32 moves the trained network's own probabilities by up to" in refused.stderr
+    assert "export, at batch size 1, does not agree with the trained model" in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert not (squares.folder / "data").exists()
+    assert not (squares.folder / "data/06_models/squares/model.onnx").exists()

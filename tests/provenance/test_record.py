@@ -35,8 +35,8 @@ def written(provenance: Provenance, status: Any = "RUNNING") -> dict[str, Any]:
 
 def test_the_record_has_all_fields_of_its_schema_in_their_order():
     record = written(made())
-    fields = "schema status started ended run parameters environment source source_missing_because catalog precision"
-    assert list(record) == [*fields.split(), "training_devices", "namespaces"]
+    fields = "schema status started ended run parameters environment backends source source_missing_because catalog"
+    assert list(record) == [*fields.split(), "precision", "training_devices", "namespaces"]
     asked = "command env pipeline_names namespaces runtime_params tags node_names from_nodes to_nodes from_inputs"
     assert list(record["run"]) == [*asked.split(), "to_outputs", "only_missing_outputs"]
     assert (record["schema"], record["status"], record["ended"]) == (1, "RUNNING", None)

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Collection
 from importlib.util import find_spec
 
 from mnist_resnet.errors import UserError
 
 BACKEND_VARIABLE, DEFAULT_BACKEND = "KERAS_BACKEND", "tensorflow"
 _BACKENDS = (DEFAULT_BACKEND, "jax")
+_PLATFORMS_VARIABLE = "JAX_PLATFORMS"
 
 
 class BackendError(UserError, RuntimeError):
@@ -25,24 +27,34 @@ def chosen_backend() -> str:
     imported = sys.modules.get("keras")
     name: str = imported.config.backend() if imported else os.environ.get(BACKEND_VARIABLE) or DEFAULT_BACKEND
     if name not in _BACKENDS:
-        raise BackendError(f"{_received(name)}, but this project runs on tensorflow, or trains on jax. {_remedy()}")
+        raise BackendError(f"{_received(name)}, but this project runs on tensorflow or jax. {_remedy()}")
     if name not in sys.modules and find_spec(name) is None:
         raise BackendError(f"{_received(name)}, which is not installed: `pip install {name}`, or: {_remedy()}")
     return name
 
 
 def require_exporting_backend() -> None:
-    """Refuse a backend that trains, but from which nothing can be exported.
+    """Refuse a backend whose networks cannot be exported, or not be checked against what is exported.
 
     Raises:
-        BackendError: If it is another than TensorFlow; with what works instead.
+        BackendError: As ``chosen_backend``; and if JAX may not compute on the CPU, on which exports are checked.
     """
-    name = chosen_backend()
-    if name != DEFAULT_BACKEND:
+    platforms = os.environ.get(_PLATFORMS_VARIABLE)
+    if chosen_backend() == "jax" and platforms and "cpu" not in platforms.split(","):
         raise BackendError(
-            f"{_received(name)}, but exporting needs tensorflow. Run `kedro run --pipelines data,train` with it, "
-            f"then `kedro run --pipelines export,evaluate` without it"
+            f"{_PLATFORMS_VARIABLE}: received '{platforms}', but exports are checked on the CPU. Unset it, or set "
+            f"it to {platforms},cpu"
         )
+
+
+def backends_of(pipelines: Collection[str]) -> dict[str, str]:
+    """The backend of each pipeline that computes by one; whatever trains, TensorFlow exports.
+
+    Args:
+        pipelines: Their names.
+    """
+    trained_by = {"train": chosen_backend()} if "train" in pipelines else {}
+    return trained_by | ({"export": DEFAULT_BACKEND} if "export" in pipelines else {})
 
 
 def _received(name: str) -> str:

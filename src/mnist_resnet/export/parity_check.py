@@ -1,21 +1,18 @@
 """The check that stands between an export and its publication."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 import keras
 import numpy as np
-import numpy.typing as npt
-import tensorflow as tf
 
-from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.config import ExportParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.parity import DIFFERENCE, Parity, compare
 from mnist_resnet.evaluation.session import ClassifyBatches
-from mnist_resnet.export.rebuild import in_float64
-from mnist_resnet.export.savedmodel import image_signature
+from mnist_resnet.export.on_tensorflow import exact_probabilities
+from mnist_resnet.export.reference import keras_probabilities
 
 logger = logging.getLogger(__name__)
 
@@ -57,23 +54,7 @@ def check_parity(
 
 def _rounding_error(network: keras.Model, images: UInt8Array) -> float:
     """The largest difference of a probability that computing in float32 makes, instead of float64."""
-    with native_output_held():  # TensorFlow's graph optimizer does not know every operation in float64
-        exact = keras_probabilities(in_float64(network), images, len(images))
+    exact = exact_probabilities(network, images)
     found = float(np.abs(keras_probabilities(network, images, len(images)) - exact).max())
     logger.info("Rounding to float32 moves the trained network's own probabilities by up to %.1e", found)
     return found
-
-
-def keras_probabilities(network: keras.Model, images: UInt8Array, batch_size: int) -> npt.NDArray[np.floating]:
-    """Classify uint8 (images, height, width) by the network itself, on the CPU: (images, classes) in its precision."""
-    starts = range(0, len(images), batch_size)
-    with tf.device("/CPU:0"):
-        classify = _traced(network)
-        return np.concatenate([classify(tf.constant(images[s : s + batch_size])).numpy() for s in starts])
-
-
-def _traced(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The network as one graph for batches of all sizes; traced at each call, TensorFlow would warn of that."""
-    function = tf.function(lambda batch: network(batch, training=False))
-    traced: Callable[[tf.Tensor], tf.Tensor] = function.get_concrete_function(image_signature(network))
-    return traced

@@ -61,3 +61,8 @@ def load_savedmodel(files: dict[str, bytes]) -> ClassifyBatches:
         return np.concatenate(outputs)
 
     return classify
+
+
+def classify(files: dict[str, bytes], images: UInt8Array, batch_size: int) -> npt.NDArray[np.float32]:
+    """Classify images by a SavedModel that is loaded for that alone; see ``load_savedmodel``."""
+    return load_savedmodel(files)(images, batch_size)

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
+from mnist_resnet.computing.backend_choice import backends_of
 from mnist_resnet.hooks.run_context import RunContext, status_after
 from mnist_resnet.provenance.catalog import collect_catalog
 from mnist_resnet.provenance.environment import collect_environment
@@ -104,13 +105,15 @@ def _collect(context: RunContext) -> Provenance:
     reason = None if source else why_no_commit(context.project)
     if reason:
         logger.warning("No commit is recorded, so this run cannot be reproduced: %s", reason)
+    environment = collect_environment(context.project)
     return Provenance(
         schema=SCHEMA,
         status="RUNNING",
         started=utc_now(),
         run=RunArguments.of(context.run_params, typed_command()),
         parameters=resolved_parameters(context.parameters, context.namespaces),
-        environment=collect_environment(context.project),
+        environment=environment,
+        backends=environment.with_versions(backends_of(context.pipelines_of())),
         source=source,
         source_missing_because=reason,
         catalog=collect_catalog(context.catalog, context.pipeline.datasets(), context.project),

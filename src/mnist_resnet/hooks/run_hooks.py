@@ -11,6 +11,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from mnist_resnet.computing.tensorflow_process import end_tensorflow_process
 from mnist_resnet.config import Parameters, outputs_folder, validate_parameters
 from mnist_resnet.hooks.running_thread import RunningThread, check_runner
 from mnist_resnet.storage.artifacts import remove_leftovers
@@ -83,6 +84,7 @@ class RunHooks:
         self._thread.begin()
         entered.callback(self._thread.end)
         entered.enter_context(folder_lock(context.outputs, sys.argv))
+        entered.callback(end_tensorflow_process)
         _remove_leftovers(context)
         check_run(context)
         self._freshness = Freshness(context)

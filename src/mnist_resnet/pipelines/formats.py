@@ -25,7 +25,7 @@ class ExportFormat:
 
 
 def _load_savedmodel(files: dict[str, bytes]) -> ClassifyBatches:
-    from mnist_resnet.export.savedmodel import load_savedmodel
+    from mnist_resnet.export.on_tensorflow import load_savedmodel
 
     return load_savedmodel(files)
 

@@ -77,6 +77,14 @@ class Environment:
             "variable": self.variables,
         }
 
+    def with_versions(self, names: Mapping[str, str]) -> dict[str, str]:
+        """Names of packages, each followed by its version if it is installed.
+
+        Args:
+            names: By whatever uses them.
+        """
+        return {user: f"{name} {self.packages.get(name, '')}".strip() for user, name in names.items()}
+
     @property
     def uses_tensorflow(self) -> bool:
         """Whether Keras runs on TensorFlow."""

@@ -97,6 +97,7 @@ class Provenance:
         run: What was asked for.
         parameters: Resolved, nested as in the configuration; see ``resolved_parameters``.
         environment: What computes.
+        backends: Keras' backend and its version, for each of the pipelines ``train`` and ``export`` in the run.
         source: The code; None if git tells of no commit.
         source_missing_because: The reason, if there is no source.
         catalog: Where the artifacts are kept; see ``collect_catalog``.
@@ -112,6 +113,7 @@ class Provenance:
     run: RunArguments
     parameters: Annotated[Values, AfterValidator(_nested)]
     environment: Environment
+    backends: dict[str, str] | None = None
     source: Source | None
     source_missing_because: str | None = None
     catalog: dict[str, Values] | None = None

@@ -40,7 +40,7 @@ def rebuild_networks(
 
 def export_savedmodel(compact_network: Network) -> dict[str, bytes]:
     """The files of a SavedModel, not yet checked."""
-    from mnist_resnet.export.savedmodel import to_savedmodel
+    from mnist_resnet.export.on_tensorflow import to_savedmodel
 
     return to_savedmodel(compact_network)
 
@@ -49,7 +49,7 @@ def export_onnx(
     compact_network: Network, dataset: Dataset, export: ExportParameters, recipe: str, origin: Origin
 ) -> bytes:
     """An ONNX file, not yet checked."""
-    from mnist_resnet.export.onnx import to_onnx
+    from mnist_resnet.export.on_tensorflow import to_onnx
 
     metadata = {
         "class_names": dataset.class_names,
@@ -105,7 +105,7 @@ def classify_test_images(
     float32_network: Network, test_images: UInt8Array, export: ExportParameters, **exported: Any
 ) -> Probabilities:
     """What Keras and each format but ONNX say of the test images: (1 + formats, images, classes)."""
-    from mnist_resnet.export.parity_check import keras_probabilities
+    from mnist_resnet.export.reference import keras_probabilities
 
     size = max(export.parity_batch_sizes)
     answers = [FORMATS[artifact].load(content)(test_images, size) for artifact, content in exported.items()]

@@ -1,0 +1,67 @@
+"""The answers that exported files are held against: those of the network itself, by Keras on the CPU."""
+
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from mnist_resnet.computing.native_output import native_output_held
+from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.export.rebuild import in_float64
+
+_Classify = Callable[[UInt8Array], npt.NDArray[np.floating]]
+
+
+def keras_probabilities(network: keras.Model, images: UInt8Array, batch_size: int) -> npt.NDArray[np.floating]:
+    """Classify uint8 (images, height, width) by the network itself, on the CPU: (images, classes) in its precision.
+
+    The backend is that of this process, which has trained the network or could have.
+    """
+    classify = _by_jax(network) if keras.backend.backend() == "jax" else _by_tensorflow(network)
+    return np.concatenate([classify(batch) for batch in _batches(images, batch_size)])
+
+
+def exact_probabilities(network: keras.Model, images: UInt8Array) -> npt.NDArray[np.floating]:
+    """Likewise, with every computation in float64, which JAX does not compute in."""
+    with native_output_held():  # TensorFlow's graph optimizer does not know every operation in float64
+        return keras_probabilities(in_float64(network), images, len(images))
+
+
+def _batches(images: UInt8Array, batch_size: int) -> Iterator[UInt8Array]:
+    for start in range(0, len(images), batch_size):
+        yield np.asarray(images[start : start + batch_size])
+
+
+def _by_tensorflow(network: keras.Model) -> _Classify:
+    """The network as one graph for batches of all sizes; traced at each call, TensorFlow would warn of that."""
+    import tensorflow as tf
+
+    from mnist_resnet.export.savedmodel import image_signature
+
+    with tf.device("/CPU:0"):
+        function = tf.function(lambda batch: network(batch, training=False))
+        traced = function.get_concrete_function(image_signature(network))
+
+    def classify(batch: UInt8Array) -> npt.NDArray[np.floating]:
+        with tf.device("/CPU:0"):
+            answers: npt.NDArray[np.floating] = traced(tf.constant(batch)).numpy()
+            return answers
+
+    return classify
+
+
+def _by_jax(network: keras.Model) -> _Classify:
+    """The network with its weights on the CPU, compiled for each size of a batch."""
+    import jax
+
+    cpu = jax.devices("cpu")[0]
+    kinds = (network.trainable_variables, network.non_trainable_variables)
+    weights = [[jax.device_put(np.asarray(each.value), cpu) for each in variables] for variables in kinds]
+    answers = jax.jit(lambda given, batch: network.stateless_call(*given, batch, training=False)[0])
+
+    def classify(batch: UInt8Array) -> npt.NDArray[np.floating]:
+        with jax.default_device(cpu):
+            return np.asarray(answers(weights, jax.device_put(batch, cpu)))
+
+    return classify
