@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.landing]
 TOLERANCE = 1e-5
 RUN = ("run", "--namespaces", "squares")
 EXPORTING = b"tensorflow_process import serve"
-SECONDS = 120
+SECONDS = 300
 BACKENDS = {"train": "jax", "export": "tensorflow"}
 
 
@@ -110,12 +110,12 @@ def test_a_run_that_is_ended_while_it_exports_leaves_no_process_and_no_temporary
     with exporting(squares) as (process, child):
         time.sleep(seconds)
         process.send_signal(number)
-        _, printed = process.communicate(timeout=30)
+        _, printed = process.communicate(timeout=60)
     assert _ends(child)
-    assert list((squares.folder / "temporary").glob("mnist_resnet.*")) == []
-    if number == signal.SIGKILL:
+    if number == signal.SIGKILL:  # what it had begun to write itself is left
         assert process.returncode == -number
         return
+    assert list((squares.folder / "temporary").glob("mnist_resnet.*")) == []
     assert process.returncode == 128 + number
     assert "Traceback" not in printed
     assert "To continue: kedro run --namespaces squares --only-missing-outputs" in printed

@@ -8,8 +8,9 @@ from typing import Any
 from kedro.io import DataCatalog
 
 from mnist_resnet.computing.backend_choice import chosen_backend, require_exporting_backend
+from mnist_resnet.computing.batch_sharing import devices_for
 from mnist_resnet.computing.device import require_driver, require_gpu
-from mnist_resnet.config import ConfigurationError, IdxFile, NamespaceParameters, Parameters
+from mnist_resnet.config import ConfigurationError, IdxFile, NamespaceParameters, Parameters, TrainingParameters
 from mnist_resnet.data.check import DataError, class_indices
 from mnist_resnet.data.idx import IdxArray, UInt8Array
 from mnist_resnet.data.split import check_sizes, split
@@ -20,7 +21,7 @@ from mnist_resnet.storage.artifacts import sha256_of_path
 
 
 def check_run(context: RunContext) -> None:
-    """Check the project's folder, backend, onnxruntime, a required GPU, and labels that were fetched already.
+    """Check the project's folder, backend, devices, onnxruntime, a required GPU, and labels that were fetched already.
 
     Raises:
         UserError: If the run would end at one of them.
@@ -40,6 +41,8 @@ def check_run(context: RunContext) -> None:
         training = context.parameters.namespaces[namespace].training
         if "train" in pipelines and training.require_gpu:
             _require_gpu_for_training(f"{namespace}.training.require_gpu", training.deterministic)
+        if "train" in pipelines and training.devices != 1:
+            _check_devices(training)
         if "evaluate" in pipelines and evaluation.require_gpu:
             usable_providers(evaluation.providers, require_gpu=True)
 
@@ -92,6 +95,17 @@ def _require_gpu_for_training(key: str, deterministic: bool) -> None:
 
     with deterministic_operations(deterministic):
         require_gpu(key)
+
+
+def _check_devices(training: TrainingParameters) -> None:
+    """Refuse devices that cannot share a batch; JAX starts by being asked, see above."""
+    if chosen_backend() != "jax":
+        devices_for(training.devices, training.batch_size)
+        return
+    from mnist_resnet.computing.determinism import deterministic_operations
+
+    with deterministic_operations(training.deterministic):
+        devices_for(training.devices, training.batch_size)
 
 
 def _check_name(project: Path) -> None:

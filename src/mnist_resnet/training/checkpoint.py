@@ -40,7 +40,7 @@ def identity(network: keras.Model, split: Split, parameters: TrainingParameters,
     """A digest of all that decides a training: network, parameters, data, and how its device computes."""
     arrays = {name: digest_of_array(array) for name, array in split._asdict().items()}
     recipe = {name: value for name, value in asdict(parameters).items() if f"training.{name}" not in WITHOUT_INFLUENCE}
-    computed = [device.kind, device.backend, device.precision, device.tf32, device.deterministic]
+    computed = [device.kind, device.backend, device.precision, device.tf32, device.deterministic, device.count]
     decisive = {"network": network.to_json(), "parameters": recipe, "arrays": arrays, "device": computed}
     return sha256_of_bytes(json.dumps(decisive, sort_keys=True).encode())
 

@@ -8,7 +8,8 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.training.augmentation import EpochDraws
 from mnist_resnet.training.checkpoint import Arrays
-from mnist_resnet.training.input import feed, training_batches, validation_batches
+from mnist_resnet.training.distribution import devices_in_use
+from mnist_resnet.training.input import feed, filling, training_batches, validation_batches
 from mnist_resnet.training.trainee import build_validated
 from mnist_resnet.training.watch import StepWatch
 
@@ -86,10 +87,11 @@ class Fed:
 
     def validate(self) -> tuple[float, float]:
         """Loss and accuracy on the validation images."""
-        images, labels = self._split.validation_images, self._split.validation_labels
-        with feed(validation_batches(images, labels, VALIDATION_BATCH_SIZE)) as fed:
+        images, labels, devices = self._split.validation_images, self._split.validation_labels, devices_in_use()
+        with feed(validation_batches(images, labels, VALIDATION_BATCH_SIZE, devices)) as fed:
             loss, accuracy = self._validated.evaluate(fed, verbose=0)
-        return float(loss), float(accuracy)
+        share = filling(len(labels), devices)
+        return float(loss) * share, float(accuracy) * share
 
 
 class _Callbacks(keras.callbacks.CallbackList):  # type: ignore[misc]  # keras is untyped

@@ -44,7 +44,8 @@ class TrainingDevice:
         precision: The Keras precision policy that its layers compute in.
         tf32: Whether products of float32 are computed in TF32.
         deterministic: Whether the operations give equal results from equal inputs.
-        asked: The parameters ``precision``, ``tf32``, ``deterministic`` and ``require_gpu``.
+        asked: The parameters ``precision``, ``tf32``, ``deterministic``, ``require_gpu`` and ``devices``.
+        count: How many such devices share each batch.
     """
 
     name: str
@@ -54,15 +55,21 @@ class TrainingDevice:
     tf32: bool
     deterministic: bool
     asked: Mapping[str, Any]
+    count: int = 1
+
+    def names(self) -> str:
+        """The device, or how many of its kind."""
+        return self.name if self.count == 1 else f"{self.count} × {self.name}"
 
     def in_words(self) -> str:
         """All of it in two sentences."""
         asked = ", ".join(f"{name} {_as_in_yaml(value)}" for name, value in self.asked.items())
-        return f"{self.name}, by {self.backend} in {self.precision}, {self._ways()}. Asked for: {asked}."
+        return f"{self.names()}, by {self.backend} in {self.precision}, {self._ways()}. Asked for: {asked}."
 
     def told_apart_by(self) -> str:
         """What makes it another device, but for the precision; processors are told apart elsewhere."""
-        return f"{'CPU' if self.kind == 'CPU' else self.name} by {self.backend}, {self._ways()}"
+        name = "CPU" if self.kind == "CPU" else self.name
+        return f"{name if self.count == 1 else f'{self.count} × {name}'} by {self.backend}, {self._ways()}"
 
     def _ways(self) -> str:
         tf32 = "with TF32" if self.tf32 else "without TF32"

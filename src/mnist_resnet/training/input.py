@@ -13,6 +13,8 @@ from mnist_resnet.computing.backend import keras
 from mnist_resnet.storage.arrays import Array
 from mnist_resnet.training.augmentation import EpochDraws
 
+NO_CLASS = -1
+
 Batch = tuple[Any, npt.NDArray[np.int32]]
 
 
@@ -55,14 +57,36 @@ def training_batches(images: Array, labels: npt.NDArray[np.uint8], draws: EpochD
     return Batches(len(labels) // batch_size, make)
 
 
-def validation_batches(images: Array, labels: npt.NDArray[np.uint8], batch_size: int) -> Batches:
-    """All images and labels, in order, as they are."""
+def validation_batches(images: Array, labels: npt.NDArray[np.uint8], batch_size: int, devices: int = 1) -> Batches:
+    """All images and labels, in order, as they are.
+
+    Args:
+        images: uint8 (images, height, width).
+        labels: uint8 (images,).
+        batch_size: Images in a batch, the last one apart; rounded up to a number that the devices can share.
+        devices: How many share each batch. The last one is filled up with images of no class: their labels are
+            ``NO_CLASS``, of which JAX's loss is zero and every answer wrong; see ``filling``.
+    """
+    size = math.ceil(batch_size / devices) * devices
 
     def make(number: int) -> Batch:
-        part = slice(number * batch_size, (number + 1) * batch_size)
-        return np.asarray(images[part]), labels[part].astype(np.int32)
+        part = slice(number * size, (number + 1) * size)
+        raw, classes = np.asarray(images[part]), labels[part].astype(np.int32)
+        missing = -len(classes) % devices
+        raw = np.concatenate([raw, np.zeros((missing, *raw.shape[1:]), raw.dtype)]) if missing else raw
+        return raw, np.pad(classes, (0, missing), constant_values=NO_CLASS)
 
-    return Batches(math.ceil(len(labels) / batch_size), make)
+    return Batches(math.ceil(len(labels) / size), make)
+
+
+def filling(images: int, devices: int) -> float:
+    """What a mean over ``validation_batches`` is multiplied by to be the mean over the images.
+
+    Args:
+        images: How many there are, at least one.
+        devices: How many share each batch.
+    """
+    return math.ceil(images / devices) * devices / images
 
 
 class LookAhead(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped

@@ -8,44 +8,52 @@ from contextlib import contextmanager
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.computing.determinism import are_deterministic, deterministic_operations
 from mnist_resnet.computing.device import ComputingDevice, found_device, require_gpu
+from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.computing.processor import multiplies_bfloat16, offered_instruction_sets
 from mnist_resnet.computing.tf32 import tf32_allowed, tf32_products
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.terminal.once import log_once
+from mnist_resnet.training.distribution import devices_in_use, distributed
 from mnist_resnet.training.events import TrainingDevice
 
 logger = logging.getLogger(__name__)
 
+_ASKED = ("precision", "tf32", "deterministic", "require_gpu", "devices")
+
 
 @contextmanager
 def runtime(parameters: TrainingParameters) -> Iterator[TrainingDevice]:
-    """Prepare this process for one training: seeds, determinism, TF32 and precision.
+    """Prepare this process for one training: seeds, determinism, TF32, precision and devices.
 
-    All but the seeds is put back after the block. Precision applies to layers built inside it.
+    All but the seeds is put back after the block. Precision and devices are those of layers built inside it.
 
     Args:
         parameters: ``seed``, ``deterministic``, ``tf32``, ``require_gpu`` and ``precision``; ``auto`` is mixed
-            precision where the device has the units for it, else float32. Who asks for float32 gets no TF32.
+            precision where the device has the units for it, else float32. Who asks for float32 gets no TF32. Each
+            batch is shared by ``devices``.
 
     Raises:
-        DeviceError: If ``require_gpu`` is set and there is no GPU that the backend can use.
+        DeviceError: If ``require_gpu`` is set and there is no GPU that the backend can use; if there are fewer
+            devices than are asked for, or they cannot share a batch.
     """
     with (
-        _policy_put_back(),
+        _settings_put_back(),
         deterministic_operations(parameters.deterministic),
         tf32_products(parameters.tf32 and parameters.precision != "float32"),
         _forgotten_gradients(),
     ):
         keras.backend.clear_session()
-        keras.utils.set_random_seed(parameters.seed)
+        with native_output_held():  # on JAX it imports TensorFlow, to seed that, too
+            keras.utils.set_random_seed(parameters.seed)
         if parameters.require_gpu:
             require_gpu("training.require_gpu")
         asked = parameters.precision
         keras.config.set_dtype_policy(_suitable_precision(found_device()) if asked == "auto" else asked)
-        device = device_in_use(parameters)
-        by = ", by JAX" if device.backend == "jax" else ""
-        log_once(logger, f"Training on {device.name}{by} in {device.precision}")
-        yield device
+        with distributed(parameters):
+            device = device_in_use(parameters)
+            by = ", by JAX" if device.backend == "jax" else ""
+            log_once(logger, f"Training on {device.names()}{by} in {device.precision}")
+            yield device
 
 
 def device_in_use(parameters: TrainingParameters) -> TrainingDevice:
@@ -63,18 +71,20 @@ def device_in_use(parameters: TrainingParameters) -> TrainingDevice:
         precision=keras.config.dtype_policy().name,
         tf32=has_tf32 and tf32_allowed(),
         deterministic=are_deterministic(),
-        asked={name: getattr(parameters, name) for name in ("precision", "tf32", "deterministic", "require_gpu")},
+        asked={name: getattr(parameters, name) for name in _ASKED},
+        count=devices_in_use(),
     )
 
 
 @contextmanager
-def _policy_put_back() -> Iterator[None]:
-    """Let Keras have another precision policy within the block only."""
-    before = keras.config.dtype_policy()
+def _settings_put_back() -> Iterator[None]:
+    """Let Keras have another precision policy and distribution within the block only."""
+    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(policy)
+        keras.distribution.set_distribution(distribution)
 
 
 @contextmanager
