@@ -29,7 +29,7 @@ BACKENDS = {"train": "jax", "export": "tensorflow"}
 @pytest.fixture
 def by_jax(squares: Project) -> Project:
     """A project that has been through all pipelines in one command."""
-    ended = squares.kedro(*RUN, "--params", "squares.export.average_flips=true", KERAS_BACKEND="jax")
+    ended = squares.kedro(*RUN, KERAS_BACKEND="jax")
     assert ended.returncode == 0, ended.stderr
     assert "by JAX" in ended.stderr
     return squares
@@ -49,8 +49,7 @@ def test_one_command_trains_by_jax_and_exports_what_tensorflow_exports_of_the_sa
 
     onnx = outputs / "06_models/squares/model.onnx"
     exported = onnx.read_bytes()
-    changes = {"squares": {"export": {"average_flips": True}}}
-    by_jax.run(changes, pipeline_names=["export"], namespaces=["squares"])
+    by_jax.run(pipeline_names=["export"], namespaces=["squares"])
     assert digests_of_onnx(onnx.read_bytes()) == digests_of_onnx(exported)
 
 
@@ -136,8 +135,9 @@ def test_an_exporting_process_that_is_killed_ends_the_run_in_a_line(squares: Pro
 
 
 def test_an_export_that_does_not_agree_is_refused_as_on_tensorflow(squares: Project) -> None:
-    changes = "squares.export.parity_tolerance=1.0e-12,squares.export.parity_rounding_factor=1.0e-3"
-    refused = squares.kedro(*RUN, "--params", changes, KERAS_BACKEND="jax")
+    changes = {"parity_tolerance": "1.0e-12", "parity_rounding_factor": "1.0e-3", "average_flips": "true"}
+    params = ",".join(f"squares.export.{name}={value}" for name, value in changes.items())
+    refused = squares.kedro(*RUN, "--params", params, KERAS_BACKEND="jax")
     assert refused.returncode == 1
     assert "Rounding to float32 moves the trained network's own probabilities by up to" in refused.stderr
     assert "export, at batch size 1, does not agree with the trained model" in refused.stderr
