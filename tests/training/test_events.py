@@ -107,3 +107,9 @@ def test_a_device_is_put_in_two_sentences():
 )
 def test_devices_are_told_apart_by_what_they_are_and_how_they_compute(changes, words):
     assert replace(DEVICE, **changes).told_apart_by() == words
+
+
+def test_several_devices_are_counted_and_are_another_device_than_one():
+    four = replace(DEVICE, count=4)
+    assert four.in_words().startswith("4 × a made GPU, by tensorflow in mixed_bfloat16")
+    assert four.told_apart_by() == "4 × a made GPU by tensorflow, with TF32, deterministic"
