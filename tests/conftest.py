@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+import tracemalloc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -49,6 +50,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 PROJECT = Path(__file__).parents[1]
 CLASSES = 3
+KINDS = ("images", "labels")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -87,25 +89,21 @@ def make_images(count: int, seed: int, size: int = 8) -> tuple[np.ndarray, np.nd
     return images, labels
 
 
-@pytest.fixture(scope="session")
-def made_data() -> MadeData:
-    train_images, train_labels = make_images(240, seed=1)
-    test_images, test_labels = make_images(60, seed=2)
-    arrays = {
-        "train_images": train_images,
-        "train_labels": train_labels,
-        "test_images": test_images,
-        "test_labels": test_labels,
-    }
+def make_data(arrays: Mapping[str, np.ndarray], names: Mapping[str, str] | None = None, **described: Any) -> MadeData:
+    """A data set of these arrays by role, under file names by role; ``described`` is what else ``Dataset`` takes."""
     contents = {role: encode(array) for role, array in arrays.items()}
     files = {
-        role: IdxFile(name=f"{role}-idx", size=len(content), sha256=sha256(content).hexdigest())
-        for role, content in contents.items()
+        role: IdxFile(name=(names or {}).get(role, f"{role}-idx"), size=len(each), sha256=sha256(each).hexdigest())
+        for role, each in contents.items()
     }
-    dataset = Dataset(
-        title="Made squares", image_size=(8, 8), class_names=("left", "right", "below"), files=IdxFiles(**files)
-    )
-    return MadeData(contents, arrays, dataset)
+    return MadeData(contents, arrays, Dataset(image_size=(8, 8), files=IdxFiles(**files), **described))
+
+
+@pytest.fixture(scope="session")
+def made_data() -> MadeData:
+    parts = {"train": make_images(240, seed=1), "test": make_images(60, seed=2)}
+    arrays = {f"{part}_{kind}": each for part, pair in parts.items() for kind, each in zip(KINDS, pair, strict=True)}
+    return make_data(arrays, title="Made squares", class_names=("left", "right", "below"))
 
 
 @pytest.fixture(scope="session")
@@ -196,6 +194,18 @@ def files_up_to(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@contextmanager
+def memory_below(most: int) -> Iterator[None]:
+    """Python allocates fewer than so many bytes at any moment of the block."""
+    tracemalloc.start()
+    try:
+        yield
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most
 
 
 @cache

@@ -1,8 +1,6 @@
 """The pipelines of a session are for the data sets of its own configuration, wherever it lies."""
 
 import shutil
-import tarfile
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,24 +13,30 @@ from mnist_resnet.config import NoConfigurationError
 from tests.conftest import PROJECT
 
 
-def rename(conf: Path, name: str) -> Path:
-    """Give a configuration one data set only, by another name."""
+def rename(environment: Path, data_set: str, name: str) -> None:
+    """Give the folder of an environment one data set only, by another name."""
     for file in ("datasets.yml", "parameters.yml"):
-        content = yaml.safe_load((conf / "base" / file).read_text())
+        content = yaml.safe_load((environment / file).read_text())
         known = content.get("datasets", content)
-        known[name] = known.pop("mnist")
-        del known["fashion_mnist"]
-        (conf / "base" / file).write_text(yaml.safe_dump(content))
-    return conf
+        known[name] = known.pop(data_set)
+        known.pop("fashion_mnist", None)
+        (environment / file).write_text(yaml.safe_dump(content))
 
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
     """A configuration apart, with the data set ``letters``."""
-    shutil.copytree(PROJECT / "conf" / "base", tmp_path / "apart" / "conf" / "base")
-    (tmp_path / "apart" / "conf" / "local").mkdir()
-    (tmp_path / "apart" / "conf" / "local" / ".gitkeep").touch()
-    return rename(tmp_path / "apart" / "conf", "letters")
+    made = tmp_path / "apart" / "conf"
+    shutil.copytree(PROJECT / "conf" / "base", made / "base")
+    (made / "local").mkdir()
+    (made / "local" / ".gitkeep").touch()
+    rename(made / "base", "mnist", "letters")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def bootstrapped() -> None:
+    bootstrap_project(PROJECT)
 
 
 def registered(**options: str | Path | None) -> set[str | None]:
@@ -43,20 +47,12 @@ def registered(**options: str | Path | None) -> set[str | None]:
 
 
 def archive(conf: Path, kind: str) -> Path:
-    path = conf.parent / f"conf.{kind}"
-    if kind == "zip":
-        with zipfile.ZipFile(path, "w") as made:
-            for file in conf.rglob("*"):
-                made.write(file, file.relative_to(conf.parent))
-    else:
-        with tarfile.open(path, "w:gz") as made:
-            made.add(conf, "conf")
-    return path
+    made = shutil.make_archive(str(conf), {"tar.gz": "gztar"}.get(kind, kind), conf.parent, "conf")
+    return Path(made)
 
 
 @pytest.mark.parametrize("kind", ["folder", "tar.gz", "zip"])
 def test_another_configuration_has_its_own_data_sets(conf: Path, kind: str) -> None:
-    bootstrap_project(PROJECT)
     source = conf if kind == "folder" else archive(conf, kind)
     assert registered(project_path=PROJECT, conf_source=str(source)) == {"letters"}
     assert registered(project_path=PROJECT) == {"mnist", "fashion_mnist"}
@@ -65,8 +61,8 @@ def test_another_configuration_has_its_own_data_sets(conf: Path, kind: str) -> N
 def test_the_project_counts_and_not_the_present_folder(
     conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("pyproject.toml", "src"):
-        (shutil.copy if name.endswith("toml") else shutil.copytree)(PROJECT / name, conf.parent / name)
+    shutil.copy(PROJECT / "pyproject.toml", conf.parent)
+    shutil.copytree(PROJECT / "src", conf.parent / "src")
     monkeypatch.chdir(PROJECT)
     bootstrap_project(conf.parent)
     assert registered(project_path=conf.parent) == {"letters"}
@@ -75,15 +71,9 @@ def test_the_project_counts_and_not_the_present_folder(
 def test_a_data_set_of_an_environment_alone_has_pipelines_there(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own = conf / "own"
     shutil.copytree(conf / "base", own)
-    rename_again = {"datasets.yml": "letters", "parameters.yml": "letters"}
-    for file, name in rename_again.items():
-        content = yaml.safe_load((own / file).read_text())
-        known = content.get("datasets", content)
-        known["digits"] = known.pop(name)
-        (own / file).write_text(yaml.safe_dump(content))
+    rename(own, "letters", "digits")
     (own / "globals.yml").write_text("recipe: own\noutputs: data/recipes/own\n")
     (own / "catalog.yml").unlink()
-    bootstrap_project(PROJECT)
     assert registered(project_path=PROJECT, conf_source=str(conf), env="own") == {"letters", "digits"}
     monkeypatch.setenv("KEDRO_ENV", "own")
     assert "digits" in registered(project_path=PROJECT, conf_source=str(conf))
@@ -94,7 +84,6 @@ def test_without_a_session_the_project_around_the_present_folder_counts(
 ) -> None:
     shutil.copy(PROJECT / "pyproject.toml", conf.parent)
     (conf.parent / "src").mkdir()
-    bootstrap_project(PROJECT)
     registered(project_path=PROJECT)
     monkeypatch.chdir(conf.parent)
     bootstrap_project(conf.parent)
@@ -102,13 +91,11 @@ def test_without_a_session_the_project_around_the_present_folder_counts(
 
 
 def test_a_folder_without_configuration_is_refused(tmp_path: Path) -> None:
-    bootstrap_project(PROJECT)
     with pytest.raises(NoConfigurationError, match=r"has no configuration of mnist_resnet.*--conf-source"):
         registered(project_path=tmp_path)
 
 
 def test_the_project_of_another_package_is_refused(conf: Path) -> None:
-    bootstrap_project(PROJECT)
     (conf.parent / "pyproject.toml").write_text('[tool.kedro]\npackage_name = "spaceflights"\n')
     with pytest.raises(NoConfigurationError, match="is the project of spaceflights"):
         registered(project_path=conf.parent)
@@ -116,7 +103,6 @@ def test_the_project_of_another_package_is_refused(conf: Path) -> None:
 
 
 def test_an_unknown_environment_is_refused_with_those_that_are_there(conf: Path) -> None:
-    bootstrap_project(PROJECT)
     with pytest.raises(NoConfigurationError, match=r"received 'smok'.*choose one of .*smoke"):
         registered(project_path=PROJECT, env="smok")
     (conf / "local").rename(conf / "elsewhere")

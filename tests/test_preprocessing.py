@@ -2,11 +2,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.config import PreprocessingParameters
-from mnist_resnet.preprocessing import (
-    Preprocessing,
-    PreprocessingError,
-    fit_preprocessing,
-)
+from mnist_resnet.preprocessing import Preprocessing, PreprocessingError, fit_preprocessing
 
 
 @pytest.fixture

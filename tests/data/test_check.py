@@ -26,13 +26,13 @@ def as_published(kind):
     return lambda array: parse(encode(array.astype(kind)))
 
 
+def described(**changes):
+    return lambda dataset: replace(dataset, **changes)
+
+
 def letters(count=26, **changes):
     """How a data set of letters is described."""
-
-    def of(dataset):
-        return replace(dataset, class_names=tuple(chr(ord("A") + index) for index in range(count)), **changes)
-
-    return of
+    return described(class_names=tuple(chr(ord("A") + index) for index in range(count)), **changes)
 
 
 def shaped(*shape, remedy="correct image_size, or name another file"):
@@ -160,6 +160,7 @@ def test_classes_are_counted_from_the_first_label(made_data, first, part):
 
 
 ONE_TO_26 = np.arange(1, 27, dtype=np.uint8)
+ALL_ALIKE = "all training images have the label {}, but .* at least two classes"
 
 
 def set_and_list(first, last):
@@ -179,6 +180,18 @@ REMEDIES = {
         r"class A \(label 0\), training labels go from 1 to 26\. If the files are right, set in conf/.*yml "
         r'empty_classes: \["A"\]; if there is no such class, take it out of class_names, and set first_label',
     ),
+    "28 names of which one is permitted": (
+        letters(28, empty_classes=("A",)),
+        ONE_TO_26,
+        r'\(label 27\), .*empty_classes: \["A", ".+"\]',
+    ),
+    "names of other scripts": (
+        described(class_names=("猫", "अ", "😀")),
+        np.array([0, 1], np.uint8),
+        r'the class 😀 \(label 2\), .*empty_classes: \["😀"\]',
+    ),
+    "one label": (described(), np.ones(7, np.uint8), ALL_ALIKE.format(1)),
+    "one label, counted from 1": (described(first_label=1), np.full(7, 2, np.uint8), ALL_ALIKE.format(2)),
 }
 
 
@@ -196,25 +209,6 @@ def test_the_remedy_says_what_the_labels_ask_for(made_data, described, labels, r
 def test_each_remedy_is_the_last_that_is_needed(made_data, described):
     dataset = described(made_data.dataset)
     np.testing.assert_array_equal(class_indices(dataset, "train", ONE_TO_26), ONE_TO_26 - dataset.first_label)
-
-
-@pytest.mark.parametrize("first", [0, 1])
-def test_labels_of_one_class_cannot_be_permitted(made_data, first):
-    dataset = replace(made_data.dataset, first_label=first)
-    with pytest.raises(DataError, match=f"all training images have the label {1 + first}, but .* at least two classes"):
-        class_indices(dataset, "train", np.full(7, 1 + first, np.uint8))
-
-
-def test_permitted_classes_are_named_again_with_those_that_are_not(made_data):
-    dataset = letters(28, empty_classes=("A",))(made_data.dataset)
-    with pytest.raises(DataError, match=r'\(label 27\), .*empty_classes: \["A", ".+"\]'):
-        class_indices(dataset, "train", ONE_TO_26)
-
-
-def test_names_of_other_scripts_stay_readable(made_data):
-    dataset = replace(made_data.dataset, class_names=("猫", "अ", "😀"))
-    with pytest.raises(DataError, match=r'the class 😀 \(label 2\), .*empty_classes: \["😀"\]'):
-        class_indices(dataset, "train", np.array([0, 1], np.uint8))
 
 
 # The test part

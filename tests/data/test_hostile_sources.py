@@ -4,7 +4,6 @@ import gzip
 import socket
 import ssl
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -21,6 +20,7 @@ from mnist_resnet.config import DebianSource, HttpsSource, IdxFile
 from mnist_resnet.data.fetch import FetchError, fetch
 from mnist_resnet.data.sources import SourceError, WebFolder, time_limit
 from mnist_resnet.storage.artifacts import read_files
+from tests.conftest import memory_below
 
 PATIENCE = 20  # seconds; a busy machine is slow in all it does
 MOST_BYTES = 20_000_000
@@ -160,15 +160,10 @@ def test_the_next_source_is_asked_soon_and_the_reason_told(
     mirror = start(behave, contents)
     bomb()  # it is the server's memory that making it takes
     started = time.monotonic()
-    tracemalloc.start()
-    try:
+    with memory_below(MOST_BYTES):
         found = fetch(replace(made_data.dataset, sources=(source,)), tmp_path / "raw", mirror)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
     assert found == made_data.contents
     assert time.monotonic() - started < PATIENCE
-    assert peak < MOST_BYTES
     *refusals, taken = [each.getMessage() for each in caplog.records if each.name == "mnist_resnet.data.fetch"]
     assert refusals
     for line in refusals:

@@ -2,8 +2,6 @@ import gzip
 import struct
 import subprocess
 import sys
-import tracemalloc
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mnist_resnet.data.idx import IdxError, decompress, encode, parse
+from tests.conftest import memory_below
 
 FUZZ_SECONDS = 60
 MOST = 2**32 - 1
@@ -37,18 +36,6 @@ headers = st.tuples(st.sampled_from(sorted(CODES)), st.integers(1, 4)).flatmap(
 
 def header(*shape):
     return struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
-
-
-@contextmanager
-def within(most):
-    """No more bytes than so many are in use at any moment of the block."""
-    tracemalloc.start()
-    try:
-        yield
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < most
 
 
 @bounded
@@ -124,13 +111,12 @@ def test_a_wrong_magic_number_is_refused(magic):
 
 
 @pytest.mark.parametrize(
-    "shape",
-    [(MOST,), (MOST, 28, 28), (MOST, MOST, MOST), (0, MOST, MOST), (MOST, 0, MOST), (MOST, MOST, 0)],
+    "shape", [(MOST,), (MOST, 28, 28), (MOST, MOST, MOST), (0, MOST, MOST), (MOST, 0, MOST), (MOST, MOST, 0)]
 )
 def test_a_header_that_claims_too_much_is_refused_without_allocating(shape):
     content = header(*shape)
     # The message and the traceback, but no array of even one million images.
-    with within(100_000), pytest.raises(IdxError):
+    with memory_below(100_000), pytest.raises(IdxError):
         parse(content)
 
 
@@ -189,7 +175,7 @@ def test_a_flipped_byte_in_a_gzip_is_refused_or_harmless(content, data):
 def test_a_gzip_bomb_is_expanded_no_further_than_the_known_size():
     bomb = gzip.compress(bytes(20_000_000), 1)
     # A copy of the compressed rest is allowed, twenty expanded megabytes are not.
-    with within(1_000_000), pytest.raises(IdxError, match="more than the expected 1000 bytes"):
+    with memory_below(1_000_000), pytest.raises(IdxError, match="more than the expected 1000 bytes"):
         decompress(bomb, 1000)
 
 

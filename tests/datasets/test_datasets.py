@@ -218,7 +218,7 @@ def test_something_that_is_no_onnx_file_is_not_saved(tmp_path):
 def test_a_damaged_file_is_refused(kind, dataset):
     dataset.path.parent.mkdir()
     dataset.path.write_bytes(KINDS[kind][3])
-    with pytest.raises(DatasetError, match=dataset.path.name):
+    with pytest.raises(DatasetError, match=str(dataset.path)):
         dataset.load()
 
 
@@ -250,23 +250,17 @@ def test_metadata_is_kept_and_the_place_described(kind, tmp_path):
     assert str(tmp_path / "a") in str(dataset)
 
 
-def test_an_array_is_mapped_into_memory_and_cannot_be_written(tmp_path):
+def test_an_array_is_mapped_into_memory_and_neither_written_nor_lost_when_it_is_replaced(tmp_path):
     dataset = ArrayDataset(filepath=str(tmp_path / "shares.npy"))
-    dataset.save(shares())
+    dataset.save(shares(0))
     base = loaded = dataset.load()
     while isinstance(base, np.ndarray) and base.base is not None:
         base = base.base
     assert isinstance(base, mmap.mmap)
     with pytest.raises(ValueError, match="read-only"):
         loaded[0] = 1
-
-
-def test_a_mapped_array_stays_readable_while_it_is_replaced(tmp_path):
-    dataset = ArrayDataset(filepath=str(tmp_path / "shares.npy"))
-    dataset.save(shares(0))
-    before = dataset.load()
     dataset.save(shares(1))
-    np.testing.assert_array_equal(before, shares(0))
+    np.testing.assert_array_equal(loaded, shares(0))
     np.testing.assert_array_equal(dataset.load(), shares(1))
 
 
@@ -304,12 +298,6 @@ def test_idx_files_of_any_type_come_back_as_they_were(tmp_path, kind, shape):
     assert dataset.path.read_bytes() == encode(array)
     assert dataset.load().dtype == np.dtype(kind).newbyteorder(">")
     np.testing.assert_array_equal(dataset.load(), array)
-
-
-def test_an_error_in_an_idx_file_names_it(tmp_path):
-    (tmp_path / "labels").write_bytes(b"\0\0\x0a\x01\0\0\0\0")
-    with pytest.raises(DatasetError, match=rf"{tmp_path}/labels: wrong magic number 00000a01"):
-        IdxDataset(filepath=str(tmp_path / "labels")).load()
 
 
 def test_json_is_written_for_people_too(tmp_path):

@@ -1,5 +1,6 @@
 """Projects to run: a copy of the configuration in a folder of its own, over the installed package."""
 
+import json
 import os
 import shutil
 import socket
@@ -20,6 +21,7 @@ import mlflow
 import pytest
 import requests
 import yaml
+from click.testing import CliRunner, Result
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import Pipeline
@@ -27,13 +29,16 @@ from kedro.runner import SequentialRunner
 from mlflow.entities import Run
 from selenium import webdriver
 
+from mnist_resnet.cli import cli
 from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import PROJECT, MadeData
+from tests.made_repository import git
 
 if TYPE_CHECKING:
     from tests.integration.forked import ForkServer
 
 KEDRO = Path(sys.executable).with_name("kedro")
+REPRODUCTION = "mnist_resnet-reproduce-"  # how the name of its temporary folder begins
 _CHROMIUM_OPTIONS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --window-size=1500,1000"
@@ -51,28 +56,50 @@ class Project:
         """The address of MLflow's store, which is the project's own unless a test has set another."""
         return tracking_uri(self.folder)
 
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        return mlflow.MlflowClient(self.store)
+
     def runs(self) -> list[Run]:
         """What MLflow holds of all runs, the latest first."""
-        client = mlflow.MlflowClient(self.store)
-        return client.search_runs([each.experiment_id for each in client.search_experiments()])
+        return self.client.search_runs([each.experiment_id for each in self.client.search_experiments()])
 
-    def kedro(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def recorded(self, run_id: str, path: str) -> Path:
+        """A file or folder among the artifacts of a run."""
+        return Path(self.client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / path
+
+    def kedro(self, *arguments: str, subfolder: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Type ``kedro`` as a user would."""
-        return subprocess.run(
-            [KEDRO, *arguments],
-            cwd=self.folder,
-            env=clean_environment() | environment,
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
-        )
+        return type_command([KEDRO, *arguments], self.folder / subfolder, **environment)
+
+    def typed(self, *arguments: str) -> Result:
+        """Type ``kedro`` within this process, in the present folder."""
+        bootstrap_project(self.folder)
+        return CliRunner().invoke(cli, arguments)
 
     def run(self, params: dict[str, Any] | None = None, env: str | None = None, **options: Any) -> dict[str, Any]:
         """Run pipelines within this process."""
         bootstrap_project(self.folder)
         with KedroSession.create(self.folder, env=env, runtime_params=params, save_on_close=False) as session:
             return session.run(**options)
+
+    @contextmanager
+    def unchanged(self, temporary: Path) -> Iterator[None]:
+        """The project and its repository stay as they are, and no temporary folder of a reproduction is left."""
+        before = self._state()
+        yield
+        assert self._state() == before
+        assert list(temporary.glob(f"{REPRODUCTION}*")) == []
+
+    def _state(self) -> list[bytes]:
+        asked = ("status --porcelain --ignored", "rev-parse HEAD", "for-each-ref", "stash list")
+        return [git(self.folder, *words.split()) for words in asked]
+
+
+def type_command(command: Sequence[str | Path], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Type a command in a folder, with these variables besides, and wait for its end."""
+    variables = clean_environment() | environment
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=1200, check=False)
 
 
 def clean_environment() -> dict[str, str]:
@@ -108,8 +135,8 @@ def make_project(folder: Path, made_data: MadeData | None = None, store: Path | 
 
 
 def _add_squares(folder: Path, made_data: MadeData) -> None:
-    _edit(folder / "conf/base/datasets.yml", lambda known: known["datasets"].update(squares=asdict(made_data.dataset)))
-    _edit(folder / "conf/base/parameters.yml", lambda known: known.update(squares=merged(known["mnist"], SQUARES)))
+    edit(folder / "conf/base/datasets.yml", lambda known: known["datasets"].update(squares=asdict(made_data.dataset)))
+    edit(folder / "conf/base/parameters.yml", lambda known: known.update(squares=merged(known["mnist"], SQUARES)))
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -117,7 +144,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {**base, **{k: merged(base[k], v) if isinstance(v, dict) else v for k, v in changes.items()}}
 
 
-def _edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def edit(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     change(content)
     path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
@@ -135,10 +162,14 @@ class SmokeRun:
     def outputs(self) -> Path:
         return self.project.folder / "data" / "recipes" / "smoke"
 
+    def reported(self, namespace: str, name: str) -> dict[str, Any]:
+        """One of the JSON files of a report."""
+        return json.loads((self.outputs / "08_reporting" / namespace / name).read_text())
+
     def logged_model(self, namespace: str) -> mlflow.entities.LoggedModel:
         """The model that MLflow recorded for a data set."""
         (run,) = self.project.runs()
-        models = mlflow.MlflowClient(self.project.store).search_logged_models([run.info.experiment_id])
+        models = self.project.client.search_logged_models([run.info.experiment_id])
         (model,) = [model for model in models if model.name == namespace]
         return model
 
@@ -146,13 +177,17 @@ class SmokeRun:
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
     project = make_project(tmp_path_factory.mktemp("smoke"))
-    ended = project.kedro(
-        "run", "--pipeline", "training", "--env", "smoke", MNIST_RESNET_DATA_MIRROR=str(PROJECT / "data" / "01_raw")
-    )
+    words = ("run", "--pipeline", "training", "--env", "smoke")
+    ended = project.kedro(*words, MNIST_RESNET_DATA_MIRROR=str(PROJECT / "data" / "01_raw"))
+    assert_done(ended)
+    return SmokeRun(project, ended.stdout, ended.stderr)
+
+
+def assert_done(ended: subprocess.CompletedProcess[str]) -> None:
+    """Skip the test if a run ended because there are no data to be had, and fail it if for another reason."""
     if "could not be fetched from any source" in ended.stderr:
         pytest.skip(f"the data cannot be fetched here: {ended.stderr}")
     assert ended.returncode == 0, ended.stderr
-    return SmokeRun(project, ended.stdout, ended.stderr)
 
 
 @pytest.fixture
@@ -183,13 +218,6 @@ def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(template, folder)
     monkeypatch.chdir(folder)
     return Project(folder)
-
-
-def git(folder: Path, *arguments: str) -> str:
-    """What a git command prints."""
-    command = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *arguments]
-    variables = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
-    return subprocess.run(command, cwd=folder, check=True, env=variables, capture_output=True, text=True).stdout
 
 
 def listening_addresses(port: int) -> set[str]:
@@ -265,7 +293,13 @@ class Planner(SequentialRunner):
 
 
 def names_of(folder: Path) -> Sequence[str]:
-    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    return sorted(times_of(folder))
+
+
+def times_of(folder: Path) -> dict[str, int]:
+    """When each file was last changed, in nanoseconds."""
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.stat().st_mtime_ns for file in files}
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,8 @@ from tests.integration.conftest import Planner, Project
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
+WEIGHTS = "06_models/saved_model/variables/variables.data-00000-of-00001"
+REFERENCE = "07_model_output/reference_probabilities.npy"
 # Each kind of artifact: its name in the catalog, where it is but for its data set's folder, the pipeline that makes it,
 # a node of that, and a later pipeline.
 KINDS = {
@@ -24,22 +26,10 @@ KINDS = {
     "network": ("model", "06_models/model.keras", "train", "train", "export"),
     "history": ("history", "06_models/history.json", "train", "record_history", "evaluate"),
     "SavedModel": ("saved_model", "06_models/saved_model/saved_model.pb", "export", "check_exports", "evaluate"),
-    "SavedModel's weights": (
-        "saved_model",
-        "06_models/saved_model/variables/variables.data-00000-of-00001",
-        "export",
-        "check_exports",
-        "evaluate",
-    ),
+    "SavedModel's weights": ("saved_model", WEIGHTS, "export", "check_exports", "evaluate"),
     "ONNX": ("onnx", "06_models/model.onnx", "export", "check_exports", "evaluate"),
     "variant": ("variants", "06_models/variants/model.int8.onnx", "export", "make_variants", "evaluate"),
-    "reference": (
-        "reference_probabilities",
-        "07_model_output/reference_probabilities.npy",
-        "export",
-        "classify_test_images",
-        "evaluate",
-    ),
+    "reference": ("reference_probabilities", REFERENCE, "export", "classify_test_images", "evaluate"),
 }
 
 

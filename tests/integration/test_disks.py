@@ -8,21 +8,15 @@ import pytest
 
 from mnist_resnet.storage.artifacts import read_files
 from mnist_resnet.storage.lock import LockedError
-from tests.integration.conftest import KEDRO, Project, clean_environment
+from tests.integration.conftest import KEDRO, Project, type_command
 
 pytestmark = pytest.mark.integration
 
 
 def _type(project: Project, shell: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Type a command of the shell, then ``kedro run`` for ``squares``."""
-    return subprocess.run(
-        ["/bin/bash", "-c", f'{shell} && exec "$0" "$@"', KEDRO, "run", "--namespaces", "squares", *arguments],
-        cwd=project.folder,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = [KEDRO, "run", "--namespaces", "squares", *arguments]
+    return type_command(["/bin/bash", "-c", f'{shell} && exec "$0" "$@"', *run], project.folder)
 
 
 def test_a_disk_without_room_is_one_error_that_leaves_all_as_it_was(squares: Project) -> None:
@@ -52,9 +46,7 @@ def test_nobody_else_may_write_what_a_run_leaves_however_lax_the_shell(squares: 
     ended = _type(squares, "umask 0", "--pipelines", "data", "--params", f"tracking.enabled={str(tracked).lower()}")
     assert ended.returncode == 0, ended.stderr
     made = set(squares.folder.rglob("*")) - before
-    stores = {"data", "data/05_model_input/squares/preprocessing.json"} | (
-        {"mlflow.db", "mlartifacts"} if tracked else set()
-    )
+    stores = ["data", "data/05_model_input/squares/preprocessing.json", *(["mlflow.db", "mlartifacts"] * tracked)]
     assert {squares.folder / name for name in stores} <= made
     assert [path for path in made if _world_writable(path)] == []
 

@@ -1,27 +1,22 @@
 """`kedro layers`, as typed in a project."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from kedro.framework.startup import bootstrap_project
+from click.testing import Result
 
-from mnist_resnet.cli import layers
 from tests.integration.conftest import make_project
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     project = make_project(tmp_path)
     monkeypatch.chdir(project.folder)
-    bootstrap_project(project.folder)
-
-    def typed(*arguments: str) -> Result:
-        return CliRunner().invoke(layers, arguments)
-
-    return typed
+    return partial(project.typed, "layers")
 
 
 def test_a_recipes_network_is_printed_with_shapes_and_parameters(typed) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from mnist_resnet.evaluation.session import ProviderError
@@ -28,7 +27,7 @@ def test_a_run_is_refused_before_any_work_and_before_it_is_recorded(squares: Pro
     with pytest.raises(LockedError, match="Another run is using"):
         squares.run(**DATA)
     assert [path.name for path in (squares.folder / "data").iterdir()] == [LOCK_FILE]
-    assert mlflow.MlflowClient(squares.store).get_experiment_by_name("mnist_resnet") is None
+    assert squares.client.get_experiment_by_name("mnist_resnet") is None
 
 
 @pytest.mark.usefixtures("_locked_by_others")
@@ -38,10 +37,12 @@ def test_another_recipe_runs_beside_it(squares: Project) -> None:
     assert (squares.folder / "data" / LOCK_FILE).exists()
 
 
-def test_a_run_that_a_later_hook_refuses_gives_the_lock_back(squares: Project) -> None:
-    with pytest.raises(ProviderError):  # after which Kedro calls no other hook
-        squares.run(NO_GPU | UNTRACKED, namespaces=["squares"])
+def test_a_run_that_a_later_hook_refuses_gives_the_lock_back_before_any_work(squares: Project) -> None:
+    # After which Kedro calls no other hook.
+    with pytest.raises(ProviderError, match=r"evaluation\.require_gpu is true"):
+        squares.run(NO_GPU, namespaces=["squares"])
     assert not (squares.folder / "data").exists()
+    assert squares.runs() == []
 
 
 def test_after_an_interrupted_run_the_next_one_of_this_process_is_whole(

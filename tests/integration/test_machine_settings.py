@@ -54,11 +54,7 @@ def typed(
 
 @pytest.mark.parametrize(
     ("encoding", "settings"),
-    [
-        ("utf-8", {"PYTHONIOENCODING": "utf-8"}),
-        ("latin-1", {"PYTHONIOENCODING": "latin-1"}),
-        ("ascii", C_LOCALE),
-    ],
+    [("utf-8", {"PYTHONIOENCODING": "utf-8"}), ("latin-1", {"PYTHONIOENCODING": "latin-1"}), ("ascii", C_LOCALE)],
     ids=["utf-8", "latin-1", "C locale"],
 )
 def test_pictures_of_any_name_are_answered_in_any_encoding(pictures: Project, encoding, settings) -> None:
@@ -93,10 +89,7 @@ def test_a_recipe_that_is_not_there_is_an_error_of_one_line(pictures: Project) -
     assert "--env: received 'nowhere', but" in line
 
 
-@pytest.mark.parametrize(
-    ("redirection", "code"),
-    [("2>&1 | head -1", 0), (">&- 2>&- <&-", 0), ("> /dev/full", 1)],
-)
+@pytest.mark.parametrize(("redirection", "code"), [("2>&1 | head -1", 0), (">&- 2>&- <&-", 0), ("> /dev/full", 1)])
 def test_streams_that_take_no_more(pictures: Project, redirection: str, code: int) -> None:
     ended = typed(pictures, f'kedro predict "$@" --model own.onnx {redirection}', {}, NO_TEXT)
     assert ended.returncode == code

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 
 def test_a_data_set_is_added_by_configuration_alone(squares: Project, made_data: MadeData) -> None:
     squares.run(pipeline_names=["training"], namespaces=["squares"])
-
+    assert [folder.name for folder in (squares.folder / "data/05_model_input").iterdir()] == ["squares"]
     evaluation = json.loads((squares.folder / "data/08_reporting/squares/evaluation.json").read_text())
     assert evaluation["dataset"] == "squares"
     assert evaluation["class_names"] == ["left", "right", "below"]
@@ -24,8 +24,3 @@ def test_a_data_set_is_added_by_configuration_alone(squares: Project, made_data:
     accuracy = float(np.mean(probabilities.argmax(axis=1) == made_data.arrays["test_labels"]))
     assert accuracy == pytest.approx(evaluation["variants"]["fp32"]["accuracy"])
     assert accuracy > 0.66
-
-
-def test_other_data_sets_are_left_alone(squares: Project) -> None:
-    squares.run(pipeline_names=["data"], namespaces=["squares"])
-    assert [folder.name for folder in (squares.folder / "data/05_model_input").iterdir()] == ["squares"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT, MadeData
-from tests.integration.conftest import KEDRO, Project, clean_environment, make_project
+from tests.integration.conftest import KEDRO, Project, make_project, type_command
 
 pytestmark = pytest.mark.integration
 
@@ -29,15 +29,7 @@ class Package:
 
 
 def run_module(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mnist_resnet", *arguments],
-        cwd=folder,
-        env=clean_environment() | environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    return type_command([sys.executable, "-m", "mnist_resnet", *arguments], folder, **environment)
 
 
 @pytest.fixture(scope="module")
@@ -59,18 +51,13 @@ def package(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData) -> Pa
     return Package(installed, configuration, made_data.write(folder / "mirror" / "squares").parent)
 
 
-def extracted(archive: Path, folder: Path) -> Path:
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
-    return folder / "conf"
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["folder", "archive"])
 def test_a_wheel_runs_in_an_empty_folder(package: Package, kind: str, tmp_path: Path) -> None:
     folder, configuration = tmp_path / "empty", package.configuration
     folder.mkdir()
-    source = extracted(configuration, tmp_path) if kind == "folder" else configuration
+    shutil.unpack_archive(configuration, tmp_path, filter="data")
+    source = tmp_path / "conf" if kind == "folder" else configuration
     ended = package(folder, "--conf-source", str(source), "--pipelines", "data", "--namespaces", "squares")
     assert ended.returncode == 0, ended.stderr
     assert sorted(path.name for path in folder.iterdir()) == ["data", "mlartifacts", "mlflow.db"]

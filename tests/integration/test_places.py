@@ -1,16 +1,17 @@
 """Folders that users have: named in any way, moved, with outputs on another disk."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
 import pytest
 import yaml
+from PIL import Image
 
 from mnist_resnet.tracking.store.database import artifacts_uri, present_store
 from tests.conftest import PROJECT, MadeData
-from tests.integration.conftest import Project, git, make_project
+from tests.integration.conftest import Project, make_project
+from tests.made_repository import commit, git
 
 
 @pytest.fixture
@@ -22,10 +23,8 @@ def placed(tmp_path: Path, made_data: MadeData, empty_store: Path, monkeypatch: 
     outputs = {"recipe": "base", "outputs": str(tmp_path / "other disk" / "outputs")}
     (folder / "conf/local/globals.yml").write_text(yaml.safe_dump(outputs))
     monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", str(made_data.write(tmp_path / "mirror" / "squares").parent))
-    shutil.copy(PROJECT / ".gitignore", folder)
     git(folder, "init", "-q")
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "First")
+    commit(folder, {".gitignore": (PROJECT / ".gitignore").read_bytes()})
     return project
 
 
@@ -52,7 +51,7 @@ def test_a_whole_run_is_recorded_from_such_a_folder_and_found_after_a_move(place
     assert run.info.artifact_uri == f"{artifacts_uri(moved)}/{run.info.run_id}/artifacts"
     assert (moved / "mlartifacts" / run.info.run_id / "artifacts/squares/report.md").is_file()
     picture = moved / "picture.png"
-    _draw(picture)
+    Image.new("L", (8, 8)).save(picture)
     for source in (["--namespace", "squares"], ["--model", "models:/squares@candidate"]):
         predicted = Project(moved).kedro("predict", *source, str(picture))
         assert predicted.returncode == 0, predicted.stderr
@@ -79,9 +78,3 @@ def _read_as_mlflow_does(store: str, run_id: str, made_data: MadeData) -> None:
     served = mlflow.pyfunc.load_model("models:/squares@champion")
     answered = served.predict({"image": made_data.arrays["test_images"][:5]})["probabilities"]
     assert answered.shape == (5, 3)
-
-
-def _draw(path: Path) -> None:
-    from PIL import Image
-
-    Image.new("L", (8, 8)).save(path)

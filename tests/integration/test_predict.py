@@ -2,37 +2,35 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from kedro.framework.startup import bootstrap_project
+from click.testing import Result
 from PIL import Image
 
-from mnist_resnet.cli import cli
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.fingerprints import Fingerprint
 from tests.conftest import flip_a_bit
-from tests.integration.conftest import Project, clean_environment, make_project
+from tests.integration.conftest import Project, make_project, type_command
 from tests.made_model import bright_half, halves_model
 
 pytestmark = pytest.mark.integration
+EXPORTED = "data/recipes/smoke/06_models/mnist/model.onnx"
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project with one exported model, of MNIST by the smoke recipe, and pictures."""
     project = make_project(tmp_path)
-    exported = project.folder / "data/recipes/smoke/06_models/mnist/model.onnx"
-    exported.parent.mkdir(parents=True)
-    exported.write_bytes(halves_model())
+    (tmp_path / EXPORTED).parent.mkdir(parents=True)
+    (tmp_path / EXPORTED).write_bytes(halves_model())
     for side in ("left", "right"):
         Image.fromarray(bright_half(side)).save(tmp_path / f"{side}.png")
-    Image.new("L", (320, 320), 255).save(tmp_path / "[b]lank.jpg")
     paper = Image.new("L", (320, 320), 255)
+    paper.save(tmp_path / "[b]lank.jpg")
     paper.paste(0, (120, 120, 200, 200))
     paper.save(tmp_path / "paper.jpg")
     return project
@@ -48,12 +46,12 @@ def test_pictures_are_answered_in_aligned_lines(project: Project) -> None:
         "             dark        0.0067",
         "[b]lank.jpg  left        0.4983",
         "             right       0.4983",
-        "Model: data/recipes/smoke/06_models/mnist/model.onnx, run by CPUExecutionProvider",
+        f"Model: {EXPORTED}, run by CPUExecutionProvider",
     ]
 
 
 def test_json_is_one_document_and_warnings_are_apart(project: Project) -> None:
-    shutil.move(project.folder / "data/recipes/smoke/06_models/mnist/model.onnx", project.folder / "own.onnx")
+    shutil.move(project.folder / EXPORTED, project.folder / "own.onnx")
     ended = project.kedro("predict", "right.png", "paper.jpg", "--model", "own.onnx", "--json", "--top", "1")
     assert ended.returncode == 0, ended.stderr
     document = json.loads(ended.stdout)
@@ -72,8 +70,7 @@ def predict(project: Project, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     """Type ``kedro predict`` within this process."""
     monkeypatch.chdir(project.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    bootstrap_project(project.folder)
-    return lambda *arguments: CliRunner().invoke(cli, ["predict", *arguments])
+    return partial(project.typed, "predict")
 
 
 def test_inverting_mends_the_polarity(predict: Callable[..., Result]) -> None:
@@ -83,7 +80,7 @@ def test_inverting_mends_the_polarity(predict: Callable[..., Result]) -> None:
 
 
 def test_an_exported_file_that_has_changed_is_refused(project: Project, predict: Callable[..., Result]) -> None:
-    exported = project.folder / "data/recipes/smoke/06_models/mnist/model.onnx"
+    exported = project.folder / EXPORTED
     made = Fingerprint({}, {}, {"mnist.onnx": sha256_of_path(exported)})
     made.write(project.folder / "data/recipes/smoke/fingerprints/mnist/export.json")
     assert predict("left.png", "--env", "smoke").exit_code == 0
@@ -102,11 +99,7 @@ def test_an_exported_file_that_has_changed_is_refused(project: Project, predict:
         (["left.png", "--model", "left.png"], 1, "Error: left.png: not an ONNX model"),
         (["left.png", "--model", "models:/mnist@champion"], 1, "mlflow.db does not exist"),
         (["left.png", "--namespace", "letters"], 2, "received 'letters'; the data sets are mnist, fashion_mnist"),
-        (
-            ["left.png", "--namespace", "mnist", "--model", "x.onnx"],
-            2,
-            "--model and --namespace cannot be given together",
-        ),
+        (["left.png", "--namespace", "mnist", "--model", "x.onnx"], 2, "--model and --namespace cannot be given"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_else(predict: Callable[..., Result], arguments, code, message) -> None:
@@ -116,9 +109,7 @@ def test_what_cannot_be_done_is_said_and_nothing_else(predict: Callable[..., Res
     assert message in ended.stderr
 
 
-@pytest.mark.parametrize(
-    "arguments", [["--env", "smoke"], ["--model", "data/recipes/smoke/06_models/mnist/model.onnx"]]
-)
+@pytest.mark.parametrize("arguments", [["--env", "smoke"], ["--model", EXPORTED]])
 def test_nothing_that_is_slow_to_import_is_needed(project: Project, arguments: list[str]) -> None:
     slow = ("tensorflow", "keras", "mlflow", "onnx", "pandas", "sklearn", "scipy", "matplotlib")
     program = (
@@ -126,10 +117,6 @@ def test_nothing_that_is_slow_to_import_is_needed(project: Project, arguments: l
         "from kedro.framework.cli.cli import main\n"
         f"sys.argv = ['kedro', 'predict', 'left.png', *{arguments}]; main()"
     )
-    command = [sys.executable, "-c", program]
-    environment = clean_environment()
-    ended = subprocess.run(
-        command, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=400, check=False
-    )
+    ended = type_command([sys.executable, "-c", program], project.folder)
     assert ended.returncode == 0, ended.stderr
     assert "left.png  left" in ended.stdout

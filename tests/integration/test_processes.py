@@ -8,10 +8,9 @@ from pathlib import Path
 
 import mlflow
 import pytest
-import yaml
 
 from tests.conftest import MadeData
-from tests.integration.conftest import Project
+from tests.integration.conftest import Project, edit
 from tests.integration.forked import Forked, ForkServer
 from tests.integration.test_kills import weights_of
 
@@ -66,10 +65,8 @@ def test_an_interrupted_fetch_takes_its_client_with_it(fork_server: ForkServer, 
 
 
 def _fetch_from_a_client_that_hangs(project: Project) -> None:
-    path = project.folder / "conf/base/datasets.yml"
-    known = yaml.safe_load(path.read_text())
-    known["datasets"]["squares"]["sources"] = [{"kind": "npm", "package": "none", "version": "1.0.0", "folder": "data"}]
-    path.write_text(yaml.safe_dump(known))
+    sources = [{"kind": "npm", "package": "none", "version": "1.0.0", "folder": "data"}]
+    edit(project.folder / "conf/base/datasets.yml", lambda known: known["datasets"]["squares"].update(sources=sources))
     for made in (project.folder / "mirror/squares").iterdir():
         made.unlink()
     program = project.folder / "bin" / "npm"
@@ -88,10 +85,8 @@ def test_two_recipes_fetch_the_same_files_at_once(
     raw = squares.folder / "data/01_raw/squares"
     assert sorted(path.read_bytes() for path in raw.iterdir()) == sorted(made_data.contents.values())
     assert [run.info.status for run in squares.runs()] == ["FINISHED"] * 3
-    made = [
-        squares.folder / folder / "05_model_input" for folder in ("data", "data/recipes/smoke", "data/recipes/fast")
-    ]
-    assert all((folder / "squares/preprocessing.json").exists() for folder in made)
+    for outputs in ("data", "data/recipes/smoke", "data/recipes/fast"):
+        assert (squares.folder / outputs / "05_model_input/squares/preprocessing.json").exists()
 
 
 @pytest.mark.slow

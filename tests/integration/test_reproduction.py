@@ -9,17 +9,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from mnist_resnet.cli import cli
 from mnist_resnet.comparison.finished_runs import compare_recorded
 from mnist_resnet.comparison.level import Level, Tolerances
 from mnist_resnet.comparison.verdict import NamespaceVerdict
@@ -30,39 +29,48 @@ from mnist_resnet.reproduce.checkout import clone
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.digests import digest_of_array, digests_of_onnx
 from tests.conftest import PROJECT, MadeData
-from tests.integration.conftest import KEDRO, Project, clean_environment, git, make_project
+from tests.integration.conftest import KEDRO, REPRODUCTION, Project, clean_environment, make_project
+from tests.made_repository import commit, git
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 SECRET = "hunter2-swordfish"
-SCRATCH = "mnist_resnet-reproduce-"
+Typed = Callable[..., Result]
 
 
-@dataclass
-class Runs:
-    """A project and what is left of each of its runs, by the name that this module gives it."""
+@dataclass(frozen=True)
+class Runs(Project):
+    """A project and the ids of its runs, by the names that this module gives them."""
 
-    project: Project
-    ids: dict[str, str]
-
-    @property
-    def store(self) -> str:
-        return self.project.store
+    ids: dict[str, str] = field(default_factory=dict)
 
     def artifact(self, name: str, path: str) -> Path:
-        run = mlflow.MlflowClient(self.store).get_run(self.ids[name])
-        return Path(run.info.artifact_uri.removeprefix("file://")) / path
+        return self.recorded(self.ids[name], path)
 
     def provenance(self, name: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.artifact(name, "provenance.json").read_text())
         return content
 
-    def run(self, name: str, changes: dict[str, Any] | None = None, **options: Any) -> None:
+    def steps(self, name: str) -> dict[str, Any]:
+        steps: dict[str, Any] = self.provenance(name)["namespaces"]["squares"]
+        return steps
+
+    def make(self, name: str, changes: dict[str, Any] | None = None, **options: Any) -> None:
         """Run pipelines, the whole training if nothing else is said, whatever comes of it."""
         pipelines = {"pipeline_names": ["training"], "namespaces": ["squares"]}
+        with self.making(name):
+            self.run(changes, **(pipelines | options))
+
+    @contextmanager
+    def making(self, name: str) -> Iterator[None]:
+        """Give the one run that the block makes a name."""
+        before = self.run_ids()
         try:
-            self.project.run(changes, **(pipelines | options))
+            yield
         finally:
-            (self.ids[name],) = _run_ids(self) - set(self.ids.values())
+            (self.ids[name],) = self.run_ids() - before
+
+    def run_ids(self) -> set[str]:
+        return {run.info.run_id for run in self.runs()}
 
     @contextmanager
     def rewritten(self, name: str, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
@@ -82,26 +90,25 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, made_data: MadeData, empty_store: Path) -> Iterator[Runs]:
     """One training, the same again, and others that differ from it by one thing each."""
-    project = make_project(tmp_path_factory.mktemp("reproduction"), made_data, empty_store)
-    mirror = made_data.write(project.folder / "mirror" / "squares")
-    _make_repository(project.folder)
-    runs = Runs(project, {})
+    runs = Runs(make_project(tmp_path_factory.mktemp("reproduction"), made_data, empty_store).folder)
+    mirror = made_data.write(runs.folder / "mirror" / "squares")
+    _make_repository(runs.folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(project.folder)
+        patch.chdir(runs.folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("MNIST_RESNET_DATA_MIRROR", str(mirror.parent))
-        runs.run("first")
-        runs.run("nothing to do", only_missing_outputs=True)
-        runs.run("evaluated again", pipeline_names=["evaluate"])
+        runs.make("first")
+        runs.make("nothing to do", only_missing_outputs=True)
+        runs.make("evaluated again", pipeline_names=["evaluate"])
         impossible = {"parity_tolerance": 1e-12, "parity_rounding_factor": 0.0}
         with pytest.raises(ParityError):
-            runs.run("failed", {"squares": {"export": impossible}}, pipeline_names=["export"])
-        runs.run("again")
-        runs.run("another seed", {"squares": {"training": {"seed": 1}}})
-        runs.run("another pixel", _with_another_pixel(mirror, made_data), pipeline_names=["data"])
+            runs.make("failed", {"squares": {"export": impossible}}, pipeline_names=["export"])
+        runs.make("again")
+        runs.make("another seed", {"squares": {"training": {"seed": 1}}})
+        runs.make("another pixel", _with_another_pixel(mirror, made_data), pipeline_names=["data"])
         made_data.write(mirror)
-        _commit_the_rest(project.folder)
-        runs.run("committed", {"squares": {"training": {"seed": 2, "patience": None}}})
+        _commit_the_rest(runs.folder)
+        runs.make("committed", {"squares": {"training": {"seed": 2, "patience": None}}})
         yield runs
 
 
@@ -118,8 +125,7 @@ def _make_repository(folder: Path) -> None:
 def _commit_the_rest(folder: Path) -> None:
     for name in ("conf/base/credentials.yml", ".env"):
         (folder / name).unlink()
-    git(folder, "add", "-A")
-    git(folder, "commit", "-q", "-m", "Second")
+    commit(folder, {})
 
 
 def _with_another_pixel(mirror: Path, made_data: MadeData) -> dict[str, Any]:
@@ -140,38 +146,38 @@ def test_a_run_records_what_it_was_made_from(runs: Runs) -> None:
     assert record["precision"]["squares"] in {"float32", "mixed_bfloat16", "mixed_float16"}
     onnx = {"type": "mnist_resnet.datasets.OnnxDataset", "filepath": "data/06_models/squares/model.onnx"}
     assert record["catalog"]["squares.onnx"] == onnx
-    assert str(runs.project.folder) not in json.dumps(record["catalog"])
+    assert str(runs.folder) not in json.dumps(record["catalog"])
     assert runs.provenance("another seed")["run"]["runtime_params"] == {"squares": {"training": {"seed": 1}}}
 
 
 def test_a_run_records_what_each_step_came_to(runs: Runs, made_data: MadeData) -> None:
-    steps = runs.provenance("evaluated again")["namespaces"]["squares"]
-    whole = runs.provenance("first")["namespaces"]["squares"]
+    whole = runs.steps("first")
     assert sorted(whole, key=list(STEPS).index) == list(STEPS)
     assert whole["raw_data"]["published_images"] == sha256(made_data.contents["train_images"]).hexdigest()
     probabilities = np.load(runs.artifact("first", "squares/test_probabilities.npy"))
     assert whole["probabilities"] == {"sha256": digest_of_array(probabilities), "images": 60, "classes": 3}
     assert list(whole["epochs"]) == ["1", "2"]
     assert whole["initial_weights"].keys() == whole["final_weights"].keys()
-    # What an earlier run had made is recorded as it was read.
+    # The file is what the last run that exported has made.
+    content = (runs.folder / "data/06_models/squares/model.onnx").read_bytes()
+    assert digests_of_onnx(content).items() <= runs.steps("committed")["export"].items()
+
+
+def test_what_an_earlier_run_had_made_is_recorded_as_it_was_read(runs: Runs) -> None:
+    whole, read, nothing_to_do = (runs.steps(name) for name in ("first", "evaluated again", "nothing to do"))
     for step in ("split", "prepared_data", "epochs", "export"):
-        assert steps[step].items() <= whole[step].items()
-    assert "initial_weights" not in steps
-
-
-def test_a_run_with_nothing_to_do_records_what_was_there(runs: Runs) -> None:
-    steps, whole = (runs.provenance(name)["namespaces"]["squares"] for name in ("nothing to do", "first"))
+        assert read[step].items() <= whole[step].items()
+    assert "initial_weights" not in read
     for step in ("raw_data", "split", "prepared_data", "epochs", "export", "probabilities"):
-        assert steps[step] == whole[step]
+        assert nothing_to_do[step] == whole[step]
 
 
 def test_a_run_that_failed_records_how_far_it_came(runs: Runs) -> None:
     record = runs.provenance("failed")
     assert record["status"] == "FAILED"
     assert record["ended"] is not None
-    first = runs.provenance("first")["namespaces"]["squares"]
-    assert record["namespaces"]["squares"]["final_weights"] == first["final_weights"]
-    assert "export" not in record["namespaces"]["squares"]
+    assert runs.steps("failed")["final_weights"] == runs.steps("first")["final_weights"]
+    assert "export" not in runs.steps("failed")
 
 
 def test_uncommitted_source_is_kept_and_secrets_and_data_are_not(runs: Runs) -> None:
@@ -184,13 +190,6 @@ def test_uncommitted_source_is_kept_and_secrets_and_data_are_not(runs: Runs) -> 
     assert b"b/data/" not in content
     recorded = [file for file in runs.artifact("first", "").rglob("*") if file.is_file()]
     assert [file for file in recorded if SECRET.encode() in file.read_bytes()] == []
-
-
-def test_the_exported_graph_is_that_of_the_file(runs: Runs) -> None:
-    # The last run that exported has made it.
-    content = (runs.project.folder / "data/06_models/squares/model.onnx").read_bytes()
-    recorded = runs.provenance("committed")["namespaces"]["squares"]["export"]
-    assert digests_of_onnx(content).items() <= recorded.items()
 
 
 def test_the_same_again_is_bitwise_the_same(runs: Runs) -> None:
@@ -218,19 +217,19 @@ def test_what_differs_first_is_named_with_its_cause(
 
 
 @pytest.fixture
-def compare(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Type ``kedro compare`` with the names that this module gives to runs."""
+def typed(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Type a command with the names that this module gives to runs."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.chdir(runs.project.folder)
-
-    def compare(first: str, second: str, *options: str) -> Result:
-        arguments = [runs.ids.get(name, name) for name in (first, second)]
-        return CliRunner().invoke(cli, ["compare", *arguments, *options])
-
-    return compare
+    monkeypatch.chdir(runs.folder)
+    return lambda *words: runs.typed(*(runs.ids.get(word, word) for word in words))
 
 
-def test_the_command_tells_the_verdict_and_the_level_asked_for(compare: Any) -> None:
+@pytest.fixture
+def compare(typed: Typed) -> Typed:
+    return partial(typed, "compare")
+
+
+def test_the_command_tells_the_verdict_and_the_level_asked_for(compare: Typed) -> None:
     same = compare("first", "again", "--at-least", "bitwise")
     assert same.exit_code == 0
     assert "BITWISE: base training" in same.output
@@ -241,7 +240,7 @@ def test_the_command_tells_the_verdict_and_the_level_asked_for(compare: Any) -> 
     assert compare("first", "another seed", *exact, "--at-least", "different").exit_code == 0
 
 
-def test_the_command_prints_json(compare: Any, runs: Runs) -> None:
+def test_the_command_prints_json(compare: Typed, runs: Runs) -> None:
     ended = compare("first", "another seed", "--json", "--at-least", "different")
     document = json.loads(ended.stdout)
     assert document["second"]["run_id"] == runs.ids["another seed"]
@@ -250,19 +249,15 @@ def test_the_command_prints_json(compare: Any, runs: Runs) -> None:
 
 @pytest.mark.parametrize(
     ("second", "reason"),
-    [
-        ("failed", "did not finish: its status is FAILED"),
-        ("no such run", "run: received 'no such run'"),
-        ("base training", "runs; type more of the id"),
-    ],
+    [("no such run", "run: received 'no such run'"), ("base training", "runs; type more of the id")],
 )
-def test_where_it_cannot_be_told_the_command_says_why(compare: Any, second: str, reason: str) -> None:
+def test_where_it_cannot_be_told_the_command_says_why(compare: Typed, second: str, reason: str) -> None:
     ended = compare("first", second)
     assert ended.exit_code == 2
     assert reason in ended.output
 
 
-def test_runs_of_another_store_are_compared_where_it_is(compare: Any, runs: Runs, tmp_path: Path) -> None:
+def test_runs_of_another_store_are_compared_where_it_is(compare: Typed, runs: Runs, tmp_path: Path) -> None:
     os.chdir(tmp_path)
     assert compare("first", "again").exit_code == 2
     assert compare("first", "again", "--tracking-uri", runs.store).exit_code == 0
@@ -270,40 +265,32 @@ def test_runs_of_another_store_are_compared_where_it_is(compare: Any, runs: Runs
 
 
 def test_the_command_is_one_of_kedros(runs: Runs) -> None:
-    ended = runs.project.kedro("compare", runs.ids["first"][:10], runs.ids["again"][:10], "--at-least", "BITWISE")
+    ended = runs.kedro("compare", runs.ids["first"][:10], runs.ids["again"][:10], "--at-least", "BITWISE")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "BITWISE" in ended.stdout
 
 
 @pytest.fixture
-def reproduce(runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def reproduce(runs: Runs, typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Typed:
     """Type ``kedro reproduce`` in a subfolder of the project; nothing may be left behind, nor changed."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", str(runs.project.folder / "mirror"))
+    monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", str(runs.folder / "mirror"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.chdir(runs.project.folder / "conf" / "base")
+    monkeypatch.chdir(runs.folder / "conf" / "base")
 
-    def reproduce(name: str, *options: str) -> Result:
-        before = git(runs.project.folder, "status", "--porcelain", "--ignored"), git(runs.project.folder, "log")
-        ended = CliRunner().invoke(cli, ["reproduce", runs.ids.get(name, name), *options])
-        after = git(runs.project.folder, "status", "--porcelain", "--ignored"), git(runs.project.folder, "log")
-        assert after == before
-        assert list(tmp_path.glob("mnist_resnet-reproduce-*")) == []
+    def reproduce(*words: str, code: int = 0) -> Result:
+        with runs.unchanged(tmp_path):
+            ended = typed("reproduce", *words)
+        assert ended.exit_code == code, ended.output
         return ended
 
     return reproduce
 
 
-def _run_ids(runs: Runs) -> set[str]:
-    return {run.info.run_id for run in runs.project.runs()}
-
-
 @pytest.mark.slow
-def test_the_present_source_can_run_in_place(reproduce: Any, runs: Runs) -> None:
-    model = runs.project.folder / "data/06_models/squares/model.onnx"
+def test_the_present_source_can_run_in_place(reproduce: Typed, runs: Runs) -> None:
+    model = runs.folder / "data/06_models/squares/model.onnx"
     before = model.stat().st_mtime_ns
-    ended = reproduce("committed", "--at-least", "bitwise", "--in-place", "--strict")
-    assert ended.exit_code == 0, ended.output
+    reproduce("committed", "--at-least", "bitwise", "--in-place", "--strict")
     assert model.stat().st_mtime_ns > before
 
 
@@ -314,76 +301,69 @@ def _in_older_words(record: dict[str, Any]) -> None:
 
 @pytest.mark.slow
 def test_a_record_from_before_a_parameter_was_renamed_is_compared_and_made_again(
-    reproduce: Any, compare: Any, runs: Runs
+    reproduce: Typed, compare: Typed, runs: Runs
 ) -> None:
     with runs.rewritten("committed", _in_older_words):
         assert "squares.model" not in compare("committed", "again", "--json", "--at-least", "different").output
-        ended = reproduce("committed", "--at-least", "bitwise", "--in-place")
-    assert ended.exit_code == 0, ended.output
+        reproduce("committed", "--at-least", "bitwise", "--in-place")
 
 
 @pytest.mark.slow
 def test_a_reproduction_names_no_folder_that_goes_away(
-    reproduce: Any, runs: Runs, capfd: pytest.CaptureFixture[str]
+    reproduce: Typed, runs: Runs, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    ids, files = _run_ids(runs), _recorded_files(runs)
-    ended = reproduce("committed", "--at-least", "bitwise")
+    files = _recorded_files(runs)
+    with runs.making("reproduction"):
+        ended = reproduce("committed", "--at-least", "bitwise")
     printed = capfd.readouterr().out
-    assert ended.exit_code == 0, ended.output
     assert "Report: squares/report.md among the artifacts of the MLflow run" in printed
-    said = [line for line in (ended.output + printed).splitlines() if SCRATCH in line]
+    said = [line for line in (ended.output + printed).splitlines() if REPRODUCTION in line]
     assert [line for line in said if "Cloning commit" not in line] == []
-    (new,) = _run_ids(runs) - ids
     command = f"kedro reproduce {runs.ids['committed']}"
-    assert mlflow.MlflowClient(runs.store).get_run(new).data.tags["command"] == command
-    runs.ids["reproduction"] = new
+    assert runs.client.get_run(runs.ids["reproduction"]).data.tags["command"] == command
     assert runs.provenance("reproduction")["run"]["command"] == command.split()[1:]
     recorded = _recorded_files(runs) - files
     expected = {"provenance.json", "evaluation.json", "release.json", "report.md", "reproduction.md", "model.onnx"}
     assert {path.name for path in recorded} >= expected
-    searched = [*recorded, runs.project.folder / "mlflow.db"]
-    assert [path for path in searched if SCRATCH.encode() in path.read_bytes()] == []
+    searched = [*recorded, runs.folder / "mlflow.db"]
+    assert [path for path in searched if REPRODUCTION.encode() in path.read_bytes()] == []
 
 
 def _recorded_files(runs: Runs) -> set[Path]:
-    return {path for path in (runs.project.folder / "mlartifacts").rglob("*") if path.is_file()}
+    return {path for path in (runs.folder / "mlartifacts").rglob("*") if path.is_file()}
 
 
 @pytest.mark.slow
-def test_a_verdict_below_the_one_asked_for_is_exit_code_1(reproduce: Any, runs: Runs) -> None:
+def test_a_verdict_below_the_one_asked_for_is_exit_code_1(reproduce: Typed, runs: Runs) -> None:
     def change(record: dict[str, Any]) -> None:
         weights = record["namespaces"]["squares"]["final_weights"]
         weights[next(iter(weights))] = "another"
 
     with runs.rewritten("committed", change):
-        ended = reproduce("committed", "--at-least", "bitwise")
-    assert ended.exit_code == 1, ended.output
+        ended = reproduce("committed", "--at-least", "bitwise", code=1)
     assert "NUMERIC: reproduction of base training" in ended.output
-    run = mlflow.MlflowClient(runs.store).get_run(runs.ids["committed"])
-    assert run.data.tags["reproduction_verdict"] == "NUMERIC"
+    assert runs.client.get_run(runs.ids["committed"]).data.tags["reproduction_verdict"] == "NUMERIC"
 
 
 @pytest.mark.slow
 def test_a_run_that_fails_when_made_again_is_no_verdict(
-    reproduce: Any, runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    reproduce: Typed, runs: Runs, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    before, raw = _run_ids(runs), runs.project.folder / "data/01_raw"
+    raw = runs.folder / "data/01_raw"
     monkeypatch.delenv("MNIST_RESNET_DATA_MIRROR")
     raw.rename(tmp_path / "raw")  # so that there are no data to be had
-    ended = reproduce("committed")
+    with runs.making("without data"):
+        ended = reproduce("committed", code=2)
     (tmp_path / "raw").rename(raw)
-    assert ended.exit_code == 2
     assert "the reproduction, failed" in ended.output
-    (new,) = _run_ids(runs) - before
-    run = mlflow.MlflowClient(runs.store).get_run(new)
+    run = runs.client.get_run(runs.ids["without data"])
     assert run.info.status == "FAILED"
     assert "reproduction_verdict" not in run.data.tags
 
 
 @pytest.mark.slow
-def test_what_a_run_found_there_is_made_first(reproduce: Any) -> None:
+def test_what_a_run_found_there_is_made_first(reproduce: Typed) -> None:
     ended = reproduce("evaluated again", "--at-least", "bitwise", "--trust-patch")
-    assert ended.exit_code == 0, ended.output
     assert "data,train,export" in ended.output
 
 
@@ -392,51 +372,42 @@ def test_what_a_run_found_there_is_made_first(reproduce: Any) -> None:
     [
         ("first", (), "there is no terminal to confirm it"),
         ("first", ("--strict", "--trust-patch"), "cannot be reproduced strictly here"),
-        ("failed", (), "did not finish: its status is FAILED"),
         ("no such run", (), "run: received 'no such run'"),
     ],
 )
 def test_a_run_that_is_not_made_again_is_answered_with_the_reason(
-    reproduce: Any, runs: Runs, name: str, options: tuple[str, ...], reason: str
+    reproduce: Typed, runs: Runs, name: str, options: tuple[str, ...], reason: str
 ) -> None:
-    before = _run_ids(runs)
-    ended = reproduce(name, *options)
-    assert ended.exit_code == 2, ended.output
-    assert reason in ended.output
-    assert _run_ids(runs) == before
+    before = runs.run_ids()
+    assert reason in reproduce(name, *options, code=2).output
+    assert runs.run_ids() == before
 
 
-def test_a_dry_run_ends_with_the_table(reproduce: Any, runs: Runs) -> None:
-    before = _run_ids(runs)
+def test_a_dry_run_ends_with_the_table(reproduce: Typed, runs: Runs) -> None:
+    before = runs.run_ids()
     ended = reproduce("committed", "--dry-run", "--strict")
-    assert ended.exit_code == 0, ended.output
-    assert git(runs.project.folder, "rev-parse", "--short=12", "HEAD").strip() in ended.output
+    assert git(runs.folder, "rev-parse", "--short=12", "HEAD").decode().strip() in ended.output
     assert "WARN" not in ended.output
-    assert _run_ids(runs) == before
+    assert runs.run_ids() == before
 
 
-def test_a_commit_that_was_deleted_is_no_source(reproduce: Any, runs: Runs, tmp_path: Path) -> None:
+def test_a_commit_that_was_deleted_is_no_source(reproduce: Typed, runs: Runs, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
-    git(tmp_path, "clone", "-q", "--no-hardlinks", str(runs.project.folder), str(copy))
+    git(tmp_path, "clone", "-q", "--no-hardlinks", str(runs.folder), str(copy))
     os.chdir(copy)
-    assert reproduce("committed", "--tracking-uri", runs.store, "--dry-run").exit_code == 0
-    for forget in (
-        "remote remove origin",
-        "reset -q --hard HEAD~1",
-        "reflog expire --expire=now --all",
-        "gc -q --prune=now",
-    ):
-        git(copy, *forget.split())
-    ended = reproduce("committed", "--tracking-uri", runs.store)
-    assert ended.exit_code == 2
+    reproduce("committed", "--tracking-uri", runs.store, "--dry-run")
+    forget = ("remote remove origin", "reset -q --hard HEAD~1", "reflog expire --expire=now --all", "gc -q --prune=now")
+    for words in forget:
+        git(copy, *words.split())
+    ended = reproduce("committed", "--tracking-uri", runs.store, code=2)
     deleted = runs.provenance("committed")["source"]["commit"][:12]
     assert f"- commit: recorded {deleted}; here not in this repository: `git fetch` it" in ended.output
 
 
 def test_a_shallow_repository_is_a_source_as_far_as_it_goes(runs: Runs, tmp_path: Path) -> None:
-    git(tmp_path, "clone", "-q", "--depth", "1", runs.project.folder.as_uri(), "shallow")
-    commit = runs.provenance("committed")["source"]["commit"]
-    made = clone(tmp_path / "shallow", commit, None, tmp_path / "clone")
+    git(tmp_path, "clone", "-q", "--depth", "1", runs.folder.as_uri(), "shallow")
+    recorded = runs.provenance("committed")["source"]["commit"]
+    made = clone(tmp_path / "shallow", recorded, None, tmp_path / "clone")
     assert (made / "src" / "mnist_resnet" / "__init__.py").exists()
 
 
@@ -449,42 +420,41 @@ def test_a_shallow_repository_is_a_source_as_far_as_it_goes(runs: Runs, tmp_path
     ],
 )
 def test_a_run_that_did_not_finish_is_refused_with_its_reason(
-    reproduce: Any, compare: Any, runs: Runs, status: str, reason: str
+    reproduce: Typed, compare: Typed, runs: Runs, status: str, reason: str
 ) -> None:
-    client = mlflow.MlflowClient(runs.store)
+    client = runs.client
     unfinished = client.create_run(client.search_experiments()[0].experiment_id).info.run_id
     record = runs.provenance("committed") | {"status": "RUNNING"}
     client.log_text(unfinished, json.dumps(record), "provenance.json")
     if status != "RUNNING":
         client.set_terminated(unfinished, status)
-    for ended in (reproduce(unfinished), compare("committed", unfinished)):
-        assert ended.exit_code == 2, ended.output
-        assert reason in ended.output
+    compared = compare("committed", unfinished)
+    assert compared.exit_code == 2, compared.output
+    assert reason in compared.output
+    assert reason in reproduce(unfinished, code=2).output
     client.delete_run(unfinished)
 
 
-def test_a_damaged_record_is_refused_by_what_it_lacks(reproduce: Any, compare: Any, runs: Runs) -> None:
+def test_a_damaged_record_is_refused_by_what_it_lacks(reproduce: Typed, compare: Typed, runs: Runs) -> None:
     with runs.rewritten("committed", lambda record: record["environment"].pop("packages")):
-        ended = [reproduce("committed"), compare("first", "committed")]
-    for each in ended:
-        assert each.exit_code == 2, each.output
+        reproduced, compared = reproduce("committed", code=2), compare("first", "committed")
+    assert compared.exit_code == 2, compared.output
+    for each in (reproduced, compared):
         assert "its provenance.json is damaged: environment.packages is missing" in each.output
 
 
 @pytest.mark.slow
 def test_an_interruption_leaves_nothing_behind(runs: Runs, tmp_path: Path) -> None:
-    variables = clean_environment() | {
-        "TMPDIR": str(tmp_path),
-        "MNIST_RESNET_DATA_MIRROR": str(runs.project.folder / "mirror"),
-    }
-    before = _run_ids(runs)
-    command = [KEDRO, "reproduce", runs.ids["committed"]]
-    with subprocess.Popen(command, cwd=runs.project.folder, env=variables, start_new_session=True) as process:
-        while not list(tmp_path.glob("mnist_resnet-reproduce-*/repository/data/01_raw/*/*")):
+    variables = {"TMPDIR": str(tmp_path), "MNIST_RESNET_DATA_MIRROR": str(runs.folder / "mirror")}
+    command, environment = [KEDRO, "reproduce", runs.ids["committed"]], clean_environment() | variables
+    with (
+        runs.making("interrupted"),
+        subprocess.Popen(command, cwd=runs.folder, env=environment, start_new_session=True) as process,
+    ):
+        while not list(tmp_path.glob(f"{REPRODUCTION}*/repository/data/01_raw/*/*")):
             assert process.poll() is None
             time.sleep(0.1)
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(100) == 130
-    assert list(tmp_path.glob("mnist_resnet-reproduce-*")) == []
-    (new,) = _run_ids(runs) - before
-    assert mlflow.MlflowClient(runs.store).get_run(new).info.status == "KILLED"
+    assert list(tmp_path.glob(f"{REPRODUCTION}*")) == []
+    assert runs.client.get_run(runs.ids["interrupted"]).info.status == "KILLED"

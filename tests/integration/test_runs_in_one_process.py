@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pytest
-from kedro.runner import SequentialRunner, ThreadRunner
+from kedro.runner import ThreadRunner
 
 from mnist_resnet.comparison.finished_runs import compare_recorded, finished_record
 from mnist_resnet.comparison.level import Level, Tolerances
@@ -22,16 +21,6 @@ pytestmark = pytest.mark.integration
 def recorded(project: Project) -> list[str]:
     """The ids of all recorded runs, the latest first."""
     return [run.info.run_id for run in project.runs()]
-
-
-@pytest.mark.slow
-def test_loading_and_saving_in_threads_gives_the_sequential_record(squares: Project) -> None:
-    options = {"pipeline_names": ["data", "train"], "namespaces": ["squares"]}
-    squares.run(**options)
-    squares.run(**options, runner=SequentialRunner(is_async=True))
-    second, first = recorded(squares)
-    verdict = compare_recorded(first, second, squares.store, Tolerances()).verdict
-    assert verdict.level == Level.BITWISE
 
 
 def test_another_runner_is_refused_before_mlflow_hears_of_it(squares: Project, tmp_path: Path) -> None:
@@ -73,7 +62,7 @@ def test_a_run_after_others_of_its_process_has_nothing_of_them(squares: Project,
     assert record.parameters.keys() == {"recipe", "datasets", "squares"}
     assert record.parameters == finished_record(find_run(first, store)).parameters
     assert (record.namespaces.keys(), record.namespaces["squares"]["epochs"].keys()) == ({"squares"}, {"1"})
-    client = mlflow.MlflowClient(store)
+    client = squares.client
     runs = [client.get_run(run_id) for run_id in (again, failed, first)]
     assert [run.info.status for run in runs] == ["FINISHED", "FAILED", "FINISHED"]
     assert runs[0].data.params == runs[2].data.params

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from mnist_resnet.cli import run as run_command
-from tests.integration.conftest import Project, git, listening_addresses, serving, serving_files
+from tests.integration.conftest import Project, listening_addresses, serving, serving_files
+from tests.made_repository import git
 from tests.tracking.servers import free_port
 
 pytestmark = pytest.mark.integration
@@ -67,7 +68,6 @@ def planted(squares: Project, monkeypatch: pytest.MonkeyPatch) -> set[Path]:
 @pytest.fixture
 def web_mirror(squares: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a server on loopback that has the made data set."""
-
     for variable in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(variable, "127.0.0.1")
     with serving_files(squares.folder / "mirror") as address:
@@ -96,11 +96,8 @@ def test_a_run_shows_and_writes_no_credentials(
 def test_sources_that_fail_are_named_without_credentials(
     squares: Project, planted: set[Path], web_mirror: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for mirror in (
-        in_address(f"{web_mirror}/nowhere"),
-        f"{in_address(web_mirror)}?token={IN_QUERY}",
-        in_address("ftp://h"),
-    ):
+    with_query = f"{in_address(web_mirror)}?token={IN_QUERY}"
+    for mirror in (in_address(f"{web_mirror}/nowhere"), with_query, in_address("ftp://h")):
         monkeypatch.setenv("MNIST_RESNET_DATA_MIRROR", mirror)
         ended = CliRunner().invoke(run_command, RUN[1:], catch_exceptions=False)
         assert ended.exit_code == 1

@@ -43,8 +43,7 @@ class Server:
 def server(smoke: SmokeRun) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    command += ["--model-uri", "models:/mnist@champion"]
-    command += ["--port", str(port), "--workers", "1"]
+    command += ["--model-uri", "models:/mnist@champion", "--port", str(port), "--workers", "1"]
     with serving(command, smoke.project.folder, f"http://127.0.0.1:{port}/ping") as printed:
         yield Server(f"http://127.0.0.1:{port}/invocations", printed())
 
@@ -87,13 +86,8 @@ def test_raw_images_are_answered_with_their_probabilities(
     server: Server, images: np.ndarray, probabilities: np.ndarray
 ) -> None:
     some = images[:8].tolist()
-    forms = [
-        {"inputs": {"image": some}},
-        {"inputs": some},
-        {"instances": some},
-        {"instances": [{"image": image} for image in some]},
-    ]
-    for form in forms:
+    records = [{"image": image} for image in some]
+    for form in ({"inputs": {"image": some}}, {"inputs": some}, {"instances": some}, {"instances": records}):
         assert_answered(server.ask(form), probabilities[:8])
 
 
@@ -116,23 +110,15 @@ def test_many_clients_at_once_each_get_their_own_answer(
     ("body", "says"),
     [
         pytest.param({"inputs": {"image": [with_pixel(300)]}}, "received 300 in image 0, row 0, column 0", id="300"),
-        pytest.param({"inputs": {"image": [with_pixel(-1)]}}, "received -1 in", id="-1"),
-        pytest.param({"inputs": {"image": [with_pixel(0.5)]}}, "received 0.5 in", id="0.5"),
         pytest.param({"inputs": {"image": [with_pixel(float("nan"))]}}, "received nan in", id="NaN"),
         pytest.param({"inputs": {"image": [with_pixel(10**400)]}}, "too large", id="10^400"),
-        pytest.param({"inputs": {"image": [with_pixel(True)]}}, "received True", id="one boolean"),
         pytest.param({"inputs": {"image": [[[False] * 28] * 28]}}, "received False", id="booleans"),
-        pytest.param({"inputs": {"image": [with_pixel("7")]}}, "received '7'", id="text as pixel"),
-        pytest.param({"inputs": {"image": [with_pixel(None)]}}, "received None", id="null as pixel"),
         pytest.param({"instances": [{"image": with_pixel(0.5)}]}, "received 0.5 in", id="0.5 in a record"),
         pytest.param({"inputs": {"image": [BLACK[:27]]}}, "shape (1, 27, 28)", id="27 rows"),
-        pytest.param({"inputs": {"image": [[[0] * 8] * 8]}}, "shape (1, 8, 8)", id="8 by 8"),
         pytest.param({"inputs": {"image": BLACK}}, "shape (28, 28)", id="one image, no list"),
-        pytest.param({"inputs": {"image": [[BLACK]]}}, "shape (1, 1, 28, 28)", id="with channels"),
         pytest.param({"inputs": {"image": [[*BLACK[:27], [0]]]}}, "different lengths", id="ragged rows"),
         pytest.param({"inputs": {"image": [BLACK, BLACK[:27]]}}, "different lengths", id="ragged images"),
         pytest.param({"inputs": {"image": []}}, "no pixels", id="no images"),
-        pytest.param({"instances": []}, "no pixels", id="no instances"),
         pytest.param({"inputs": {"image": "a picture"}}, "received 'a picture'", id="text"),
         pytest.param({"inputs": None}, "received None", id="null"),
         pytest.param({"inputs": {"picture": [BLACK]}}, "missing inputs ['image']", id="another name"),

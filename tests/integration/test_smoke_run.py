@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import onnx
 import pytest
 import yaml
@@ -50,15 +49,14 @@ def test_all_artifacts_are_written(smoke: SmokeRun, namespace: str) -> None:
     models = {name.split("/")[0] for name in names_of(smoke.outputs / "06_models" / namespace)}
     records = {f"{name}.json" for name in ("architecture", "history", "origin", "parity", "variant_checks")}
     assert models - {"variants"} == {*records, "model.keras", "model.onnx", "saved_model"}
-    pictures = ("confusion_matrix", "learning_curves", "mistakes", "prepared_images")
-    pictures += ("reliability_diagram", "robustness_plot")
+    pictures = "confusion_matrix learning_curves mistakes prepared_images reliability_diagram robustness_plot"
     reports = ["evaluation.json", "release.json", "report.html", "report.md"]
-    expected = sorted([*(f"{name}.png" for name in pictures), *reports])
+    expected = sorted([*(f"{name}.png" for name in pictures.split()), *reports])
     assert names_of(smoke.outputs / "08_reporting" / namespace) == expected
 
 
 def test_the_evaluation_is_of_the_published_file(smoke: SmokeRun, namespace: str) -> None:
-    evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
+    evaluation = smoke.reported(namespace, "evaluation.json")
     fp32 = evaluation["variants"]["fp32"]
     assert (evaluation["schema"], evaluation["recipe"], evaluation["images"]) == (1, "smoke", 10000)
     assert fp32["model_sha256"] == sha256_of_path(smoke.outputs / "06_models" / namespace / "model.onnx")
@@ -70,14 +68,6 @@ def test_the_evaluation_is_of_the_published_file(smoke: SmokeRun, namespace: str
     assert sum(entry["support"] for entry in fp32["per_class"].values()) == 10000
     # One epoch of 2,048 images: far from good, but far from guessing (0.1).
     assert fp32["accuracy"] > 0.3
-
-
-def test_the_split_is_what_was_asked_for(smoke: SmokeRun, namespace: str) -> None:
-    folder = smoke.outputs / "05_model_input" / namespace
-    train, validation = (np.load(folder / f"{part}_labels.npy") for part in ("train", "validation"))
-    assert len(train) + len(validation) == 2048
-    assert len(validation) == round(0.05 * 2048)
-    assert set(np.unique(validation)) == set(range(10))
 
 
 def test_the_onnx_file_says_what_it_is(smoke: SmokeRun, namespace: str) -> None:
@@ -99,9 +89,8 @@ def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespa
     assert (models / "variants" / "model.int8.onnx").exists() is int8["published"]
     assert int8["published"]
     assert set(int8["calibration_errors"]) == {"minmax", "percentile"}
-    assert int8["tried"] == {
-        min(int8["calibration_errors"], key=int8["calibration_errors"].get): int8["validation_accuracy"]
-    }
+    best = min(int8["calibration_errors"], key=int8["calibration_errors"].get)
+    assert int8["tried"] == {best: int8["validation_accuracy"]}
     assert int8["kernels"]["images"] == 102
     assert int8["kernels"]["max_abs_diff"] <= 0.05
     assert int8["greatest_loss"] <= 0.1
@@ -109,19 +98,18 @@ def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespa
     assert set(int8["speed_ratios"]) == {"32", "256"}
     assert not fp16["published"]
     assert "there is none here" in fp16["reason"]
-    evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
+    evaluation = smoke.reported(namespace, "evaluation.json")
     assert ("int8" in evaluation["variants"]) is int8["published"]
-    forms = {"keras", "savedmodel", *evaluation["variants"]}
-    assert set(evaluation["agreement"]) == forms
+    assert set(evaluation["agreement"]) == {"keras", "savedmodel", *evaluation["variants"]}
     assert evaluation["agreement"]["keras"]["fp32"]["argmax_agreement"] == 1.0
 
 
 def test_the_first_model_is_registered_as_candidate_and_champion(smoke: SmokeRun, namespace: str) -> None:
-    client = mlflow.MlflowClient(smoke.project.store)
-    versions = [client.get_model_version_by_alias(namespace, alias) for alias in ("candidate", "champion")]
+    aliases = ("candidate", "champion")
+    versions = [smoke.project.client.get_model_version_by_alias(namespace, alias) for alias in aliases]
     assert [str(version.version) for version in versions] == ["1", "1"]
     assert versions[0].source == smoke.logged_model(namespace).artifact_location
-    release = json.loads((smoke.outputs / "08_reporting" / namespace / "release.json").read_text())
+    release = smoke.reported(namespace, "release.json")
     assert (release["champion"], release["champion_before"]) == (True, None)
     assert float(versions[0].tags["validation_accuracy"]) == release["contest"]["candidate"]
 
@@ -141,18 +129,13 @@ def test_one_finished_run_is_recorded(recorded: Run) -> None:
     assert recorded.data.tags["command"] == "kedro run --pipeline training --env smoke"
 
 
-def test_parameters_and_metrics_are_recorded_flat(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
+def test_parameters_metrics_and_reports_are_recorded(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
     assert recorded.data.params[f"{namespace}.training.batch_size"] == "32"
     assert recorded.data.params[f"{namespace}.model.architecture"] == "resnet_tiny"
-    evaluation = json.loads((smoke.outputs / "08_reporting" / namespace / "evaluation.json").read_text())
+    evaluation, client = smoke.reported(namespace, "evaluation.json"), smoke.project.client
     assert recorded.data.metrics[f"{namespace}.test_accuracy"] == evaluation["variants"]["fp32"]["accuracy"]
-    client = mlflow.MlflowClient(smoke.project.store)
     history = client.get_metric_history(recorded.info.run_id, f"{namespace}.validation_accuracy")
     assert [metric.step for metric in history] == [1]
-
-
-def test_reports_are_recorded(smoke: SmokeRun, recorded: Run, namespace: str) -> None:
-    client = mlflow.MlflowClient(smoke.project.store)
     names = {file.path for file in client.list_artifacts(recorded.info.run_id, namespace)}
     assert {f"{namespace}/{name}" for name in ("report.md", "report.html", "evaluation.json", "release.json")} <= names
 
@@ -177,8 +160,7 @@ def test_the_published_model_is_recorded_with_its_signature(smoke: SmokeRun, rec
 
 def test_commands_work_from_a_subfolder(smoke: SmokeRun) -> None:
     before = names_of(smoke.project.folder / "data")
-    subfolder = type(smoke.project)(smoke.project.folder / "notebooks")
-    ended = subfolder.kedro("run", "--env", "smoke", "--only-missing-outputs")
+    ended = smoke.project.kedro("run", "--env", "smoke", "--only-missing-outputs", subfolder="notebooks")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("nothing to do") == 2
     assert ended.stderr == ""

@@ -46,13 +46,3 @@ def test_registering_pipelines_imports_nothing_heavy() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == ""
-
-
-@pytest.mark.landing
-def test_the_library_imports_without_kedro_and_mlflow() -> None:
-    program = (
-        "import sys; sys.modules.update(kedro=None, mlflow=None)\n"
-        "import mnist_resnet.data.fetch, mnist_resnet.reporting.report, mnist_resnet.training.fit\n"
-        "import mnist_resnet.export.parity_check, mnist_resnet.export.onnx, mnist_resnet.models.resnet"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=PROJECT, check=True)

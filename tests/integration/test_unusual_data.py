@@ -2,8 +2,8 @@
 
 import json
 import shutil
-from dataclasses import asdict, replace
-from hashlib import sha256
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,16 @@ import onnx
 import pytest
 import yaml
 
-from mnist_resnet.config import Dataset, IdxFile, IdxFiles
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.fetch import STORED_AS
-from mnist_resnet.data.idx import encode
 from mnist_resnet.reproduce.preflight import CheckResult
 from mnist_resnet.reproduce.raw_data import find_raw_data
-from tests.conftest import MadeData
-from tests.integration.conftest import Planner, Project, make_project
+from tests.conftest import MadeData, make_data
+from tests.integration.conftest import Planner, Project, make_project, times_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
-NAMES = {
-    "train_images": "squares-train-images-idx3-ubyte",
-    "train_labels": "squares-train-labels-idx1-ubyte",
-    "test_images": "squares-test-images-idx3-ubyte",
-    "test_labels": "squares-test-labels-idx1-ubyte",
-}
+NAMES = {role: f"squares-{name}" for role, name in STORED_AS.items()}
 QUICKLY = {
     "tracking": {"enabled": False},
     "squares": {"training": {"epochs": 1}, "export": {"parity_batch_sizes": [7], "variants": {"names": []}}},
@@ -48,20 +41,8 @@ def unusual(made_data: MadeData) -> MadeData:
         "test_images": made_data.arrays["test_images"][tested],
         "test_labels": made_data.arrays["test_labels"][tested].astype(">i4") + 1,
     }
-    contents = {role: encode(array) for role, array in arrays.items()}
-    files = {
-        role: IdxFile(name=NAMES[role], size=len(content), sha256=sha256(content).hexdigest())
-        for role, content in contents.items()
-    }
-    dataset = Dataset(
-        title="Unusual □",
-        image_size=(8, 8),
-        class_names=("left|", "☜ right", "नीचे", "無"),
-        first_label=1,
-        empty_classes=("無",),
-        files=IdxFiles(**files),
-    )
-    return MadeData(contents, arrays, dataset)
+    names = ("left|", "☜ right", "नीचे", "無")
+    return make_data(arrays, NAMES, title="Unusual □", class_names=names, first_label=1, empty_classes=("無",))
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +56,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, unusual: MadeData, empty_s
     return project
 
 
-@pytest.fixture(autouse=True)
-def in_its_folder(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(project.folder)
-    monkeypatch.delenv("MNIST_RESNET_DATA_MIRROR", raising=False)
+@pytest.fixture(scope="module", autouse=True)
+def in_its_folder(project: Project) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.folder)
+        for variable in ("MLFLOW_TRACKING_URI", "MNIST_RESNET_DATA_MIRROR"):
+            patch.delenv(variable, raising=False)
+        yield
 
 
 def run(project: Project, params: dict[str, Any] | None = None, **options: Any) -> None:
@@ -86,10 +70,8 @@ def run(project: Project, params: dict[str, Any] | None = None, **options: Any) 
 
 
 @pytest.fixture(scope="module")
-def evaluated(project: Project, unusual: MadeData) -> dict[str, Any]:
+def evaluated(project: Project) -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(project.folder)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("MNIST_RESNET_DATA_MIRROR", f"file://{project.folder}/mirror%201")
         run(project, {"tracking": {"enabled": True}}, pipeline_names=["training"])
     shutil.rmtree(project.folder / "mirror 1")
@@ -129,13 +111,12 @@ def test_names_of_other_scripts_reach_the_exported_file_and_mlflow(
     project: Project, evaluated: dict[str, Any], unusual: MadeData
 ) -> None:
     (recorded,) = (project.folder / "mlartifacts").rglob("MLmodel")
-    assert tuple(yaml.safe_load(recorded.read_text(encoding="utf-8"))["metadata"]["class_names"]) == (
-        unusual.dataset.class_names
-    )
+    known_to_mlflow = yaml.safe_load(recorded.read_text(encoding="utf-8"))["metadata"]
     model = onnx.load(project.folder / "data/06_models/squares/model.onnx")
-    metadata = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
-    assert tuple(metadata["class_names"]) == unusual.dataset.class_names
-    assert metadata["dataset"] == "Unusual □"
+    in_the_file = {entry.key: json.loads(entry.value) for entry in model.metadata_props}
+    for metadata in (known_to_mlflow, in_the_file):
+        assert tuple(metadata["class_names"]) == unusual.dataset.class_names
+    assert in_the_file["dataset"] == "Unusual □"
 
 
 def test_a_second_run_has_nothing_to_do(project: Project, evaluated: dict[str, Any]) -> None:
@@ -144,25 +125,22 @@ def test_a_second_run_has_nothing_to_do(project: Project, evaluated: dict[str, A
     assert planner.planned == set()
 
 
-def test_the_kept_files_are_found_again_without_any_source(project: Project, evaluated: dict[str, Any]) -> None:
+def test_the_kept_files_are_found_again_without_any_source_by_runs_and_reproductions(
+    project: Project, evaluated: dict[str, Any], unusual: MadeData
+) -> None:
     run(project, pipeline_names=["data"])
-
-
-def test_a_reproduction_finds_the_kept_files(project: Project, evaluated: dict[str, Any], unusual: MadeData) -> None:
     check, place = find_raw_data(project.folder, None, {"squares": asdict(unusual.dataset)})
     assert (check.result, place) == (CheckResult.PASS, str(project.folder / "data/01_raw"))
 
 
+def described(**changes: Any) -> dict[str, Any]:
+    return {"datasets": {"squares": changes}}
+
+
 REFUSED = {
-    "labels": (
-        {"datasets": {"squares": {"first_label": 0}}},
-        r"class left\| \(label 0\), .* set first_label",
-    ),
-    "names": (
-        {"datasets": {"squares": {"class_names": ["a", "b"], "empty_classes": []}}},
-        "from 1 to 3, .* label up to 3",
-    ),
-    "empty": ({"datasets": {"squares": {"empty_classes": []}}}, r'class 無 \(label 4\), .*empty_classes: \["無"\]'),
+    "labels": (described(first_label=0), r"class left\| \(label 0\), .* set first_label"),
+    "names": (described(class_names=["a", "b"], empty_classes=[]), "from 1 to 3, .* label up to 3"),
+    "empty": (described(empty_classes=[]), r'class 無 \(label 4\), .*empty_classes: \["無"\]'),
     "fraction": (
         {"squares": {"data": {"validation_fraction": 0.999}}},
         r"^squares\.data\.validation_fraction: .*0\.999",
@@ -178,26 +156,20 @@ REFUSED = {
 def test_what_does_not_fit_kept_files_is_refused_before_any_work(
     project: Project, evaluated: dict[str, Any], params: dict[str, Any], message: str
 ) -> None:
-    before = _times(project.folder / "data")
+    before = times_of(project.folder / "data")
     with pytest.raises(DataError, match=message):
         run(project, params, pipeline_names=["training"])
-    assert _times(project.folder / "data") == before
-
-
-def _times(folder: Path) -> dict[Path, int]:
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and "lock" not in path.name}
+    assert times_of(project.folder / "data") == before
 
 
 def test_kept_files_without_test_images_are_refused_before_any_work(
     tmp_path: Path, unusual: MadeData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    content = encode(np.zeros(0, ">i4"))
-    file = replace(unusual.dataset.files.test_labels, size=len(content), sha256=sha256(content).hexdigest())
-    files = replace(unusual.dataset.files, test_labels=file)
-    project = make_project(tmp_path, MadeData({}, {}, replace(unusual.dataset, files=files)))
-    kept = tmp_path / "data/01_raw/squares" / STORED_AS["test_labels"]
-    kept.parent.mkdir(parents=True)
-    kept.write_bytes(content)
+    arrays = {**unusual.arrays, "test_labels": np.zeros(0, ">i4")}
+    without = make_data(arrays, STORED_AS, title="Unusual □", class_names=("a", "b", "c"), first_label=1)
+    project = make_project(tmp_path, without)
+    without.write(tmp_path / "data/01_raw/squares")
     with pytest.raises(DataError, match="Unusual □: its test files hold no images"):
         run(project, pipeline_names=["training"])
+    assert not (tmp_path / "data/05_model_input").exists()

@@ -125,16 +125,12 @@ def test_what_the_product_cannot_do_is_the_plain_convolution(size, options):
     assert "Conv2D" in kinds_of_operations(pair(size, **options)[0], size, training=True)
 
 
-def test_groups_are_left_to_keras():
-    image = normal(BATCH, 1, 1, CHANNELS)
-    ours, theirs = (layer(image, training=True) for layer in pair((1, 1), groups=2))
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=TOLERANCE)
-
-
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("size", [(1, 1), (3, 3)], ids=str)
-@pytest.mark.parametrize("options", [{"activation": "relu"}, {"use_bias": False}], ids=["activation", "no bias"])
-def test_activation_and_bias_are_as_asked_for(training, size, options):
+@pytest.mark.parametrize(
+    "options", [{"activation": "relu"}, {"use_bias": False}, {"groups": 2}], ids=["activation", "no bias", "groups"]
+)
+def test_activation_bias_and_groups_are_as_asked_for(training, size, options):
     ours, theirs = pair(size, **options)
     assert len(ours.weights) == len(theirs.weights) == (1 if "use_bias" in options else 2)
     image = normal(BATCH, *size, CHANNELS)
@@ -168,21 +164,3 @@ def test_only_the_part_of_the_kernel_in_use_is_converted():
     converted = {tuple(each.outputs[0].shape) for each in made if each.type == "Cast"}
     assert (1, 1, CHANNELS, FILTERS) in converted
     assert (3, 3, CHANNELS, FILTERS) not in converted
-
-
-def test_a_saved_model_loads_in_safe_mode_with_the_same_layer(tmp_path):
-    image = keras.Input((1, 1, CHANNELS))
-    options = {"strides": 2, "padding": "same", "use_bias": False, "activation": "relu"}
-    model = keras.Model(image, Convolution(FILTERS, 3, name="conv", **options)(image))
-    model.save(tmp_path / "model.keras")
-
-    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-
-    layer = loaded.get_layer("conv")
-    assert type(layer) is Convolution
-    assert (layer.filters, layer.kernel_size, layer.strides, layer.padding) == (FILTERS, (3, 3), (2, 2), "same")
-    assert (layer.use_bias, layer.activation) == (False, keras.activations.relu)
-    np.testing.assert_array_equal(model.get_weights(), loaded.get_weights())
-    for training in (True, False):
-        values = normal(BATCH, 1, 1, CHANNELS)
-        np.testing.assert_array_equal(model(values, training=training), loaded(values, training=training))

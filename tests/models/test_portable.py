@@ -7,6 +7,8 @@ import keras
 import numpy as np
 import pytest
 
+from mnist_resnet.models.convolution import Convolution
+from mnist_resnet.models.normalization import FusedBatchNormalization
 from mnist_resnet.models.portable import portable
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
@@ -61,6 +63,27 @@ def test_it_answers_as_the_network_does(model_parameters, images, method, preact
     network = with_any_values(build_network(parameters, Preprocessing(method, (10, 10), 50.0, 0.02), (8, 8), 3))
     answers = network.predict(images, verbose=0)
     np.testing.assert_allclose(portable(network).predict(images, verbose=0), answers, rtol=0, atol=TOLERANCE)
+
+
+OWN = {
+    "convolution": (Convolution, {"filters": 6, "kernel_size": 3, "strides": 2, "padding": "same", "use_bias": False}),
+    "norm": (FusedBatchNormalization, {"momentum": 0.8, "epsilon": 0.02}),
+}
+
+
+@pytest.mark.parametrize(("kind", "options"), OWN.values(), ids=OWN)
+def test_a_model_of_own_layers_loads_in_safe_mode_with_the_same_layer(tmp_path: Path, kind, options) -> None:
+    image = keras.Input((2, 2, 4))
+    model = keras.Model(image, kind(name="own", **options)(image))
+    values = np.random.default_rng(0).normal(1.5, 2.0, (8, 2, 2, 4)).astype("float32")
+    model(values, training=True)  # which moves the statistics of the norm
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    assert type(loaded.get_layer("own")) is kind
+    assert loaded.get_layer("own").get_config() == model.get_layer("own").get_config()
+    assert all(map(np.array_equal, model.get_weights(), loaded.get_weights()))
+    for training in (False, True):
+        np.testing.assert_array_equal(model(values, training=training), loaded(values, training=training))
 
 
 def test_a_compiled_network_stays_compiled(model_parameters, preprocessing, images) -> None:

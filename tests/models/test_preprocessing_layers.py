@@ -70,20 +70,14 @@ def test_resized_images_are_standardized(images):
 
 
 @pytest.mark.parametrize("method", ["pad", "resize"])
-@pytest.mark.parametrize("count", [1, 3])
-def test_prepared_images_are_float32_of_the_target_size(images, method, count):
-    prepared = prepare(images[:count], Preprocessing(method, (11, 10), 50.0, 0.02))
-    assert isinstance(prepared, np.ndarray)
-    assert prepared.dtype == np.float32
-    assert prepared.shape == (count, 11, 10)
-
-
-@pytest.mark.parametrize("method", ["pad", "resize"])
-def test_preparing_changes_neither_the_images_nor_one_by_another(images, method):
-    preprocessing, before = Preprocessing(method, (10, 10), 50.0, 0.02), images.copy()
-    together = prepare(images, preprocessing)
+def test_prepared_images_are_float32_and_neither_change_the_images_nor_one_another(images, method):
+    preprocessing, before = Preprocessing(method, (11, 10), 50.0, 0.02), images.copy()
+    together, alone = prepare(images, preprocessing), prepare(images[3:4], preprocessing)
     np.testing.assert_array_equal(images, before)
-    np.testing.assert_array_equal(prepare(images[3:4], preprocessing)[0], together[3])
+    assert isinstance(together, np.ndarray)
+    assert together.dtype == alone.dtype == np.float32
+    assert (together.shape, alone.shape) == ((60, 11, 10), (1, 11, 10))
+    np.testing.assert_array_equal(alone[0], together[3])
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])

@@ -27,7 +27,7 @@ LABELS = np.arange(20, dtype=np.uint8) % 2
 IMAGES = np.stack([bright_half(CLASS_NAMES[label]) for label in LABELS])
 # With a little less contrast the model takes these for dark ones.
 DIM_IMAGES = IMAGES // 255 * 150
-NAMES = {"class_names": json.dumps(CLASS_NAMES)}
+ANOTHER = halves_model({"another": "", "class_names": json.dumps(CLASS_NAMES)})
 CPU = ("CPUExecutionProvider",)
 
 Release = Callable[..., dict[str, Any]]
@@ -85,7 +85,7 @@ def test_the_first_good_model_is_champion_and_an_equal_one_stays_candidate(relea
     first = released(halves_model())
     assert (first["version"], first["champion"], first["champion_before"]) == ("1", True, None)
     assert first["contest"]["over_guess"] == {"gained": 10, "lost": 0, "p": 1 / 1024}
-    second = released(halves_model({"another": ""} | NAMES))
+    second = released(ANOTHER)
     assert (second["version"], second["champion"], second["champion_before"]) == ("2", False, "1")
     assert second["contest"]["over_champion"] == {"gained": 0, "lost": 0, "p": 1.0}
     assert champion().version == 1
@@ -130,38 +130,40 @@ def test_without_validation_images_the_model_stays_candidate(released: Release) 
     assert outcome["contest"]["kept_when_perturbed"] is None
 
 
-def test_a_champion_whose_file_is_gone_ends_no_run(released: Release, caplog: pytest.LogCaptureFixture) -> None:
-    assert released(halves_model())["champion"]
-    shutil.rmtree(str(champion().source).removeprefix("file://"))
-    _stays_candidate(released(halves_model({"another": ""} | NAMES)), "models:/squares/1", caplog)
+def remove(folder: Path) -> None:
+    shutil.rmtree(folder)
 
 
-def test_a_champion_whose_file_is_damaged_ends_no_run(released: Release, caplog: pytest.LogCaptureFixture) -> None:
-    assert released(halves_model())["champion"]
-    (file,) = Path(str(champion().source).removeprefix("file://")).rglob("*.onnx")
+def damage(folder: Path) -> None:
+    (file,) = folder.rglob("*.onnx")
     file.write_bytes(file.read_bytes()[:-1])
-    _stays_candidate(released(halves_model({"another": ""} | NAMES)), "is damaged", caplog)
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise ModuleNotFoundError("No module named 'boto3',\nneeded for https://user:password@example.org/bucket")
+
+
+@pytest.mark.parametrize(("spoil", "words"), [(remove, "models:/squares/1"), (damage, "is damaged")])
+def test_a_champion_whose_file_is_gone_ends_no_run(
+    released: Release, caplog: pytest.LogCaptureFixture, spoil: Callable[[Path], None], words: str
+) -> None:
+    assert released(halves_model())["champion"]
+    spoil(Path(str(champion().source).removeprefix("file://")))
+    _stays_candidate(released(ANOTHER), words, caplog)
 
 
 def test_whatever_the_champions_store_brings_about_ends_no_run(
     released: Release, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise ModuleNotFoundError("No module named 'boto3',\nneeded for https://user:password@example.org/bucket")
-
     assert released(halves_model())["champion"]
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", refuse)
-    outcome = released(halves_model({"another": ""} | NAMES))
-    _stays_candidate(outcome, "No module named 'boto3', needed for https://example.org/bucket", caplog)
+    _stays_candidate(released(ANOTHER), "No module named 'boto3', needed for https://example.org/bucket", caplog)
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (
-            {"image_size": (10, 10)},
-            "made for 8×8 images of 3 classes; Made squares has 10×10 images of 3 classes",
-        ),
+        ({"image_size": (10, 10)}, "made for 8×8 images of 3 classes; Made squares has 10×10 images of 3 classes"),
         ({"class_names": (*CLASS_NAMES, "more")}, "Made squares has 8×8 images of 4 classes"),
         ({"class_names": ("right", "left", "dark")}, "'left' where Made squares has 'right'"),
     ],
@@ -170,7 +172,7 @@ def test_a_champion_of_other_data_ends_no_run_and_is_not_replaced(
     released: Release, dataset: Dataset, changes: dict[str, Any], words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert released(halves_model())["champion"]
-    outcome = released(halves_model({"another": ""} | NAMES), dataset=replace(dataset, **changes))
+    outcome = released(ANOTHER, dataset=replace(dataset, **changes))
     _stays_candidate(outcome, words, caplog)
 
 

@@ -2,8 +2,10 @@
 
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -67,7 +69,7 @@ def reference(tmp_path: Path, grey: np.ndarray, alpha: np.ndarray | None = None)
     """What the picture gives as 8-bit grey, with alpha if it has one."""
     bands = [Image.fromarray(band) for band in (grey, alpha) if band is not None]
     Image.merge("LA" if alpha is not None else "L", bands).save(tmp_path / "reference.png")
-    return read_picture(tmp_path / "reference.png", SIZE)
+    return read_picture(tmp_path / "reference.png", grey.shape)
 
 
 def three(grey: np.ndarray) -> np.ndarray:
@@ -78,118 +80,100 @@ def of_sixteen(values: np.ndarray) -> np.ndarray:
     return values.astype(np.uint16) * 257
 
 
-PALETTE_OF_LEVELS = bytes(np.repeat(LEVELS, 3))
-NUMBERS = GREY // 85
+class Png(NamedTuple):
+    """The arguments of ``png``, and the picture that the file holds as 8-bit grey."""
 
-PNG_FILES: dict[str, tuple[tuple[int, int, np.ndarray], dict[str, bytes], np.ndarray, np.ndarray | None]] = {
-    "grey 1": ((PNG_GREY, 1, BLACK_AND_WHITE // 255), {}, BLACK_AND_WHITE, None),
-    "grey 2": ((PNG_GREY, 2, GREY // 85), {}, GREY, None),
-    "grey 4": ((PNG_GREY, 4, GREY // 17), {}, GREY, None),
-    "grey 8": ((PNG_GREY, 8, GREY), {}, GREY, None),
-    "grey 16": ((PNG_GREY, 16, of_sixteen(GREY)), {}, GREY, None),
-    "grey 1, keyed": (
-        (PNG_GREY, 1, BLACK_AND_WHITE // 255),
-        {"tRNS": b"\0\0"},
-        BLACK_AND_WHITE,
-        BLACK_AND_WHITE,
+    kind: int
+    depth: int
+    samples: np.ndarray
+    chunks: Mapping[str, bytes] = MappingProxyType({})
+    alpha: np.ndarray | None = None
+    grey: np.ndarray = GREY
+
+
+def keyed(*sample: int) -> dict[str, bytes]:
+    """The colour of this sample is transparent."""
+    return {"tRNS": struct.pack(f">{len(sample)}H", *sample)}
+
+
+LEVEL_PALETTE, NUMBERS = {"PLTE": bytes(np.repeat(LEVELS, 3))}, GREY // 85
+BITS, WHITE = BLACK_AND_WHITE // 255, np.full_like(GREY, 255)
+COLOUR, COLOUR_16, ODD_16 = three(GREY), of_sixteen(three(GREY)), three(GREY).astype(np.uint16) * 256 + 7
+KEYED_NUMBERS, SHARES = LEVEL_PALETTE | {"tRNS": bytes([255, 255, 0])}, bytes([255, 170, 85])
+PNG_FILES = {
+    "grey 1": Png(PNG_GREY, 1, BITS, grey=BLACK_AND_WHITE),
+    "grey 2": Png(PNG_GREY, 2, NUMBERS),
+    "grey 4": Png(PNG_GREY, 4, GREY // 17),
+    "grey 8": Png(PNG_GREY, 8, GREY),
+    "grey 16": Png(PNG_GREY, 16, of_sixteen(GREY)),
+    "grey 1, keyed": Png(PNG_GREY, 1, BITS, keyed(0), BLACK_AND_WHITE, BLACK_AND_WHITE),
+    "grey 2, keyed": Png(PNG_GREY, 2, NUMBERS, keyed(KEY // 85), KEYED),
+    "grey 4, keyed": Png(PNG_GREY, 4, GREY // 17, keyed(KEY // 17), KEYED),
+    "grey 8, keyed": Png(PNG_GREY, 8, GREY, keyed(KEY), KEYED),
+    "grey 16, keyed": Png(PNG_GREY, 16, of_sixteen(GREY), keyed(KEY * 257), KEYED),
+    "grey 16, keyed by one of two that are one in 8 bits": Png(
+        PNG_GREY, 16, of_sixteen(GREY) + (GREY == 85).astype(np.uint16), keyed(85 * 257), WHITE
     ),
-    "grey 2, keyed": ((PNG_GREY, 2, GREY // 85), {"tRNS": struct.pack(">H", KEY // 85)}, GREY, KEYED),
-    "grey 4, keyed": ((PNG_GREY, 4, GREY // 17), {"tRNS": struct.pack(">H", KEY // 17)}, GREY, KEYED),
-    "grey 8, keyed": ((PNG_GREY, 8, GREY), {"tRNS": struct.pack(">H", KEY)}, GREY, KEYED),
-    "grey 16, keyed": ((PNG_GREY, 16, of_sixteen(GREY)), {"tRNS": struct.pack(">H", KEY * 257)}, GREY, KEYED),
-    "grey 8 and alpha": ((PNG_GREY_ALPHA, 8, np.dstack([GREY, ALPHA])), {}, GREY, ALPHA),
-    "grey 16 and alpha": ((PNG_GREY_ALPHA, 16, of_sixteen(np.dstack([GREY, ALPHA]))), {}, GREY, ALPHA),
-    "colour 8": ((PNG_RGB, 8, three(GREY)), {}, GREY, None),
-    "colour 16": ((PNG_RGB, 16, of_sixteen(three(GREY))), {}, GREY, None),
-    "colour 8, keyed": ((PNG_RGB, 8, three(GREY)), {"tRNS": struct.pack(">3H", *[KEY] * 3)}, GREY, KEYED),
-    "colour 16, keyed": (
-        (PNG_RGB, 16, of_sixteen(three(GREY))),
-        {"tRNS": struct.pack(">3H", *[KEY * 257] * 3)},
-        GREY,
-        KEYED,
-    ),
-    "colour 16, keyed by a number of two different bytes": (
-        (PNG_RGB, 16, three(GREY).astype(np.uint16) * 256 + 7),
-        {"tRNS": struct.pack(">3H", *[KEY * 256 + 7] * 3)},
-        GREY,
-        KEYED,
-    ),
-    "grey 16, keyed by one of two that are one in 8 bits": (
-        (PNG_GREY, 16, of_sixteen(GREY) + (GREY == 85).astype(np.uint16)),
-        {"tRNS": struct.pack(">H", 85 * 257)},
-        GREY,
-        np.full_like(GREY, 255),
-    ),
-    "colour 8 and alpha": ((PNG_RGBA, 8, np.dstack([three(GREY), ALPHA])), {}, GREY, ALPHA),
-    "colour 16 and alpha": ((PNG_RGBA, 16, of_sixteen(np.dstack([three(GREY), ALPHA]))), {}, GREY, ALPHA),
-    "palette 1": (
-        (PNG_PALETTE, 1, BLACK_AND_WHITE // 255),
-        {"PLTE": bytes([0, 0, 0, 255, 255, 255])},
-        BLACK_AND_WHITE,
-        None,
-    ),
-    "palette 2": ((PNG_PALETTE, 2, NUMBERS), {"PLTE": PALETTE_OF_LEVELS}, GREY, None),
-    "palette 4": ((PNG_PALETTE, 4, NUMBERS), {"PLTE": PALETTE_OF_LEVELS}, GREY, None),
-    "palette 8": ((PNG_PALETTE, 8, NUMBERS), {"PLTE": PALETTE_OF_LEVELS}, GREY, None),
-    "palette 2, keyed": (
-        (PNG_PALETTE, 2, NUMBERS),
-        {"PLTE": PALETTE_OF_LEVELS, "tRNS": bytes([255, 255, 0])},
-        GREY,
-        KEYED,
-    ),
-    "palette 8, keyed": (
-        (PNG_PALETTE, 8, NUMBERS),
-        {"PLTE": PALETTE_OF_LEVELS, "tRNS": bytes([255, 255, 0])},
-        GREY,
-        KEYED,
-    ),
-    "palette 4 and alpha": (
-        (PNG_PALETTE, 4, NUMBERS),
-        {"PLTE": PALETTE_OF_LEVELS, "tRNS": bytes([255, 170, 85])},
-        GREY,
-        np.array([255, 170, 85, 255], np.uint8)[NUMBERS],
+    "grey 8 and alpha": Png(PNG_GREY_ALPHA, 8, np.dstack([GREY, ALPHA]), alpha=ALPHA),
+    "grey 16 and alpha": Png(PNG_GREY_ALPHA, 16, of_sixteen(np.dstack([GREY, ALPHA])), alpha=ALPHA),
+    "colour 8": Png(PNG_RGB, 8, COLOUR),
+    "colour 16": Png(PNG_RGB, 16, COLOUR_16),
+    "colour 8, keyed": Png(PNG_RGB, 8, COLOUR, keyed(*[KEY] * 3), KEYED),
+    "colour 16, keyed": Png(PNG_RGB, 16, COLOUR_16, keyed(*[KEY * 257] * 3), KEYED),
+    "colour 16, keyed by two different bytes": Png(PNG_RGB, 16, ODD_16, keyed(*[KEY * 256 + 7] * 3), KEYED),
+    "colour 8 and alpha": Png(PNG_RGBA, 8, np.dstack([COLOUR, ALPHA]), alpha=ALPHA),
+    "colour 16 and alpha": Png(PNG_RGBA, 16, of_sixteen(np.dstack([COLOUR, ALPHA])), alpha=ALPHA),
+    "palette 1": Png(PNG_PALETTE, 1, BITS, {"PLTE": bytes([0, 0, 0, 255, 255, 255])}, grey=BLACK_AND_WHITE),
+    "palette 2": Png(PNG_PALETTE, 2, NUMBERS, LEVEL_PALETTE),
+    "palette 4": Png(PNG_PALETTE, 4, NUMBERS, LEVEL_PALETTE),
+    "palette 8": Png(PNG_PALETTE, 8, NUMBERS, LEVEL_PALETTE),
+    "palette 2, keyed": Png(PNG_PALETTE, 2, NUMBERS, KEYED_NUMBERS, KEYED),
+    "palette 8, keyed": Png(PNG_PALETTE, 8, NUMBERS, KEYED_NUMBERS, KEYED),
+    "palette 4 and alpha": Png(
+        PNG_PALETTE, 4, NUMBERS, LEVEL_PALETTE | {"tRNS": SHARES}, np.array([*SHARES, 255], np.uint8)[NUMBERS]
     ),
 }
 
 
-@pytest.mark.parametrize("name", PNG_FILES)
-def test_each_kind_and_depth_of_png(tmp_path: Path, name: str) -> None:
-    written, chunks, grey, alpha = PNG_FILES[name]
-    read = read_picture(png(tmp_path / "picture.png", *written, **chunks), SIZE)
-    np.testing.assert_array_equal(read, reference(tmp_path, grey, alpha))
+@pytest.mark.parametrize("made", PNG_FILES.values(), ids=PNG_FILES)
+def test_each_kind_and_depth_of_png(tmp_path: Path, made: Png) -> None:
+    path = png(tmp_path / "picture.png", made.kind, made.depth, made.samples, **made.chunks)
+    np.testing.assert_array_equal(read_picture(path, SIZE), reference(tmp_path, made.grey, made.alpha))
 
 
-def in_five_bits(grey: np.ndarray) -> np.ndarray:
-    return np.rint(grey / 255 * 31).astype(np.uint16)
+class Bmp(NamedTuple):
+    """The arguments of ``bmp``, and the picture that the file holds as 8-bit grey."""
+
+    bits: int
+    samples: np.ndarray
+    masks: tuple[int, ...] = ()
+    palette: bytes = b""
+    alpha: np.ndarray | None = None
+    grey: np.ndarray = GREY
 
 
-GREY_32 = GREY.astype(np.uint32) * 0x010101
-ALPHA_32 = ALPHA.astype(np.uint32) << 24
+FIVE_BITS, SIX_BITS = (np.rint(GREY / 255 * most).astype(np.uint16) for most in (31, 63))
+GREY_32, ALPHA_32 = GREY.astype(np.uint32) * 0x010101, ALPHA.astype(np.uint32) << 24
 BMP_LEVELS = b"".join(bytes([level] * 3 + [0]) for level in LEVELS)
 COLOUR_MASKS = (0xFF0000, 0xFF00, 0xFF)
-BMP_FILES: dict[str, tuple[tuple[Any, ...], np.ndarray, np.ndarray | None]] = {
-    "1": ((1, BLACK_AND_WHITE // 255, (), b"\0\0\0\0\xff\xff\xff\0"), BLACK_AND_WHITE, None),
-    "1, white first": ((1, 1 - BLACK_AND_WHITE // 255, (), b"\xff\xff\xff\0\0\0\0\0"), BLACK_AND_WHITE, None),
-    "4": ((4, NUMBERS, (), BMP_LEVELS), GREY, None),
-    "8": ((8, NUMBERS, (), BMP_LEVELS), GREY, None),
-    "16": ((16, in_five_bits(GREY) * 0b00001_00001_00001), GREY, None),
-    "16 as 5, 6, 5": (
-        (16, in_five_bits(GREY) * 0x801 | np.rint(GREY / 255 * 63).astype(np.uint16) << 5, (0xF800, 0x7E0, 0x1F)),
-        GREY,
-        None,
-    ),
-    "32": ((32, GREY_32), GREY, None),
-    "32 and alpha": ((32, GREY_32 | ALPHA_32, (*COLOUR_MASKS, 0xFF000000)), GREY, ALPHA),
-    "32 without alpha": ((32, GREY_32, COLOUR_MASKS), GREY, None),
+BMP_FILES = {
+    "1": Bmp(1, BITS, palette=b"\0\0\0\0\xff\xff\xff\0", grey=BLACK_AND_WHITE),
+    "1, white first": Bmp(1, 1 - BITS, palette=b"\xff\xff\xff\0\0\0\0\0", grey=BLACK_AND_WHITE),
+    "4": Bmp(4, NUMBERS, palette=BMP_LEVELS),
+    "8": Bmp(8, NUMBERS, palette=BMP_LEVELS),
+    "16": Bmp(16, FIVE_BITS * 0b00001_00001_00001),
+    "16 as 5, 6, 5": Bmp(16, FIVE_BITS * 0x801 | SIX_BITS << 5, (0xF800, 0x7E0, 0x1F)),
+    "32": Bmp(32, GREY_32),
+    "32 and alpha": Bmp(32, GREY_32 | ALPHA_32, (*COLOUR_MASKS, 0xFF000000), alpha=ALPHA),
+    "32 without alpha": Bmp(32, GREY_32, COLOUR_MASKS),
 }
 
 
-@pytest.mark.parametrize("name", BMP_FILES)
-def test_each_depth_of_bmp(tmp_path: Path, name: str) -> None:
-    written, grey, alpha = BMP_FILES[name]
-    read = read_picture(bmp(tmp_path / "picture.bmp", *written), SIZE)
+@pytest.mark.parametrize("made", BMP_FILES.values(), ids=BMP_FILES)
+def test_each_depth_of_bmp(tmp_path: Path, made: Bmp) -> None:
+    read = read_picture(bmp(tmp_path / "picture.bmp", made.bits, made.samples, made.masks, made.palette), SIZE)
     # Five bits hold each level to half a 31st.
-    np.testing.assert_allclose(read, reference(tmp_path, grey, alpha), atol=5 if name.startswith("16") else 0)
+    np.testing.assert_allclose(read, reference(tmp_path, made.grey, made.alpha), atol=5 if made.bits == 16 else 0)
 
 
 def in_mode(mode: str, grey: np.ndarray, alpha: np.ndarray) -> Image.Image:
@@ -228,16 +212,12 @@ WITHOUT_ALPHA = {("GIF", "LA"), ("BMP", "RGBA")}
 
 @pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind, modes in WRITABLE.items() for mode in modes])
 def test_each_mode_that_pillow_writes_in_each_format(tmp_path: Path, kind: str, mode: str) -> None:
-    grey = BLACK_AND_WHITE if mode == "1" else GREY
-    large = np.kron(grey, np.ones((8, 8), np.uint8))  # blocks of 8 by 8, which JPEG stores one by one
-    opaque = np.where(np.kron(ALPHA, np.ones((8, 8), np.uint8)) > 100, 255, 0).astype(np.uint8)  # a GIF knows no more
+    square = np.ones((8, 8), np.uint8)  # which JPEG stores by itself
+    grey, alpha = (np.kron(each, square) for each in (BLACK_AND_WHITE if mode == "1" else GREY, ALPHA))
+    opaque = np.where(alpha > 100, 255, 0).astype(np.uint8)  # a GIF knows no more
     with_alpha = mode in ("LA", "RGBA") and (kind, mode) not in WITHOUT_ALPHA
-    picture, path = in_mode(mode, large, opaque), tmp_path / f"picture.{kind.lower()}"
-    quality = {"quality": 100} if kind in LOSSY else {}
-    picture.save(path, kind, **quality)
-    read = read_picture(path, (64, 64))
-    Image.merge("LA", [Image.fromarray(large), Image.fromarray(opaque)]).save(tmp_path / "reference.png")
-    if not with_alpha:
-        Image.fromarray(large).save(tmp_path / "reference.png")
-    expected = read_picture(tmp_path / "reference.png", (64, 64))
-    np.testing.assert_allclose(read.astype(int), expected.astype(int), atol=LOSSY.get(kind, 1))
+    path = tmp_path / f"picture.{kind.lower()}"
+    in_mode(mode, grey, opaque).save(path, kind, **({"quality": 100} if kind in LOSSY else {}))
+    expected = reference(tmp_path, grey, opaque if with_alpha else None)
+    difference = read_picture(path, (64, 64)).astype(int) - expected
+    assert np.abs(difference).max() <= LOSSY.get(kind, 1)

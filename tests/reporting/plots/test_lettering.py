@@ -85,18 +85,14 @@ def test_a_font_of_this_machine_draws_what_the_own_one_lacks(tmp_path, caplog):
     assert families == ("sans-serif", "Animals", "Deva")
 
 
-def test_a_font_for_some_of_the_characters_is_not_enough(tmp_path):
-    add_font(tmp_path / "fish.ttf", "Fish", "魚")
-    confused, *_ = drawn(("魚貝", "b"))
+@pytest.mark.parametrize(("name", "is_there"), [("魚貝", True), ("馬", False)], ids=["some characters", "gone"])
+def test_a_font_for_some_of_the_characters_or_one_that_is_gone_is_not_enough(tmp_path, name, is_there):
+    add_font(tmp_path / "first.ttf", f"Font of {name[0]}", name[0])
+    if not is_there:
+        (tmp_path / "first.ttf").unlink()
+    confused, *_ = drawn((name, "b"))
     assert "class 0" in confused
 
 
 def test_a_title_that_no_font_has_is_escaped():
     assert all("\\u6570\\u5b57 1" in read for read in drawn(("a", "b"), "数字 1"))
-
-
-def test_a_font_that_is_no_longer_there_is_passed_over(tmp_path):
-    add_font(tmp_path / "horses.ttf", "Horses", "馬")
-    (tmp_path / "horses.ttf").unlink()
-    confused, *_ = drawn(("馬", "b"))
-    assert "class 0" in confused
