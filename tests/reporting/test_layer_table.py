@@ -36,7 +36,7 @@ def test_the_rows_are_the_layers_in_the_order_of_the_data(network):
         LayerRow("pad", "ZeroPadding2D", (10, 10, 1), 0, 0),
         LayerRow("stem_conv", "Convolution", (5, 5, 16), 784, 784),
         LayerRow("stem_norm", "FusedBatchNormalization", (5, 5, 16), 64, 32),
-        LayerRow("stem_pool", "MaxPooling2D", (3, 3, 16), 0, 0),
+        LayerRow("stem_pool", "MaxPooling", (3, 3, 16), 0, 0),
         LayerRow("stage1_block1_add", "Add", (3, 3, 16), 0, 0),
         LayerRow("pool", "GlobalAveragePooling2D", (16,), 0, 0),
         LayerRow("logits", "Dense", (3,), 51, 51),

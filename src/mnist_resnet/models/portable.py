@@ -6,8 +6,13 @@ import keras
 
 from mnist_resnet.models.convolution import Convolution
 from mnist_resnet.models.normalization import FusedBatchNormalization
+from mnist_resnet.models.pooling import MaxPooling
 
-_OWN_LAYERS = {Convolution: keras.layers.Conv2D, FusedBatchNormalization: keras.layers.BatchNormalization}
+_OWN_LAYERS = {
+    Convolution: keras.layers.Conv2D,
+    FusedBatchNormalization: keras.layers.BatchNormalization,
+    MaxPooling: keras.layers.MaxPooling2D,
+}
 
 
 def portable(network: keras.Model) -> keras.Model:

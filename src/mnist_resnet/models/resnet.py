@@ -8,6 +8,7 @@ import keras
 
 from mnist_resnet.config import ModelParameters
 from mnist_resnet.models.blocks import Convolved, Layers, basic, bottleneck, residual_block
+from mnist_resnet.models.pooling import MaxPooling
 from mnist_resnet.models.preprocessing_layers import preprocessing_layers
 from mnist_resnet.preprocessing import Preprocessing
 
@@ -103,7 +104,7 @@ def _stem(inputs: Any, layers: Layers, filters: int) -> Any:
         outputs = layers.normalize(outputs, "stem")
     if parameters.stem_norm or not parameters.preactivation:
         outputs = keras.layers.ReLU(name="stem_relu")(outputs)
-    return outputs if small else keras.layers.MaxPooling2D(3, strides=2, padding="same", name="stem_pool")(outputs)
+    return outputs if small else MaxPooling(3, strides=2, padding="same", name="stem_pool")(outputs)
 
 
 def _head(features: Any, parameters: ModelParameters, classes: int) -> Any:

@@ -15,8 +15,9 @@ from mnist_resnet.terminal.progress import progress
 from mnist_resnet.training.augmentation import draw_epoch
 from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState, identity
 from mnist_resnet.training.disk_need import require_space_for
-from mnist_resnet.training.epochs import Epochs, Fed
+from mnist_resnet.training.epochs import Epochs
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
+from mnist_resnet.training.placement import make_suitable_epochs
 from mnist_resnet.training.runtime import device_in_use
 from mnist_resnet.training.schedule import rate_at
 from mnist_resnet.training.trainee import build_trainee
@@ -33,7 +34,7 @@ def train(
     parameters: TrainingParameters,
     title: str,
     checkpoint: Path | None = None,
-    make_epochs: MakeEpochs = Fed,
+    make_epochs: MakeEpochs = make_suitable_epochs,
 ) -> list[EpochResult]:
     """Train a network in place.
 

@@ -21,7 +21,8 @@ class CrossEntropy(keras.losses.Loss):  # type: ignore[misc]  # keras is untyped
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of each image, from labels (batch,) or (batch, 1) and logits (batch, classes)."""
-        target = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), self.classes)
+        labels = keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32")  # Keras hands them on as float32
+        target = keras.ops.one_hot(labels, self.classes)
         return keras.losses.categorical_crossentropy(
             target, y_pred, from_logits=True, label_smoothing=self.label_smoothing
         )

@@ -26,7 +26,7 @@ def build_trainee(network: keras.Model, steps: int, parameters: TrainingParamete
         "erased": keras.Input((4,), dtype="int32", name="erased"),
     }
     to_logits = keras.Model(network.input, network.get_layer(LOGITS_NAME).output, name="to_logits")
-    logits = to_logits(Augmentation(parameters.max_shift)(*inputs.values()))
+    logits = to_logits(Augmentation()(*inputs.values()))
     trainee = keras.Model(inputs, logits, name="trainee")
     trainee.compile(
         optimizer=build_optimizer(steps, parameters),
@@ -40,7 +40,7 @@ def build_trainee(network: keras.Model, steps: int, parameters: TrainingParamete
 def build_validated(network: keras.Model) -> keras.Model:
     """The network, ready for ``evaluate``; its loss is the cross-entropy, without label smoothing."""
     validated = keras.Model(network.input, network.output, name="validated")
-    validated.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=_compiles())
+    validated.compile(None, "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=_compiles())
     return validated
 
 

@@ -1,0 +1,77 @@
+"""Max pooling whose gradient compiles and is deterministic."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import product
+from typing import Any
+
+import keras
+
+_compiling = ContextVar("compiling", default=False)
+
+
+@contextmanager
+def compiled_pooling() -> Iterator[None]:
+    """Within the block, a training step is traced that XLA compiles."""
+    token = _compiling.set(True)
+    try:
+        yield
+    finally:
+        _compiling.reset(token)
+
+
+@keras.saving.register_keras_serializable(package="mnist_resnet")
+class MaxPooling(keras.layers.MaxPooling2D):  # type: ignore[misc]  # keras is untyped
+    """``keras.layers.MaxPooling2D``, computed from slices of the image where a compiled step trains it.
+
+    XLA has no deterministic gradient of max pooling: on a GPU it adds up in any order, or refuses. The maximum of one
+    strided slice for each place of the window has equal outputs, and a gradient of selections and sums. As in the
+    pooling of both backends, the gradient of equal places goes to the first of them, row by row.
+
+    In inference, in exported graphs, and where TensorFlow trains operation by operation, it is the plain pooling.
+
+    Args:
+        **options: As for ``keras.layers.MaxPooling2D``.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        """Pool (batch, height, width, channels)."""
+        compiles = keras.backend.backend() == "jax" or _compiling.get()
+        if training and compiles and self.data_format == "channels_last":
+            return self._of_slices(inputs)
+        return super().call(inputs)
+
+    def _of_slices(self, inputs: Any) -> Any:
+        ops, (height, width) = keras.ops, inputs.shape[1:3]
+        rows, columns = (
+            _Extent(extent, window, stride, self.padding)
+            for extent, window, stride in zip((height, width), self.pool_size, self.strides, strict=True)
+        )
+        margins = [[0, 0], rows.margins, columns.margins, [0, 0]]
+        padded = ops.pad(inputs, margins, constant_values=float("-inf"))
+        highest = None
+        for row, column in product(range(self.pool_size[0]), range(self.pool_size[1])):
+            values = padded[:, rows.places(row), columns.places(column)]
+            if highest is None:
+                highest = values
+            else:
+                higher = ops.logical_or(values > highest, ops.isnan(values))
+                highest = ops.where(higher, values, highest)
+        return highest
+
+
+class _Extent:
+    """One dimension of a pooling: its margins, and the places that one place of the window meets."""
+
+    def __init__(self, extent: int, window: int, stride: int, padding: str) -> None:
+        self.stride = stride
+        if padding == "same":
+            self.outputs = -(-extent // stride)
+            missing = max((self.outputs - 1) * stride + window - extent, 0)
+        else:
+            self.outputs, missing = (extent - window) // stride + 1, 0
+        self.margins = [missing // 2, missing - missing // 2]
+
+    def places(self, first: int) -> slice:
+        return slice(first, first + (self.outputs - 1) * self.stride + 1, self.stride)

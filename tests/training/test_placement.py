@@ -1,0 +1,51 @@
+import logging
+
+import pytest
+
+from mnist_resnet.models.resnet import build_network
+from mnist_resnet.training import placement
+from mnist_resnet.training.epochs import Fed
+from mnist_resnet.training.placement import fits, make_suitable_epochs
+from mnist_resnet.training.resident import Resident
+from mnist_resnet.training.trainee import build_trainee
+
+
+@pytest.fixture(scope="module")
+def models(model_parameters, preprocessing, training_parameters):
+    network = build_network(model_parameters, preprocessing, (8, 8), 3)
+    return build_trainee(network, 12, training_parameters), network
+
+
+# 192 and 48 images of 64 bytes.
+IMAGES = 240 * 64
+
+
+@pytest.mark.parametrize(
+    ("memory", "kind", "said"),
+    [
+        (None, Fed, "Each batch is fed from the host's memory: there is no GPU"),
+        (4 * IMAGES, Fed, "Each batch is fed from the host's memory: the images take 0 MB, and the GPU has 0 MB"),
+        (
+            80_000_000_000,
+            Resident,
+            "The images stay on the GPU, and many steps are one compiled program: the images take 0 MB, and the GPU "
+            "has 80,000 MB",
+        ),
+    ],
+)
+def test_images_stay_on_a_gpu_that_has_room(
+    models, made_split, training_parameters, monkeypatch, caplog, memory, kind, said
+):
+    caplog.set_level(logging.INFO, "mnist_resnet.training")
+    monkeypatch.setattr(placement, "gpu_memory", lambda: memory)
+    assert type(make_suitable_epochs(*models, made_split, training_parameters)) is kind
+    assert caplog.messages == [said]
+
+
+@pytest.mark.parametrize(("images", "memory", "fit"), [(24, 100, True), (25, 100, False), (0, 0, False)])
+def test_images_take_less_than_a_quarter_of_the_memory(images, memory, fit):
+    assert fits(images, memory) is fit
+
+
+def test_a_cpu_is_no_gpu():
+    assert placement.gpu_memory() is None
