@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import mnist_resnet.computing.backend  # noqa: F401 - it asks for the true GPUs
 from mnist_resnet.computing.device import DeviceError, require_gpu
 
 FIND = """
