@@ -42,6 +42,14 @@ def test_images_stay_on_a_gpu_that_has_room(
     assert caplog.messages == [said]
 
 
+def test_several_gpus_are_fed(models, made_split, training_parameters, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "mnist_resnet.training")
+    monkeypatch.setattr(placement, "gpu_memory", lambda: 80_000_000_000)
+    monkeypatch.setattr(placement, "devices_in_use", lambda: 2)
+    assert type(make_suitable_epochs(*models, made_split, training_parameters)) is Fed
+    assert caplog.messages == ["Each batch is fed from the host's memory, to the GPUs that share it"]
+
+
 @pytest.mark.parametrize(("images", "memory", "fit"), [(24, 100, True), (25, 100, False), (0, 0, False)])
 def test_images_take_less_than_a_quarter_of_the_memory(images, memory, fit):
     assert fits(images, memory) is fit

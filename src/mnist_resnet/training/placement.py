@@ -5,6 +5,7 @@ import logging
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
+from mnist_resnet.training.distribution import devices_in_use
 from mnist_resnet.training.epochs import Epochs, Fed
 from mnist_resnet.training.resident import Resident
 
@@ -17,7 +18,7 @@ _STEPS_BETWEEN_LOOKS = 16  # on a GPU, which would otherwise wait for the host a
 def make_suitable_epochs(
     trainee: keras.Model, network: keras.Model, split: Split, parameters: TrainingParameters
 ) -> Epochs:
-    """``Resident`` on a GPU that has room for the images, else ``Fed``; which of them is logged.
+    """``Resident`` on one GPU that has room for the images, else ``Fed``; which of them is logged.
 
     Args:
         trainee: Compiled; see ``build_trainee``.
@@ -29,6 +30,9 @@ def make_suitable_epochs(
     if memory is None:
         logger.info("Each batch is fed from the host's memory: there is no GPU")
         return Fed(trainee, network, split, parameters)
+    if devices_in_use() > 1:
+        logger.info("Each batch is fed from the host's memory, to the GPUs that share it")
+        return Fed(trainee, network, split, parameters, _STEPS_BETWEEN_LOOKS)
     sizes = f"the images take {size / 1e6:,.0f} MB, and the GPU has {memory / 1e6:,.0f} MB"
     if not fits(size, memory):
         logger.info("Each batch is fed from the host's memory: %s", sizes)
