@@ -28,7 +28,7 @@ def test_exports_that_disagree_are_not_published(squares: Project) -> None:
     impossible = {"squares": {"export": {"parity_tolerance": 1e-12, "parity_rounding_factor": 0.0}}}
     with pytest.raises(ParityError, match=r"export\.parity_tolerance\).* nothing was published"):
         squares.run(impossible, pipeline_names=["training"], **SQUARES)
-    made = ["architecture.json", "history.json", "model.keras", "origin.json"]
+    made = ["architecture.json", "history.json", "model.keras", "origin.json", "training_device.json"]
     assert names_of(squares.folder / "data/06_models/squares") == made
     assert not (squares.folder / "data/08_reporting/squares/evaluation.json").exists()
     assert _statuses(squares) == ["FAILED"]

@@ -47,7 +47,8 @@ def test_all_artifacts_are_written(smoke: SmokeRun, namespace: str) -> None:
     arrays = [f"{part}_{kind}.npy" for part in parts for kind in ("images", "labels")]
     assert names_of(smoke.outputs / "05_model_input" / namespace) == sorted([*arrays, "preprocessing.json"])
     models = {name.split("/")[0] for name in names_of(smoke.outputs / "06_models" / namespace)}
-    records = {f"{name}.json" for name in ("architecture", "history", "origin", "parity", "variant_checks")}
+    names = ("architecture", "history", "origin", "parity", "training_device", "variant_checks")
+    records = {f"{name}.json" for name in names}
     assert models - {"variants"} == {*records, "model.keras", "model.onnx", "saved_model"}
     pictures = "confusion_matrix learning_curves mistakes prepared_images reliability_diagram robustness_plot"
     reports = ["evaluation.json", "release.json", "report.html", "report.md"]
