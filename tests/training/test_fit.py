@@ -81,7 +81,7 @@ def training(build, made_split, recipe):
         weights.append(network.get_weights())
         seen(self, first, losses, accuracy)
 
-    with pytest.MonkeyPatch.context() as patch, listening(heard.append):
+    with runtime(recipe), pytest.MonkeyPatch.context() as patch, listening(heard.append):
         patch.setattr(StepWatch, "seen", remember)
         history = train(network, made_split, recipe, TITLE)
     return {"network": network, "history": history, "heard": heard, "weights": weights}
