@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -14,7 +15,8 @@ import numpy as np
 import pytest
 
 from mnist_resnet.storage.digests import digests_of_onnx
-from tests.integration.conftest import KEDRO, Project, clean_environment
+from tests.conftest import PROJECT
+from tests.integration.conftest import KEDRO, Project, clean_environment, git
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
@@ -143,3 +145,20 @@ def test_an_export_that_does_not_agree_is_refused_as_on_tensorflow(squares: Proj
     assert "export, at batch size 1, does not agree with the trained model" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not (squares.folder / "data/06_models/squares/model.onnx").exists()
+
+
+@pytest.mark.slow
+def test_a_run_on_jax_is_made_again_on_jax_with_the_same_bits(squares: Project) -> None:
+    shutil.copytree(PROJECT / "src", squares.folder / "src", dirs_exist_ok=True)
+    (squares.folder / ".gitignore").write_text((PROJECT / ".gitignore").read_text() + "/mirror/\n")
+    git(squares.folder, "init", "-q")
+    git(squares.folder, "add", "-A")
+    git(squares.folder, "commit", "-q", "-m", "First")
+    trained = squares.kedro(*RUN, KERAS_BACKEND="jax", PYTHONPATH=str(squares.folder / "src"))
+    assert trained.returncode == 0, trained.stderr
+    (run,) = squares.runs()
+    again = squares.kedro("reproduce", run.info.run_id, "--in-place", "--at-least", "bitwise")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "set for the run: KERAS_BACKEND" in again.stdout
+    compared = squares.kedro("compare", *(each.info.run_id for each in squares.runs()), "--at-least", "bitwise")
+    assert compared.returncode == 0, compared.stdout
