@@ -1,6 +1,6 @@
 """Each pipeline alone, on a catalog built by hand; no configuration, no hooks."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -53,7 +53,7 @@ def inputs(
         "params:export": export_parameters,
         "params:evaluation": evaluation_parameters,
         "params:evaluation.providers": list(evaluation_parameters.providers),
-        "params:evaluation.cuda": evaluation_parameters.cuda,
+        "params:evaluation.cuda": asdict(evaluation_parameters.cuda),  # as where only exports are made
         "params:evaluation.latency.throughput_batch_sizes": [8],
         "params:release": ReleaseParameters(register=True, significance=0.05, robustness_floor=0.0),
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_resnet.config import Dataset, ExportParameters, ModelParameters
+from mnist_resnet.config import CudaParameters, Dataset, ExportParameters, ModelParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.metrics import Probabilities
@@ -87,13 +87,15 @@ def make_variants(
     dataset: Dataset,
     export: ExportParameters,
     providers: list[str],
-    cuda: Any,  # CudaParameters; if they were said to be, Kedro would make them of a part of what it has made already
+    cuda: Any,
     batch_sizes: list[int],
 ) -> tuple[dict[str, bytes], VariantChecks]:
     """The smaller ONNX files that are good enough, and what became of each variant."""
     from mnist_resnet.export.variants import Material, select_variants
 
-    validation = Validation(validation_images, validation_labels, providers, cuda=cuda)
+    # Said to be CudaParameters, Kedro would make them again of what is typed already where the evaluation runs, too.
+    settings = cuda if isinstance(cuda, CudaParameters) else CudaParameters(**cuda)
+    validation = Validation(validation_images, validation_labels, providers, cuda=settings)
     material = Material(onnx, train_images, train_labels, validation, export.variants)
     files, checks = select_variants(material, batch_sizes)
     for check in checks:
