@@ -103,10 +103,19 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 
 @needs_proc
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("seconds", [0.1, 6.0], ids=["starting", "at work"])
+@pytest.mark.parametrize(
+    ("seconds", "number"),
+    [
+        pytest.param(0.1, signal.SIGKILL, id="starting, killed"),
+        pytest.param(6.0, signal.SIGTERM, id="at work, ended"),
+        pytest.param(0.1, signal.SIGTERM, id="starting, ended", marks=pytest.mark.slow),
+        pytest.param(6.0, signal.SIGKILL, id="at work, killed", marks=pytest.mark.slow),
+        pytest.param(0.1, signal.SIGINT, id="starting, interrupted", marks=pytest.mark.slow),
+        pytest.param(6.0, signal.SIGINT, id="at work, interrupted", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_is_ended_while_it_exports_leaves_no_process_and_no_temporary_file(
-    squares: Project, number: signal.Signals, seconds: float
+    squares: Project, seconds: float, number: signal.Signals
 ) -> None:
     with exporting(squares) as (process, child):
         time.sleep(seconds)
