@@ -113,7 +113,8 @@ def test_what_a_training_gets_is_told_beside_what_it_asked_for(training_paramete
     with runtime(replace(training_parameters, precision="float32", deterministic=False)) as prepared:
         assert (prepared.kind, prepared.backend, prepared.precision) == ("CPU", "tensorflow", "float32")
         assert (prepared.tf32, prepared.deterministic) == (False, False)
-    assert prepared.asked == {"precision": "float32", "tf32": True, "deterministic": False, "require_gpu": False}
+    asked = {"precision": "float32", "tf32": True, "deterministic": False, "require_gpu": False, "devices": 1}
+    assert prepared.asked == asked
 
 
 @pytest.mark.parametrize(
