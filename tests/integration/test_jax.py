@@ -107,7 +107,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
     ("seconds", "number"),
     [
         pytest.param(0.1, signal.SIGKILL, id="starting, killed"),
-        pytest.param(6.0, signal.SIGTERM, id="at work, ended"),
+        pytest.param(6.0, signal.SIGTERM, id="at work, ended", marks=pytest.mark.slow),
         pytest.param(0.1, signal.SIGTERM, id="starting, ended", marks=pytest.mark.slow),
         pytest.param(6.0, signal.SIGKILL, id="at work, killed", marks=pytest.mark.slow),
         pytest.param(0.1, signal.SIGINT, id="starting, interrupted", marks=pytest.mark.slow),
@@ -145,6 +145,7 @@ def test_an_exporting_process_that_is_killed_ends_the_run_in_a_line(squares: Pro
     assert [run.info.status for run in squares.runs()] == ["FAILED"]
 
 
+@pytest.mark.slow
 def test_an_export_that_does_not_agree_is_refused_as_on_tensorflow(squares: Project) -> None:
     changes = {"parity_tolerance": "1.0e-12", "parity_rounding_factor": "1.0e-3", "average_flips": "true"}
     params = ",".join(f"squares.export.{name}={value}" for name, value in changes.items())
