@@ -8,12 +8,14 @@ PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-da
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml
 
-.PHONY: help install training training-gpu driver test test-landing test-slow check check-locks audit lock FORCE
+.PHONY: help install scale training training-gpu driver test test-landing test-scale test-slow check check-locks audit lock FORCE
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/requirements.lock ## Set up .venv with the locked packages
+
+scale: $(VENV)/requirements-scale.lock ## Add Ray and Optuna: many runs, several hosts, millions of images
 
 training: install ## Fetch, train, export and evaluate both data sets
 	$(VENV)/bin/kedro run --pipelines training
@@ -37,7 +39,10 @@ test: install ## Run the tests (some minutes)
 test-landing: install ## Run the tests of servers, kills, processes and the smoke recipe (some minutes)
 	$(PYTEST) -m "landing and not slow"
 
-test-slow: install ## Run the longer tests
+test-scale: scale ## Run the tests of sweeps and clusters (some minutes)
+	$(VENV)/bin/pytest -m "scale and not slow"
+
+test-slow: scale ## Run the longer tests
 	$(VENV)/bin/pytest -m "slow or landing"
 
 check: install check-locks ## Check lint, types, import contracts, and wheels of the locked packages
@@ -53,7 +58,7 @@ check-locks: install ## Look for a wheel of each locked package on every platfor
 	@wheels() { $(UV) pip install --quiet --dry-run --target $(VENV)/none --only-binary :all: --require-hashes "$$@"; }; \
 	for python in $(PYTHONS); do \
 		for platform in $(PLATFORMS); do \
-			wheels --python-version $$python --python-platform $$platform -r requirements.lock || exit 1; \
+			wheels --python-version $$python --python-platform $$platform -r requirements.lock -r requirements-scale.lock || exit 1; \
 		done; \
 		wheels --python-version $$python --python-platform x86_64-unknown-linux-gnu -r requirements-gpu.lock || exit 1; \
 	done
@@ -64,10 +69,14 @@ AUDIT = $(UV) tool run pip-audit==2.10.1 --strict --require-hashes --disable-pip
 audit: install ## Ask the package index for known vulnerabilities of the locked packages
 	$(AUDIT) requirements.lock
 	$(AUDIT) requirements-gpu.lock
+	$(AUDIT) requirements-scale.lock
 
 lock: install ## Lock the newest versions that fit
 	$(COMPILE) --upgrade --extra cpu --output-file requirements.lock
 	$(COMPILE) --upgrade --extra gpu --output-file requirements-gpu.lock
+	$(COMPILE) --upgrade --extra cpu --extra scale --constraints requirements.lock --no-annotate \
+		`sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.lock` --output-file $(VENV)/scale.lock
+	sed '/^# The following packages were excluded/,$$d' $(VENV)/scale.lock > requirements-scale.lock
 
 # The programs in .venv name its folder and its Python: if either has moved, .venv is made anew.
 USABLE := $(shell $(VENV)/bin/python -c '' 2>/dev/null && test "`cat $(VENV)/folder 2>/dev/null`" = "`pwd -P`" && echo yes)
@@ -87,3 +96,8 @@ $(VENV)/%.lock: %.lock pyproject.toml
 	rm -f $(VENV)/requirements*.lock
 	cp $< $@
 	pwd -P > $(VENV)/folder
+
+# What this lock adds to either of the others, which it leaves as they are.
+$(VENV)/requirements-scale.lock: requirements-scale.lock $(or $(wildcard $(VENV)/requirements-gpu.lock),$(VENV)/requirements.lock)
+	$(UV) pip install --quiet --python $(VENV) --no-deps --require-hashes -r $<
+	cp $< $@

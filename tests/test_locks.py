@@ -1,4 +1,4 @@
-"""The two lock files and what `make training-gpu` asks of a machine."""
+"""The lock files and what `make training-gpu` asks of a machine."""
 
 import ctypes
 import re
@@ -36,6 +36,13 @@ def test_both_locks_agree_on_what_they_share() -> None:
     cpu, gpu = locked("requirements.lock"), locked("requirements-gpu.lock")
     assert {name: version for name, version in cpu.items() if gpu.get(name) != version}.keys() <= ONE_OF_TWO
     assert len(cpu.keys() & gpu.keys()) > 100
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-gpu.lock"])
+def test_the_lock_of_scale_changes_nothing_that_is_installed_before(name: str) -> None:
+    added = locked("requirements-scale.lock")
+    assert {"ray", "optuna"} <= added.keys()
+    assert added.keys() & locked(name).keys() == set()
 
 
 def has_driver() -> bool:

@@ -1,0 +1,98 @@
+"""Ray: started on this machine, or joined where a cluster runs."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from mnist_resnet.errors import UserError
+
+ADDRESS_VARIABLE = "RAY_ADDRESS"
+_SECONDS_TO_ANSWER = 5.0
+
+
+class ClusterError(UserError, RuntimeError):
+    """Ray is not installed, or the cluster that was named cannot be used."""
+
+
+@contextmanager
+def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[Any]:
+    """Ray within the block: the cluster that is named, else one of this process alone, which ends with the block.
+
+    A process that is connected already stays so, whatever is asked for. One of its own listens on loopback only. Ray's
+    handler of SIGTERM is put back, since commands stop in order by their own.
+
+    Args:
+        address: ``host:port`` of a cluster's head, or ``auto`` for the one that runs on this machine; if None, the
+            variable RAY_ADDRESS names it, or nothing does.
+        cpus: How many cores a cluster of its own has; None: all of this machine.
+
+    Yields:
+        The module ``ray``.
+
+    Raises:
+        ClusterError: If Ray is not installed, or the cluster does not answer.
+    """
+    ray, address = _ray(), address or os.environ.get(ADDRESS_VARIABLE)
+    if ray.is_initialized():
+        yield ray
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        if address:
+            _join(ray, address)
+        else:
+            ray.init(num_cpus=cpus, _node_ip_address="127.0.0.1", **_QUIET)
+        _restore(before)
+        yield ray
+    finally:
+        ray.shutdown()
+        _restore(before)
+
+
+_QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
+
+
+def _ray() -> Any:
+    """Ray's module, which reads these variables when it is imported."""
+    if find_spec("ray") is None:
+        raise ClusterError("Ray is not installed: `make scale` adds it, or `pip install 'mnist-resnet[scale]'`")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's way to say that the nodes of a cluster of its own need not be reached from outside.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    import ray
+
+    return ray
+
+
+def _join(ray: Any, address: str) -> None:
+    if address != "auto":  # Ray itself would try for minutes
+        _require_answer(address)
+    joining = {name: value for name, value in _QUIET.items() if name != "include_dashboard"}
+    try:
+        ray.init(address=address, **joining)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        said = str(error).splitlines()[0]
+        raise ClusterError(f"--address: received '{address}', which cannot be joined: {said}") from error
+
+
+def _require_answer(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or "/" in address:
+        raise ClusterError(f"--address: received '{address}'; write host:port of the cluster's head, or auto")
+    try:
+        with closing(socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER)):
+            pass
+    except (OSError, OverflowError) as error:
+        raise ClusterError(
+            f"--address: received '{address}', where nothing answers ({error}); start a cluster there with `ray start "
+            f"--head`, or leave --address and {ADDRESS_VARIABLE} out to use this machine"
+        ) from error
+
+
+def _restore(handler: Any) -> None:
+    if signal.getsignal(signal.SIGTERM) is not handler:
+        signal.signal(signal.SIGTERM, handler)
