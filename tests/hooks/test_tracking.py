@@ -63,5 +63,7 @@ def test_the_error_that_ends_a_run_decides_its_status(
     context: RunContext, error: type[BaseException] | None, status: str
 ) -> None:
     tracking = Tracking(context)
-    tracking.leave(error, error() if error else None, None)
-    assert mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id).info.status == status
+    tracking.leave(error, error("no room") if error else None, None)
+    ended = mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id)
+    assert ended.info.status == status
+    assert ("It ended early: no room" in ended.data.tags["mlflow.note.content"]) == (error is not None)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from mnist_resnet.tracking.inputs import CONTEXTS
 from tests.conftest import MadeData
 from tests.integration.conftest import Project
 
@@ -24,3 +25,21 @@ def test_a_data_set_is_added_by_configuration_alone(squares: Project, made_data:
     accuracy = float(np.mean(probabilities.argmax(axis=1) == made_data.arrays["test_labels"]))
     assert accuracy == pytest.approx(evaluation["variants"]["fp32"]["accuracy"])
     assert accuracy > 0.66
+    _assert_mlflow_shows_what_was_worked_on_and_what_came_out(squares)
+
+
+def _assert_mlflow_shows_what_was_worked_on_and_what_came_out(project: Project) -> None:
+    (run,) = project.runs()
+    accuracy = run.data.metrics["squares.test_accuracy"]
+    described = run.data.tags["mlflow.note.content"]
+    assert described.startswith(f"**squares**: Test accuracy **{accuracy:.4f}** (95 % interval ")
+    version = project.client.get_model_version_by_alias("squares", "candidate")
+    assert version.description in described
+    inputs = {each.tags[0].value: each.dataset for each in run.inputs.dataset_inputs}
+    provenance = json.loads(project.recorded(run.info.run_id, "provenance.json").read_text())
+    for part, context in CONTEXTS.items():
+        digest = provenance["namespaces"]["squares"]["split"][f"{part}_images"]
+        assert (inputs[context].name, inputs[context].digest) == ("squares", digest[:32])
+        assert digest in inputs[context].profile
+    experiment = project.client.get_experiment(run.info.experiment_id)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"

@@ -13,6 +13,7 @@ import yaml
 from mnist_resnet.storage.artifacts import write_files
 from mnist_resnet.tracking.dead_runs import LOCK
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.operations import LogInput
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
 from mnist_resnet.tracking.tracked_run import TrackedRun
 
@@ -47,9 +48,15 @@ def recorded(store: str, experiment: str = EXPERIMENT) -> dict[str, Any]:
         "metrics": {key: [(each.step, each.value) for each in history] for key, history in histories.items()},
         # A run that is sent later belongs to no process any more.
         "tags": {key: value for key, value in run.data.tags.items() if key != LOCK},
+        "inputs": sorted((*_input(each), each.tags[0].value) for each in run.inputs.dataset_inputs),
         "files": digests,
         "models": sorted(described, key=lambda each: each["name"]),
     }
+
+
+def _input(given: Any) -> tuple[str, ...]:
+    described = given.dataset
+    return described.name, described.digest, described.source_type, described.source, described.profile
 
 
 def _model(client: mlflow.MlflowClient, model: Any, run: mlflow.entities.Run) -> dict[str, Any]:
@@ -107,5 +114,7 @@ def record_each_kind(project: Path, model: LoggedModel, **changes: Any) -> Track
         run.log_artifact(Path(folder, "saved_model"), "made/saved_model")
     run.log_model(model)
     run.log_metrics({"made.test_accuracy": 0.75})
+    run.log_input(LogInput("made", "ab12", "training", "http", '{"url": "https://example.org"}', '{"images": 3}'))
+    run.set_tags({"mlflow.note.content": "**made**: zwölf"})
     run.close("FINISHED")
     return run

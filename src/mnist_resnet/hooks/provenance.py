@@ -26,6 +26,7 @@ from mnist_resnet.provenance.record import (
 from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_commit
 from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, step_values
 from mnist_resnet.terminal.redaction import in_one_line
+from mnist_resnet.tracking.inputs import CONTEXTS, describe_input
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult, TrainingStart
 
@@ -43,6 +44,7 @@ class ProvenanceRecord:
     def __init__(self, context: RunContext, tracked: TrackedRun) -> None:
         self._context, self._tracked = context, tracked
         self._made: set[str] = set()
+        self._inputs: set[tuple[str, str]] = set()
         self._provenance = _collect(context)
 
     def __enter__(self) -> Self:
@@ -74,6 +76,7 @@ class ProvenanceRecord:
         namespace, _, artifact = dataset_name.rpartition(".")
         if namespace in self._provenance.namespaces and (recorded := step_values(artifact, data)):
             self._provenance.add(namespace, *recorded)
+            self._log_input(namespace, artifact.rpartition("_")[0], data)
 
     def note_start(self, namespace: str, start: TrainingStart) -> None:
         """Record what a training starts from."""
@@ -84,6 +87,16 @@ class ProvenanceRecord:
     def note_epoch(self, namespace: str, result: EpochResult) -> None:
         """Record what an epoch came to."""
         self._provenance.add(namespace, "epochs", epoch_values(result))
+
+    def _log_input(self, namespace: str, part: str, data: Any) -> None:
+        """Log a part of a data set, once the digests of its images and its labels are known."""
+        known, names = self._provenance.namespaces[namespace].get("split", {}), (f"{part}_images", f"{part}_labels")
+        if part not in CONTEXTS or (namespace, part) in self._inputs or not known.keys() >= {*names} or not len(data):
+            return
+        self._inputs.add((namespace, part))
+        digests = {name: known[name] for name in names}
+        dataset = self._context.parameters.datasets[namespace]
+        self._tracked.log_input(describe_input(namespace, dataset, part, len(data), digests))
 
     def _note_present(self) -> None:
         """Record what was there already and so was neither made nor read."""

@@ -12,11 +12,13 @@ from types import TracebackType
 from typing import Any
 
 from mnist_resnet.config import flatten
+from mnist_resnet.evaluation.results import Evaluation
 from mnist_resnet.hooks.run_context import RunContext, status_after
 from mnist_resnet.provenance.record import in_order, typed_command
 from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal.paths import shown_path
-from mnist_resnet.terminal.redaction import without_credentials
+from mnist_resnet.terminal.redaction import in_one_line, without_credentials
+from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_run
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.tracked_run import TrackedRun
@@ -44,13 +46,13 @@ class Tracking:
         git = {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}
         names = ",".join(in_order(context.run_params["pipeline_names"] or ["training"]))
         typed = (context.run_params.get("runtime_params") or {}).get("tracking", {})
+        self._tags = {"command": " ".join(["kedro", *typed_command()]), **git}
+        self._sections: dict[str, str] = {}
         self.run = TrackedRun(
             context.project,
             parameters.tracking.experiment,
             name=f"{parameters.recipe} {names}",
-            tags={"recipe": parameters.recipe, "pipelines": names, "namespaces": ",".join(namespaces)}
-            | {"command": " ".join(["kedro", *typed_command()])}
-            | git,
+            tags={"recipe": parameters.recipe, "pipelines": names, "namespaces": ",".join(namespaces)} | self._tags,
             parameters=_flat_parameters(context),
             offline=parameters.tracking.offline,
             insisted="experiment" in typed,
@@ -69,6 +71,9 @@ class Tracking:
         for namespace in self._context.namespaces:
             self._let_register(namespace, None)
         spooled = self.run.spool_folder is not None
+        failure = None if error is None else in_one_line(error)
+        described = describe_run(self._sections, self._tags, self.run.run_id, failure)
+        self.run.set_tags({DESCRIPTION_TAG: described})
         self.run.close(status_after(error))
         if spooled and error is not None:
             logger.warning("%s", self.where())  # there is no summary to say it
@@ -77,6 +82,8 @@ class Tracking:
         """Log what the catalog says is to be logged."""
         dataset = self._context.catalog.get(dataset_name)
         namespace = dataset_name.rpartition(".")[0]
+        if isinstance(data, Evaluation):
+            self._describe_model(namespace, describe_model(data))
         settings = (getattr(dataset, "metadata", None) or {}).get("mlflow") or {}
         match settings.get("as"):
             case "artifact":
@@ -90,7 +97,15 @@ class Tracking:
         """Log the figures of an epoch."""
         values = asdict(result)
         step = values.pop("epoch")
+        self._sections[namespace] = f"after epoch {step}, {result.in_words()}"
         self.run.log_metrics({f"{namespace}.{key}": value for key, value in values.items() if value is not None}, step)
+
+    def _describe_model(self, namespace: str, text: str) -> None:
+        """Say what a model came to: of the run, and of its version in the registry."""
+        self._sections[namespace] = text
+        release = self._context.catalog.get(f"{namespace}.release")
+        if isinstance(release, ReleaseDataset):
+            release.description = text
 
     def where(self) -> str:
         """The place of the record, in words."""

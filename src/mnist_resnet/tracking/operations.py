@@ -39,6 +39,34 @@ class LogArtifact:
 
 
 @dataclass(frozen=True)
+class LogInput:
+    """A part of a data set that the run works on; all is text, as MLflow keeps it.
+
+    Attributes:
+        name: The data set's.
+        digest: Of the part, at most 36 characters.
+        context: What the run uses it for: ``training``, ``validation`` or ``testing``.
+        source_type: What ``source`` is, in MLflow's words.
+        source: Where it comes from, as JSON.
+        profile: Its size and its whole digests, as JSON.
+    """
+
+    name: str
+    digest: str
+    context: str
+    source_type: str
+    source: str
+    profile: str
+
+
+@dataclass(frozen=True)
+class SetTags:
+    """Tags of the run."""
+
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class LogModel:
     """A model to serve."""
 
@@ -53,7 +81,7 @@ class EndRun:
     time: int
 
 
-Operation = LogParameters | LogMetrics | LogArtifact | LogModel | RegisterCandidate | EndRun
+Operation = LogParameters | LogMetrics | LogInput | SetTags | LogArtifact | LogModel | RegisterCandidate | EndRun
 
 
 def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
@@ -70,6 +98,11 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
     match operation:
         case LogParameters() | LogMetrics():
             _log_values(operation, client, run_id)
+        case LogInput():
+            _log_input(operation, client, run_id)
+        case SetTags(values):
+            for key, value in values.items():
+                client.set_tag(run_id, key, value)
         case LogArtifact(path, folder):
             log = client.log_artifacts if path.is_dir() else client.log_artifact
             log(run_id, str(path), folder or None)
@@ -90,3 +123,11 @@ def _log_values(operation: LogParameters | LogMetrics, client: Any, run_id: str)
         return
     when = (operation.timestamp, operation.step)
     client.log_batch(run_id, metrics=[Metric(key, value, *when) for key, value in operation.values.items()])
+
+
+def _log_input(part: LogInput, client: Any, run_id: str) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+    described = Dataset(part.name, part.digest, part.source_type, part.source, profile=part.profile)
+    client.log_inputs(run_id, [DatasetInput(described, [InputTag(MLFLOW_DATASET_CONTEXT, part.context)])])

@@ -19,12 +19,14 @@ class RegisterCandidate:
         onnx_sha256: By which the recorded model is found.
         tags: What to say of the version.
         evaluated: When, in milliseconds since 1970; a candidate that was evaluated later stays.
+        description: Of the version, in Markdown.
     """
 
     name: str
     onnx_sha256: str
     tags: Mapping[str, str]
     evaluated: int
+    description: str = ""
 
 
 def register_candidate(candidate: RegisterCandidate, experiment_ids: Sequence[str] | None = None) -> str | None:
@@ -55,6 +57,8 @@ def register_candidate(candidate: RegisterCandidate, experiment_ids: Sequence[st
         return version
     for key, value in {**candidate.tags, _EVALUATED: candidate.evaluated}.items():
         client.set_model_version_tag(name, version, key, str(value))
+    if candidate.description:
+        client.update_model_version(name, version, candidate.description)
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version
 

@@ -64,12 +64,14 @@ class ReleaseDataset(JsonDataset):
 
     Attributes:
         run: The open run that may register models; None if nothing is registered.
+        description: What is said of the version, in Markdown.
     """
 
     def __init__(self, *, filepath: str, model: str, metadata: dict[str, Any] | None = None) -> None:
         super().__init__(filepath=filepath, metadata=metadata)
         self.model = model
         self.run: TrackedRun | None = None
+        self.description = ""
 
     def _write(self, path: Path, data: Release) -> None:
         super()._write(path, {"model": self.model, **self._register(data)})
@@ -77,7 +79,7 @@ class ReleaseDataset(JsonDataset):
     def _register(self, release: Release) -> dict[str, Any]:
         if self.run is None or not release.onnx_sha256:
             return _undecided(NoChampion.UNUSED.value)
-        candidate = RegisterCandidate(self.model, release.onnx_sha256, release.tags, evaluated=now())
+        candidate = RegisterCandidate(self.model, release.onnx_sha256, release.tags, now(), self.description)
         outcome = self.run.ask(lambda: _released(candidate, release))
         if outcome is None:
             self.run.register_later(candidate)

@@ -23,10 +23,12 @@ from mnist_resnet.tracking.opening import describe_offline, now, opened_in_store
 from mnist_resnet.tracking.operations import (
     EndRun,
     LogArtifact,
+    LogInput,
     LogMetrics,
     LogModel,
     LogParameters,
     Operation,
+    SetTags,
     perform,
 )
 from mnist_resnet.tracking.registry import RegisterCandidate
@@ -107,6 +109,14 @@ class TrackedRun:
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, with the step they belong to."""
         self._record(LogMetrics({key: float(value) for key, value in metrics.items()}, step or 0, now()))
+
+    def log_input(self, part: LogInput) -> None:
+        """Record a part of a data set that the run works on."""
+        self._record(part)
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Say more of what the run is."""
+        self._record(SetTags(tags))
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds, in a folder of the run's artifacts."""

@@ -31,7 +31,7 @@ from tests.tracking.recordings import EXPERIMENT, only_run, opened, record, reco
 from tests.tracking.servers import Server, free_port, silent_server
 
 # Of record_each_kind: parameters, two steps, two artifacts, a model, metrics and the end.
-OPERATIONS = 8
+OPERATIONS = 10
 
 
 @pytest.fixture(autouse=True)

@@ -16,15 +16,24 @@ from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.operations import (
     EndRun,
     LogArtifact,
+    LogInput,
     LogMetrics,
     LogModel,
     LogParameters,
     Operation,
+    SetTags,
 )
 from mnist_resnet.tracking.registry import RegisterCandidate
 
 # By the kinds that journals name.
-_PLAIN = {"Parameters": LogParameters, "Metrics": LogMetrics, "Candidate": RegisterCandidate, "End": EndRun}
+_PLAIN = {
+    "Parameters": LogParameters,
+    "Metrics": LogMetrics,
+    "Input": LogInput,
+    "Tags": SetTags,
+    "Candidate": RegisterCandidate,
+    "End": EndRun,
+}
 _KINDS = {operation: kind for kind, operation in _PLAIN.items()}
 _MODEL, _EXAMPLE = "model.onnx", "input_example.npy"
 _OF_MODELS = ("class_names", "providers", "requirements")

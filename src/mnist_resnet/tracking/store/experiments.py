@@ -10,6 +10,8 @@ from mnist_resnet.tracking.store.database import artifacts_uri
 from mnist_resnet.tracking.store.remedies import require_artifact_packages
 
 _NAME, _IDENTIFIER, _RUN = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"
+# By this, `mlflow ui` shows training runs, not what it shows of applications of language models.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
 _TO_BE_FILLED = {"RUNNING", "SCHEDULED"}
 
 
@@ -68,7 +70,8 @@ def select_experiment(name: str, project: Path) -> str:
     uri = mlflow.get_tracking_uri()
     if mlflow.get_experiment_by_name(name) is None:
         try:
-            mlflow.create_experiment(name, artifacts_uri(project) if uri.startswith("sqlite") else None)
+            location = artifacts_uri(project) if uri.startswith("sqlite") else None
+            mlflow.create_experiment(name, location, _KIND)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":  # else another run was faster
                 raise
