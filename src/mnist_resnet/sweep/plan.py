@@ -1,0 +1,114 @@
+"""The plan of a sweep, as it is recorded on the parent run and read again to resume it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.sweep.space import Choice, Range
+
+SEED = "training.seed"
+
+
+class SweepError(UserError, ValueError):
+    """A sweep that cannot be made as it is asked for."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One ``kedro run`` of a sweep.
+
+    Attributes:
+        number: Counted from 0, in the order of the plan.
+        overrides: The parameters that make it differ from other trials, by dotted key, as ``--params`` takes them.
+    """
+
+    number: int
+    overrides: Mapping[str, Any]
+
+    @property
+    def identity(self) -> str:
+        """A digest of the overrides, 16 hexadecimal digits: the same for the same trial of a resumed sweep."""
+        return digest(dict(self.overrides))
+
+    @property
+    def without_seeds(self) -> dict[str, Any]:
+        """The overrides but for the seeds of training: trials that differ only by seed have the same."""
+        return {key: value for key, value in self.overrides.items() if not key.endswith(f".{SEED}")}
+
+    def in_words(self) -> str:
+        """The overrides in one line, such as ``mnist.training.seed=3``."""
+        return ", ".join(f"{key}={as_typed(value)}" for key, value in self.overrides.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepPlan:
+    """What a sweep does, checked.
+
+    Attributes:
+        env: The recipe, Kedro's environment; None for base.
+        namespaces: The data sets of each trial.
+        pipelines: The pipelines of each trial, as ``kedro run --pipelines`` takes them.
+        params: Parameters of all trials, by dotted key.
+        trials: All trials, if they are known before; empty for a search.
+        space: What a search draws from, by dotted key; empty if the trials are known.
+        count: How many trials there are.
+        prune: Whether a search stops trials whose validation loss is worse than that of others.
+        cpus: Cores of each trial.
+        gpus: GPUs of each trial, in whole numbers, or the share of one.
+        promote: Whether the winner is offered to the model registry.
+        parameters_digest: Of the merged configuration that the trials start from; another one when a sweep is resumed
+            means that its trials could not be compared.
+    """
+
+    env: str | None
+    namespaces: tuple[str, ...]
+    pipelines: tuple[str, ...]
+    params: Mapping[str, Any]
+    trials: tuple[Trial, ...]
+    space: Mapping[str, Range | Choice]
+    count: int
+    prune: bool
+    cpus: int
+    gpus: float
+    promote: bool
+    parameters_digest: str
+
+    @property
+    def varied(self) -> tuple[str, ...]:
+        """The dotted keys that differ between trials."""
+        if self.space:
+            return tuple(self.space)
+        return tuple(dict.fromkeys(key for trial in self.trials for key in trial.overrides))
+
+    def as_json(self) -> str:
+        """The plan as one JSON document, which ``from_json`` reads."""
+        return json.dumps(TypeAdapter(SweepPlan).dump_python(self, mode="json"), indent=2)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "SweepPlan":
+        """The plan that a document of ``as_json`` describes.
+
+        Raises:
+            SweepError: If the document is none of these.
+        """
+        try:
+            return TypeAdapter(SweepPlan).validate_json(text)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            key = ".".join(map(str, fault["loc"]))
+            raise SweepError(f"The recorded plan of the sweep cannot be read: {key}: {fault['msg']}") from error
+
+
+def digest(values: Any) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of plain values; the order of keys has no influence."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def as_typed(value: Any) -> str:
+    """A value as it is typed after ``--params key=``: ``true``, ``null``, ``0.1``, ``[32, 32]``."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,31 @@
+"""The judge of trials that are known before."""
+
+from mnist_resnet.sweep.judge import FixedList
+from mnist_resnet.sweep.plan import Trial
+from mnist_resnet.sweep.trial_result import Status, TrialResult
+
+TRIALS = [Trial(number, {"mnist.training.seed": number}) for number in range(5)]
+
+
+def asked(judge: FixedList) -> list[int]:
+    return [trial.number for trial in iter(judge.ask, None)]
+
+
+def ended(number: int, status: Status) -> TrialResult:
+    return TrialResult(TRIALS[number], status, None, 1.0)
+
+
+def test_each_trial_is_given_once_in_order() -> None:
+    judge = FixedList(TRIALS)
+    assert asked(judge) == [0, 1, 2, 3, 4]
+    assert judge.ask() is None
+
+
+def test_a_resumed_sweep_repeats_nothing_that_is_done_and_begins_with_what_was_begun() -> None:
+    judge = FixedList(TRIALS)
+    judge.resume([ended(0, "FINISHED"), ended(2, "KILLED"), ended(3, "FAILED")])
+    assert asked(judge) == [2, 3, 1, 4]
+
+
+def test_none_is_stopped() -> None:
+    assert not FixedList(TRIALS).report(TRIALS[0], 1, float("nan"))
