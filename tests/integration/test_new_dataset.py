@@ -41,5 +41,8 @@ def _assert_mlflow_shows_what_was_worked_on_and_what_came_out(project: Project) 
         digest = provenance["namespaces"]["squares"]["split"][f"{part}_images"]
         assert (inputs[context].name, inputs[context].digest) == ("squares", digest[:32])
         assert digest in inputs[context].profile
+    (model,) = project.client.search_logged_models([run.info.experiment_id])
+    (measured,) = [each for each in model.metrics if each.key == "squares.test_accuracy"]
+    assert (measured.value, measured.dataset_digest) == (accuracy, inputs["testing"].digest)
     experiment = project.client.get_experiment(run.info.experiment_id)
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"

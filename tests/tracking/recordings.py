@@ -75,6 +75,7 @@ def _model(client: mlflow.MlflowClient, model: Any, run: mlflow.entities.Run) ->
         "status": str(model.status),
         "tags": model.tags,
         "parameters": model.params,
+        "metrics": [(each.key, each.value, each.dataset_name, each.dataset_digest) for each in model.metrics or ()],
         "files": names,
         "onnx": digest,
         "described": {key: value for key, value in described.items() if key not in _OF_ONE_RUN},
@@ -113,8 +114,8 @@ def record_each_kind(project: Path, model: LoggedModel, **changes: Any) -> Track
         run.log_artifact(Path(folder, "report.md"), "made")
         run.log_artifact(Path(folder, "saved_model"), "made/saved_model")
     run.log_model(model)
-    run.log_metrics({"made.test_accuracy": 0.75})
     run.log_input(LogInput("made", "ab12", "training", "http", '{"url": "https://example.org"}', '{"images": 3}'))
+    run.log_figures({"made.test_accuracy": 0.75}, sha256(model.content).hexdigest(), "made", "training")
     run.set_tags({"mlflow.note.content": "**made**: zwölf"})
     run.close("FINISHED")
     return run

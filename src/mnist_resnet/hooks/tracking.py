@@ -19,6 +19,7 @@ from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
 from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_run
+from mnist_resnet.tracking.inputs import CONTEXTS
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.tracked_run import TrackedRun
@@ -48,6 +49,7 @@ class Tracking:
         typed = (context.run_params.get("runtime_params") or {}).get("tracking", {})
         self._tags = {"command": " ".join(["kedro", *typed_command()]), **git}
         self._sections: dict[str, str] = {}
+        self._evaluated: dict[str, str] = {}
         self.run = TrackedRun(
             context.project,
             parameters.tracking.experiment,
@@ -73,8 +75,10 @@ class Tracking:
         spooled = self.run.spool_folder is not None
         failure = None if error is None else in_one_line(error)
         described = describe_run(self._sections, self._tags, self.run.run_id, failure)
-        self.run.set_tags({DESCRIPTION_TAG: described})
-        self.run.close(status_after(error))
+        try:
+            self.run.set_tags({DESCRIPTION_TAG: described})
+        finally:
+            self.run.close(status_after(error))
         if spooled and error is not None:
             logger.warning("%s", self.where())  # there is no summary to say it
 
@@ -83,13 +87,15 @@ class Tracking:
         dataset = self._context.catalog.get(dataset_name)
         namespace = dataset_name.rpartition(".")[0]
         if isinstance(data, Evaluation):
+            self._evaluated[namespace] = data.fp32.model_sha256
             self._describe_model(namespace, describe_model(data))
         settings = (getattr(dataset, "metadata", None) or {}).get("mlflow") or {}
         match settings.get("as"):
             case "artifact":
                 self.run.log_artifact(dataset.path, namespace)  # type: ignore[union-attr]
             case "metrics":
-                self.run.log_metrics({f"{namespace}.{key}": value for key, value in data.items()})
+                figures = {f"{namespace}.{key}": value for key, value in data.items()}
+                self.run.log_figures(figures, self._evaluated.get(namespace, ""), namespace, CONTEXTS["test"])
             case "model":
                 self.run.log_model(self._model(namespace, data, settings))
 

@@ -68,6 +68,12 @@ def log_model(model: LoggedModel, client: Any, run_id: str) -> None:
     client.log_batch(run_id, params=[Param("providers", str(list(model.providers)))])
 
 
+def find_logged_model(onnx_sha256: str, client: Any, experiment_id: str) -> Any:
+    """A whole recorded model of an experiment, the latest by the digest of its ONNX file; None if there is none."""
+    found = client.search_logged_models([experiment_id], f"tags.{_DIGEST} = '{onnx_sha256}'")
+    return next((each for each in found if str(each.status) == "READY"), None)
+
+
 def _find_or_create(model: LoggedModel, client: Any, run: Any) -> Any:
     """The model as an earlier try has left it, or a new one."""
     digest = sha256_of_bytes(model.content)

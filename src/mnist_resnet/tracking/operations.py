@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mnist_resnet.provenance.record import RunStatus
-from mnist_resnet.tracking.logged_model import LoggedModel, log_model
+from mnist_resnet.tracking.logged_model import LoggedModel, find_logged_model, log_model
 from mnist_resnet.tracking.registry import RegisterCandidate, register_candidate
 
 
@@ -23,11 +23,17 @@ class LogParameters:
 
 @dataclass(frozen=True)
 class LogMetrics:
-    """Figures, with the step they belong to and when they were measured, in milliseconds since 1970."""
+    """Figures, with the step they belong to and when they were measured, in milliseconds since 1970.
+
+    Those of a recorded model name it by the SHA-256 of its ONNX file, and what it was measured on as ``LogInput`` does.
+    """
 
     values: Mapping[str, float]
     step: int
     timestamp: int
+    onnx_sha256: str = ""
+    dataset: str = ""
+    dataset_digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +102,10 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
         Always true: an operation that fails raises what MLflow raises.
     """
     match operation:
-        case LogParameters() | LogMetrics():
-            _log_values(operation, client, run_id)
+        case LogParameters(values):
+            _log_parameters(values, client, run_id)
+        case LogMetrics():
+            _log_metrics(operation, client, run_id)
         case LogInput():
             _log_input(operation, client, run_id)
         case SetTags(values):
@@ -115,14 +123,21 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
     return True
 
 
-def _log_values(operation: LogParameters | LogMetrics, client: Any, run_id: str) -> None:
-    from mlflow.entities import Metric, Param
+def _log_parameters(values: Mapping[str, str], client: Any, run_id: str) -> None:
+    from mlflow.entities import Param
 
-    if isinstance(operation, LogParameters):
-        client.log_batch(run_id, params=[Param(key, value) for key, value in operation.values.items()])
-        return
-    when = (operation.timestamp, operation.step)
-    client.log_batch(run_id, metrics=[Metric(key, value, *when) for key, value in operation.values.items()])
+    client.log_batch(run_id, params=[Param(key, value) for key, value in values.items()])
+
+
+def _log_metrics(figures: LogMetrics, client: Any, run_id: str) -> None:
+    from mlflow.entities import Metric
+
+    when, measured = (figures.timestamp, figures.step), {}
+    if figures.onnx_sha256:
+        model = find_logged_model(figures.onnx_sha256, client, client.get_run(run_id).info.experiment_id)
+        data = {"dataset_name": figures.dataset or None, "dataset_digest": figures.dataset_digest or None}
+        measured = {"model_id": model.model_id, **data} if model else {}
+    client.log_batch(run_id, metrics=[Metric(key, value, *when, **measured) for key, value in figures.values.items()])
 
 
 def _log_input(part: LogInput, client: Any, run_id: str) -> None:

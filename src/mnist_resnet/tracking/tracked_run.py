@@ -81,6 +81,7 @@ class TrackedRun:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # it logs tracebacks of what it raises
         self.uri, self._project = tracking_uri(project), project
         self._client: Any = None
+        self._digests: dict[tuple[str, str], str] = {}
         self._spool: Spool | None = None
         self._waited, self._is_open, self._resumable = 0.0, True, True
         with ExitStack() as held:
@@ -112,7 +113,14 @@ class TrackedRun:
 
     def log_input(self, part: LogInput) -> None:
         """Record a part of a data set that the run works on."""
+        self._digests[part.name, part.context] = part.digest
         self._record(part)
+
+    def log_figures(self, metrics: Mapping[str, float], onnx_sha256: str, dataset: str, context: str) -> None:
+        """Record figures of a recorded model on a part of a data set that has been logged, as inputs name it."""
+        values = {key: float(value) for key, value in metrics.items()}
+        digest = self._digests.get((dataset, context), "")
+        self._record(LogMetrics(values, 0, now(), onnx_sha256, dataset if digest else "", digest))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Say more of what the run is."""
