@@ -1,0 +1,1 @@
+"""The classification of millions of images: any source cut into chunks, each read and classified by itself."""
