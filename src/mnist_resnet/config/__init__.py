@@ -1,6 +1,6 @@
 """Typed, validated parameters; imports nothing else of this package."""
 
-from mnist_resnet.config.dotted_keys import flatten
+from mnist_resnet.config.dotted_keys import flatten, nest
 from mnist_resnet.config.evaluation_parameters import (
     CudaParameters,
     EvaluationParameters,
@@ -60,6 +60,7 @@ __all__ = [
     "TrainingParameters",
     "VariantParameters",
     "flatten",
+    "nest",
     "outputs_folder",
     "validate_parameters",
 ]
