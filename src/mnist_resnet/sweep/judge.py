@@ -41,7 +41,11 @@ class Judge(Protocol):
 
 
 def judge_of(plan: SweepPlan) -> Judge:
-    """The judge that a plan asks for."""
+    """The judge that a plan asks for: a search in its space, or its fixed list."""
+    if plan.space:
+        from mnist_resnet.sweep.study import Study
+
+        return Study(plan)
     return FixedList(plan.trials)
 
 

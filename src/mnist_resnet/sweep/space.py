@@ -42,18 +42,27 @@ class Range:
     @property
     def size(self) -> float:
         """How many different numbers can be drawn; infinite if any can."""
-        step = self.step or (1 if self.whole else 0)
-        return round((self.high - self.low) / step) + 1 if step else math.inf
+        return round((self.high - self.low) / self._step) + 1 if self._step else math.inf
 
     def ends(self) -> tuple[Any, ...]:
         """The least and the greatest number."""
         return tuple(int(end) if self.whole else float(end) for end in (self.low, self.high))
 
+    def nearest(self, number: float) -> Any:
+        """The number that can be drawn next to a given one; of those with a step, without errors of rounding."""
+        if self.whole:
+            return round(number)
+        if not self._step:
+            return float(number)
+        return float(f"{self.low + round((number - self.low) / self._step) * self._step:.12g}")
+
     def all_values(self) -> Iterator[Any]:
         """Every number that can be drawn, if ``size`` is finite."""
-        for place in range(int(self.size)):
-            value = self.low + place * (self.step or 1)
-            yield int(value) if self.whole else min(value, self.high)
+        yield from (self.nearest(self.low + place * self._step) for place in range(int(self.size)))
+
+    @property
+    def _step(self) -> float:
+        return self.step or (1 if self.whole else 0)
 
 
 @dataclass(frozen=True)
