@@ -1,0 +1,214 @@
+"""What a sweep comes to: the contents of ``sweep.json``."""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from mnist_resnet.sweep.judge import DONE
+from mnist_resnet.sweep.plan import SweepError, SweepPlan, digest
+from mnist_resnet.sweep.trial_result import Figures, TrialResult
+
+OUTCOME_FILE = "sweep.json"
+FIGURES = ("validation_loss", "validation_accuracy", "test_accuracy")
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A figure over trials.
+
+    Attributes:
+        mean: The arithmetic mean.
+        standard_deviation: Of the sample, with n - 1; None of a single trial.
+        n: How many trials.
+        worst: The least accuracy, or the greatest loss.
+        best: The other end.
+    """
+
+    mean: float
+    standard_deviation: float | None
+    n: int
+    worst: float
+    best: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """The finished trials that differ only by the seeds of training.
+
+    Attributes:
+        overrides: What they have in common, by dotted key.
+        trials: Their numbers.
+        statistics: By data set, each of ``FIGURES`` that they have.
+    """
+
+    overrides: Mapping[str, Any]
+    trials: tuple[int, ...]
+    statistics: Mapping[str, Mapping[str, Statistics]]
+
+
+@dataclass(frozen=True)
+class Winner:
+    """The finished trial with the lowest validation loss; figures of the test images have no say in it.
+
+    Attributes:
+        trial: Its number.
+        run_id: Of its MLflow run.
+        validation_loss: In nats.
+    """
+
+    trial: int
+    run_id: str | None
+    validation_loss: float
+
+
+@with_config(ConfigDict(ser_json_inf_nan="strings"))
+@dataclass(frozen=True, kw_only=True)
+class SweepOutcome:
+    """The whole of ``sweep.json``.
+
+    Attributes:
+        schema: The version of this format.
+        plan: What was asked for.
+        trials: How each trial ended, by number; those of an earlier part of a resumed sweep included.
+        groups: Of the finished trials, those with the lowest mean validation loss first.
+        winners: By data set; none where nothing finished, where there are no validation images, or where the trials
+            were validated on different images.
+        seconds: The sweep took; of a resumed one, its last part.
+        run_id: Of the parent run in MLflow.
+    """
+
+    schema: int = 1
+    plan: SweepPlan
+    trials: tuple[TrialResult, ...]
+    groups: tuple[Group, ...]
+    winners: Mapping[str, Winner]
+    seconds: float
+    run_id: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every trial finished, or was stopped by the judge."""
+        return all(result.status in DONE for result in self.trials) and len(self.trials) == self.plan.count
+
+    def as_json(self) -> bytes:
+        """The content of ``sweep.json``."""
+        return TypeAdapter(SweepOutcome).dump_json(self, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "SweepOutcome":
+        """The outcome that a document of ``as_json`` describes.
+
+        Raises:
+            SweepError: If the document is none of these.
+        """
+        try:
+            return TypeAdapter(SweepOutcome).validate_json(text)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            key = ".".join(map(str, fault["loc"]))
+            raise SweepError(f"{OUTCOME_FILE} cannot be read: {key}: {fault['msg']}") from error
+
+    def metrics(self) -> dict[str, float]:
+        """The figures for the parent run: counts, and of each data set the winner and the statistics of its group.
+
+        Without a winner they are those of the only group, if there is one.
+        """
+        flat = {f"trials_{status.lower()}": float(count) for status, count in self.counts().items()}
+        for name in self.plan.namespaces:
+            if winner := self.winners.get(name):
+                flat[f"{name}.winner.validation_loss"] = winner.validation_loss
+            for figure, values in self.leading_statistics(name).items():
+                known = {key: value for key, value in asdict(values).items() if value is not None}
+                flat |= {f"{name}.{figure}.{key}": float(value) for key, value in known.items()}
+        return flat
+
+    def counts(self) -> dict[str, int]:
+        """How many trials ended in which way; ways that none ended in are left out."""
+        found = [result.status for result in self.trials]
+        return {status: found.count(status) for status in ("FINISHED", "PRUNED", "FAILED", "KILLED") if status in found}
+
+    def leading_statistics(self, namespace: str) -> Mapping[str, Statistics]:
+        """Those of the winner's group, or of the only group; empty if there is neither."""
+        winner = self.winners.get(namespace)
+        leading = [group for group in self.groups if winner and winner.trial in group.trials]
+        if not leading and len(self.groups) == 1:
+            leading = list(self.groups)
+        return leading[0].statistics.get(namespace, {}) if leading else {}
+
+
+def outcome_of(plan: SweepPlan, results: Iterable[TrialResult], seconds: float, run_id: str) -> SweepOutcome:
+    """What the results of a plan's trials come to.
+
+    Args:
+        plan: What was asked for.
+        results: One for each trial that was begun, in any order.
+        seconds: The sweep took.
+        run_id: Of the parent run in MLflow.
+    """
+    trials = tuple(sorted(results, key=lambda result: result.trial.number))
+    finished = [result for result in trials if result.status == "FINISHED"]
+    return SweepOutcome(
+        plan=plan,
+        trials=trials,
+        groups=_groups(finished),
+        winners=_winners(plan, finished),
+        seconds=seconds,
+        run_id=run_id,
+    )
+
+
+def _groups(finished: Sequence[TrialResult]) -> tuple[Group, ...]:
+    alike: dict[str, list[TrialResult]] = {}
+    for result in finished:
+        alike.setdefault(digest(result.trial.without_seeds), []).append(result)
+    groups = [
+        Group(results[0].trial.without_seeds, tuple(each.trial.number for each in results), _statistics(results))
+        for results in alike.values()
+    ]
+    return tuple(sorted(groups, key=_mean_losses))
+
+
+def _mean_losses(group: Group) -> list[float]:
+    means = [figures["validation_loss"].mean for figures in group.statistics.values() if "validation_loss" in figures]
+    return means or [math.inf]
+
+
+def _statistics(results: Sequence[TrialResult]) -> dict[str, dict[str, Statistics]]:
+    found: dict[str, dict[str, Statistics]] = {}
+    for name in dict.fromkeys(name for result in results for name in result.figures):
+        figures = [result.figures[name] for result in results if name in result.figures]
+        values = {figure: _finite(figures, figure) for figure in FIGURES}
+        found[name] = {figure: _spread(each, figure) for figure, each in values.items() if each}
+    return found
+
+
+def _finite(figures: Sequence[Figures], name: str) -> list[float]:
+    values = [getattr(each, name) for each in figures]
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _spread(values: Sequence[float], figure: str) -> Statistics:
+    least, most = min(values), max(values)
+    worst, best = (most, least) if figure.endswith("loss") else (least, most)
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Statistics(statistics.fmean(values), deviation, len(values), worst, best)
+
+
+def _winners(plan: SweepPlan, finished: Sequence[TrialResult]) -> dict[str, Winner]:
+    winners = {}
+    for name in plan.namespaces:
+        losses = {
+            result.trial.number: (result.figures[name].validation_loss, result.run_id)
+            for result in finished
+            if name in result.figures and _finite([result.figures[name]], "validation_loss")
+        }
+        if losses and not any(key.startswith(f"{name}.data.") for key in plan.varied):
+            number = min(losses, key=lambda each: (losses[each][0], each))
+            loss, run_id = losses[number]
+            assert loss is not None
+            winners[name] = Winner(number, run_id, loss)
+    return winners
