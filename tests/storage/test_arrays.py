@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_resnet.config import DataParameters, Dataset, IdxFile, IdxFiles, PreprocessingParameters
+from mnist_resnet.config import Dataset, IdxFile, IdxFiles, PreprocessingParameters
 from mnist_resnet.data.check import read_part
 from mnist_resnet.data.fetch import fetch
 from mnist_resnet.data.idx import encode, parse
@@ -108,15 +108,14 @@ def no_copy_of(size: int) -> Iterator[None]:
     assert peak < size / 2, f"{peak:,} bytes were allocated, of {size:,} bytes of images"
 
 
-def test_no_step_from_files_to_training_input_copies_all_images(published, tmp_path):
+def test_no_step_from_files_to_training_input_copies_all_images(published, tmp_path, base):
     dataset, folder = published
     with no_copy_of(IMAGES * 28 * 28):
         train_images, train_labels, *_ = map(parse, fetch(dataset, folder).values())
         train_images, train_labels = read_part(dataset, "train", train_images, train_labels)
         raw, array = IdxDataset(filepath=str(tmp_path / "raw")), ArrayDataset(filepath=str(tmp_path / "train.npy"))
         raw.save(train_images)
-        parameters = DataParameters(seed=0, validation="stratified", validation_fraction=0.05, training_images=None)
-        selected = split(raw.load(), train_labels, parameters)
+        selected = split(raw.load(), train_labels, base.data)
         array.save(selected.train_images)
         assert step_values("published_images", raw.load()) is not None
         assert digest_of_array(selected.train_images) == digest_of_array(array.load())

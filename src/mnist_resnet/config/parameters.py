@@ -31,12 +31,13 @@ WITHOUT_INFLUENCE = frozenset({"training.checkpoint_seconds", "training.require_
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class DataParameters:
-    """The split of the published training images."""
+    """The split of the published training images; see ``storage/shards.py`` for shards."""
 
     seed: Seed
     validation: Literal["stratified", "last"]
     validation_fraction: FractionOrNone
     training_images: Count | None
+    shard_images: Count | None
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -82,6 +83,7 @@ class TrainingParameters:
     seed: Seed
     epochs: Count
     batch_size: Count
+    shuffle_shards: Count | None
     optimizer: Literal["sgd", "adam"]
     schedule: Literal["one_cycle", "cosine", "constant"]
     learning_rate: Positive

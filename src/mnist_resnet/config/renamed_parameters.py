@@ -8,7 +8,13 @@ from typing import Any
 RENAMED = {"model.variant": "model.architecture"}
 
 # Likewise, parameters that are newer than some records, with the values that come to what was done before.
-ADDED = {"training.tf32": True, "training.devices": 1, "training.require_gpu": False}
+ADDED = {
+    "data.shard_images": None,
+    "training.shuffle_shards": None,
+    "training.tf32": True,
+    "training.devices": 1,
+    "training.require_gpu": False,
+}
 
 
 def with_added_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:

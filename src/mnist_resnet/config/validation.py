@@ -131,6 +131,11 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
             f"{name}.training.max_shift: received {training.max_shift}, which can move images of {list(image)} "
             f"pixels out of sight; choose less than {min(image)}."
         )
+    if training.shuffle_shards is not None and parameters.data.shard_images is None:
+        yield (
+            f"{name}.training.shuffle_shards: received {training.shuffle_shards}, but there are no shards; set "
+            f"data.shard_images to the number of images in a shard, or shuffle_shards to null."
+        )
     if training.devices != "all" and training.batch_size % training.devices:
         yield (
             f"{name}.training.batch_size: received {training.batch_size}, which {training.devices} devices cannot "

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from mnist_resnet.config import DataParameters
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.storage.arrays import Selection
+from mnist_resnet.storage.arrays import Rows, Selection
+from mnist_resnet.storage.shards import RowsForShards
 
 logger = logging.getLogger(__name__)
 
@@ -19,9 +20,9 @@ Indices = npt.NDArray[np.int64]
 class Split(NamedTuple):
     """Training and validation arrays; images are (images, height, width), labels (images,)."""
 
-    train_images: UInt8Array | Selection
+    train_images: UInt8Array | Rows
     train_labels: UInt8Array
-    validation_images: UInt8Array | Selection
+    validation_images: UInt8Array | Rows
     validation_labels: UInt8Array
 
 
@@ -34,8 +35,9 @@ def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) ->
     Args:
         images: uint8 (images, height, width).
         labels: uint8 (images,), class indices.
-        parameters: The seed, how the validation part is chosen, its fraction and an optional limit
-            on the images used. A fraction of 0 leaves the validation part empty.
+        parameters: The seed, how the validation part is chosen, its fraction, an optional limit
+            on the images used, and whether the training images are stored as shards. A fraction of 0 leaves the
+            validation part empty.
 
     Returns:
         Labels, and images that are not copied: each is read from ``images`` when it is asked for.
@@ -52,7 +54,9 @@ def split(images: UInt8Array, labels: UInt8Array, parameters: DataParameters) ->
     else:
         train, validation = _stratified(chosen, labels, size, parameters.seed)
     _check_classes_left(labels, train, parameters)
-    return Split(Selection(images, train), labels[train], Selection(images, validation), labels[validation])
+    size_of_shard = parameters.shard_images
+    train_images = RowsForShards(images, train, size_of_shard) if size_of_shard else Selection(images, train)
+    return Split(train_images, labels[train], Selection(images, validation), labels[validation])
 
 
 def check_sizes(labels: UInt8Array, parameters: DataParameters) -> int:

@@ -15,6 +15,7 @@ from mnist_resnet.datasets.plain_data import (
     JsonDataset,
     TextDataset,
 )
+from mnist_resnet.datasets.sharded_array import ShardedArrayDataset
 
 __all__ = [
     "ArrayDataset",
@@ -27,5 +28,6 @@ __all__ = [
     "JsonDataset",
     "KerasModelDataset",
     "OnnxDataset",
+    "ShardedArrayDataset",
     "TextDataset",
 ]

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from kedro.io import AbstractDataset, DatasetError
 
-from mnist_resnet.storage.artifacts import replacing
+from mnist_resnet.storage.artifacts import replacing, sha256_of_path
 from mnist_resnet.storage.space import StorageError
 
 Content = TypeVar("Content")
@@ -52,6 +52,10 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
         except StorageError as error:
             raise DatasetError(str(error)) from error  # of any other, Kedro would say how it got here
         self.stale = False
+
+    def digest(self) -> str | None:
+        """The SHA-256 of what is stored; None if there is nothing."""
+        return sha256_of_path(self.path) if self.path.exists() else None
 
     @abstractmethod
     def _read(self, path: Path) -> Content: ...

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.data.idx import IdxArray, IdxError, encoded, parse
 from mnist_resnet.datasets.base import ArtifactDataset
-from mnist_resnet.storage.arrays import Array, Selection, mapped, parts, same
+from mnist_resnet.storage.arrays import Array, Rows, mapped, parts, same
 
 
 class FolderDataset(AbstractDataset[None, Path]):
@@ -60,7 +60,7 @@ class ArrayDataset(ArtifactDataset[Array]):
 
     def _write(self, path: Path, data: Array) -> None:
         with path.open("wb") as file:
-            if isinstance(data, Selection):
+            if isinstance(data, Rows):
                 _save_by_parts(file, data)
             else:
                 np.save(file, data, allow_pickle=False)
@@ -69,7 +69,7 @@ class ArrayDataset(ArtifactDataset[Array]):
         return same(loaded, saved)
 
 
-def _save_by_parts(file: BinaryIO, rows: Selection) -> None:
+def _save_by_parts(file: BinaryIO, rows: Rows) -> None:
     """Write the same bytes as ``numpy.save`` would if all rows were in memory."""
     description = np.lib.format.dtype_to_descr(rows.dtype)
     np.lib.format.write_array_header_1_0(file, {"descr": description, "fortran_order": False, "shape": rows.shape})

@@ -17,7 +17,6 @@ from mnist_resnet.data.split import check_sizes, split
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.evaluation.session import usable_providers
 from mnist_resnet.hooks.run_context import RunContext
-from mnist_resnet.storage.artifacts import sha256_of_path
 
 
 def check_run(context: RunContext) -> None:
@@ -85,7 +84,7 @@ def _check_split(labels: UInt8Array, parameters: NamespaceParameters, pipelines:
 
 def _present(labels: Any, file: IdxFile) -> IdxArray | None:
     """The labels that are kept; None if there are none, or they are not those that are configured."""
-    return labels.load() if labels.exists() and sha256_of_path(labels.path) == file.sha256 else None
+    return labels.load() if labels.exists() and labels.digest() == file.sha256 else None
 
 
 def _require_gpu_for_training(key: str, deterministic: bool) -> None:

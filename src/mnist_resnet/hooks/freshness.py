@@ -18,7 +18,7 @@ from kedro.pipeline.node import Node
 from mnist_resnet.datasets import ArtifactDataset
 from mnist_resnet.errors import UserError
 from mnist_resnet.hooks.run_context import RunContext
-from mnist_resnet.storage.artifacts import remove, sha256_of_path
+from mnist_resnet.storage.artifacts import remove
 from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
 
 
@@ -118,7 +118,8 @@ def _parts(namespace: str) -> list[_Part]:
 
 
 def _digests(datasets: Mapping[str, ArtifactDataset[Any]]) -> dict[str, str]:
-    return {name: sha256_of_path(dataset.path) for name, dataset in datasets.items() if dataset.path.exists()}
+    found = {name: dataset.digest() for name, dataset in datasets.items()}
+    return {name: digest for name, digest in found.items() if digest is not None}
 
 
 def _plain(value: Any) -> Any:

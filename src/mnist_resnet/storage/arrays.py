@@ -1,6 +1,7 @@
 """Arrays that may be larger than memory: mapped, picked from, compared and gone through part by part."""
 
 import mmap
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,19 +26,19 @@ def mapped(path: Path) -> RawContent:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-class Selection:
-    """Some rows of an array, such as the images of a split, copied only when and as far as they are asked for.
+class Rows(ABC):
+    """Rows that look like an array, and are in memory only when and as far as they are asked for.
 
-    Args:
-        array: Of one dimension or more; may be memory-mapped.
-        rows: int64 (rows,), which of them, in this order.
+    Attributes:
+        dtype: Of all values.
+        shape: Of all rows together; the first extent is their number.
+        digest: That of ``storage.digests.digest_of_array``, if it is known already.
     """
 
-    def __init__(self, array: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> None:
-        self._array, self._rows = array, rows
-        self.dtype = array.dtype
-        self.shape = (len(rows), *array.shape[1:])
-        self.ndim = array.ndim
+    digest: str | None = None
+
+    def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self.dtype, self.shape, self.ndim = dtype, shape, len(shape)
 
     @property
     def nbytes(self) -> int:
@@ -45,18 +46,34 @@ class Selection:
         return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self.shape[0]
+
+    @abstractmethod
+    def __getitem__(self, chosen: Any) -> npt.NDArray[Any]: ...
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("the rows are picked from elsewhere, which copies them")
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+class Selection(Rows):
+    """Some rows of an array, such as the images of a split.
+
+    Args:
+        array: Of one dimension or more; may be memory-mapped.
+        rows: int64 (rows,), which of them, in this order.
+    """
+
+    def __init__(self, array: npt.NDArray[Any], rows: npt.NDArray[np.int64]) -> None:
+        super().__init__(array.dtype, (len(rows), *array.shape[1:]))
+        self._array, self._rows = array, rows
 
     def __getitem__(self, chosen: Any) -> npt.NDArray[Any]:
         return np.asarray(self._array[self._rows[chosen]])
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        if copy is False:
-            raise ValueError("the rows are picked from an array, which copies them")
-        return self[:].astype(dtype or self.dtype, copy=False)
 
-
-Array = npt.NDArray[Any] | Selection
+Array = npt.NDArray[Any] | Rows
 
 
 def parts(array: Array) -> Iterator[npt.NDArray[Any]]:

@@ -10,20 +10,42 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.storage.arrays import Array, parts
+from mnist_resnet.storage.arrays import Array, Rows, parts
+
+
+class ArrayDigest:
+    """The digest of an array that comes part by part; see ``digest_of_array``.
+
+    Args:
+        dtype: Of the whole.
+        shape: Of the whole.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+        self._digest = hashlib.sha256(f"{dtype.name} {shape}\n".encode())
+        self._dtype = dtype.newbyteorder("<") if dtype.byteorder == ">" else dtype
+
+    def update(self, part: npt.NDArray[Any]) -> None:
+        """Take in the next rows."""
+        self._digest.update(np.ascontiguousarray(part, self._dtype).reshape(-1).view(np.uint8).data)
+
+    def hexdigest(self) -> str:
+        """The digest of all that came, in hexadecimal."""
+        return self._digest.hexdigest()
 
 
 def digest_of_array(array: Array) -> str:
     """The SHA-256 of an array's data type, shape and values in row-major order, in hexadecimal.
 
     Args:
-        array: Of any numeric data type and any shape; its place in memory has no influence.
+        array: Of any numeric data type and any shape; its place in memory has no influence. Rows that know their
+            digest are not read.
     """
-    digest = hashlib.sha256(f"{array.dtype.name} {array.shape}\n".encode())
-    little_endian = array.dtype.newbyteorder("<") if array.dtype.byteorder == ">" else array.dtype
+    if isinstance(array, Rows) and array.digest:
+        return array.digest
+    digest = ArrayDigest(array.dtype, array.shape)
     for part in parts(array):
-        values = np.ascontiguousarray(part, little_endian)
-        digest.update(values.reshape(-1).view(np.uint8).data)
+        digest.update(part)
     return digest.hexdigest()
 
 

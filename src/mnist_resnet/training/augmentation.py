@@ -31,16 +31,19 @@ class EpochDraws:
     erased: npt.NDArray[np.int32]
 
 
-def draw_epoch(images: int, image_size: tuple[int, int], epoch: int, parameters: TrainingParameters) -> EpochDraws:
+def draw_epoch(
+    images: int, image_size: tuple[int, ...], epoch: int, parameters: TrainingParameters, part: int = 0
+) -> EpochDraws:
     """Draw the order and the augmentation of one epoch; the same arguments give the same draws.
 
     Args:
-        images: Number of training images.
+        images: Number of training images, or of those in the part.
         image_size: (height, width) of the raw images in pixels.
         epoch: Counted from 0.
         parameters: The seed, the number of epochs and what is done to the images.
+        part: The number of a part of the epoch, counted from 1; 0 if the epoch is drawn as a whole.
     """
-    generator = np.random.default_rng([parameters.seed, epoch])
+    generator = np.random.default_rng([parameters.seed, epoch, *([part] if part else [])])
     order = generator.permutation(images)
     furthest = parameters.max_shift if epoch < parameters.epochs - parameters.unshifted_epochs else 0
     shifts = generator.integers(-furthest, furthest, size=(images, 2), endpoint=True, dtype=np.int32)
@@ -50,7 +53,7 @@ def draw_epoch(images: int, image_size: tuple[int, int], epoch: int, parameters:
 
 
 def _draw_rectangles(
-    generator: np.random.Generator, images: int, image_size: tuple[int, int], fraction: float
+    generator: np.random.Generator, images: int, image_size: tuple[int, ...], fraction: float
 ) -> npt.NDArray[np.int32]:
     """A rectangle for each image; that of an image which is spared has no extent."""
     area = generator.uniform(*_ERASED_AREA, images) * np.prod(image_size)

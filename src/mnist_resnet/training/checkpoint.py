@@ -16,6 +16,7 @@ from mnist_resnet.config import WITHOUT_INFLUENCE, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes, sha256_of_path
 from mnist_resnet.storage.digests import digest_of_array
+from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.events import EpochResult, TrainingDevice
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,14 @@ def identity(network: keras.Model, split: Split, parameters: TrainingParameters,
     arrays = {name: digest_of_array(array) for name, array in split._asdict().items()}
     recipe = {name: value for name, value in asdict(parameters).items() if f"training.{name}" not in WITHOUT_INFLUENCE}
     computed = [device.kind, device.backend, device.precision, device.tf32, device.deterministic, device.count]
-    decisive = {"network": network.to_json(), "parameters": recipe, "arrays": arrays, "device": computed}
+    decisive: dict[str, Any] = {
+        "network": network.to_json(),
+        "parameters": recipe,
+        "arrays": arrays,
+        "device": computed,
+    }
+    if isinstance(split.train_images, Shards):  # which decide the order of the images
+        decisive["shards"] = list(split.train_images.counts)
     return sha256_of_bytes(json.dumps(decisive, sort_keys=True).encode())
 
 

@@ -6,10 +6,10 @@ from typing import Any, Protocol
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
-from mnist_resnet.training.augmentation import EpochDraws
 from mnist_resnet.training.checkpoint import Arrays
 from mnist_resnet.training.distribution import devices_in_use
-from mnist_resnet.training.input import feed, filling, training_batches, validation_batches
+from mnist_resnet.training.input import feed, filling, validation_batches
+from mnist_resnet.training.streaming import Draws, open_batches
 from mnist_resnet.training.trainee import build_validated
 from mnist_resnet.training.watch import StepWatch
 
@@ -34,7 +34,7 @@ class EpochEnd:
 class Epochs(Protocol):
     """The epochs of one training, wherever its images are."""
 
-    def run(self, draws: EpochDraws, watch: StepWatch) -> EpochEnd:
+    def run(self, draws: Draws, watch: StepWatch) -> EpochEnd:
         """Train for one epoch.
 
         Args:
@@ -55,7 +55,7 @@ class Fed:
     Args:
         trainee: Compiled; see ``build_trainee``.
         network: That of the trainee.
-        split: Training and validation arrays; images may be memory-mapped.
+        split: Training and validation arrays; images may be memory-mapped, those for training also in shards.
         parameters: The batch size, and whether weights are averaged.
         look_every: The losses are looked at after so many steps. Each look waits for the device.
     """
@@ -72,14 +72,12 @@ class Fed:
         self._averages, self._look_every = parameters.average_decay is not None, look_every
         self._validated = build_validated(network)
 
-    def run(self, draws: EpochDraws, watch: StepWatch) -> EpochEnd:
+    def run(self, draws: Draws, watch: StepWatch) -> EpochEnd:
         """Train for one epoch."""
-        split = self._split
-        batches = training_batches(split.train_images, split.train_labels, draws, self._batch_size)
         raw = [_RawWeights()] if self._averages else []
-        callbacks = _Callbacks(raw, add_history=True, model=self._trainee, epochs=1, steps=len(batches))
-        callbacks.watch, callbacks.look_every = watch, self._look_every
-        with feed(batches) as fed:
+        with open_batches(self._split, draws, self._batch_size) as batches, feed(batches) as fed:
+            callbacks = _Callbacks(raw, add_history=True, model=self._trainee, epochs=1, steps=len(batches))
+            callbacks.watch, callbacks.look_every = watch, self._look_every
             history = self._trainee.fit(fed, shuffle=False, verbose=0, callbacks=callbacks).history
         if raw:  # on JAX, Keras has each weight share the memory of its average, which ``evaluate`` gives away
             self._trainee.set_weights([weight.copy() for weight in self._trainee.get_weights()])

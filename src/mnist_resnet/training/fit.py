@@ -12,7 +12,6 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.terminal.progress import progress
-from mnist_resnet.training.augmentation import draw_epoch
 from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState, identity
 from mnist_resnet.training.disk_need import require_space_for
 from mnist_resnet.training.epochs import Epochs
@@ -20,6 +19,7 @@ from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.placement import make_suitable_epochs
 from mnist_resnet.training.runtime import device_in_use
 from mnist_resnet.training.schedule import rate_at
+from mnist_resnet.training.streaming import draws_for
 from mnist_resnet.training.trainee import build_trainee
 from mnist_resnet.training.watch import StepWatch, TrainingError
 
@@ -126,7 +126,7 @@ def _run_epoch(
     steps = len(split.train_labels) // parameters.batch_size
     all_steps, images = steps * parameters.epochs, steps * parameters.batch_size
     started = time.perf_counter()
-    draws = draw_epoch(len(split.train_labels), split.train_images.shape[1:], epoch, parameters)
+    draws = draws_for(split, epoch, parameters)
     with progress(f"{title}, epoch {epoch + 1} of {parameters.epochs}", images, "images") as advance:
         rate = partial(rate_at, steps=all_steps, parameters=parameters)
         end = epochs.run(draws, StepWatch(advance, parameters.batch_size, epoch * steps, title, rate))

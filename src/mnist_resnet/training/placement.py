@@ -5,6 +5,7 @@ import logging
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
+from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.distribution import devices_in_use
 from mnist_resnet.training.epochs import Epochs, Fed
 from mnist_resnet.training.resident import Resident
@@ -27,6 +28,9 @@ def make_suitable_epochs(
         parameters: The batch size, and whether weights are averaged.
     """
     size, memory = split.train_images.nbytes + split.validation_images.nbytes, gpu_memory()
+    if isinstance(split.train_images, Shards):
+        logger.info("Each batch is fed from the host's memory, to which the images are streamed from shards")
+        return Fed(trainee, network, split, parameters, 1 if memory is None else _STEPS_BETWEEN_LOOKS)
     if memory is None:
         logger.info("Each batch is fed from the host's memory: there is no GPU")
         return Fed(trainee, network, split, parameters)

@@ -11,6 +11,7 @@ from mnist_resnet.data.split import Split
 from mnist_resnet.training.augmentation import EpochDraws
 from mnist_resnet.training.compiled import Batch, compiled_evaluation, compiled_training
 from mnist_resnet.training.epochs import VALIDATION_BATCH_SIZE, EpochEnd
+from mnist_resnet.training.streaming import Draws
 from mnist_resnet.training.trainee import build_validated
 from mnist_resnet.training.watch import StepWatch
 
@@ -58,8 +59,9 @@ class Resident:
         self._training = compiled_training(trainee, batch_of)
         self._validation = _Validation(build_validated(network), split)
 
-    def run(self, draws: EpochDraws, watch: StepWatch) -> EpochEnd:
+    def run(self, draws: Draws, watch: StepWatch) -> EpochEnd:
         """Train for one epoch."""
+        assert isinstance(draws, EpochDraws), "shards do not stay on a device"
         samples = Samples(
             self._images,
             self._labels,
