@@ -10,6 +10,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 
 from mnist_resnet.config import NoConfigurationError
+from mnist_resnet.pipelines.wiring import dataset_of
 from tests.conftest import PROJECT
 
 
@@ -40,10 +41,10 @@ def bootstrapped() -> None:
 
 
 def registered(**options: str | Path | None) -> set[str | None]:
-    """The namespaces of Kedro's pipelines once a session has loaded its context."""
+    """The data sets of Kedro's pipelines once a session has loaded its context."""
     with KedroSession.create(save_on_close=False, **options) as session:
         session.load_context()
-    return {node.namespace for node in pipelines["training"].nodes}
+    return {dataset_of(node) for node in pipelines["training"].nodes}
 
 
 def archive(conf: Path, kind: str) -> Path:
@@ -87,7 +88,7 @@ def test_without_a_session_the_project_around_the_present_folder_counts(
     registered(project_path=PROJECT)
     monkeypatch.chdir(conf.parent)
     bootstrap_project(conf.parent)
-    assert {node.namespace for node in pipelines["training"].nodes} == {"letters"}
+    assert {dataset_of(node) for node in pipelines["training"].nodes} == {"letters"}
 
 
 def test_a_folder_without_configuration_is_refused(tmp_path: Path) -> None:
@@ -108,3 +109,12 @@ def test_an_unknown_environment_is_refused_with_those_that_are_there(conf: Path)
     (conf / "local").rename(conf / "elsewhere")
     with pytest.raises(NoConfigurationError, match="has no folder 'local'"):
         registered(project_path=PROJECT, conf_source=str(conf))
+
+
+@pytest.mark.parametrize("asked", ["mnist", "mnist.export"])
+def test_a_data_set_and_each_of_its_pipelines_can_be_asked_for_by_namespace(asked: str) -> None:
+    registered(project_path=PROJECT)
+    chosen = pipelines["training"].filter(node_namespaces=[asked])
+    expected = {"data", "train", "export", "evaluate"} if asked == "mnist" else {"export"}
+    assert {tag for node in chosen.nodes for tag in node.tags} == expected
+    assert {name.split(".")[0] for name in chosen.all_outputs()} == {"mnist"}

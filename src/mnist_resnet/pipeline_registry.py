@@ -45,9 +45,14 @@ def create_pipelines(loader: AbstractConfigLoader) -> dict[str, Pipeline]:
         The pipelines by name, with ``training``: all of them, which is also the default.
     """
     namespaces = list(loader["parameters"].get("datasets") or {})
-    parts = {name: _for_each(namespaces, create()) for name, create in CREATORS.items()}
+    parts = {name: _for_each(namespaces, _as_one_box(name, create())) for name, create in CREATORS.items()}
     training = sum(parts.values(), Pipeline([]))
     return {**parts, "training": training, "__default__": training}
+
+
+def _as_one_box(name: str, pipeline: Pipeline) -> Pipeline:
+    """A pipeline in a namespace of its own, which kedro-viz shows as one box; its entries keep their names."""
+    return Pipeline(pipeline, namespace=name, prefix_datasets_with_namespace=False)
 
 
 def _for_each(namespaces: list[str], pipeline: Pipeline) -> Pipeline:

@@ -289,7 +289,7 @@ class Planner(SequentialRunner):
     planned: set[str]
 
     def _run(self, pipeline: Pipeline, *_: Any, **__: Any) -> None:
-        self.planned = {node.name.removeprefix("squares.") for node in pipeline.nodes}
+        self.planned = {node.name.rpartition(".")[2] for node in pipeline.nodes}
 
 
 def names_of(folder: Path) -> Sequence[str]:

@@ -29,8 +29,22 @@ def test_the_two_data_sets_are_collapsible_modules(site: str, browser: webdriver
     WebDriverWait(browser, 60).until(lambda _: expected <= _texts(browser, ".pipeline-node__text"))
     nodes = browser.find_elements(By.CSS_SELECTOR, ".pipeline-node--modularPipeline")
     assert len(nodes) == 2
-    assert "train" not in _texts(browser, ".pipeline-node__text")
+    assert {"train", "mnist.train"} & _texts(browser, ".pipeline-node__text") == set()
     assert browser.save_screenshot(str(tmp_path / "collapsed.png"))
+
+
+def test_each_pipeline_of_a_data_set_is_a_box_of_its_own(site: str) -> None:
+    shown = requests.get(f"{site}/api/main", timeout=10).json()
+    boxes = {node["id"] for node in shown["nodes"] if node["type"] == "modularPipeline"}
+    assert boxes >= {f"mnist.{name}" for name in ("data", "train", "export", "evaluate")}
+
+
+@pytest.mark.parametrize("pipeline", ["__default__", "train", "export", "evaluate"])
+def test_layers_are_in_the_order_of_the_flow(site: str, pipeline: str) -> None:
+    shown = requests.get(f"{site}/api/pipelines/{pipeline}", timeout=10).json()
+    used = {node.get("layer") for node in shown["nodes"]}
+    flow = ["raw", "model_input", "models", "model_output", "reporting"]
+    assert [layer for layer in shown["layers"] if layer in used] == [layer for layer in flow if layer in used]
 
 
 def test_layers_are_shown(site: str, browser: webdriver.Chrome) -> None:
@@ -69,4 +83,4 @@ def test_a_data_set_of_the_configuration_alone_is_shown(squares: Project) -> Non
     shown = json.loads((squares.folder / "build/api/main").read_text())
     assert {node["name"] for node in shown["nodes"] if node["type"] == "modularPipeline"} >= {"squares", "mnist"}
     fits = [node for node in shown["nodes"] if node["type"] == "task" and node["name"] == "train"]
-    assert "squares" in {pipeline for node in fits for pipeline in node["modular_pipelines"]}
+    assert "squares.train" in {pipeline for node in fits for pipeline in node["modular_pipelines"]}

@@ -17,6 +17,7 @@ from kedro.utils import load_obj
 
 from mnist_resnet.cli.project import raised_in, without_traceback
 from mnist_resnet.errors import UserError
+from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
@@ -67,7 +68,7 @@ def _run(*arguments: Any, **options: Any) -> Any:
             raise
         said, _, _ = str(error).partition(". ")  # what follows tells how to write a pipeline
         names = ", ".join(name for name in pipelines if name != "__default__")
-        datasets = ", ".join(sorted({node.namespace for node in pipelines["__default__"].nodes if node.namespace}))
+        datasets = ", ".join(sorted({dataset_of(node) for node in pipelines["__default__"].nodes} - {""}))
         raise SelectionError(f"{said.rstrip('.')}; the pipelines are {names}, the data sets {datasets}") from error
 
 

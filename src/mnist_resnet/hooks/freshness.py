@@ -18,6 +18,7 @@ from kedro.pipeline.node import Node
 from mnist_resnet.datasets import ArtifactDataset
 from mnist_resnet.errors import UserError
 from mnist_resnet.hooks.run_context import RunContext
+from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.storage.artifacts import remove
 from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
 
@@ -59,7 +60,7 @@ class Freshness:
     def note_saved(self, dataset_name: str, node: Node) -> None:
         """Forget a fingerprint with the first output that changes, and store it anew after the last."""
         for part in self._parts:
-            if part.namespace != node.namespace or part.name not in node.tags:
+            if part.namespace != dataset_of(node) or part.name not in node.tags:
                 continue
             if dataset_name in part.unsaved:
                 remove(self._path(part))

@@ -9,6 +9,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 
 from mnist_resnet.config import Parameters
+from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.terminal import signals
 
@@ -36,7 +37,7 @@ class RunContext:
     @property
     def namespaces(self) -> list[str]:
         """The data sets that are worked on, by the alphabet."""
-        return sorted({node.namespace for node in self.pipeline.nodes if node.namespace})
+        return sorted({dataset_of(node) for node in self.pipeline.nodes} - {""})
 
     def pipelines_of(self, namespace: str | None = None) -> set[str]:
         """Which of ``data``, ``train``, ``export`` and ``evaluate`` have nodes in the run.
@@ -44,7 +45,7 @@ class RunContext:
         Args:
             namespace: The data set to ask for; any if None.
         """
-        chosen = [node for node in self.pipeline.nodes if namespace in {None, node.namespace}]
+        chosen = [node for node in self.pipeline.nodes if namespace in {None, dataset_of(node)}]
         return {tag for node in chosen for tag in node.tags}
 
 

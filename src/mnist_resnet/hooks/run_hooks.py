@@ -14,6 +14,7 @@ from kedro.pipeline.node import Node
 from mnist_resnet.computing.tensorflow_process import end_tensorflow_process
 from mnist_resnet.config import Parameters, outputs_folder, validate_parameters
 from mnist_resnet.hooks.running_thread import RunningThread, check_runner
+from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.storage.artifacts import remove_leftovers
 from mnist_resnet.storage.lock import folder_lock
 from mnist_resnet.training.events import TrainingStart, listening
@@ -104,7 +105,7 @@ class RunHooks:
     def before_node_run(self, node: Node) -> None:
         """Note which data set is worked on."""
         self._thread.check_node()
-        self._namespace = node.namespace or ""
+        self._namespace = dataset_of(node)
         self._summary.start_clock()
 
     @hook_impl

@@ -9,6 +9,7 @@ from pathlib import Path
 from kedro.pipeline.node import Node
 
 from mnist_resnet.hooks.run_context import RunContext
+from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.provenance.record import TEMPORARY_VARIABLE
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.streams import OutputError, write_line
@@ -35,7 +36,7 @@ class Summary:
     def stop_clock(self, node: Node) -> None:
         """Add the node's time to its pipeline."""
         for pipeline in node.tags:
-            self._seconds[node.namespace or "", pipeline] += time.perf_counter() - self._started
+            self._seconds[dataset_of(node), pipeline] += time.perf_counter() - self._started
 
     def show(self, where: str) -> None:
         """Print the table.

@@ -20,3 +20,8 @@ def node(
     """
     inputs = {entry.removeprefix("params:"): entry for entry in entries} | others
     return Node(function, inputs, outputs, name=name or function.__name__)
+
+
+def dataset_of(node: Node) -> str:
+    """The data set that a node works on, which is the first part of its namespace; empty if it has none."""
+    return (node.namespace or "").partition(".")[0]
