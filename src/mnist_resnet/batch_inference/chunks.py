@@ -1,7 +1,7 @@
 """Chunks of a source of images: what one worker reads at a time, alone, and on any machine."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -55,6 +55,7 @@ class Slice(NamedTuple):
         rows: How many images.
         layout: How the file holds them; None for a picture.
         mark: Size and date (or ETag) of an array or Parquet file when it was listed; empty for a picture.
+        size: Of a picture's file, in bytes.
     """
 
     path: str
@@ -62,6 +63,7 @@ class Slice(NamedTuple):
     rows: int
     layout: ArrayLayout | ParquetLayout | None = None
     mark: str = ""
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,12 @@ class Chunk:
     """Images that one worker reads at a time; small, and to be pickled.
 
     Attributes:
-        address: The source's address if its file system is not this machine's, else empty.
+        address: The source's address if its file system is not this machine's, else empty; may hold credentials.
         first_id: The row id of the first image; the others follow it.
         slices: Where the images lie, in their order.
     """
 
-    address: str
+    address: str = field(repr=False)
     first_id: int
     slices: tuple[Slice, ...]
 

@@ -1,6 +1,20 @@
 """The reading of a chunk: its images, and what had to be refused."""
 
-from mnist_resnet.batch_inference.chunks import Chunk, ChunkImages
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mnist_resnet.batch_inference.array_files import read_array
+from mnist_resnet.batch_inference.chunks import ArrayLayout, Chunk, ChunkImages, Refusal, Slice, SourceError
+from mnist_resnet.batch_inference.extract import Extract, Refused, nothing
+from mnist_resnet.batch_inference.filesystems import current_mark, in_words, is_of_file, open_filesystem, shown_in
+from mnist_resnet.batch_inference.parquet_files import read_parquet
+from mnist_resnet.batch_inference.picture_files import read_pictures
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
 
 
 def read_chunk(chunk: Chunk, size: tuple[int, int], invert: bool = False) -> ChunkImages:
@@ -17,4 +31,47 @@ def read_chunk(chunk: Chunk, size: tuple[int, int], invert: bool = False) -> Chu
     Raises:
         SourceError: If an array or Parquet file has changed since it was listed, or the file system is not there.
     """
-    raise NotImplementedError
+    _, filesystem, _ = open_filesystem(chunk.address)
+    extracts = list(_extracts(chunk, filesystem, size))
+    ids, paths, refusals, first_id = list[np.ndarray](), list[str](), list[Refusal](), chunk.first_id
+    for part, extract in zip(chunk.slices, extracts, strict=True):
+        shown = shown_in(chunk.address, filesystem, part.path)
+        offset = first_id - part.first
+        ids.append(extract.rows + offset)
+        paths += [shown] * len(extract.rows)
+        refusals += [
+            Refusal(None if row is None else row + offset, shown, row, reason, rows)
+            for row, rows, reason in extract.refused
+        ]
+        first_id += part.rows
+    images = extracts[0].images if len(extracts) == 1 else np.concatenate([each.images for each in extracts])
+    return ChunkImages(
+        np.concatenate(ids),
+        np.subtract(255, images, dtype=np.uint8) if invert else images,
+        tuple(paths),
+        np.concatenate([each.rows for each in extracts]),
+        tuple(refusals),
+    )
+
+
+def _extracts(chunk: Chunk, filesystem: "AbstractFileSystem", size: tuple[int, int]) -> Iterator[Extract]:
+    for pictures, parts in groupby(chunk.slices, key=lambda part: part.layout is None):
+        if pictures:
+            yield from read_pictures(chunk.address, filesystem, list(parts), size)
+        else:
+            yield from (_extract(chunk.address, filesystem, part, size) for part in parts)
+
+
+def _extract(address: str, filesystem: "AbstractFileSystem", part: Slice, size: tuple[int, int]) -> Extract:
+    shown = shown_in(address, filesystem, part.path)
+    try:
+        if current_mark(address, filesystem, part.path) != part.mark:
+            raise SourceError(f"{shown} has changed since it was listed; type the command again")
+        read = read_array if isinstance(part.layout, ArrayLayout) else read_parquet
+        return read(filesystem, part, size)
+    except SourceError:
+        raise
+    except Exception as error:  # of any file system's client
+        if is_of_file(error) and not isinstance(error, FileNotFoundError):
+            return nothing(size, Refused(part.first, part.rows, in_words(error)))
+        raise SourceError(f"{shown} cannot be read any more: {in_words(error)}") from error

@@ -82,8 +82,7 @@ def _as_bytes(dataset: Dataset, part: str, images: IdxArray) -> UInt8Array:
         return images
     converted, done = np.empty(images.shape, np.uint8), 0
     for values in parts(images):
-        with np.errstate(invalid="ignore"):  # of what is no number, the comparison is false
-            wrong = values[~((values >= 0) & (values <= 255) & (np.floor(values) == values))]
+        wrong = values[~are_pixels(values)]
         if wrong.size:
             raise DataError(
                 f"{dataset.title}: {part} images are {images.dtype.name} with the value {wrong[0]:g}, but a pixel is a "
@@ -92,6 +91,12 @@ def _as_bytes(dataset: Dataset, part: str, images: IdxArray) -> UInt8Array:
         converted[done : done + len(values)] = values
         done += len(values)
     return converted
+
+
+def are_pixels(values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which numbers are whole and from 0 to 255, whatever their type."""
+    with np.errstate(invalid="ignore"):  # of what is no number, the comparison is false
+        return np.asarray((values >= 0) & (values <= 255) & (np.floor(values) == values))
 
 
 def _as_integers(dataset: Dataset, part: str, labels: IdxArray) -> npt.NDArray[np.int64]:

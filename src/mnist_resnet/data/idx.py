@@ -50,7 +50,7 @@ def parse(content: RawContent) -> IdxArray:
     Raises:
         IdxError: If the magic number is wrong or the length does not fit the header.
     """
-    kind, shape = _header(content)
+    kind, shape = header(content)
     start = 4 + 4 * len(shape)
     expected = start + kind.itemsize * math.prod(shape)
     if len(content) != expected:
@@ -61,7 +61,15 @@ def parse(content: RawContent) -> IdxArray:
         raise IdxError(f"the header declares an impossible shape, {shape}") from None
 
 
-def _header(content: RawContent) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def header(content: RawContent) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """The data type and the shape that an IDX file declares.
+
+    Args:
+        content: The uncompressed file, or its first 20 bytes.
+
+    Raises:
+        IdxError: If the magic number is wrong, or the header is not whole.
+    """
     known = len(content) >= 4 and content[:2] == b"\0\0" and content[2] in _TYPES
     if not known or not 1 <= content[3] <= _MOST_DIMENSIONS:
         raise IdxError(

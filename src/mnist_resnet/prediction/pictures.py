@@ -2,10 +2,11 @@
 
 import warnings
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mnist_resnet.errors import UserError
 
@@ -39,17 +40,38 @@ def read_picture(path: Path, size: tuple[int, int], invert: bool = False) -> npt
         PictureError: If the file is missing, no picture, too large, fully transparent or too thin.
     """
     try:
+        return decode_picture(path, size, invert)
+    except PictureError as error:
+        raise PictureError(f"{path}: {error}") from error
+
+
+def decode_picture(file: Path | IO[bytes], size: tuple[int, int], invert: bool = False) -> npt.NDArray[np.uint8]:
+    """Read a picture that may lie in memory, as ``read_picture`` does.
+
+    Args:
+        file: Where the picture is stored, or its content, which can be sought in.
+        size: (height, width) in pixels.
+        invert: Swap dark and bright.
+
+    Returns:
+        uint8 (height, width), 0 is black.
+
+    Raises:
+        PictureError: If the picture cannot be used; the message does not name it.
+    """
+    try:
         with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
-            grey = _read_grey(path)
+            grey = _read_grey(file)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise PictureError(f"{path}: more than {Image.MAX_IMAGE_PIXELS:,} pixels; shrink or crop it") from error
+        raise PictureError(f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; shrink or crop it") from error
     except PictureError:
         raise
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         formats = ", ".join(PICTURE_FORMATS)
-        unreadable = f"not a whole picture in a format that can be read ({formats}). Pillow says: {error}"
-        raise PictureError(f"{path}: {getattr(error, 'strerror', None) or unreadable}") from error
-    fitted = _fit(path, grey, size)
+        said = "" if isinstance(error, UnidentifiedImageError) else f". Pillow says: {error}"  # it has the file's name
+        unreadable = f"not a whole picture in a format that can be read ({formats}){said}"
+        raise PictureError(getattr(error, "strerror", None) or unreadable) from error
+    fitted = _fit(grey, size)
     return 255 - fitted if invert else fitted
 
 
@@ -64,12 +86,12 @@ def looks_inverted(image: npt.NDArray[np.uint8]) -> bool:
     return bool(_border_grey(image) > image.mean())
 
 
-def _read_grey(path: Path) -> Image.Image:
-    with Image.open(path, formats=PICTURE_FORMATS) as file:
-        stored = next((str(tile.args) for tile in file.tile), "")  # such as `L;2`; gone once the pixels are read
-        picture = _in_eight_bits(ImageOps.exif_transpose(file), stored)
+def _read_grey(file: Path | IO[bytes]) -> Image.Image:
+    with Image.open(file, formats=PICTURE_FORMATS) as opened:
+        stored = next((str(tile.args) for tile in opened.tile), "")  # such as `L;2`; gone once the pixels are read
+        picture = _in_eight_bits(ImageOps.exif_transpose(opened), stored)
     if picture.has_transparency_data:
-        return _on_contrasting_ground(path, picture.convert("RGBA"))
+        return _on_contrasting_ground(picture.convert("RGBA"))
     return picture.convert("L")
 
 
@@ -89,20 +111,20 @@ def _in_eight_bits(picture: Image.Image, stored: str) -> Image.Image:
     return picture
 
 
-def _on_contrasting_ground(path: Path, picture: Image.Image) -> Image.Image:
+def _on_contrasting_ground(picture: Image.Image) -> Image.Image:
     alpha, grey = picture.getchannel("A"), picture.convert("L")
     opacity = np.asarray(alpha)
     if not opacity.any():
-        raise PictureError(f"{path}: every pixel is transparent; there is nothing to see")
+        raise PictureError("every pixel is transparent; there is nothing to see")
     bright = np.average(np.asarray(grey), weights=opacity) > 127
     return Image.composite(grey, Image.new("L", grey.size, 0 if bright else 255), alpha)
 
 
-def _fit(path: Path, grey: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def _fit(grey: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     height, width = size
     if min(grey.size) * min(width / grey.width, height / grey.height) <= 0.5:
         raise PictureError(
-            f"{path}: {grey.width}×{grey.height} pixels, too thin to be seen at {width}×{height}; crop it to one object"
+            f"{grey.width}×{grey.height} pixels, too thin to be seen at {width}×{height}; crop it to one object"
         )
     ground = int(_border_grey(np.asarray(grey)))
     return np.asarray(ImageOps.pad(grey, (width, height), Image.Resampling.LANCZOS, color=ground))

@@ -1,0 +1,195 @@
+"""Images in IDX and NumPy files, read by byte ranges; gzip streams from their start."""
+
+import io
+import math
+import tokenize
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as numpy_format
+
+from mnist_resnet.batch_inference.chunks import ArrayLayout, Slice
+from mnist_resnet.batch_inference.extract import (
+    MOST_IMAGES,
+    Extract,
+    Refused,
+    grey_images,
+    joined,
+    nothing,
+    shape_fault,
+)
+from mnist_resnet.batch_inference.inspection import Fault, Inspection, WithoutImagesError
+from mnist_resnet.batch_inference.streams import GZIP_START, GzipStream, opened_once
+from mnist_resnet.data import idx
+from mnist_resnet.terminal.redaction import in_one_line
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+# No header of NumPy's is longer than numpy itself would read.
+HEAD_BYTES = 16_384
+# What deflate makes of a byte at most, by its format.
+_MOST_EXPANSION = 1_032
+
+
+def inspect_array(start: bytes, file_size: int, size: tuple[int, int]) -> Inspection:
+    """What an IDX or NumPy file holds, by its header.
+
+    Args:
+        start: The first ``HEAD_BYTES`` of the file, or all of it.
+        file_size: In bytes.
+        size: The model's (height, width).
+
+    Raises:
+        Fault: If the header cannot be understood, or its images do not fit the model.
+        WithoutImagesError: If it holds a list of labels.
+    """
+    compressed = start.startswith(GZIP_START)
+    if compressed:
+        start = _expanded_start(start)
+    kind, shape, columns_first, offset = _header(start)
+    images = _count(shape, size)
+    _require_numbers(kind, images)
+    image_bytes = kind.itemsize * math.prod(size)
+    there = (file_size * _MOST_EXPANSION if compressed else file_size) - offset
+    readable = min(images, max(0, there) // image_bytes)
+    layout = ArrayLayout(kind.str, offset, images, columns_first, compressed)
+    expected, fault = images * image_bytes, ""
+    if there < expected:
+        readable = 0 if columns_first else readable
+        fault = f"the header declares {images:,} images, but the file ends within image {readable:,} (counted from 0)"
+    elif there > expected and not compressed:
+        fault = f"the file is {there - expected:,} bytes longer than its header declares"
+    return Inspection(layout, images, readable, fault)
+
+
+def read_array(filesystem: "AbstractFileSystem", part: Slice, size: tuple[int, int]) -> Extract:
+    """Read images of an IDX or NumPy file.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    layout = part.layout
+    assert isinstance(layout, ArrayLayout)
+    kind, image_bytes = np.dtype(layout.kind), np.dtype(layout.kind).itemsize * math.prod(size)
+    if layout.compressed:
+        return _read_compressed(filesystem, part, layout, size)
+    if layout.columns_first:
+        return grey_images(part.first, _read_columns(filesystem, part, layout, size))
+    start = layout.start + part.first * image_bytes
+    content = _range(filesystem, part.path, start, part.rows * image_bytes)
+    return _images(part, content, kind, size, "the file has become shorter")
+
+
+def _images(part: Slice, content: bytes, kind: np.dtype[Any], size: tuple[int, int], fault: str) -> Extract:
+    image_bytes = kind.itemsize * math.prod(size)
+    there = len(content) // image_bytes
+    values = np.frombuffer(content, kind, there * math.prod(size)).reshape(there, *size)
+    read = grey_images(part.first, values)
+    if there == part.rows:
+        return read
+    return joined([read, nothing(size, Refused(part.first + there, part.rows - there, fault))], size)
+
+
+def _range(filesystem: "AbstractFileSystem", path: str, start: int, length: int) -> bytes:
+    content: bytes = filesystem.cat_file(path, start=start, end=start + length)
+    return content if len(content) <= length else content[start : start + length]  # from servers without ranges
+
+
+def _read_columns(
+    filesystem: "AbstractFileSystem", part: Slice, layout: ArrayLayout, size: tuple[int, int]
+) -> npt.NDArray[Any]:
+    """The images of a file whose neighbours are pixels of neighbouring images: a range for each pixel."""
+    kind, pixels = np.dtype(layout.kind), math.prod(size)
+    starts = [layout.start + (pixel * layout.images + part.first) * kind.itemsize for pixel in range(pixels)]
+    ends = [start + part.rows * kind.itemsize for start in starts]
+    found = filesystem.cat_ranges([part.path] * pixels, starts, ends, on_error="raise")
+    columns = np.frombuffer(b"".join(found), kind).reshape(size[1], size[0], part.rows)
+    return columns.transpose(2, 1, 0)
+
+
+def _read_compressed(
+    filesystem: "AbstractFileSystem", part: Slice, layout: ArrayLayout, size: tuple[int, int]
+) -> Extract:
+    kind, image_bytes = np.dtype(layout.kind), np.dtype(layout.kind).itemsize * math.prod(size)
+    start = layout.start + part.first * image_bytes
+
+    def reopen() -> GzipStream:
+        return GzipStream(filesystem.open(part.path, "rb"))
+
+    stream = opened_once((filesystem.to_json(), part.path, part.mark), reopen, lambda stream: stream.position <= start)
+    stream.skip_to(start)
+    content = stream.read(part.rows * image_bytes) if stream.position == start else b""
+    read = _images(part, content, kind, size, stream.fault or "the gzip stream ends before its header says")
+    if part.first + part.rows < layout.images or len(content) < part.rows * image_bytes:
+        return read
+    return joined([read, nothing(size, *_faults_at_end(stream))], size)
+
+
+def _faults_at_end(stream: GzipStream) -> list[Refused]:
+    """What the checksum behind the last image says."""
+    if stream.read(1):
+        return [Refused(None, 0, "the file is longer than its header declares")]
+    if stream.fault:
+        return [Refused(None, 0, f"{stream.fault}; which of its images are damaged cannot be told")]
+    return []
+
+
+def _expanded_start(start: bytes) -> bytes:
+    stream = GzipStream(io.BytesIO(start))
+    expanded = stream.read(HEAD_BYTES)
+    if not expanded:
+        raise Fault(stream.fault or "an empty gzip stream")
+    return expanded
+
+
+def _header(start: bytes) -> tuple[np.dtype[Any], tuple[int, ...], bool, int]:
+    """Data type, shape, whether in Fortran order, and where the values start."""
+    if not start.startswith(numpy_format.MAGIC_PREFIX):
+        try:
+            kind, shape = idx.header(start)
+        except idx.IdxError as error:
+            raise Fault(f"neither an IDX nor a NumPy file; as IDX: {error}") from error
+        return kind, shape, False, 4 + 4 * len(shape)
+    stream = io.BytesIO(start)
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of files that Python 2 wrote
+            shape, columns_first, kind = _READERS[numpy_format.read_magic(stream)](stream)
+    except KeyError:
+        raise Fault("NumPy's format in a version that holds no plain numbers") from None
+    except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        raise Fault(f"a damaged NumPy header: {in_one_line(error)}") from error
+    return kind, shape, columns_first and len(shape) > 1, stream.tell()
+
+
+_READERS = {(1, 0): numpy_format.read_array_header_1_0, (2, 0): numpy_format.read_array_header_2_0}
+
+
+def _count(shape: tuple[int, ...], size: tuple[int, int]) -> int:
+    if len(shape) == 1:
+        raise WithoutImagesError("one dimension, as labels have; images have three")
+    if shape[1:] and shape_fault(shape[1:], size) is None:
+        images = shape[0]
+    elif shape in {size, (*size, 1)}:
+        images = 1
+    else:
+        return _refuse_shape(shape, size)
+    if not 0 <= images <= MOST_IMAGES:
+        raise Fault(f"an impossible shape, {shape}")
+    return images
+
+
+def _refuse_shape(shape: tuple[int, ...], size: tuple[int, int]) -> int:
+    images = shape[0] if len(shape) > 2 and 0 <= shape[0] <= MOST_IMAGES else None
+    if images is None:
+        raise Fault(f"an array of shape {shape}; images have (images, {size[0]}, {size[1]})")
+    raise Fault(str(shape_fault(shape[1:], size)), images)
+
+
+def _require_numbers(kind: np.dtype[Any], images: int) -> None:
+    if kind.hasobject:
+        raise Fault("Python objects, which are never loaded; store the images as uint8", images)
+    if kind.kind not in "uif":
+        raise Fault(f"values of type {kind}; store the images as uint8", images)

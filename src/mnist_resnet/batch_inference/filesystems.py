@@ -1,0 +1,104 @@
+"""The file systems that sources lie in, all reached through fsspec."""
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any
+
+from mnist_resnet.batch_inference.chunks import SourceError
+from mnist_resnet.terminal.redaction import in_one_line, without_credentials
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+# What stores say of a file's version, the strongest first.
+_VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "checksum", "CRC", "mtime", "LastModified", "last_modified")
+_OTHER_DATES = ("updated", "modified", "created")
+_OF_THE_FILE = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO})
+LOCAL = ""
+
+
+def open_filesystem(source: str) -> "tuple[str, AbstractFileSystem, str]":
+    """The file system of a source.
+
+    Args:
+        source: A path, or an address that fsspec reads, chained ones included.
+
+    Returns:
+        The address to open the file system by again (empty for this machine's), the file system, and the source's
+        path in it.
+
+    Raises:
+        SourceError: If fsspec knows no such address, or the package that reads it is not installed.
+    """
+    from fsspec.core import url_to_fs
+    from fsspec.implementations.local import LocalFileSystem
+
+    if source == LOCAL or os.path.lexists(source):  # a local name may look like an address
+        return LOCAL, LocalFileSystem(), os.path.abspath(source)  # noqa: PTH100 - any name, and links kept
+    try:
+        filesystem, path = url_to_fs(source)
+    except (ImportError, ValueError, OSError, KeyError, TypeError, RuntimeError) as error:
+        raise SourceError(f"{_received(source)}, which cannot be opened: {in_one_line(error)}") from error
+    return (LOCAL if isinstance(filesystem, LocalFileSystem) else source), filesystem, path
+
+
+def cannot_list(source: str, error: BaseException) -> SourceError:
+    """The error of a source that cannot be listed."""
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"{_received(source)}, which does not exist, and no file matches it as a pattern")
+    return SourceError(f"{_received(source)}, which cannot be listed: {in_words(error)}")
+
+
+def in_words(error: BaseException) -> str:
+    """What an error says, in one line; the system's words alone if it is one of the system's."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return os.strerror(error.errno)
+    return in_one_line(error) or type(error).__name__
+
+
+def is_of_file(error: BaseException) -> bool:
+    """Whether a file by itself cannot be read; else the disk or the network as a whole is not there."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno in _OF_THE_FILE
+    return isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError))
+
+
+def _received(source: str) -> str:
+    return f"SOURCE: received '{as_unicode(without_credentials(source))}'"
+
+
+def as_unicode(path: str) -> str:
+    """A path in valid Unicode: a byte that is none, such as 255, is shown as a backslash and ``udcff``."""
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def shown_in(address: str, filesystem: "AbstractFileSystem", path: str) -> str:
+    """A file as people read it: an absolute path, or an address without credentials."""
+    if address == LOCAL:
+        return as_unicode(path)
+    _, chained, outer = address.partition("::")
+    return as_unicode(without_credentials(f"{filesystem.unstrip_protocol(path)}{chained}{outer}"))
+
+
+def mark_of(information: dict[str, Any]) -> str:
+    """Size and version of a file, by which a change is noticed.
+
+    Args:
+        information: What fsspec says of the file.
+    """
+    versions = (information.get(name) for name in (*_VERSIONS, *_OTHER_DATES))
+    return f"{information.get('size')} {next((version for version in versions if version), '')}"
+
+
+def mark_of_status(status: os.stat_result) -> str:
+    """The same of a file of this machine, to the nanosecond."""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def current_mark(address: str, filesystem: "AbstractFileSystem", path: str) -> str:
+    """The mark of a file as it is now.
+
+    Raises:
+        OSError: If it is not there.
+    """
+    return mark_of_status(os.stat(path)) if address == LOCAL else mark_of(filesystem.info(path))  # noqa: PTH116
