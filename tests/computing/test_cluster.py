@@ -17,7 +17,7 @@ def _no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_ray_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.setattr("mnist_resnet.computing.cluster.find_spec", lambda _: None)
-    with pytest.raises(ClusterError, match="make scale"), cluster():
+    with pytest.raises(ClusterError, match="Ray is not installed: `make scale`"), cluster():
         pass
 
 

@@ -9,7 +9,7 @@ from kedro.config import OmegaConfigLoader
 
 from mnist_resnet.settings import CONFIG_LOADER_ARGS
 from mnist_resnet.sweep.plan import SweepPlan
-from mnist_resnet.sweep.planning import make_plan
+from mnist_resnet.sweep.planning import Configured, make_plan
 from mnist_resnet.sweep.sweep_options import SweepOptions
 from tests.conftest import PROJECT
 
@@ -17,13 +17,19 @@ PIPELINES = ("data", "train", "export", "evaluate", "training", "__default__")
 
 
 @pytest.fixture
-def planned() -> Callable[..., SweepPlan]:
-    """The plan for options of the base recipe."""
+def configured() -> Configured:
+    """The configuration of the base recipe."""
 
-    def configured(params: Mapping[str, Any]) -> dict[str, Any]:
+    def merged(params: Mapping[str, Any]) -> dict[str, Any]:
         loader = OmegaConfigLoader(str(PROJECT / "conf"), env="base", runtime_params=dict(params), **CONFIG_LOADER_ARGS)
         return loader["parameters"]
 
+    return merged
+
+
+@pytest.fixture
+def planned(configured: Configured) -> Callable[..., SweepPlan]:
+    """The plan for options of the base recipe."""
     return lambda **options: make_plan(SweepOptions(**options), configured, PIPELINES)
 
 

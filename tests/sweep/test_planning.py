@@ -7,7 +7,7 @@ import pytest
 
 from mnist_resnet.config import ConfigurationError
 from mnist_resnet.sweep.plan import SweepError, SweepPlan
-from mnist_resnet.sweep.planning import DEFAULT_TRIALS
+from mnist_resnet.sweep.planning import DEFAULT_TRIALS, Configured, check_unchanged
 
 Planned = Callable[..., SweepPlan]
 Written = Callable[[str], Path]
@@ -57,10 +57,12 @@ def test_parameters_of_all_trials_are_kept_by_dotted_key(planned: Planned) -> No
     assert plan.params == {"mnist.training.epochs": 2}
 
 
-def test_another_configuration_has_another_digest(planned: Planned) -> None:
-    first, same = planned(seeds="0"), planned(seeds="1")
-    other = planned(seeds="0", params={"mnist": {"training": {"epochs": 2}}})
-    assert first.parameters_digest == same.parameters_digest != other.parameters_digest
+def test_a_sweep_is_resumed_with_the_parameters_that_it_began_with(planned: Planned, configured: Configured) -> None:
+    plan = planned(seeds="0", namespaces=["mnist"], params={"mnist": {"training": {"epochs": 2}}})
+    check_unchanged(plan, configured)
+    check_unchanged(plan, lambda params: configured({**params, "tracking": {"offline": True}}))
+    with pytest.raises(SweepError, match="parameters in conf/ have changed since this sweep began"):
+        check_unchanged(plan, lambda params: configured({"mnist": {"training": {"epochs": 2, "batch_size": 64}}}))
 
 
 @pytest.mark.parametrize(

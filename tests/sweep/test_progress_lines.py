@@ -73,3 +73,14 @@ def test_each_of_several_data_sets_has_its_best() -> None:
     assert followed.said[0] == "Trial 0 starts: mnist.training.learning_rate=0.1, mnist.training.seed=0"
     assert "; fashion_mnist: 2 epochs. Best so far: trial 0" in followed.said[1]
     assert "mnist trial 0 with validation loss 0.1000, fashion_mnist trial 1 with validation" in followed.said[2]
+
+
+def test_an_interrupted_sweep_tells_how_to_continue(followed: Followed) -> None:
+    followed.lines.say_how_to_resume("SIGINT")
+    followed.lines.recorded("abc", "MLflow run: abc in sqlite:///mlflow.db")
+    followed.lines.say_how_to_resume("SIGINT")
+    assert followed.said == [
+        "Interrupted by SIGINT",
+        "MLflow run: abc in sqlite:///mlflow.db",
+        "Interrupted by SIGINT. To continue: kedro sweep --resume abc",
+    ]

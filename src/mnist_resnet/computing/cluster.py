@@ -56,10 +56,24 @@ def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[Any
 _QUIET = {"include_dashboard": False, "log_to_driver": False, "logging_level": "ERROR"}
 
 
+def require_extra(*modules: str) -> None:
+    """Refuse to go on without packages of the extra ``scale``.
+
+    Args:
+        modules: The names by which they are imported, such as ``ray``.
+
+    Raises:
+        ClusterError: If one is not installed.
+    """
+    for module in modules:
+        if find_spec(module) is None:
+            remedy = "`make scale` adds it, or `pip install 'mnist-resnet[scale]'`"
+            raise ClusterError(f"{module.capitalize()} is not installed: {remedy}")
+
+
 def _ray() -> Any:
     """Ray's module, which reads these variables when it is imported."""
-    if find_spec("ray") is None:
-        raise ClusterError("Ray is not installed: `make scale` adds it, or `pip install 'mnist-resnet[scale]'`")
+    require_extra("ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     # Ray's way to say that the nodes of a cluster of its own need not be reached from outside.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, with_config
 
 from mnist_resnet.sweep.judge import DONE
-from mnist_resnet.sweep.plan import SweepError, SweepPlan, digest
+from mnist_resnet.sweep.plan import SweepPlan, digest, read_document
 from mnist_resnet.sweep.trial_result import Figures, TrialResult
 
 OUTCOME_FILE = "sweep.json"
@@ -105,12 +105,7 @@ class SweepOutcome:
         Raises:
             SweepError: If the document is none of these.
         """
-        try:
-            return TypeAdapter(SweepOutcome).validate_json(text)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            key = ".".join(map(str, fault["loc"]))
-            raise SweepError(f"{OUTCOME_FILE} cannot be read: {key}: {fault['msg']}") from error
+        return read_document(SweepOutcome, text, OUTCOME_FILE)
 
     def metrics(self) -> dict[str, float]:
         """The figures for the parent run: counts, and of each data set the winner and the statistics of its group.

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,6 +12,8 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.sweep.space import Choice, Range
 
 SEED = "training.seed"
+
+Document = TypeVar("Document")
 
 
 class SweepError(UserError, ValueError):
@@ -61,8 +63,8 @@ class SweepPlan:
         cpus: Cores of each trial.
         gpus: GPUs of each trial, in whole numbers, or the share of one.
         promote: Whether the winner is offered to the model registry.
-        parameters_digest: Of the merged configuration that the trials start from; another one when a sweep is resumed
-            means that its trials could not be compared.
+        parameters_digest: Of the configured parameters of the data sets. If it is another when the sweep is resumed,
+            its trials could not be compared.
     """
 
     env: str | None
@@ -96,12 +98,26 @@ class SweepPlan:
         Raises:
             SweepError: If the document is none of these.
         """
-        try:
-            return TypeAdapter(SweepPlan).validate_json(text)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            key = ".".join(map(str, fault["loc"]))
-            raise SweepError(f"The recorded plan of the sweep cannot be read: {key}: {fault['msg']}") from error
+        return read_document(SweepPlan, text, "The recorded plan of the sweep")
+
+
+def read_document(kind: type[Document], text: str | bytes, name: str) -> Document:
+    """A JSON document as the type that it was written from.
+
+    Args:
+        kind: A dataclass.
+        text: The document.
+        name: What it is called in a refusal.
+
+    Raises:
+        SweepError: If the document does not describe one.
+    """
+    try:
+        return TypeAdapter(kind).validate_json(text)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = ".".join(map(str, fault["loc"]))
+        raise SweepError(f"{name} cannot be read: {': '.join(filter(None, (key, fault['msg'])))}") from error
 
 
 def digest(values: Any) -> str:

@@ -54,8 +54,33 @@ def make_plan(options: SweepOptions, configured: Configured, known_pipelines: It
         cpus=options.cpus,
         gpus=options.gpus,
         promote=options.promote,
-        parameters_digest=digest(raw),
+        parameters_digest=_digest(raw, namespaces),
     )
+
+
+def check_unchanged(plan: SweepPlan, configured: Configured) -> None:
+    """Refuse to resume a sweep whose new trials could not be compared with the earlier ones.
+
+    Args:
+        plan: As it was recorded.
+        configured: See ``make_plan``.
+
+    Raises:
+        SweepError: If the parameters of its data sets have changed.
+        ConfigurationError: If they cannot be used any more.
+    """
+    raw = configured(nest(plan.params))
+    validate_parameters(raw)
+    if _digest(raw, plan.namespaces) != plan.parameters_digest:
+        raise SweepError(
+            "--resume: the parameters in conf/ have changed since this sweep began, so its trials could not be "
+            "compared; put them back, or start a new sweep"
+        )
+
+
+def _digest(raw: Mapping[str, Any], namespaces: Iterable[str]) -> str:
+    """The digest of what concerns some data sets."""
+    return digest({name: [raw["datasets"].get(name), raw.get(name)] for name in namespaces})
 
 
 def _namespaces(options: SweepOptions, parameters: Parameters) -> tuple[str, ...]:

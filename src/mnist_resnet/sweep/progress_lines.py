@@ -26,6 +26,17 @@ class ProgressLines:
         self._began = clock()
         self._results: dict[str, TrialResult] = {}
         self._ended = 0  # in this process
+        self._run_id: str | None = None
+
+    def recorded(self, run_id: str, where: str) -> None:
+        """Say where the sweep is recorded.
+
+        Args:
+            run_id: Of the parent run in MLflow.
+            where: The place of the record, in words.
+        """
+        self._run_id = run_id
+        self._say(where)
 
     def resumed(self, earlier: Iterable[TrialResult]) -> None:
         """Say what a resumed sweep has done before."""
@@ -53,6 +64,15 @@ class ProgressLines:
         figures = "; ".join(f"{name}: {_in_words(each)}" for name, each in result.figures.items())
         said = [ended, result.reason or figures, self._best(), self._left()]
         self._say(". ".join(part for part in said if part))
+
+    def say_how_to_resume(self, signal: str) -> None:
+        """Say what continues a sweep that a signal has interrupted.
+
+        Args:
+            signal: Its name.
+        """
+        continued = f". To continue: kedro sweep --resume {self._run_id}" if self._run_id else ""
+        self._say(f"Interrupted by {signal}{continued}")
 
     def _overrides(self, trial: Trial) -> str:
         shown = shown_keys(list(trial.overrides), self._plan.namespaces)
