@@ -1,4 +1,4 @@
-from mnist_resnet.config import flatten, nest
+from mnist_resnet.config import as_typed, flatten, nest
 
 
 def test_nested_keys_are_joined_by_dots():
@@ -11,3 +11,13 @@ def test_dotted_keys_are_nested_again():
 
 def test_a_later_key_replaces_what_is_in_its_way():
     assert nest({"a": 1, "a.b": 2}) == {"a": {"b": 2}}
+
+
+def test_values_are_written_as_they_are_typed():
+    assert [as_typed(value) for value in ("sgd", True, None, 0.1, [32, 32])] == [
+        "sgd",
+        "true",
+        "null",
+        "0.1",
+        "[32, 32]",
+    ]

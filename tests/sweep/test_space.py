@@ -99,3 +99,9 @@ def test_all_values_and_the_ends_have_their_type() -> None:
     assert list(Range(0, 0.3, False, 0.1, False).all_values()) == [0, 0.1, 0.2, 0.3]
     assert repr(Range(1, 2, False, None, False).ends()) == "(1.0, 2.0)"
     assert repr(Range(1.0, 2.0, False, None, True).ends()) == "(1, 2)"
+
+
+def test_what_is_drawn_from_is_told_in_words() -> None:
+    assert Range(0.01, 1.0, True, None, False).in_words() == "0.01 to 1, logarithmic"
+    assert Range(32, 256, False, 32, True).in_words() == "whole numbers 32 to 256 in steps of 32"
+    assert Choice(("sgd", None, [1, 2])).in_words() == "sgd, null, [1, 2]"

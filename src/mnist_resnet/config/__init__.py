@@ -1,6 +1,6 @@
 """Typed, validated parameters; imports nothing else of this package."""
 
-from mnist_resnet.config.dotted_keys import flatten, nest
+from mnist_resnet.config.dotted_keys import as_typed, flatten, nest
 from mnist_resnet.config.evaluation_parameters import (
     CudaParameters,
     EvaluationParameters,
@@ -59,6 +59,7 @@ __all__ = [
     "TrackingParameters",
     "TrainingParameters",
     "VariantParameters",
+    "as_typed",
     "flatten",
     "nest",
     "outputs_folder",

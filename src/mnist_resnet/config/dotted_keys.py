@@ -1,5 +1,6 @@
 """Parameters by dotted keys, such as ``mnist.training.epochs``."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,3 +25,8 @@ def nest(values: Mapping[str, Any]) -> dict[str, Any]:
             section = section[group]
         section[name] = value
     return nested
+
+
+def as_typed(value: Any) -> str:
+    """A value as it is typed after ``--params key=``: ``true``, ``null``, ``0.1``, ``[32, 32]``."""
+    return value if isinstance(value, str) else json.dumps(value)

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from mnist_resnet.config import as_typed
 from mnist_resnet.sweep.outcome_table import shown_value
-from mnist_resnet.sweep.plan import as_typed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from mnist_resnet.config import as_typed
 from mnist_resnet.errors import UserError
 from mnist_resnet.sweep.space import Choice, Range
 
@@ -123,8 +124,3 @@ def read_document(kind: type[Document], text: str | bytes, name: str) -> Documen
 def digest(values: Any) -> str:
     """The first 16 hexadecimal digits of the SHA-256 of plain values; the order of keys has no influence."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def as_typed(value: Any) -> str:
-    """A value as it is typed after ``--params key=``: ``true``, ``null``, ``0.1``, ``[32, 32]``."""
-    return value if isinstance(value, str) else json.dumps(value)

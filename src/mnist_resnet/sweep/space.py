@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from mnist_resnet.config import as_typed
 from mnist_resnet.errors import UserError
 
 _OF_A_RANGE = ("low", "high", "log", "step")
@@ -60,6 +61,12 @@ class Range:
         """Every number that can be drawn, if ``size`` is finite."""
         yield from (self.nearest(self.low + place * self._step) for place in range(int(self.size)))
 
+    def in_words(self) -> str:
+        """The range in a line, such as ``0.01 to 1, logarithmic``."""
+        low, high = self.ends()
+        words = f"{'whole numbers ' if self.whole else ''}{low:g} to {high:g}"
+        return f"{words}{', logarithmic' if self.log else ''}{f' in steps of {self.step:g}' if self.step else ''}"
+
     @property
     def _step(self) -> float:
         return self.step or (1 if self.whole else 0)
@@ -84,6 +91,10 @@ class Choice:
         """All values."""
         yield from self.values
 
+    def in_words(self) -> str:
+        """The values in a line."""
+        return ", ".join(map(as_typed, self.values))
+
 
 Space = Mapping[str, Range | Choice]
 
@@ -103,7 +114,7 @@ def read_space(path: Path, present: Mapping[str, Any]) -> dict[str, Range | Choi
     try:
         described = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (OSError, UnicodeError, YAMLError, OmegaConfBaseException) as error:
-        said = " ".join(str(error).split())
+        said = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise SpaceError(f"--space: received '{path}', which cannot be read as YAML: {said}") from error
     if not isinstance(described, dict) or not described:
         raise SpaceError(f"--space: '{path}' states no parameters; write lines such as `key: {_EXAMPLE}`")
