@@ -46,9 +46,7 @@ def inspect_array(start: bytes, file_size: int, size: tuple[int, int]) -> Inspec
         Fault: If the header cannot be understood, or its images do not fit the model.
         WithoutImagesError: If it holds a list of labels.
     """
-    compressed = start.startswith(GZIP_START)
-    if compressed:
-        start = _expanded_start(start)
+    compressed, start = start.startswith(GZIP_START), expanded_start(start)
     kind, shape, columns_first, offset = _header(start)
     images = _count(shape, size)
     _require_numbers(kind, images)
@@ -137,7 +135,14 @@ def _faults_at_end(stream: GzipStream) -> list[Refused]:
     return []
 
 
-def _expanded_start(start: bytes) -> bytes:
+def expanded_start(start: bytes) -> bytes:
+    """The first bytes of a file, expanded if they are those of a gzip stream.
+
+    Raises:
+        Fault: If they cannot be.
+    """
+    if not start.startswith(GZIP_START):
+        return start
     stream = GzipStream(io.BytesIO(start))
     expanded = stream.read(HEAD_BYTES)
     if not expanded:

@@ -164,7 +164,7 @@ def cut(address: str, files: Iterable[tuple[int, Slice]], most: int) -> Iterator
             if not slices:
                 first = row_id + done
             taken = min(most - filled, file.rows - done)
-            slices.append(file._replace(first=file.first + done, rows=taken))
+            slices.append(file if taken == file.rows else file._replace(first=file.first + done, rows=taken))
             done, filled = done + taken, filled + taken
             if filled == most:
                 yield Chunk(address, first, tuple(slices))

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.batch_inference.chunks import SourceError
@@ -14,6 +16,12 @@ if TYPE_CHECKING:
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "checksum", "CRC", "mtime", "LastModified", "last_modified")
 _OTHER_DATES = ("updated", "modified", "created")
 _OF_THE_FILE = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO})
+# The second line: in a damaged archive.
+_FAULTS_OF_A_FILE = (
+    *(FileNotFoundError, PermissionError, IsADirectoryError),
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),
+)
+_OR_NOT_REACHED = ", or cannot be reached"
 LOCAL = ""
 
 
@@ -37,16 +45,16 @@ def open_filesystem(source: str) -> "tuple[str, AbstractFileSystem, str]":
         return LOCAL, LocalFileSystem(), os.path.abspath(source)  # noqa: PTH100 - any name, and links kept
     try:
         filesystem, path = url_to_fs(source)
-    except (ImportError, ValueError, OSError, KeyError, TypeError, RuntimeError) as error:
-        raise SourceError(f"{_received(source)}, which cannot be opened: {in_one_line(error)}") from error
+    except Exception as error:  # of any file system's client
+        raise SourceError(f"{received(source)}, which cannot be opened: {in_one_line(error)}") from error
     return (LOCAL if isinstance(filesystem, LocalFileSystem) else source), filesystem, path
 
 
 def cannot_list(source: str, error: BaseException) -> SourceError:
     """The error of a source that cannot be listed."""
     if isinstance(error, FileNotFoundError):
-        return SourceError(f"{_received(source)}, which does not exist, and no file matches it as a pattern")
-    return SourceError(f"{_received(source)}, which cannot be listed: {in_words(error)}")
+        return SourceError(f"{received(source)}, which does not exist{_OR_NOT_REACHED if '://' in source else ''}")
+    return SourceError(f"{received(source)}, which cannot be listed: {in_words(error)}")
 
 
 def in_words(error: BaseException) -> str:
@@ -60,10 +68,11 @@ def is_of_file(error: BaseException) -> bool:
     """Whether a file by itself cannot be read; else the disk or the network as a whole is not there."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _OF_THE_FILE
-    return isinstance(error, (FileNotFoundError, PermissionError, IsADirectoryError))
+    return isinstance(error, _FAULTS_OF_A_FILE) or (isinstance(error, RuntimeError) and "password" in str(error))
 
 
-def _received(source: str) -> str:
+def received(source: str) -> str:
+    """How an error's message begins that tells of a source."""
     return f"SOURCE: received '{as_unicode(without_credentials(source))}'"
 
 
@@ -76,8 +85,9 @@ def shown_in(address: str, filesystem: "AbstractFileSystem", path: str) -> str:
     """A file as people read it: an absolute path, or an address without credentials."""
     if address == LOCAL:
         return as_unicode(path)
-    _, chained, outer = address.partition("::")
-    return as_unicode(without_credentials(f"{filesystem.unstrip_protocol(path)}{chained}{outer}"))
+    inner, chained, outer = address.partition("::")
+    container = f"{chained}{outer}" if "://" in inner else ""  # else the outer one is only cached
+    return as_unicode(without_credentials(f"{filesystem.unstrip_protocol(path)}{container}"))
 
 
 def mark_of(information: dict[str, Any]) -> str:

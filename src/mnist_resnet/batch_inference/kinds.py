@@ -37,11 +37,16 @@ _IDX_TYPES = b"\x08\x09\x0b\x0c\x0d\x0e"
 _FORMATS = ", ".join(PICTURE_FORMATS)
 _REMEDIES = {
     "npz": "store its arrays as .npy files",
-    "zip": "name what lies in it as zip://*::FILE",
-    "tar": "name what lies in it as tar://*::FILE",
+    "zip": "name what lies in it as zip://::FILE",
+    "tar": "name what lies in it as tar://::FILE",
 }
 for _suffix in ("tif", "tiff", "heic", "heif", "avif", "jp2", "tga", "ico", "pgm", "ppm", "svg", "psd"):
     _REMEDIES[_suffix] = f"convert the picture to one of {_FORMATS}"
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is not meant to be seen."""
+    return name.startswith(".") or name.lower() in {"__macosx", "_temporary"}
 
 
 def kind_by_name(name: str) -> Kind:
@@ -54,9 +59,7 @@ def kind_by_name(name: str) -> Kind:
         name: Below the folder that was named, with ``/``.
     """
     *folders, last = name.lower().split("/")
-    if any(part.startswith(".") for part in (*folders, last)) or {"__macosx", "_temporary"} & set(folders):
-        return Kind.WITHOUT_IMAGES
-    if last in _NAMES_WITHOUT_IMAGES:
+    if is_hidden(last) or any(map(is_hidden, folders)) or last in _NAMES_WITHOUT_IMAGES:
         return Kind.WITHOUT_IMAGES
     stem, dot, suffix = last.removesuffix(".gz").rpartition(".")
     by_suffix = _KIND_OF_SUFFIX.get(suffix if dot else "", Kind.UNKNOWN)
@@ -76,7 +79,8 @@ def kind_by_content(start: bytes) -> Kind:
     """
     if start.startswith(_PICTURE_STARTS) or (start[:4], start[8:12]) == (b"RIFF", b"WEBP"):
         return Kind.PICTURE
-    if start.startswith(b"\x93NUMPY") or (start[:2] == b"\0\0" and start[2:3] in _IDX_TYPES and 1 <= start[3] <= 4):
+    idx = len(start) >= 4 and start[:2] == b"\0\0" and start[2] in _IDX_TYPES and 1 <= start[3] <= 4
+    if idx or start.startswith(b"\x93NUMPY"):
         return Kind.ARRAY
     return Kind.PARQUET if start.startswith(b"PAR1") else Kind.UNKNOWN
 

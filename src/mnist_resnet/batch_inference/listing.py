@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mnist_resnet.batch_inference.filesystems import LOCAL, cannot_list, mark_of, mark_of_status, open_filesystem
+from mnist_resnet.batch_inference.chunks import SourceError
+from mnist_resnet.batch_inference.filesystems import (
+    LOCAL,
+    cannot_list,
+    mark_of,
+    mark_of_status,
+    open_filesystem,
+    received,
+)
+from mnist_resnet.batch_inference.kinds import is_hidden
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -59,6 +68,8 @@ def list_source(source: str) -> Listing:
     Raises:
         SourceError: If it does not exist or cannot be listed.
     """
+    if not source:
+        raise SourceError(f"{received(source)}; name a file, a folder, a pattern or an address")
     address, filesystem, path = open_filesystem(source)
     try:
         files, named = _local(path) if address == LOCAL else _remote(filesystem, path)
@@ -84,9 +95,8 @@ def _matching(pattern: str) -> list[ListedFile]:
         raise FileNotFoundError(pattern)
     root, found = _folder_before_magic(pattern), dict[str, ListedFile]()
     for matched in glob.iglob(pattern, recursive=True):  # noqa: PTH207
-        path = matched.rstrip("/")
-        name = path.removeprefix(root)
-        each = _below(path, f"{name}/") if os.path.isdir(path) else [_status(path, name)]  # noqa: PTH112
+        path, name = matched.rstrip("/"), matched[len(root) :].rstrip("/")
+        each = _below(path, f"{name}/".lstrip("/")) if os.path.isdir(path) else [_status(path, name)]  # noqa: PTH112
         found.update((file.path, file) for file in each)
     if not found:
         raise FileNotFoundError(pattern)
@@ -113,7 +123,9 @@ def _below(root: str, prefix: str) -> Iterator[ListedFile]:
         if here in above:
             yield ListedFile(folder, name.rstrip("/"), "", -1, "a link to a folder that it lies in; it is not followed")
         for entry in entries:
-            if _is_folder(entry):
+            if _is_folder(entry) and is_hidden(entry.name):
+                yield ListedFile(entry.path, name + entry.name, "", 0)
+            elif _is_folder(entry):
                 waiting.append((entry.path, f"{name}{entry.name}/", above | {here}))
             else:
                 yield _status(entry, name + entry.name)

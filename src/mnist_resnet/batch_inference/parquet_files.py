@@ -105,12 +105,13 @@ class _Rows:
             try:
                 piece = self._next(first, end)
             except (pa.ArrowException, OSError, ValueError) as error:
+                first = max(first, self._position)
                 if not alone:  # once more, row by row, for those before the damaged place
-                    first, alone = self._position, True
+                    alone = True
                     self._start(group, start, 1)
                     continue
                 self._group = None
-                yield Refused(self._position, end - self._position, f"a damaged row group: {in_one_line(error)}")
+                yield Refused(first, end - first, f"a damaged row group: {in_one_line(error)}")
                 return
             if len(piece):
                 yield self._position - len(piece), piece

@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from mnist_resnet.batch_inference.array_files import HEAD_BYTES, inspect_array
+from mnist_resnet.batch_inference.array_files import HEAD_BYTES, expanded_start, inspect_array
 from mnist_resnet.batch_inference.chunks import Chunk, Refusal, Slice, SourceError, SourcePlan, cut
-from mnist_resnet.batch_inference.filesystems import LOCAL, as_unicode, in_words, is_of_file, shown_in
+from mnist_resnet.batch_inference.filesystems import LOCAL, in_words, is_of_file, mark_of, received, shown_in
 from mnist_resnet.batch_inference.inspection import Fault, Inspection, WithoutImagesError
 from mnist_resnet.batch_inference.kinds import Kind, kind_by_content, kind_by_name, reason_of_unknown
 from mnist_resnet.batch_inference.listing import ListedFile, Listing, list_source
 from mnist_resnet.batch_inference.parquet_files import inspect_parquet
 from mnist_resnet.batch_inference.picture_files import LARGEST_PICTURE_BYTES
-from mnist_resnet.terminal.redaction import without_credentials
+from mnist_resnet.batch_inference.streams import GZIP_START
 
 _INSPECTED_AT_ONCE = 16
 _FILES_AT_ONCE = 4096
@@ -88,7 +88,8 @@ class _Plan:
                 self._refuse(listing, file, None, found.declared, found.reason)
             elif isinstance(found, Inspection):
                 if found.readable:
-                    yield first, Slice(file.path, 0, found.readable, found.layout, file.mark)
+                    mark = file.mark if listing.address == LOCAL else mark_of(listing.filesystem.info(file.path))
+                    yield first, Slice(file.path, 0, found.readable, found.layout, mark)
                 self.next_id += found.readable
                 if found.fault:
                     missing = found.declared - found.readable
@@ -155,12 +156,12 @@ def _look(listing: Listing, size: tuple[int, int], column: str | None, file: Lis
         return _look_at_parquet(listing, size, column, file)
     start: bytes = filesystem.cat_file(file.path, start=0, end=min(HEAD_BYTES, file.size))[:HEAD_BYTES]
     if kind is not Kind.ARRAY:
-        kind = kind_by_content(start)
-    if kind is Kind.PICTURE:
+        kind = kind_by_content(expanded_start(start))
+    if kind is Kind.PICTURE and not start.startswith(GZIP_START):
         return None
-    if kind is Kind.PARQUET:
+    if kind is Kind.PARQUET and not start.startswith(GZIP_START):
         return _look_at_parquet(listing, size, column, file)
-    if kind is Kind.UNKNOWN:
+    if kind is not Kind.ARRAY:
         raise Fault(reason_of_unknown(file.name))
     return inspect_array(start, file.size, size)
 
@@ -172,12 +173,10 @@ def _look_at_parquet(listing: Listing, size: tuple[int, int], column: str | None
 
 def _without_images(sources: Sequence[str], refusals: Sequence[Refusal], passed_over: Sequence[str]) -> SourceError:
     """The error of a source that holds nothing to classify, with the first reason."""
-    named = without_credentials(", ".join(sources[:_SHOWN_SOURCES]))
+    named = received(", ".join(sources[:_SHOWN_SOURCES]))
     if refusals:
         first = refusals[0]
         more = f" ({len(refusals) - 1:,} more files are refused)" if len(refusals) > 1 else ""
-        return SourceError(
-            f"SOURCE: received '{as_unicode(named)}', of which no image can be read. {first.path}: {first.reason}{more}"
-        )
+        return SourceError(f"{named}, of which no image can be read. {first.path}: {first.reason}{more}")
     beside = f"; {len(passed_over):,} other files lie there" if passed_over else ""
-    return SourceError(f"SOURCE: received '{as_unicode(named)}', where there are no images{beside}")
+    return SourceError(f"{named}, where there are no images{beside}")

@@ -1,12 +1,12 @@
 """Files that can only be read from their start: kept open, so that chunks read in order read them once."""
 
+import gzip
 import threading
 import zlib
 from collections.abc import Callable
 from typing import IO, Any, Protocol, TypeVar, cast
 
-_PIECE_BYTES = 1 << 16
-_SKIPPED_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 20
 
 GZIP_START = b"\x1f\x8b"
 
@@ -57,8 +57,7 @@ class GzipStream:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
-        self._expander = _expander()
-        self._compressed = b""
+        self._expanded = gzip.GzipFile(fileobj=file)
         self._ended = False
         self.position = 0
         self.fault = ""
@@ -68,7 +67,7 @@ class GzipStream:
         pieces: list[bytes] = []
         missing = length
         while missing and not self._ended:
-            piece = self._expand(min(missing, _SKIPPED_BYTES))
+            piece = self._expand(min(missing, _PIECE_BYTES))
             pieces.append(piece)
             missing -= len(piece)
         self.position += length - missing
@@ -77,41 +76,21 @@ class GzipStream:
     def skip_to(self, position: int) -> None:
         """Read on to a position, or to the end."""
         while self.position < position and not self._ended:
-            self.read(min(_SKIPPED_BYTES, position - self.position))
+            self.read(min(_PIECE_BYTES, position - self.position))
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
     def _expand(self, most: int) -> bytes:
-        if self._expander.eof and not self._next_member():
-            return b""
         try:
-            expanded = self._expander.decompress(self._compressed, most)
-        except zlib.error as error:
-            return self._stop(f"a damaged gzip stream ({error})")
-        self._compressed = self._expander.unconsumed_tail
-        if not expanded and not self._compressed and not self._expander.eof:
-            self._compressed = self._file.read(_PIECE_BYTES)
-            if not self._compressed:
-                return self._stop("the gzip stream is cut short")
-        return expanded
-
-    def _next_member(self) -> bool:
-        """Go on with what follows the end of a stream: another stream, zeros, or nothing."""
-        rest = self._expander.unused_data
-        while len(rest) < len(GZIP_START) and (more := self._file.read(_PIECE_BYTES)):
-            rest = (rest + more).lstrip(b"\0")
-        if not rest.startswith(GZIP_START):
-            self._stop("the gzip stream is followed by something else" if rest else "")
-            return False
-        self._expander, self._compressed = _expander(), rest
-        return True
+            piece = self._expanded.read1(most)
+        except EOFError:
+            return self._stop("the gzip stream is cut short")
+        except (zlib.error, gzip.BadGzipFile) as error:
+            return self._stop(f"the gzip stream is damaged ({error})")
+        return piece or self._stop("")
 
     def _stop(self, fault: str) -> bytes:
         self._ended, self.fault = True, fault
         return b""
-
-
-def _expander() -> "zlib._Decompress":
-    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
