@@ -22,7 +22,7 @@ def test_seeds_are_one_line_of_mean_deviation_worst_and_best() -> None:
     trials = [Trial(number, {SEED: number}) for number in range(3)]
     results = [result(trial, test=accuracy) for trial, accuracy in zip(trials, (0.97, 0.98, 0.99), strict=True)]
     text = shown(outcome_of(plan_of(*trials), results, 61.0, "parent"))
-    assert "│      3 │ 0.1000 ± 0.0000 │     0.9800 ± 0.0000 │ 0.9800 ± 0.0100 │ 0.9700 │ 0.9900 │" in text
+    assert "│      3 │ 0.1000 ± 0.0000 │     0.9800 ± 0.0000 │ 0.9800 ± 0.0100 │ 0.9700 │ 0.9900 │  10 ± 0 │" in text
     assert "mnist: best by validation loss is trial 0 (mnist.training.seed=0): validation loss 0.1000" in text
     assert "3 trials: 3 finished; 1 min 1 s" in text
 

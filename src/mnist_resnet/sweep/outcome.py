@@ -24,7 +24,7 @@ class Statistics:
         mean: The arithmetic mean.
         standard_deviation: Of the sample, with n - 1; None of a single trial.
         n: How many trials.
-        worst: The least accuracy, or the greatest loss.
+        worst: The least accuracy, the greatest loss, or the longest time.
         best: The other end.
     """
 
@@ -43,11 +43,13 @@ class Group:
         overrides: What they have in common, by dotted key.
         trials: Their numbers.
         statistics: By data set, each of ``FIGURES`` that they have.
+        seconds: They took.
     """
 
     overrides: Mapping[str, Any]
     trials: tuple[int, ...]
     statistics: Mapping[str, Mapping[str, Statistics]]
+    seconds: Statistics
 
 
 @dataclass(frozen=True)
@@ -160,11 +162,16 @@ def _groups(finished: Sequence[TrialResult]) -> tuple[Group, ...]:
     alike: dict[str, list[TrialResult]] = {}
     for result in finished:
         alike.setdefault(digest(result.trial.without_seeds), []).append(result)
-    groups = [
-        Group(results[0].trial.without_seeds, tuple(each.trial.number for each in results), _statistics(results))
-        for results in alike.values()
-    ]
-    return tuple(sorted(groups, key=_mean_losses))
+    return tuple(sorted(map(_group, alike.values()), key=_mean_losses))
+
+
+def _group(results: Sequence[TrialResult]) -> Group:
+    return Group(
+        overrides=results[0].trial.without_seeds,
+        trials=tuple(result.trial.number for result in results),
+        statistics=_statistics(results),
+        seconds=_spread([result.seconds for result in results], "seconds"),
+    )
 
 
 def _mean_losses(group: Group) -> list[float]:
@@ -188,7 +195,7 @@ def _finite(figures: Sequence[Figures], name: str) -> list[float]:
 
 def _spread(values: Sequence[float], figure: str) -> Statistics:
     least, most = min(values), max(values)
-    worst, best = (most, least) if figure.endswith("loss") else (least, most)
+    worst, best = (least, most) if figure.endswith("accuracy") else (most, least)
     deviation = statistics.stdev(values) if len(values) > 1 else None
     return Statistics(statistics.fmean(values), deviation, len(values), worst, best)
 

@@ -91,14 +91,15 @@ def _figures(group: Group, namespace: str) -> dict[str, str]:
         "trials": str(len(group.trials)),
         **{figure.replace("_", " "): _mean(found.get(figure)) for figure in FIGURES},
         **{name: _number(end) for name, end in zip(("worst", "best"), ends, strict=True)},
+        "seconds": _mean(group.seconds, digits=0),
     }
 
 
-def _mean(values: Statistics | None) -> str:
+def _mean(values: Statistics | None, digits: int = 4) -> str:
     if values is None:
         return ""
-    deviation = values.standard_deviation
-    return _number(values.mean) + ("" if deviation is None else f" ± {_number(deviation)}")
+    deviation = "" if values.standard_deviation is None else f" ± {values.standard_deviation:.{digits}f}"
+    return f"{values.mean:.{digits}f}{deviation}"
 
 
 def _number(value: float | None) -> str:
