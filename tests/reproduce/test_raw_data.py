@@ -1,11 +1,13 @@
 from dataclasses import asdict
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from mnist_resnet.data.fetch import STORED_AS
 from mnist_resnet.reproduce.preflight import CheckResult
 from mnist_resnet.reproduce.raw_data import find_raw_data
+from mnist_resnet.storage.addresses import Address
 from tests.conftest import MadeData
 
 ADDED_LATER = {"first_label", "empty_classes"}
@@ -59,3 +61,24 @@ def test_other_files_of_the_same_names_do_not_count(tmp_path: Path, made_data: M
     check, found = find_raw_data(tmp_path, "https://mirror.example.org/", {"made": asdict(made_data.dataset)})
     assert (check.result, found) == (CheckResult.WARN, "https://mirror.example.org/")
     assert "made" in check.present
+
+
+def test_the_files_are_found_where_the_run_had_them(tmp_path: Path, made_data: MadeData) -> None:
+    datasets, url = {"made": asdict(made_data.dataset)}, f"memory://{uuid4()}/raw"
+    for role, content in made_data.contents.items():
+        Address(f"{url}/made/{STORED_AS[role]}").write(content)
+    catalog = {"made.published_images": {"type": "IdxDataset", "filepath": f"{url}/made/train-images-idx3-ubyte"}}
+    check, found = find_raw_data(tmp_path, None, datasets, catalog)
+    assert (check.result, check.present) == (CheckResult.PASS, f"the same in {url}")
+    assert found is not None
+    assert Path(found).is_relative_to(tmp_path / "data/copies")
+    assert find_raw_data(tmp_path / "another", found, datasets)[0].result == CheckResult.PASS
+
+
+def test_an_address_that_is_gone_is_no_error(tmp_path: Path, made_data: MadeData) -> None:
+    made_data.write(tmp_path / "mirror" / "made")
+    catalog = {"made.published_images": {"filepath": "s3://bucket/raw/made/train-images-idx3-ubyte"}}
+    check, found = find_raw_data(
+        tmp_path / "project", str(tmp_path / "mirror"), {"made": asdict(made_data.dataset)}, catalog
+    )
+    assert (check.result, found) == (CheckResult.PASS, str(tmp_path / "mirror"))

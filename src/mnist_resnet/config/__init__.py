@@ -21,6 +21,7 @@ from mnist_resnet.config.parameters import (
     TrainingParameters,
     VariantParameters,
 )
+from mnist_resnet.config.places import TEMPORARY_VARIABLE, check_places
 from mnist_resnet.config.published_data import (
     Dataset,
     DebianSource,
@@ -35,6 +36,7 @@ from mnist_resnet.config.values import MOST_CLASSES
 
 __all__ = [
     "MOST_CLASSES",
+    "TEMPORARY_VARIABLE",
     "WITHOUT_INFLUENCE",
     "ConfigurationError",
     "CudaParameters",
@@ -60,6 +62,7 @@ __all__ = [
     "TrainingParameters",
     "VariantParameters",
     "as_typed",
+    "check_places",
     "flatten",
     "nest",
     "outputs_folder",

@@ -9,17 +9,18 @@ from urllib.parse import unquote, urlsplit
 from mnist_resnet.config import Dataset, DebianSource, HttpsSource, IdxFile, NpmSource
 from mnist_resnet.data.idx import IdxError, decompress
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
-from mnist_resnet.data.sources import Folder, SourceError, WebFolder
+from mnist_resnet.data.sources import AddressFolder, Folder, SourceError, WebFolder
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.arrays import RawContent
 from mnist_resnet.storage.artifacts import sha256_of_bytes
+from mnist_resnet.storage.copies import CopiedFolder
 from mnist_resnet.terminal.redaction import without_credentials
 
 logger = logging.getLogger(__name__)
 
 MIRROR_VARIABLE = "MNIST_RESNET_DATA_MIRROR"
 
-Place = Folder | WebFolder | NpmPackage | DebianPackage
+Place = AddressFolder | Folder | WebFolder | NpmPackage | DebianPackage
 
 # As conf/base/catalog.yml stores the files in data/01_raw, whatever their publishers call them.
 STORED_AS = {
@@ -34,7 +35,7 @@ class FetchError(UserError, RuntimeError):
     """No source delivered the right bytes; the message lists each with its reason."""
 
 
-def fetch(dataset: Dataset, folder: Path, mirror: str | None = None) -> dict[str, RawContent]:
+def fetch(dataset: Dataset, folder: Path | CopiedFolder, mirror: str | None = None) -> dict[str, RawContent]:
     """Get the four files of a data set, from the nearest source that has the right bytes.
 
     Sources are tried in order: ``folder`` itself, ``mirror``, then those of the configuration. A
@@ -139,8 +140,9 @@ def _other_places(dataset: Dataset, mirror: str | None) -> Iterator[Place]:
                 yield DebianPackage(source)
 
 
-def _folder(dataset: Dataset, path: Path) -> Folder:
-    return Folder(path, {file.name: STORED_AS[role] for role, file in dataset.files.by_role().items()})
+def _folder(dataset: Dataset, folder: Path | CopiedFolder) -> Folder | AddressFolder:
+    stored_as = {file.name: STORED_AS[role] for role, file in dataset.files.by_role().items()}
+    return AddressFolder(folder, stored_as) if isinstance(folder, CopiedFolder) else Folder(folder, stored_as)
 
 
 def _read_verified(place: Place, files: Sequence[IdxFile]) -> tuple[dict[str, RawContent], list[str], list[str]]:
@@ -162,7 +164,7 @@ def _read_verified(place: Place, files: Sequence[IdxFile]) -> tuple[dict[str, Ra
     return right, [reason for name, reason in damaged.items() if name not in right], absent
 
 
-def _advice(dataset: Dataset, folder: Path, failures: list[str]) -> str:
+def _advice(dataset: Dataset, folder: Path | CopiedFolder, failures: list[str]) -> str:
     names = ", ".join(file.name for file in dataset.files.by_role().values())
     return "\n".join(
         [

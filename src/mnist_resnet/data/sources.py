@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from mnist_resnet.config import IdxFile
 from mnist_resnet.storage.arrays import RawContent, mapped
+from mnist_resnet.storage.copies import CopiedFolder
 from mnist_resnet.terminal.progress import progress
 from mnist_resnet.terminal.redaction import without_credentials
 
@@ -67,6 +68,30 @@ class Folder:
             for name in dict.fromkeys([self.stored_as.get(file.name, file.name), *names, *inner]):
                 if (self.path / name).is_file():
                     yield file, mapped(self.path / name)[: file.size + MEGABYTE]
+
+
+@dataclass(frozen=True)
+class AddressFolder:
+    """A folder at an address of fsspec's, with the files under any of their names.
+
+    Args:
+        folder: Of whose files copies are kept on this machine.
+        stored_as: Further names by the files' own.
+    """
+
+    folder: CopiedFolder
+    stored_as: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, RawContent]]:
+        """Copy those of the files that are there, and map the copies into memory."""
+        present = self.folder.address.sizes()
+        for file in files:
+            for name in dict.fromkeys([self.stored_as.get(file.name, file.name), *file_names(file.name)]):
+                if name in present:
+                    yield file, mapped(self.folder.file(name).fetched())[: file.size + MEGABYTE]
 
 
 @dataclass(frozen=True)

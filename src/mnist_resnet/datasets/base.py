@@ -1,33 +1,44 @@
-"""The storage of every artifact: saved under a temporary name, verified, then moved into place."""
+"""The storage of every artifact: saved under a temporary name, verified, then moved into place.
+
+At an address, an artifact has a copy on this machine, which is saved so and then uploaded.
+"""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from kedro.io import AbstractDataset, DatasetError
 
+from mnist_resnet.storage.addresses import Address, AddressError, is_address, local_path
 from mnist_resnet.storage.artifacts import replacing, sha256_of_path
+from mnist_resnet.storage.copies import LocalCopy, place_of_copies
 from mnist_resnet.storage.space import StorageError
 
 Content = TypeVar("Content")
 
 
 class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
-    """A file or folder on this machine that is whole or absent.
+    """A file or folder on this machine, or a file at an address, that is whole or absent.
 
     Args:
-        filepath: Where it is stored.
+        filepath: Where it is stored: a path, a file URL, or an address of fsspec's.
+        copies: ``path``: the folder for copies of what is at addresses.
         metadata: For kedro-viz and for tracking; see ``conf/base/catalog.yml``.
 
     Attributes:
+        path: Of the artifact, or of its copy.
         stale: Set when the artifact was made from other parameters or inputs than the present
             ones; it then counts as missing.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self.path = Path(filepath)
+    def __init__(
+        self, *, filepath: str, copies: Mapping[str, str] | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.path = stored_path(filepath, copies)
         self.metadata = metadata
         self.stale = False
+        self._local_copy = LocalCopy(Address(filepath), self.path) if is_address(filepath) else None
 
     def load(self) -> Content:
         """Load the artifact.
@@ -35,12 +46,18 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
         Raises:
             DatasetError: If it is missing, damaged or of another kind.
         """
-        if not self.path.exists():
-            raise DatasetError(f"{self.path} does not exist; make it with `kedro run --only-missing-outputs`")
-        return self._read(self.path)
+        try:
+            path = self._local_copy.fetched() if self._local_copy else self.path
+        except FileNotFoundError as error:
+            raise DatasetError(f"{error}; make it with `kedro run --only-missing-outputs`") from None
+        except AddressError as error:
+            raise DatasetError(str(error)) from error
+        if not path.exists():
+            raise DatasetError(f"{path} does not exist; make it with `kedro run --only-missing-outputs`")
+        return self._read(path)
 
     def save(self, data: Content) -> None:
-        """Write ``data`` beside the artifact, read it back, then let it take the artifact's place.
+        """Write ``data`` beside the artifact or its copy, read it back, then let it take the artifact's place.
 
         Raises:
             DatasetError: If it cannot be written; the artifact is then as it was.
@@ -49,12 +66,16 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
             with replacing(self.path) as temporary:
                 self._write(temporary, data)
                 self._verify(temporary, data)
-        except StorageError as error:
+            if self._local_copy:
+                self._local_copy.publish()
+        except (StorageError, AddressError) as error:
             raise DatasetError(str(error)) from error  # of any other, Kedro would say how it got here
         self.stale = False
 
     def digest(self) -> str | None:
         """The SHA-256 of what is stored; None if there is nothing."""
+        if self._local_copy:
+            return self._local_copy.digest()
         return sha256_of_path(self.path) if self.path.exists() else None
 
     @abstractmethod
@@ -71,7 +92,24 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
         return loaded == saved
 
     def _exists(self) -> bool:
-        return self.path.exists() and not self.stale
+        return (self._local_copy.address.exists() if self._local_copy else self.path.exists()) and not self.stale
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self.path)}
+        return {"filepath": str(self._local_copy.address if self._local_copy else self.path)}
+
+
+def stored_path(filepath: str, copies: Mapping[str, str] | None) -> Path:
+    """The path of an artifact or, at an address, of its copy.
+
+    Args:
+        filepath: A path, a file URL, or an address.
+        copies: ``path``: the folder for copies.
+
+    Raises:
+        DatasetError: If it is an address, and there is no such folder.
+    """
+    if not is_address(filepath):
+        return local_path(filepath)
+    if copies is None:
+        raise DatasetError(f"{Address(filepath)}: received an address without `copies`, the folder for copies; add it")
+    return place_of_copies(filepath, Path(copies["path"]))

@@ -1,6 +1,7 @@
 """Images, labels, arrays, numbers and texts."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,27 +13,41 @@ from kedro_datasets._typing import JSONPreview
 from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.data.idx import IdxArray, IdxError, encoded, parse
-from mnist_resnet.datasets.base import ArtifactDataset
+from mnist_resnet.datasets.base import ArtifactDataset, stored_path
+from mnist_resnet.storage.addresses import Address, is_address
 from mnist_resnet.storage.arrays import Array, Rows, mapped, parts, same
+from mnist_resnet.storage.copies import CopiedFolder
 
 
-class FolderDataset(AbstractDataset[None, Path]):
-    """The path of a folder, whether or not it exists; nothing is ever saved through it."""
+class FolderDataset(AbstractDataset[None, Path | CopiedFolder]):
+    """The path of a folder, or a folder at an address, whether or not it exists; nothing is saved through it.
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        self.path = Path(filepath)
+    Args:
+        filepath: A path, a file URL, or an address of fsspec's.
+        copies: ``path``: the folder for copies of what is at addresses.
+        metadata: For kedro-viz.
+
+    Attributes:
+        path: Of the folder, or of the copies of its files.
+    """
+
+    def __init__(
+        self, *, filepath: str, copies: Mapping[str, str] | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        self.path = stored_path(filepath, copies)
         self.metadata = metadata
+        self._folder = CopiedFolder(Address(filepath), self.path) if is_address(filepath) else self.path
 
-    def load(self) -> Path:
-        """The folder's path."""
-        return self.path
+    def load(self) -> Path | CopiedFolder:
+        """The folder."""
+        return self._folder
 
     def save(self, data: None) -> None:
         """Refuse: a folder is written through the datasets of its files."""
-        raise DatasetError(f"{self.path} cannot be saved: the catalog only reads it")
+        raise DatasetError(f"{self._folder} cannot be saved: the catalog only reads it")
 
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self.path)}
+        return {"filepath": str(self._folder)}
 
 
 class IdxDataset(ArtifactDataset[IdxArray]):
@@ -81,13 +96,21 @@ class JsonDataset(ArtifactDataset[Any]):
 
     Args:
         filepath: Where it is stored.
+        copies: As of ``ArtifactDataset``.
         schema: The full name of the values' type, such as ``mnist_resnet.preprocessing.Preprocessing``: a dataclass,
             or another type that pydantic knows. Without one they are what JSON itself has.
         metadata: For kedro-viz and for tracking.
     """
 
-    def __init__(self, *, filepath: str, schema: str = "typing.Any", metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        copies: Mapping[str, str] | None = None,
+        schema: str = "typing.Any",
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(filepath=filepath, copies=copies, metadata=metadata)
         self.schema = schema
 
     def _read(self, path: Path) -> Any:

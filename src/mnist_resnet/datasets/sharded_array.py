@@ -1,11 +1,12 @@
 """Arrays that are stored in one file or, if they are given for that, in shards."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from kedro.io import DatasetError
 
 from mnist_resnet.datasets.plain_data import ArrayDataset
-from mnist_resnet.storage.addresses import Address
+from mnist_resnet.storage.addresses import Address, AddressError
 from mnist_resnet.storage.arrays import Array
 from mnist_resnet.storage.shards import INDEX, RowsForShards, ShardError, Shards, shards_digest, write_shards
 from mnist_resnet.storage.space import StorageError
@@ -14,15 +15,19 @@ from mnist_resnet.storage.space import StorageError
 class ShardedArrayDataset(ArrayDataset):
     """An array as ``.npy`` or, of rows for shards, as a folder of that name without the suffix.
 
-    There is one form at a time: the other one goes before a new one is written.
+    There is one form at a time: the other one goes before a new one is written. Of shards at an address, there are no
+    copies on this machine.
 
     Args:
         filepath: Of the array as one file, such as ``train_images.npy``.
+        copies: As of ``ArtifactDataset``.
         metadata: For kedro-viz and for tracking.
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
+    def __init__(
+        self, *, filepath: str, copies: Mapping[str, str] | None = None, metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(filepath=filepath, copies=copies, metadata=metadata)
         self.folder = Address(filepath.removesuffix(".npy"))
 
     def load(self) -> Array:
@@ -35,7 +40,7 @@ class ShardedArrayDataset(ArrayDataset):
             return super().load()
         try:
             return Shards(self.folder)
-        except ShardError as error:
+        except (ShardError, AddressError) as error:
             raise DatasetError(str(error)) from error
 
     def save(self, data: Array) -> None:
@@ -44,23 +49,22 @@ class ShardedArrayDataset(ArrayDataset):
         Raises:
             DatasetError: If it cannot be written.
         """
-        if not isinstance(data, RowsForShards):
-            self.folder.remove()
-            super().save(data)
-            return
         try:
-            self._remove_file()
+            if not isinstance(data, RowsForShards):
+                self.folder.remove()
+                super().save(data)
+                return
+            self.path.unlink(missing_ok=True)
+            if self._local_copy:
+                self._local_copy.address.remove()
             write_shards(data, data.shard_rows, self.folder)
-        except (StorageError, ShardError) as error:
+        except (StorageError, AddressError, ShardError) as error:
             raise DatasetError(str(error)) from error
         self.stale = False
 
     def digest(self) -> str | None:
         """The SHA-256 of the file, or of the index of the shards."""
         return shards_digest(self.folder) if self._in_shards() else super().digest()
-
-    def _remove_file(self) -> None:
-        self.path.unlink(missing_ok=True)
 
     def _in_shards(self) -> bool:
         return (self.folder / INDEX).exists()

@@ -84,7 +84,7 @@ def _check_split(labels: UInt8Array, parameters: NamespaceParameters, pipelines:
 
 def _present(labels: Any, file: IdxFile) -> IdxArray | None:
     """The labels that are kept; None if there are none, or they are not those that are configured."""
-    return labels.load() if labels.exists() and labels.digest() == file.sha256 else None
+    return labels.load() if labels.digest() == file.sha256 else None
 
 
 def _require_gpu_for_training(key: str, deterministic: bool) -> None:

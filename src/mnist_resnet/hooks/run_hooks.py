@@ -12,7 +12,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from mnist_resnet.computing.tensorflow_process import end_tensorflow_process
-from mnist_resnet.config import Parameters, outputs_folder, validate_parameters
+from mnist_resnet.config import Parameters, check_places, outputs_folder, validate_parameters
 from mnist_resnet.hooks.running_thread import RunningThread, check_runner
 from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.storage.artifacts import remove_leftovers
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mnist_resnet.hooks.tracking import Tracking
 
 # In the base recipe's folder, but read or written by the others, too.
-_SHARED = ("01_raw", "recipes")
+_SHARED = ("01_raw", "copies", "recipes")
 _HOUR = 3600.0
 
 
@@ -56,6 +56,7 @@ class RunHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Check what is configured, as soon as it has been read."""
         self._thread.load()
+        check_places(context.config_loader["globals"])
         outputs = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
         parameters = validate_parameters(context.config_loader["parameters"])
         self._configured = context.project_path, outputs, parameters
@@ -153,4 +154,6 @@ def _remove_leftovers(context: "RunContext") -> None:
     for folder in context.outputs.iterdir():
         if folder.is_dir() and folder.name not in _SHARED:
             remove_leftovers(folder)
-    remove_leftovers(context.project / "data" / "01_raw", seconds_old=_HOUR)
+    raw = {context.catalog.get(f"{namespace}.raw_folder").path for namespace in context.namespaces}  # type: ignore[union-attr]
+    for folder in (*raw, context.project / "data" / "copies"):
+        remove_leftovers(folder, seconds_old=_HOUR)

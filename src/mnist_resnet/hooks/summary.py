@@ -8,9 +8,9 @@ from pathlib import Path
 
 from kedro.pipeline.node import Node
 
+from mnist_resnet.config import TEMPORARY_VARIABLE
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.pipelines.wiring import dataset_of
-from mnist_resnet.provenance.record import TEMPORARY_VARIABLE
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.streams import OutputError, write_line
 

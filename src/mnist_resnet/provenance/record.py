@@ -23,8 +23,8 @@ from mnist_resnet.training.events import TrainingDevice
 
 SCHEMA: Literal[1] = 1
 PROVENANCE_FILE = "provenance.json"
-# Set for a run that another command makes: what was typed, and whether the project's folder goes away afterwards.
-COMMAND_VARIABLE, TEMPORARY_VARIABLE = "MNIST_RESNET_COMMAND", "MNIST_RESNET_TEMPORARY"
+# Set for a run that another command makes: what was typed.
+COMMAND_VARIABLE = "MNIST_RESNET_COMMAND"
 # The pipelines in the order of the flow; Kedro hands over what was asked for in any order.
 FLOW = ("data", "train", "export", "evaluate")
 _SHOWN_FAULTS = 6

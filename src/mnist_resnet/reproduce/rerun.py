@@ -78,7 +78,8 @@ def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan
     # The present source states by itself what the package has stated here; a recorded one may not.
     variables = (dict(os.environ) if in_place else set_by_user(os.environ)) | restored
     present = replace(present, variables=decisive_variables(variables))
-    data, mirror = find_raw_data(project, os.environ.get(MIRROR_VARIABLE), record.parameters["datasets"])
+    mirror = os.environ.get(MIRROR_VARIABLE)
+    data, mirror = find_raw_data(project, mirror, record.parameters["datasets"], record.catalog)
     checks = (
         *sources,
         *check_environment(record.environment, present, restored),

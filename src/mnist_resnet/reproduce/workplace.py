@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.computing.processor import set_by_user
+from mnist_resnet.config import TEMPORARY_VARIABLE
 from mnist_resnet.provenance.environment import LOCK_FILES, Environment
 from mnist_resnet.provenance.git import MISLEADING_VARIABLES
-from mnist_resnet.provenance.record import COMMAND_VARIABLE, TEMPORARY_VARIABLE
+from mnist_resnet.provenance.record import COMMAND_VARIABLE
 from mnist_resnet.reproduce.options import Options
 from mnist_resnet.reproduce.preflight import ReproductionError
 

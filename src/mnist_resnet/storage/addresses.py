@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from mnist_resnet.config.places import EXTRAS
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
 
 # An object is there once all of it has arrived. Elsewhere, a file is written under another name and then moved.
-_OBJECT_STORES = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss"}
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure"}
+_OBJECT_STORES = EXTRAS.keys()
 _CREDENTIALS = {
     "s3": "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "gcs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -40,11 +40,11 @@ class Address:
     """A file or a folder that fsspec reaches; also one of this machine, by its path.
 
     Args:
-        url: Such as ``s3://bucket/mnist/train``, or a path.
+        url: Such as ``s3://bucket/mnist/train``, a path, or a file URL.
     """
 
     def __init__(self, url: str | Path) -> None:
-        self.url = str(url).rstrip("/")
+        self.url = (str(url) if is_address(str(url)) else str(local_path(str(url)))).rstrip("/")
 
     def __str__(self) -> str:
         return without_credentials(self.url)
@@ -60,7 +60,7 @@ class Address:
     @property
     def local(self) -> Path | None:
         """The path, if it is on this machine."""
-        return None if is_address(self.url) else local_path(self.url)
+        return None if is_address(self.url) else Path(self.url)
 
     @cached_property
     def _opened(self) -> tuple[Any, str]:
@@ -171,7 +171,7 @@ class Address:
 
 
 def _remedy(url: str, error: Exception) -> str:
-    extra = _EXTRAS.get(url.partition("://")[0])
+    extra = EXTRAS.get(url.partition("://")[0])
     if isinstance(error, ImportError):
         return f". Install the extra: pip install 'mnist-resnet[{extra}]'" if extra else ""
     if extra and (isinstance(error, PermissionError) or "redential" in f"{type(error).__name__} {error}"):

@@ -14,9 +14,12 @@ from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.storage.arrays import RawContent
+from mnist_resnet.storage.copies import CopiedFolder
 
 
-def fetch_files(name: str, dataset: Dataset, raw_folder: Path) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
+def fetch_files(
+    name: str, dataset: Dataset, raw_folder: Path | CopiedFolder
+) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
     """The published training images and labels, test images and labels, verified, each of its file's own type."""
     mirror = os.environ.get(MIRROR_VARIABLE)
     contents = fetch(dataset, raw_folder, mirror_of(name, mirror) if mirror else None)
