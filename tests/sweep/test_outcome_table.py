@@ -77,3 +77,9 @@ def test_keys_are_shown_without_what_they_have_in_common() -> None:
 def test_values_are_short() -> None:
     values = (0.123456789, 1e-6, 3, True, None, [32, 32], "sgd")
     assert [*map(shown_value, values)] == ["0.1235", "1e-06", "3", "true", "null", "[32, 32]", "sgd"]
+
+
+def test_without_a_winner_the_reason_is_told() -> None:
+    trials = [Trial(number, {"mnist.data.training_images": 1000 * (number + 1)}) for number in range(2)]
+    text = shown(outcome_of(plan_of(*trials), map(result, trials), 5.0, "parent"))
+    assert "mnist: no winner, since there is no validation loss that trials can be compared by" in text

@@ -20,7 +20,7 @@ IN_WORDS = {"FINISHED": "finished", "PRUNED": "pruned", "FAILED": "failed", "KIL
 def as_tables(outcome: SweepOutcome) -> "list[RenderableType]":
     """A table for each data set, then its winner, the trials that failed, and the count of all."""
     parts: list[RenderableType] = [_table(outcome, name) for name in outcome.plan.namespaces if outcome.groups]
-    winners = [_winner_in_words(outcome, name) for name in outcome.plan.namespaces if name in outcome.winners]
+    winners = [_winner_in_words(outcome, name) for name in outcome.plan.namespaces if outcome.groups]
     failed = [_failure_in_words(result) for result in outcome.trials if result.reason]
     return [*parts, *winners, *failed, count_in_words(outcome)]
 
@@ -107,7 +107,9 @@ def _number(value: float | None) -> str:
 
 
 def _winner_in_words(outcome: SweepOutcome, namespace: str) -> str:
-    winner = outcome.winners[namespace]
+    winner = outcome.winners.get(namespace)
+    if winner is None:
+        return f"{namespace}: no winner, since there is no validation loss that trials can be compared by"
     result = next(each for each in outcome.trials if each.trial.number == winner.trial)
     accuracy = result.figures[namespace].test_accuracy
     figures = f"validation loss {_number(winner.validation_loss)}"

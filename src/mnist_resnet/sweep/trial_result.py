@@ -14,7 +14,8 @@ class Figures:
     """What one data set of a trial comes to.
 
     Attributes:
-        validation_loss: Of the model that is kept; None without validation images, or if there is no model.
+        validation_loss: Of the model that is kept; of a trial that was stopped, after its last epoch. In nats; None
+            without validation images.
         validation_accuracy: Of the same, in 0 to 1.
         test_accuracy: Of the exported float32 file on the test images, in 0 to 1; None if it was not evaluated.
         epochs: How many were trained.
