@@ -1,12 +1,20 @@
 """Whole sources, whatever their form: each image once, as it is."""
 
+import http.server
+import threading
+import zipfile
+from functools import partial
+
+import fsspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mnist_resnet.batch_inference.chunks import SourcePlan
+from mnist_resnet.batch_inference.chunks import SourceError, SourcePlan
 from mnist_resnet.batch_inference.planning import plan_chunks
 from mnist_resnet.batch_inference.reading import read_chunk
-from tests.batch_inference.made_sources import FORMS, made_images, write_pictures
+from tests.batch_inference.made_sources import FORMS, made_images, npy, parquet_of_pictures, png, write_pictures
 
 SIZE = (8, 6)
 
@@ -50,3 +58,102 @@ def test_a_folder_of_pictures(tmp_path):
 def test_inverting(tmp_path):
     (tmp_path / "a.npy").write_bytes(FORMS["npy"](images := made_images(4, size=SIZE)))
     np.testing.assert_array_equal(read_all(plan_chunks([str(tmp_path)], SIZE, 3), invert=True)[1], 255 - images)
+
+
+IMAGES = made_images(9, size=SIZE)
+CONTENTS = {form: make(IMAGES) for form, make in FORMS.items()}
+CONTENTS |= {"png": png(IMAGES[0]), "csv": b"label", "dat": b"seven", "colour.npy": npy(np.zeros((9, *SIZE, 3)))}
+ROWS = dict.fromkeys(FORMS, 9) | {"png": 1, "csv": 0, "dat": 0, "colour.npy": 9}
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(sorted(CONTENTS)), min_size=1, max_size=6), st.integers(1, 12))
+def test_any_cut_of_any_mixture_gives_each_row_exactly_once(forms, rows):
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    files.pipe("/mixed/~.png", png(IMAGES[0]))
+    for number, form in enumerate(forms):
+        files.pipe(f"/mixed/{number}.{form}", CONTENTS[form])
+    plan = plan_chunks(["memory://mixed"], SIZE, rows)
+    ids, read, paths, places, refusals = read_all(plan)
+    refused = [range(each.row_id, each.row_id + each.rows) for each in refusals if each.row_id is not None]
+    assert plan.rows == 1 + sum(ROWS[form] for form in forms)
+    assert sorted([*ids, *(row for rows in refused for row in rows)]) == list(range(plan.rows))
+    expected = [IMAGES[place] for place in places]
+    np.testing.assert_array_equal(read, expected)
+    readable = [f"memory:///mixed/{number}.{form}" for number, form in enumerate(forms) if form in {*FORMS, "png"}]
+    assert list(dict.fromkeys(paths)) == [*readable, "memory:///mixed/~.png"]
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.data())
+def test_damage_loses_only_what_is_damaged(data):
+    files = fsspec.filesystem("memory")
+    files.store.clear()
+    damaged = bytearray(CONTENTS[form := data.draw(st.sampled_from(sorted(CONTENTS)))])
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] ^= data.draw(st.integers(1, 255))
+    damaged = damaged[: data.draw(st.integers(1, len(damaged)))]
+    for name, content in (
+        ("a.npy", CONTENTS["npy"]),
+        (f"b.{form}", bytes(damaged)),
+        ("c.parquet", CONTENTS["parquet"]),
+    ):
+        files.pipe(f"/damaged/{name}", content)
+    plan = plan_chunks(["memory://damaged"], SIZE, 5)
+    # A header may declare billions of images that are not there; a few chunks of these are enough.
+    chunks = [read_chunk(chunk, SIZE) for chunk in (*plan.chunks[:8], *plan.chunks[-8:])]
+    for name in ("a.npy", "c.parquet"):
+        found = {
+            row: image
+            for chunk in chunks
+            for image, path, row in zip(chunk.images, chunk.paths, chunk.rows, strict=True)
+            if path.endswith(name)
+        }
+        np.testing.assert_array_equal([found[row] for row in range(len(IMAGES))], IMAGES)
+
+
+def test_a_source_that_changes_while_it_is_read_ends_the_reading(tmp_path):
+    for name in ("a.npy", "b.parquet"):
+        (tmp_path / name).write_bytes(FORMS[name[2:]](IMAGES))
+    plan = plan_chunks([str(tmp_path)], SIZE, 9)
+    for path, chunk in zip(("a.npy", "b.parquet"), plan.chunks, strict=True):
+        (tmp_path / path).write_bytes((tmp_path / path).read_bytes() + b"0")
+        with pytest.raises(SourceError, match=f"{path} has changed since it was listed; type the command again"):
+            read_chunk(chunk, SIZE)
+        (tmp_path / path).unlink()
+        with pytest.raises(SourceError, match=f"{path} cannot be read any more: No such file or directory"):
+            read_chunk(chunk, SIZE)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """An address that serves ``tmp_path``, without ranges."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *said):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
+
+
+def test_addresses_of_several_kinds(tmp_path, server):
+    (tmp_path / "a.npy").write_bytes(npy(IMAGES))
+    (tmp_path / "q.parquet").write_bytes(parquet_of_pictures(IMAGES))
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("in/a.npy", npy(IMAGES))
+        archive.writestr("in/b.idx.gz", CONTENTS["idx.gz"])
+    shown = {
+        f"file://{tmp_path}/*.npy": [f"{tmp_path}/a.npy"],
+        f"zip://::{tmp_path}/all.zip": [f"zip://in/{name}::{tmp_path}/all.zip" for name in ("a.npy", "b.idx.gz")],
+        f"zip://in/*.npy::{tmp_path}/all.zip": [f"zip://in/a.npy::{tmp_path}/all.zip"],
+        f"{server}/a.npy?signature=secret": [f"{server}/a.npy?…"],
+        f"simplecache::{server}/q.parquet": [f"{server}/q.parquet"],
+    }
+    for address, files in shown.items():
+        _, read, paths, _, refusals = read_all(plan_chunks([address], SIZE, 4))
+        np.testing.assert_array_equal(read, np.concatenate([IMAGES] * len(files)))
+        assert (sorted(set(paths)), refusals) == (files, [])

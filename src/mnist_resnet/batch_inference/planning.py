@@ -48,9 +48,11 @@ def _merged(listings: Sequence[Listing]) -> list[Listing]:
     local = [listing for listing in listings if listing.address == LOCAL]
     others = [listing for listing in listings if listing.address != LOCAL]
     if len(local) > 1:
-        files = {file.path: file for listing in reversed(local) for file in reversed(listing.files)}
+        files: dict[str, ListedFile] = {}
+        for file in (file for listing in local for file in listing.files):
+            files.setdefault(file.path, file)
         named = all(listing.named for listing in local)
-        local = [Listing(LOCAL, local[0].filesystem, list(reversed(files.values())), named)]
+        local = [Listing(LOCAL, local[0].filesystem, list(files.values()), named)]
     return local + others
 
 
@@ -178,5 +180,5 @@ def _without_images(sources: Sequence[str], refusals: Sequence[Refusal], passed_
         first = refusals[0]
         more = f" ({len(refusals) - 1:,} more files are refused)" if len(refusals) > 1 else ""
         return SourceError(f"{named}, of which no image can be read. {first.path}: {first.reason}{more}")
-    beside = f"; {len(passed_over):,} other files lie there" if passed_over else ""
+    beside = f"; number of other files: {len(passed_over):,}" if passed_over else ""
     return SourceError(f"{named}, where there are no images{beside}")
