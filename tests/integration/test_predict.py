@@ -79,6 +79,15 @@ def test_inverting_mends_the_polarity(predict: Callable[..., Result]) -> None:
     assert "dark" in ended.stdout.splitlines()[1]
 
 
+def test_a_digit_is_fitted_whether_dark_or_bright(predict: Callable[..., Result]) -> None:
+    # The ink fills a box of 6 by 6 pixels, of which 18 lie in each half of 32: softmax of 5.625, 5.625 and 5.
+    ended = predict("paper.jpg", "--env", "smoke", "--fit", "digit", "--json")
+    assert (ended.exit_code, ended.stderr) == (0, "")
+    (prediction,) = json.loads(ended.stdout)["predictions"]
+    assert prediction["looks_inverted"] is False
+    assert [guess["probability"] for guess in prediction["guesses"][:2]] == pytest.approx([0.394437] * 2, abs=2e-6)
+
+
 def test_an_exported_file_that_has_changed_is_refused(project: Project, predict: Callable[..., Result]) -> None:
     exported = project.folder / EXPORTED
     made = Fingerprint({}, {}, {"mnist.onnx": sha256_of_path(exported)})
@@ -100,6 +109,7 @@ def test_an_exported_file_that_has_changed_is_refused(project: Project, predict:
         (["left.png", "--model", "models:/mnist@champion"], 1, "mlflow.db does not exist"),
         (["left.png", "--namespace", "letters"], 2, "received 'letters'; the data sets are mnist, fashion_mnist"),
         (["left.png", "--namespace", "mnist", "--model", "x.onnx"], 2, "--model and --namespace cannot be given"),
+        (["left.png", "--fit", "digit", "--invert"], 2, "--invert and --fit digit cannot be given together"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_nothing_else(predict: Callable[..., Result], arguments, code, message) -> None:

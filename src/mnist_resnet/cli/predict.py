@@ -1,6 +1,5 @@
 """``kedro predict``: a user's own pictures, classified by an exported model."""
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,36 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 from kedro.framework.cli.utils import env_option
-from kedro.io import CatalogConfigResolver
 
-from mnist_resnet.cli.project import (
-    CommandError,
-    load_context,
-    present_project,
-    require_known,
-    without_traceback,
-    write_json,
-)
-from mnist_resnet.config import outputs_folder
-from mnist_resnet.storage.artifacts import sha256_of_path
-from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
+from mnist_resnet.cli.chosen_model import model_option, read_model
+from mnist_resnet.cli.project import without_traceback, write_json
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
     from mnist_resnet.prediction.answers import Prediction
-
-_RECORDED = "models:/"
-# Kedro logs a line where it is not told what other names mean.
-_NO_OTHERS = {"{default}": {"type": "kedro.io.MemoryDataset"}}
+    from mnist_resnet.prediction.pictures import Fit
 
 
 @click.command()
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--model",
-    help="An ONNX file, or a recorded model by its MLflow URI (models:/mnist@champion, models:/mnist/3, "
-    "models:/m-<id>). Default: the model.onnx that the recipe exported for --namespace.",
-)
+@model_option
 @click.option("--namespace", help="Data set whose model classifies. Default: the first one in datasets.yml.")
 @env_option
 @click.option(
@@ -53,6 +35,14 @@ _NO_OTHERS = {"{default}": {"type": "kedro.io.MemoryDataset"}}
     is_flag=True,
     help="Swap dark and bright, for dark ink on white paper: the models are trained on bright on black.",
 )
+@click.option(
+    "--fit",
+    type=click.Choice(["whole", "digit"]),
+    default="whole",
+    show_default=True,
+    help="whole: all of the picture. digit: its ink, dark or bright, in a box of 20×20 in the middle of 28×28, as the "
+    "images of MNIST were made.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @without_traceback
 def predict(
@@ -62,21 +52,22 @@ def predict(
     env: str | None,
     top: int,
     invert: bool,
+    fit: "Fit",
     as_json: bool,
 ) -> None:
     """Classify your own pictures (PNG, JPEG, WEBP, GIF, BMP) with an exported model.
 
     Each picture is made grey and fitted to the model's input with its proportions kept. Crop it to one object.
     """
-    if model and namespace:
-        raise click.UsageError("--model and --namespace cannot be given together: --model already names the file.")
-    source, content = _read_model(model, namespace, env)
+    if invert and fit == "digit":
+        raise click.UsageError("--invert and --fit digit cannot be given together: digit finds dark and bright ink.")
+    source, content = read_model(model, namespace, env)
 
     from mnist_resnet.evaluation.classifier import open_classifier
     from mnist_resnet.prediction.answers import classify
 
     classifier = open_classifier(content, source)
-    predictions, provider = classify(classifier, images, top, invert), classifier.session.provider
+    predictions, provider = classify(classifier, images, top, invert, fit), classifier.session.provider
     remedy = "leave out --invert" if invert else "add --invert to swap them"
     for each in predictions:
         if each.looks_inverted:
@@ -87,43 +78,6 @@ def predict(
     else:
         _print_table(predictions)
         write_line(f"Model: {source}, run by {provider}")
-
-
-def _read_model(model: str | None, namespace: str | None, env: str | None) -> tuple[str, bytes]:
-    """The name and the content of the ONNX file that is asked for."""
-    if model is not None and model.startswith(_RECORDED):
-        from mnist_resnet.tracking.model_lookup import read_recorded_onnx
-
-        return model, read_recorded_onnx(model, present_project())
-    path = Path(model) if model else _exported_model(namespace, env)
-    try:
-        return str(path), path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"--model: received '{path}', which cannot be read: {error.strerror}.") from error
-
-
-def _exported_model(namespace: str | None, env: str | None) -> Path:
-    """The path of a recipe's ONNX file, by its catalog's configuration: the catalog would cost a second of imports.
-
-    Raises:
-        CommandError: If there is none, or it is not, byte for byte, what the export pipeline has made.
-    """
-    context = load_context(env)
-    known = list(context.config_loader["parameters"]["datasets"])
-    namespace = namespace or known[0]
-    require_known(namespace, known)
-    catalog = CatalogConfigResolver(context.config_loader["catalog"], default_runtime_patterns=_NO_OTHERS)
-    path = Path(os.path.relpath(context.project_path / catalog.resolve_pattern(f"{namespace}.onnx")["filepath"]))
-    if not path.exists():
-        raise CommandError(f"{path} does not exist. Make it with `kedro run`, or name an ONNX file with --model.")
-    outputs = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
-    made = Fingerprint.read(fingerprint_path(outputs, namespace, "export"))
-    if made and made.outputs.get(f"{namespace}.onnx") != sha256_of_path(path):
-        raise CommandError(
-            f"{path} has changed since it was exported; `kedro run --only-missing-outputs` makes it again. "
-            f"To use the changed file, name it with --model."
-        )
-    return path
 
 
 def _print_table(predictions: "Sequence[Prediction]") -> None:

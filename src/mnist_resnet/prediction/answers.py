@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mnist_resnet.evaluation.classifier import Classifier
-from mnist_resnet.prediction.pictures import looks_inverted, read_picture
+from mnist_resnet.prediction.pictures import Fit, looks_inverted, read_picture
 
 _BATCH_SIZE = 32
 
@@ -36,7 +36,9 @@ class Prediction:
     guesses: tuple[Guess, ...]
 
 
-def classify(classifier: Classifier, pictures: Sequence[Path], top: int = 3, invert: bool = False) -> list[Prediction]:
+def classify(
+    classifier: Classifier, pictures: Sequence[Path], top: int = 3, invert: bool = False, fit: Fit = "whole"
+) -> list[Prediction]:
     """Classify pictures.
 
     Args:
@@ -44,6 +46,7 @@ def classify(classifier: Classifier, pictures: Sequence[Path], top: int = 3, inv
         pictures: At least one; see ``read_picture``.
         top: How many classes to name, at least one; all if there are fewer.
         invert: Swap dark and bright in each picture.
+        fit: How pictures are fitted; see ``read_picture``.
 
     Returns:
         One prediction for each picture, in their order.
@@ -51,7 +54,7 @@ def classify(classifier: Classifier, pictures: Sequence[Path], top: int = 3, inv
     Raises:
         PictureError: If one of the files cannot be used; no answer is given then.
     """
-    images = np.stack([read_picture(path, classifier.image_size, invert) for path in pictures])
+    images = np.stack([read_picture(path, classifier.image_size, invert, fit) for path in pictures])
     probabilities = classifier.session.probabilities(images, _BATCH_SIZE)
     return [
         Prediction(str(path), looks_inverted(image), _guesses(classifier.class_names, answer, top))

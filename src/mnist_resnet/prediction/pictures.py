@@ -2,13 +2,17 @@
 
 import warnings
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.prediction.fitting import NoDigitError, fit_digit
+
+# How a picture becomes an image of a model's size: all of it, or the ink of a digit as in MNIST.
+Fit = Literal["whole", "digit"]
 
 # What Pillow decodes by itself or with its bundled libraries; none of these starts another program.
 PICTURE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
@@ -20,7 +24,7 @@ class PictureError(UserError, ValueError):
     """A file that cannot be used as a picture."""
 
 
-def read_picture(path: Path, size: tuple[int, int], invert: bool = False) -> npt.NDArray[np.uint8]:
+def read_picture(path: Path, size: tuple[int, int], invert: bool = False, fit: Fit = "whole") -> npt.NDArray[np.uint8]:
     """Read a picture as a model's input.
 
     It is turned as its EXIF orientation says, made grey (ITU-R 601 luma), shrunk or enlarged with its
@@ -32,26 +36,31 @@ def read_picture(path: Path, size: tuple[int, int], invert: bool = False) -> npt
         path: A file in one of ``PICTURE_FORMATS``.
         size: (height, width) in pixels.
         invert: Swap dark and bright.
+        fit: ``digit`` has the picture fitted by ``fit_digit`` instead, which needs no ``invert``.
 
     Returns:
         uint8 (height, width), 0 is black.
 
     Raises:
-        PictureError: If the file is missing, no picture, too large, fully transparent or too thin.
+        PictureError: If the file is missing, no picture, too large, fully transparent, too thin, or has no digit where
+            one is to be fitted.
     """
     try:
-        return decode_picture(path, size, invert)
+        return decode_picture(path, size, invert, fit)
     except PictureError as error:
         raise PictureError(f"{path}: {error}") from error
 
 
-def decode_picture(file: Path | IO[bytes], size: tuple[int, int], invert: bool = False) -> npt.NDArray[np.uint8]:
+def decode_picture(
+    file: Path | IO[bytes], size: tuple[int, int], invert: bool = False, fit: Fit = "whole"
+) -> npt.NDArray[np.uint8]:
     """Read a picture that may lie in memory, as ``read_picture`` does.
 
     Args:
         file: Where the picture is stored, or its content, which can be sought in.
         size: (height, width) in pixels.
         invert: Swap dark and bright.
+        fit: See ``read_picture``.
 
     Returns:
         uint8 (height, width), 0 is black.
@@ -71,6 +80,11 @@ def decode_picture(file: Path | IO[bytes], size: tuple[int, int], invert: bool =
         said = "" if isinstance(error, UnidentifiedImageError) else f". Pillow says: {error}"  # it has the file's name
         unreadable = f"not a whole picture in a format that can be read ({formats}){said}"
         raise PictureError(getattr(error, "strerror", None) or unreadable) from error
+    if fit == "digit":
+        try:
+            return fit_digit(np.asarray(grey), size)
+        except NoDigitError as error:
+            raise PictureError(str(error)) from error
     fitted = _fit(grey, size)
     return 255 - fitted if invert else fitted
 
