@@ -1,6 +1,7 @@
 """What a terminal shows of a sweep."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -41,11 +42,14 @@ def test_of_many_points_the_best_are_shown() -> None:
     assert "5 more in sweep.json" in shown(made_sweep(plan_of(*trials)))
 
 
-def test_failures_are_told_with_their_reason_and_without_credentials() -> None:
-    trials = [Trial(number, {SEED: number}) for number in range(2)]
-    text = shown(outcome_of(plan_of(*trials), [result(trials[0]), failed(trials[1])], 5.0, "parent"))
-    assert "Trial 1 (mnist.training.seed=1) failed: MNIST: the loss is nan at step 12" in text
-    assert "2 trials: 1 finished, 1 failed; 5 s" in text
+def test_each_reason_is_told_once_without_credentials() -> None:
+    trials = [Trial(number, {SEED: number}) for number in range(4)]
+    away = replace(failed(trials[3]), reason="https://me:secret@host does not answer")
+    results = [result(trials[0]), failed(trials[1]), failed(trials[2]), away]
+    text = shown(outcome_of(plan_of(*trials), results, 5.0, "parent"))
+    assert "Trials 1, 2 failed: MNIST: the loss is nan at step 12\n" in text
+    assert "Trial 3 failed: https://host does not answer\n" in text
+    assert "4 trials: 1 finished, 3 failed; 5 s" in text
 
 
 def test_a_sweep_without_results_says_so() -> None:

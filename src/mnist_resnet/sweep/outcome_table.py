@@ -21,8 +21,7 @@ def as_tables(outcome: SweepOutcome) -> "list[RenderableType]":
     """A table for each data set, then its winner, the trials that failed, and the count of all."""
     parts: list[RenderableType] = [_table(outcome, name) for name in outcome.plan.namespaces if outcome.groups]
     winners = [_winner_in_words(outcome, name) for name in outcome.plan.namespaces if outcome.groups]
-    failed = [_failure_in_words(result) for result in outcome.trials if result.reason]
-    return [*parts, *winners, *failed, count_in_words(outcome)]
+    return [*parts, *winners, *_failures_in_words(outcome.trials), count_in_words(outcome)]
 
 
 def count_in_words(outcome: SweepOutcome) -> str:
@@ -120,8 +119,11 @@ def _winner_in_words(outcome: SweepOutcome, namespace: str) -> str:
     )
 
 
-def _failure_in_words(result: TrialResult) -> str:
-    ended = IN_WORDS[result.status]
-    return (
-        f"Trial {result.trial.number} ({result.trial.in_words()}) {ended}: {without_credentials(result.reason or '')}"
-    )
+def _failures_in_words(results: Sequence[TrialResult]) -> list[str]:
+    """Each reason for which trials ended, with their numbers."""
+    alike: dict[str, list[str]] = {}
+    for result in results:
+        if result.reason:
+            said = f"{IN_WORDS[result.status]}: {without_credentials(result.reason)}"
+            alike.setdefault(said, []).append(str(result.trial.number))
+    return [f"Trial{'s' * (len(each) > 1)} {', '.join(each)} {said}" for said, each in alike.items()]
