@@ -136,6 +136,8 @@ def _on_contrasting_ground(picture: Image.Image) -> Image.Image:
 
 def _fit(grey: Image.Image, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     height, width = size
+    if grey.size == (width, height):
+        return np.asarray(grey)
     if min(grey.size) * min(width / grey.width, height / grey.height) <= 0.5:
         raise PictureError(
             f"{grey.width}×{grey.height} pixels, too thin to be seen at {width}×{height}; crop it to one object"
