@@ -1,20 +1,34 @@
 """Whole sources, whatever their form: each image once, as it is."""
 
 import http.server
+import subprocess
+import sys
 import threading
 import zipfile
 from functools import partial
 
 import fsspec
 import numpy as np
+import pyarrow as pa
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mnist_resnet.batch_inference.chunks import SourceError, SourcePlan
 from mnist_resnet.batch_inference.planning import plan_chunks
 from mnist_resnet.batch_inference.reading import read_chunk
-from tests.batch_inference.made_sources import FORMS, made_images, npy, parquet_of_pictures, png, write_pictures
+from mnist_resnet.prediction.fitting import fit_digit
+from tests.batch_inference.made_sources import (
+    FORMS,
+    made_images,
+    npy,
+    parquet,
+    parquet_of_pictures,
+    png,
+    write_pictures,
+)
+from tests.conftest import PROJECT, memory_below
 
 SIZE = (8, 6)
 
@@ -58,6 +72,18 @@ def test_a_folder_of_pictures(tmp_path):
 def test_inverting(tmp_path):
     (tmp_path / "a.npy").write_bytes(FORMS["npy"](images := made_images(4, size=SIZE)))
     np.testing.assert_array_equal(read_all(plan_chunks([str(tmp_path)], SIZE, 3), invert=True)[1], 255 - images)
+
+
+def test_pictures_are_fitted_as_digits_wherever_they_lie_and_arrays_are_left_alone(tmp_path):
+    large = np.zeros((40, 40), np.uint8)
+    large[4:16, 20:26] = 200
+    (tmp_path / "a.png").write_bytes(png(large))
+    (tmp_path / "b.parquet").write_bytes(parquet_of_pictures([large, np.zeros((9, 9), np.uint8)]))
+    (tmp_path / "c.npy").write_bytes(npy(IMAGES))
+    _, read, _, _, (refusal,) = read_all(plan_chunks([str(tmp_path)], SIZE, 100), fit="digit")
+    np.testing.assert_array_equal(read[:2], [fit_digit(large, SIZE)] * 2)
+    np.testing.assert_array_equal(read[2:], IMAGES)
+    assert (refusal.row_id, refusal.reason) == (2, "one grey throughout; there is no digit to be seen")
 
 
 IMAGES = made_images(9, size=SIZE)
@@ -157,3 +183,61 @@ def test_addresses_of_several_kinds(tmp_path, server):
         _, read, paths, _, refusals = read_all(plan_chunks([address], SIZE, 4))
         np.testing.assert_array_equal(read, np.concatenate([IMAGES] * len(files)))
         assert (sorted(set(paths)), refusals) == (files, [])
+
+
+def test_nothing_heavy_is_imported_before_a_source_is_opened():
+    program = (
+        "import sys, mnist_resnet.batch_inference.planning, mnist_resnet.batch_inference.reading\n"
+        "heavy = {'fsspec', 'pyarrow', 'pandas', 'scipy', 'ray', 'mlflow', 'kedro', 'tensorflow', 'keras'}\n"
+        "print(*sorted(heavy & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("form", ["npy", "idx", "idx.gz"])
+def test_a_large_file_is_read_in_the_memory_of_a_chunk(tmp_path, form):
+    images = np.zeros((200_000, *SIZE), np.uint8)  # 9.6 MB
+    (tmp_path / f"a.{form}").write_bytes(FORMS[form](images))
+    del images
+    plan = plan_chunks([str(tmp_path)], SIZE, 1000)
+    read_chunk(plan.chunks[0], SIZE)
+    with memory_below(3_000_000):  # a chunk of 48 kB, and pieces of a megabyte
+        assert sum(len(read_chunk(chunk, SIZE).images) for chunk in plan.chunks) == 200_000
+
+
+def test_a_large_row_group_is_read_in_the_memory_of_a_chunk(tmp_path):
+    images = made_images(20_000, size=SIZE)
+    (tmp_path / "a.parquet").write_bytes(
+        parquet(pa.array(list(images.reshape(20_000, 48)), pa.list_(pa.uint8())), 20_000)
+    )
+    plan = plan_chunks([str(tmp_path)], SIZE, 500)
+    before = pa.total_allocated_bytes()
+    for chunk in plan.chunks:
+        np.testing.assert_array_equal(read_chunk(chunk, SIZE).images, images[chunk.first_id : chunk.first_id + 500])
+        assert pa.total_allocated_bytes() - before < 4_000_000
+
+
+class Counted(MemoryFileSystem):
+    """A store that counts how often a file is opened."""
+
+    protocol = "counted"
+    opened = 0
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return super()._strip_protocol(path.removeprefix("counted://"))
+
+    def _open(self, *arguments, **options):
+        type(self).opened += 1
+        return super()._open(*arguments, **options)
+
+
+@pytest.mark.parametrize("form", ["idx.gz", "parquet"])
+def test_a_file_that_has_to_be_read_from_its_start_is_read_once(form):
+    fsspec.register_implementation("counted", Counted, clobber=True)
+    fsspec.filesystem("counted").pipe(f"/once/a.{form}", CONTENTS[form])
+    plan = plan_chunks([f"counted://once/a.{form}"], SIZE, 2)
+    Counted.opened = 0
+    np.testing.assert_array_equal(read_all(plan)[1], IMAGES)
+    assert (len(plan.chunks), Counted.opened) == (5, 1)

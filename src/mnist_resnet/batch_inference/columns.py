@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from mnist_resnet.batch_inference.extract import Extract, Refused, grey_images, joined, nothing, shape_fault
 from mnist_resnet.batch_inference.inspection import Fault
-from mnist_resnet.prediction.pictures import PictureError, decode_picture
+from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,24 +49,25 @@ def choose_column(schema: "pa.Schema", size: tuple[int, int], column: str | None
     return str(found[0])
 
 
-def images_of(first: int, column: "pa.Array", size: tuple[int, int]) -> Extract:
+def images_of(first: int, column: "pa.Array", size: tuple[int, int], fit: Fit = "whole") -> Extract:
     """The images of some rows.
 
     Args:
         first: The first row's place within the file.
         column: Of a type that ``choose_column`` takes.
         size: The model's (height, width).
+        fit: How pictures are fitted; see ``read_picture``.
     """
     column = _plain(column)
     if _holds_pictures(column.type):
-        return _decoded(first, column, size)
+        return _decoded(first, column, size, fit)
     values = _dense(column)
     if values is not None:
         return _fitting(first, values, size)
     if len(column) == 1:
         reason = "no image (null)" if column.null_count else "pixels are missing (null), or rows of unequal lengths"
         return nothing(size, Refused(first, 1, reason))
-    return joined([images_of(first + place, column.slice(place, 1), size) for place in range(len(column))], size)
+    return joined([images_of(first + place, column.slice(place, 1), size, fit) for place in range(len(column))], size)
 
 
 def _holds_pictures(kind: "pa.DataType") -> bool:
@@ -121,7 +122,7 @@ def _plain(column: "pa.Array") -> "pa.Array":
     return _plain(column.dictionary_decode()) if kinds.is_dictionary(column.type) else column
 
 
-def _decoded(first: int, column: "pa.Array", size: tuple[int, int]) -> Extract:
+def _decoded(first: int, column: "pa.Array", size: tuple[int, int], fit: Fit) -> Extract:
     import pyarrow.compute as compute
     import pyarrow.types as kinds
 
@@ -136,7 +137,7 @@ def _decoded(first: int, column: "pa.Array", size: tuple[int, int]) -> Extract:
             refused.append(Refused(row, 1, missing))
             continue
         try:
-            images.append(decode_picture(io.BytesIO(value.as_buffer()), size))
+            images.append(decode_picture(io.BytesIO(value.as_buffer()), size, fit=fit))
             rows.append(row)
         except PictureError as error:
             refused.append(Refused(row, 1, str(error)))

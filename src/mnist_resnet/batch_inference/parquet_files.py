@@ -9,6 +9,7 @@ from mnist_resnet.batch_inference.columns import choose_column, images_of
 from mnist_resnet.batch_inference.extract import MOST_IMAGES, Extract, Refused, joined, nothing
 from mnist_resnet.batch_inference.inspection import Fault, Inspection
 from mnist_resnet.batch_inference.streams import opened_once
+from mnist_resnet.prediction.pictures import Fit
 from mnist_resnet.terminal.redaction import in_one_line
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def inspect_parquet(file: IO[bytes], size: tuple[int, int], column: str | None) 
     return Inspection(ParquetLayout(choose_column(schema, size, column, images), groups), images, images)
 
 
-def read_parquet(filesystem: "AbstractFileSystem", part: Slice, size: tuple[int, int]) -> Extract:
+def read_parquet(filesystem: "AbstractFileSystem", part: Slice, size: tuple[int, int], fit: Fit = "whole") -> Extract:
     """Read images of a Parquet file; the pictures in it are read as ``read_picture`` reads them.
 
     Raises:
@@ -60,7 +61,7 @@ def read_parquet(filesystem: "AbstractFileSystem", part: Slice, size: tuple[int,
 
     rows = opened_once((filesystem.to_json(), part.path, part.mark, layout.column), reopen, lambda _: True)
     extracts = [
-        nothing(size, found) if isinstance(found, Refused) else images_of(*found, size)
+        nothing(size, found) if isinstance(found, Refused) else images_of(*found, size, fit)
         for found in rows.between(part.first, part.first + part.rows)
     ]
     return joined(extracts, size)

@@ -10,7 +10,7 @@ import numpy as np
 from mnist_resnet.batch_inference.chunks import Slice, SourceError
 from mnist_resnet.batch_inference.extract import Extract, Refused, nothing
 from mnist_resnet.batch_inference.filesystems import LOCAL, as_unicode, in_words, is_of_file, shown_in
-from mnist_resnet.prediction.pictures import PictureError, decode_picture
+from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -22,7 +22,11 @@ _FETCHED_BYTES = 1 << 26
 
 
 def read_pictures(
-    address: str, filesystem: "AbstractFileSystem", parts: Sequence[Slice], size: tuple[int, int]
+    address: str,
+    filesystem: "AbstractFileSystem",
+    parts: Sequence[Slice],
+    size: tuple[int, int],
+    fit: Fit = "whole",
 ) -> Iterator[Extract]:
     """Read pictures as ``read_picture`` does.
 
@@ -31,6 +35,7 @@ def read_pictures(
         filesystem: Where they lie.
         parts: One for each picture.
         size: The model's (height, width).
+        fit: See ``read_picture``.
 
     Yields:
         One extract for each picture, in their order.
@@ -39,27 +44,27 @@ def read_pictures(
         SourceError: If the pictures' folder, the disk or the network is not there.
     """
     if address == LOCAL:
-        yield from (_read_local(part.path, size) for part in parts)
+        yield from (_read_local(part.path, size, fit) for part in parts)
         return
     for batch in _batches(parts):
         found = filesystem.cat([part.path for part in batch], on_error="return")
         for part in batch:
-            yield _read_fetched(shown_in(address, filesystem, part.path), found[part.path], size)
+            yield _read_fetched(shown_in(address, filesystem, part.path), found[part.path], size, fit)
 
 
-def _read_local(path: str, size: tuple[int, int]) -> Extract:
+def _read_local(path: str, size: tuple[int, int], fit: Fit) -> Extract:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - names that are no valid text
-            return _decode(file, size)
+            return _decode(file, size, fit)
     except OSError as error:
         if not is_of_file(error) or not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120
             raise SourceError(f"{as_unicode(path)} cannot be read any more: {in_words(error)}") from error
         return nothing(size, Refused(0, 1, in_words(error)))
 
 
-def _decode(file: IO[bytes], size: tuple[int, int]) -> Extract:
+def _decode(file: IO[bytes], size: tuple[int, int], fit: Fit) -> Extract:
     try:
-        image = decode_picture(file, size)
+        image = decode_picture(file, size, fit=fit)
     except PictureError as error:
         return nothing(size, Refused(0, 1, str(error)))
     return Extract(np.zeros(1, np.int64), image[np.newaxis], ())
@@ -78,9 +83,9 @@ def _batches(parts: Sequence[Slice]) -> Iterator[list[Slice]]:
         yield batch
 
 
-def _read_fetched(shown: str, content: bytes | Exception, size: tuple[int, int]) -> Extract:
+def _read_fetched(shown: str, content: bytes | Exception, size: tuple[int, int], fit: Fit) -> Extract:
     if isinstance(content, Exception):
         if is_of_file(content):
             return nothing(size, Refused(0, 1, in_words(content)))
         raise SourceError(f"{shown} cannot be read: {in_words(content)}") from content
-    return _decode(io.BytesIO(content), size)
+    return _decode(io.BytesIO(content), size, fit)

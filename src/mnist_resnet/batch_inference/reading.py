@@ -12,12 +12,13 @@ from mnist_resnet.batch_inference.extract import Extract, Refused, nothing
 from mnist_resnet.batch_inference.filesystems import current_mark, in_words, is_of_file, open_filesystem, shown_in
 from mnist_resnet.batch_inference.parquet_files import read_parquet
 from mnist_resnet.batch_inference.picture_files import read_pictures
+from mnist_resnet.prediction.pictures import Fit
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 
-def read_chunk(chunk: Chunk, size: tuple[int, int], invert: bool = False) -> ChunkImages:
+def read_chunk(chunk: Chunk, size: tuple[int, int], invert: bool = False, fit: Fit = "whole") -> ChunkImages:
     """Read the images of a chunk.
 
     Chunks of a file that is a gzip stream or has large Parquet row groups are read fastest in their order by the same
@@ -27,12 +28,14 @@ def read_chunk(chunk: Chunk, size: tuple[int, int], invert: bool = False) -> Chu
         chunk: One of a ``SourcePlan``.
         size: The (height, width) that it was planned for.
         invert: Swap dark and bright.
+        fit: How pictures are fitted, see ``read_picture``; arrays have the model's size already. ``digit`` finds dark
+            and bright ink by itself, so that nothing is to be inverted.
 
     Raises:
         SourceError: If an array or Parquet file has changed since it was listed, or the file system is not there.
     """
     _, filesystem, _ = open_filesystem(chunk.address)
-    extracts = list(_extracts(chunk, filesystem, size))
+    extracts = list(_extracts(chunk, filesystem, size, fit))
     ids, paths, refusals, first_id = list[np.ndarray](), list[str](), list[Refusal](), chunk.first_id
     for part, extract in zip(chunk.slices, extracts, strict=True):
         shown = shown_in(chunk.address, filesystem, part.path)
@@ -54,21 +57,22 @@ def read_chunk(chunk: Chunk, size: tuple[int, int], invert: bool = False) -> Chu
     )
 
 
-def _extracts(chunk: Chunk, filesystem: "AbstractFileSystem", size: tuple[int, int]) -> Iterator[Extract]:
+def _extracts(chunk: Chunk, filesystem: "AbstractFileSystem", size: tuple[int, int], fit: Fit) -> Iterator[Extract]:
     for pictures, parts in groupby(chunk.slices, key=lambda part: part.layout is None):
         if pictures:
-            yield from read_pictures(chunk.address, filesystem, list(parts), size)
+            yield from read_pictures(chunk.address, filesystem, list(parts), size, fit)
         else:
-            yield from (_extract(chunk.address, filesystem, part, size) for part in parts)
+            yield from (_extract(chunk.address, filesystem, part, size, fit) for part in parts)
 
 
-def _extract(address: str, filesystem: "AbstractFileSystem", part: Slice, size: tuple[int, int]) -> Extract:
+def _extract(address: str, filesystem: "AbstractFileSystem", part: Slice, size: tuple[int, int], fit: Fit) -> Extract:
     shown = shown_in(address, filesystem, part.path)
     try:
         if current_mark(address, filesystem, part.path) != part.mark:
             raise SourceError(f"{shown} has changed since it was listed; type the command again")
-        read = read_array if isinstance(part.layout, ArrayLayout) else read_parquet
-        return read(filesystem, part, size)
+        if isinstance(part.layout, ArrayLayout):
+            return read_array(filesystem, part, size)
+        return read_parquet(filesystem, part, size, fit)
     except SourceError:
         raise
     except Exception as error:  # of any file system's client
