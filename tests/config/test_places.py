@@ -24,7 +24,7 @@ def test_folders_and_addresses_are_places(raw, model_input):
         ("nowhere://raw", "fsspec knows no addresses that begin with nowhere://"),
         ("s3://user:secret@bucket/raw", "received an address with credentials, but credentials are taken from the env"),
         ("s3://bucket/raw?key=secret", "received an address with credentials"),
-        ("gs://bucket/raw", r"whose client is not installed: pip install 'mnist-resnet\[gcs\]'"),
+        ("gs://bucket/raw", "whose client is not installed: pip install gcsfs"),
     ],
 )
 def test_other_places_are_refused_with_the_remedy(raw, reason):

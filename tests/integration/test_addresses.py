@@ -120,7 +120,7 @@ def without_client(_: str) -> str:
 
 @pytest.mark.parametrize(
     ("root_of", "said"),
-    [(wrong_scheme, "fsspec knows no addresses that begin with nowhere://"), (without_client, r"mnist-resnet[gcs]")],
+    [(wrong_scheme, "fsspec knows no addresses that begin with nowhere://"), (without_client, "pip install gcsfs")],
 )
 def test_an_address_that_cannot_be_used_is_one_line(squares: Project, root_of: Callable[[str], str], said: str) -> None:
     ended = place(squares, root_of("")).kedro("run", "--namespaces", "squares", "--pipelines", "data")

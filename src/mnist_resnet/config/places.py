@@ -12,8 +12,12 @@ from mnist_resnet.config.validation import ConfigurationError
 TEMPORARY_VARIABLE = "MNIST_RESNET_TEMPORARY"
 
 _EXAMPLES = {"raw": "data/01_raw or s3://bucket/mnist/01_raw", "model_input": "null or s3://bucket/mnist"}
-# The extra that brings the client of a kind of address.
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "az": "azure", "abfs": "azure", "abfss": "azure"}
+# The package that fsspec reaches an object store with; the extras s3, gcs and azure have them.
+CLIENTS = {
+    **dict.fromkeys(("s3", "s3a"), "s3fs"),
+    **dict.fromkeys(("gs", "gcs"), "gcsfs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "adlfs"),
+}
 
 
 def model_input_place(place: str | None, outputs: str, recipe: str) -> str:
@@ -80,5 +84,4 @@ def _missing_package(scheme: str) -> Iterator[str]:
     except ValueError:
         yield f"but fsspec knows no addresses that begin with {scheme}://"
     except ImportError as error:
-        extra = f": pip install 'mnist-resnet[{EXTRAS[scheme]}]'" if scheme in EXTRAS else ""
-        yield f"whose client is not installed{extra} ({error})"
+        yield f"whose client is not installed: pip install {CLIENTS[scheme]}" if scheme in CLIENTS else f"but {error}"

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from mnist_resnet.config.places import EXTRAS
+from mnist_resnet.config.places import CLIENTS
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
 
 # An object is there once all of it has arrived. Elsewhere, a file is written under another name and then moved.
-_OBJECT_STORES = EXTRAS.keys()
+_OBJECT_STORES = CLIENTS.keys()
 _CREDENTIALS = {
-    "s3": "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
-    "gcs": "GOOGLE_APPLICATION_CREDENTIALS",
-    "azure": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+    "s3fs": "AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "gcsfs": "GOOGLE_APPLICATION_CREDENTIALS",
+    "adlfs": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
 
 
@@ -171,9 +171,9 @@ class Address:
 
 
 def _remedy(url: str, error: Exception) -> str:
-    extra = EXTRAS.get(url.partition("://")[0])
-    if isinstance(error, ImportError):
-        return f". Install the extra: pip install 'mnist-resnet[{extra}]'" if extra else ""
-    if extra and (isinstance(error, PermissionError) or "redential" in f"{type(error).__name__} {error}"):
-        return f". Set the credentials in the environment: {_CREDENTIALS[extra]}"
+    client = CLIENTS.get(url.partition("://")[0])
+    if client and isinstance(error, ImportError):
+        return f". Its client is not installed: pip install {client}"
+    if client and (isinstance(error, PermissionError) or "redential" in f"{type(error).__name__} {error}"):
+        return f". Set the credentials in the environment: {_CREDENTIALS[client]}"
     return ""
