@@ -10,7 +10,7 @@ from tests.integration.conftest import Planner, Project
 
 pytestmark = pytest.mark.integration
 
-SHARDED = {"squares": {"data": {"shard_images": 50}, "training": {"shuffle_shards": 2}}, "tracking": {"enabled": False}}
+SHARDED = {"squares": {"data": {"shard_images": 50}, "training": {"shuffle_shards": 2}}}
 
 
 def run(project: Project, params: dict | None = None, **options) -> None:
