@@ -1,17 +1,33 @@
-"""``python -m mnist_resnet``: what ``kedro run`` does, also where the package is installed without the project."""
+"""``mnist_resnet COMMAND`` and ``python -m mnist_resnet COMMAND``: the commands, also without the project's folder."""
 
+import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-from kedro.framework.project import configure_project
+_NO_OPTIONS_OF_RUN = {"-h", "--help", "--version"}
 
 
-def main() -> None:
-    """Run pipelines with the options of ``kedro run``; outputs go into the project's folder, else the present one."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; what it reads and writes is in the project's folder, else in the present one.
+
+    Options without a command are those of ``run``: that is how Kedro's deployments call a packaged project.
+
+    Args:
+        arguments: The words after the program's name; None for those that were typed.
+    """
+    if not Path("conf/logging.yml").exists():  # which Kedro reads when it is imported
+        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(Path(__file__).with_name("logging.yml")))
+    from kedro.framework.project import configure_project
+
     configure_project("mnist_resnet")
-    from mnist_resnet.cli import run
+    from mnist_resnet.cli import cli
 
-    sys.argv.insert(1, "run")  # what is recorded, and shown to others, is the command that this one stands for
-    run.main(args=sys.argv[2:], prog_name="python -m mnist_resnet")
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words and words[0].startswith("-") and words[0] not in _NO_OPTIONS_OF_RUN:
+        words.insert(0, "run")
+    sys.argv[1:] = words  # what is recorded, and shown to others, is the command that this one stands for
+    cli.main(args=words, prog_name="mnist_resnet")
 
 
 if __name__ == "__main__":

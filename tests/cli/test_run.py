@@ -59,7 +59,13 @@ def test_another_runner_is_refused_also_from_a_file_of_options(runner: str, tmp_
         (
             ["/lib/mnist_resnet/__main__.py", "run", "--conf-source", "conf"],
             {},
-            "python -m mnist_resnet --conf-source conf --only-missing-outputs",
+            "python -m mnist_resnet run --conf-source conf --only-missing-outputs",
+        ),
+        (["/bin/mnist_resnet", "run"], {}, "mnist_resnet run --only-missing-outputs"),
+        (
+            ["kedro", "run"],
+            {"MNIST_RESNET_CONF_SOURCE": "/my conf"},
+            "MNIST_RESNET_CONF_SOURCE='/my conf' kedro run --only-missing-outputs",
         ),
         (["kedro", "run"], {"KEDRO_ENV": "smoke"}, "KEDRO_ENV=smoke kedro run --only-missing-outputs"),
     ],

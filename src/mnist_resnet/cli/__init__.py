@@ -1,8 +1,9 @@
-"""The project's own commands, as ``kedro`` finds them inside this project; one file for each."""
+"""The project's own commands, for ``kedro`` inside this project and for ``mnist_resnet``; one file for each."""
 
 import click
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
+from mnist_resnet import __version__
 from mnist_resnet.cli.compare import compare
 from mnist_resnet.cli.layers import layers
 from mnist_resnet.cli.predict import predict
@@ -14,6 +15,7 @@ __all__ = ["cli", "compare", "layers", "predict", "reproduce", "run", "sync_trac
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name="mnist_resnet")
+@click.version_option(__version__, prog_name="mnist_resnet")
 def cli() -> None:
     """Train, export and evaluate ResNets on MNIST-shaped data; classify pictures with them; compare and repeat runs."""
 

@@ -3,12 +3,13 @@
 import click
 from kedro.framework.cli.utils import env_option, split_string
 
-from mnist_resnet.cli.project import load_context, require_known, without_traceback
+from mnist_resnet.cli.project import conf_source_option, load_context, require_known, without_traceback
 from mnist_resnet.config import Dataset, NamespaceParameters, validate_parameters
 
 
 @click.command()
 @env_option
+@conf_source_option
 @click.option("--namespaces", callback=split_string, default="", help="Data sets, separated by commas. Default: all.")
 @without_traceback
 def layers(env: str | None, namespaces: list[str]) -> None:

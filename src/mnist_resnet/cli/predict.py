@@ -10,7 +10,7 @@ import click
 from kedro.framework.cli.utils import env_option
 
 from mnist_resnet.cli.chosen_model import model_option, read_model
-from mnist_resnet.cli.project import without_traceback, write_json
+from mnist_resnet.cli.project import conf_source_option, without_traceback, write_json
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @model_option
 @click.option("--namespace", help="Data set whose model classifies. Default: the first one in datasets.yml.")
 @env_option
+@conf_source_option
 @click.option(
     "--top",
     type=click.IntRange(min=1),

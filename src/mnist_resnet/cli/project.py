@@ -10,6 +10,7 @@ from typing import IO, Any, TextIO, cast
 
 import click
 from kedro.config import MissingConfigException
+from kedro.framework.cli.utils import validate_conf_source
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetError
@@ -21,6 +22,13 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.terminal.streams import write_line
+
+CONF_SOURCE_VARIABLE = "MNIST_RESNET_CONF_SOURCE"
+CONF_SOURCE_HELP = (
+    "Folder, tar.gz or zip of the configuration. Default: conf/ in the project's folder, or in the present one if "
+    "there is no project."
+)
+_CONF_SOURCE = f"{__name__}.conf_source"
 
 
 class CommandError(click.ClickException):
@@ -65,13 +73,30 @@ def raised_in(error: Exception) -> str:
     return str(frames[-1].f_globals["__name__"]) if frames else ""
 
 
+def _keep_conf_source(context: click.Context, option: click.Parameter, value: str) -> None:
+    context.meta[_CONF_SOURCE] = validate_conf_source(context, option, value)
+
+
+# For commands that call load_context(), which asks click for the value.
+conf_source_option = click.option(
+    "--conf-source",
+    envvar=CONF_SOURCE_VARIABLE,
+    show_envvar=True,
+    expose_value=False,
+    callback=_keep_conf_source,
+    help=CONF_SOURCE_HELP,
+)
+
+
 def load_context(env: str | None) -> KedroContext:
-    """The project's context, with its checked configuration.
+    """The project's context, with its checked configuration; ``--conf-source`` of the present command names another.
 
     Args:
         env: The recipe, a folder of ``conf/``; the base recipe if None.
     """
-    with KedroSession.create(env=env, save_on_close=False) as session:
+    command = click.get_current_context(silent=True)
+    conf_source = command.meta.get(_CONF_SOURCE) if command else None
+    with KedroSession.create(env=env, conf_source=conf_source, save_on_close=False) as session:
         assert isinstance(session, KedroSession)
         return session.load_context()
 

@@ -6,23 +6,25 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 
-from mnist_resnet.cli.project import raised_in, without_traceback
+from mnist_resnet.cli.project import CONF_SOURCE_HELP, CONF_SOURCE_VARIABLE, raised_in, without_traceback
 from mnist_resnet.errors import UserError
 from mnist_resnet.pipelines.wiring import dataset_of
+from mnist_resnet.terminal.program import program_words
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
-_PACKAGE = __name__.partition(".")[0]
 _ONLY_MISSING = "--only-missing-outputs"
+# Variables that say which configuration is used.
+_DECIDING = ("KEDRO_ENV", CONF_SOURCE_VARIABLE)
 # The modules of Kedro that look for the pipelines, namespaces, nodes and tags that are asked for.
 _SELECTING = {KedroSession.__module__, Pipeline.__module__}
 
@@ -38,11 +40,10 @@ def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -
         arguments: As in ``sys.argv`` of that one: the program's path, ``run``, and what follows.
         environment: The variables that it ran with.
     """
-    as_module = Path(arguments[0]).name == "__main__.py"  # where the package is installed without the project
-    words = ["python", "-m", _PACKAGE, *arguments[2:]] if as_module else ["kedro", *arguments[1:]]
+    words = [*program_words(arguments[0]), *arguments[1:]]
     words += [] if _ONLY_MISSING in words else [_ONLY_MISSING]
-    recipe = environment.get("KEDRO_ENV")
-    return (f"KEDRO_ENV={shlex.quote(recipe)} " if recipe else "") + shlex.join(words)
+    set_before = [f"{name}={shlex.quote(environment[name])}" for name in _DECIDING if environment.get(name)]
+    return " ".join([*set_before, shlex.join(words)])
 
 
 def _say_how_to_resume(signal: str) -> None:
@@ -72,7 +73,18 @@ def _run(*arguments: Any, **options: Any) -> Any:
         raise SelectionError(f"{said.rstrip('.')}; the pipelines are {names}, the data sets {datasets}") from error
 
 
+def _with_variable(option: click.Parameter) -> click.Parameter:
+    """Kedro's option, but ``--conf-source`` as the other commands have it."""
+    if option.name != "conf_source":
+        return option
+    ours = copy.copy(option)
+    assert isinstance(ours, click.Option)
+    ours.envvar, ours.show_envvar, ours.help = CONF_SOURCE_VARIABLE, True, CONF_SOURCE_HELP
+    return ours
+
+
 run = copy.copy(kedro_run)
+run.params = [_with_variable(option) for option in kedro_run.params]
 run.callback = saying_how_to_resume(without_traceback(_run))
 
 

@@ -12,7 +12,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import env_option, split_string
 from kedro.framework.project import pipelines, settings
 
-from mnist_resnet.cli.project import CommandError, load_context, present_project, without_traceback
+from mnist_resnet.cli.project import CommandError, conf_source_option, load_context, present_project, without_traceback
 from mnist_resnet.config import as_typed
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.signals import stopping_orderly
@@ -56,6 +56,7 @@ class UnusableOptionsError(CommandError):
 
 @click.command(epilog=_EXAMPLES)
 @env_option
+@conf_source_option
 @click.option("--namespaces", callback=split_string, default="", help="Data sets, separated by commas. Default: all.")
 @click.option(
     "--pipelines",

@@ -6,6 +6,7 @@ The catalog says what is logged: an entry's ``metadata.mlflow.as`` is ``artifact
 """
 
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
@@ -17,6 +18,7 @@ from mnist_resnet.hooks.run_context import RunContext, status_after
 from mnist_resnet.provenance.record import in_order, typed_command
 from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal.paths import shown_path
+from mnist_resnet.terminal.program import program_words
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
 from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_run
 from mnist_resnet.tracking.inputs import CONTEXTS
@@ -47,7 +49,7 @@ class Tracking:
         git = {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}
         names = ",".join(in_order(context.run_params["pipeline_names"] or ["training"]))
         typed = (context.run_params.get("runtime_params") or {}).get("tracking", {})
-        self._tags = {"command": " ".join(["kedro", *typed_command()]), **git}
+        self._tags = {"command": " ".join([*program_words(sys.argv[0]), *typed_command()]), **git}
         self._sections: dict[str, str] = {}
         self._evaluated: dict[str, str] = {}
         self.run = TrackedRun(

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 PATCH_FILE = "uncommitted.patch"
 PATCH_LIMIT = 1 << 20
 UNKNOWN = "unknown"
+# An installed wheel has its description beside the package; an editable install has it elsewhere.
+_PLACE_OF_PACKAGE = Path(__file__).parents[2]
 _PRIVATE_FOLDERS = ("data/", "conf/local/", "mlruns/", "mlartifacts/")
 _PRIVATE_NAMES = (
     *("mlflow.db*", "*.keras", "*.onnx", "*.h5", "*.npy", "*.npz", "*-ubyte", "*-ubyte.gz"),
@@ -116,6 +118,8 @@ def patch_in_words(source: Source | None) -> str:
 
 def _commit(project: Path) -> Source | str:
     """The commit, or why there is none."""
+    if any(_PLACE_OF_PACKAGE.glob("mnist_resnet-*.dist-info")):
+        return "mnist_resnet runs from an installed wheel, which tells no commit; run it in a clone of the repository"
     try:
         head, *told = git(project, *_STATUS).decode(errors="replace").splitlines()
         tracked = git(project, "ls-files", ".")

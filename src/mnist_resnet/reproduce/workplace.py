@@ -22,7 +22,7 @@ from mnist_resnet.reproduce.preflight import ReproductionError
 _ASK_FOR_PACKAGE = "import os, mnist_resnet; os.write(1, os.fsencode(mnist_resnet.__file__))"
 # These would lead the run, or make, to another project, repository, run or package than its own.
 _MISLEADING = (
-    *("KEDRO_ENV", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", *MISLEADING_VARIABLES),
+    *("KEDRO_ENV", "MNIST_RESNET_CONF_SOURCE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", *MISLEADING_VARIABLES),
     *(COMMAND_VARIABLE, TEMPORARY_VARIABLE),
     *("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"),
     *("MAKEFLAGS", "MAKELEVEL"),  # of an outer make
