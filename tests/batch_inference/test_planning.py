@@ -5,11 +5,12 @@ from dataclasses import asdict, replace
 
 import fsspec
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from mnist_resnet.batch_inference.chunks import Refusal, SourceError
 from mnist_resnet.batch_inference.planning import plan_chunks
-from tests.batch_inference.made_sources import FORMS, made_images, npy, parquet_of_pictures, png
+from tests.batch_inference.made_sources import FORMS, made_images, npy, parquet, parquet_of_pictures, png
 
 SIZE = (8, 6)
 IMAGES = made_images(10, size=SIZE)
@@ -140,3 +141,14 @@ def test_a_picture_that_no_picture_can_be_as_large_as_is_refused_unread(tmp_path
     (tmp_path / "b.png").write_bytes(b"")
     plan = plan_chunks([str(tmp_path)], SIZE, 8)
     assert plan.refusals == (Refusal(0, str(tmp_path / "a.png"), None, "larger than 512 MiB; shrink or crop it", 1),)
+
+
+def test_a_reason_is_one_line_whatever_a_file_brings_along(tmp_path):
+    column = pa.array([1], pa.int64())
+    (tmp_path / "a.parquet").write_bytes(parquet(column, name="\x1b[2Jred\nline"))
+    (tmp_path / "b.parquet").write_bytes(parquet(column, name="x" * 1000))
+    (tmp_path / "c.png").write_bytes(b"")
+    first, second = plan_chunks([str(tmp_path)], SIZE, 8).refusals
+    assert first.reason == "no column holds pictures, or pixels of 8×6; the columns are: label, [2Jred line"
+    assert second.reason.endswith("xxx …")
+    assert len(second.reason) < 500

@@ -117,7 +117,7 @@ def _read_compressed(
     def reopen() -> GzipStream:
         return GzipStream(filesystem.open(part.path, "rb"))
 
-    stream = opened_once((filesystem.to_json(), part.path, part.mark), reopen, lambda stream: stream.position <= start)
+    stream = opened_once((filesystem, part.path, part.mark), reopen, lambda stream: stream.position <= start)
     stream.skip_to(start)
     content = stream.read(part.rows * image_bytes) if stream.position == start else b""
     read = _images(part, content, kind, size, stream.fault or "the gzip stream ends before its header says")

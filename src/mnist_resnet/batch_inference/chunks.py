@@ -7,11 +7,19 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.batch_inference.wording import printable
 from mnist_resnet.errors import UserError
 
 
 class SourceError(UserError, ValueError):
-    """A source of images that cannot be read, or that has changed since it was listed."""
+    """A source of images that cannot be read, or that has changed since it was listed.
+
+    Args:
+        message: Of any text; what names and files bring along is made printable.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.batch_inference.chunks import SourceError
-from mnist_resnet.terminal.redaction import in_one_line, without_credentials
+from mnist_resnet.batch_inference.wording import as_unicode, in_words
+from mnist_resnet.terminal.redaction import without_credentials
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -46,7 +47,7 @@ def open_filesystem(source: str) -> "tuple[str, AbstractFileSystem, str]":
     try:
         filesystem, path = url_to_fs(source)
     except Exception as error:  # of any file system's client
-        raise SourceError(f"{received(source)}, which cannot be opened: {in_one_line(error)}") from error
+        raise SourceError(f"{received(source)}, which cannot be opened: {in_words(error)}") from error
     return (LOCAL if isinstance(filesystem, LocalFileSystem) else source), filesystem, path
 
 
@@ -55,13 +56,6 @@ def cannot_list(source: str, error: BaseException) -> SourceError:
     if isinstance(error, FileNotFoundError):
         return SourceError(f"{received(source)}, which does not exist{_OR_NOT_REACHED if '://' in source else ''}")
     return SourceError(f"{received(source)}, which cannot be listed: {in_words(error)}")
-
-
-def in_words(error: BaseException) -> str:
-    """What an error says, in one line; the system's words alone if it is one of the system's."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return os.strerror(error.errno)
-    return in_one_line(error) or type(error).__name__
 
 
 def is_of_file(error: BaseException) -> bool:
@@ -73,12 +67,7 @@ def is_of_file(error: BaseException) -> bool:
 
 def received(source: str) -> str:
     """How an error's message begins that tells of a source."""
-    return f"SOURCE: received '{as_unicode(without_credentials(source))}'"
-
-
-def as_unicode(path: str) -> str:
-    """A path in valid Unicode: a byte that is none, such as 255, is shown as a backslash and ``udcff``."""
-    return path.encode("utf-8", "backslashreplace").decode()
+    return f"SOURCE: received '{without_credentials(source)}'"
 
 
 def shown_in(address: str, filesystem: "AbstractFileSystem", path: str) -> str:

@@ -59,7 +59,7 @@ def read_parquet(filesystem: "AbstractFileSystem", part: Slice, size: tuple[int,
     def reopen() -> _Rows:
         return _Rows(filesystem.open(part.path, "rb"), layout)
 
-    rows = opened_once((filesystem.to_json(), part.path, part.mark, layout.column), reopen, lambda _: True)
+    rows = opened_once((filesystem, part.path, part.mark, layout.column), reopen, lambda _: True)
     extracts = [
         nothing(size, found) if isinstance(found, Refused) else images_of(*found, size, fit)
         for found in rows.between(part.first, part.first + part.rows)

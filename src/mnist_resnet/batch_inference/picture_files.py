@@ -9,7 +9,8 @@ import numpy as np
 
 from mnist_resnet.batch_inference.chunks import Slice, SourceError
 from mnist_resnet.batch_inference.extract import Extract, Refused, nothing
-from mnist_resnet.batch_inference.filesystems import LOCAL, as_unicode, in_words, is_of_file, shown_in
+from mnist_resnet.batch_inference.filesystems import LOCAL, is_of_file, shown_in
+from mnist_resnet.batch_inference.wording import in_words
 from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _read_local(path: str, size: tuple[int, int], fit: Fit) -> Extract:
             return _decode(file, size, fit)
     except OSError as error:
         if not is_of_file(error) or not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120
-            raise SourceError(f"{as_unicode(path)} cannot be read any more: {in_words(error)}") from error
+            raise SourceError(f"{path} cannot be read any more: {in_words(error)}") from error
         return nothing(size, Refused(0, 1, in_words(error)))
 
 

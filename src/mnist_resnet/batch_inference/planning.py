@@ -8,13 +8,14 @@ from functools import partial
 
 from mnist_resnet.batch_inference.array_files import HEAD_BYTES, expanded_start, inspect_array
 from mnist_resnet.batch_inference.chunks import Chunk, Refusal, Slice, SourceError, SourcePlan, cut
-from mnist_resnet.batch_inference.filesystems import LOCAL, in_words, is_of_file, mark_of, received, shown_in
+from mnist_resnet.batch_inference.filesystems import LOCAL, is_of_file, mark_of, received, shown_in
 from mnist_resnet.batch_inference.inspection import Fault, Inspection, WithoutImagesError
 from mnist_resnet.batch_inference.kinds import Kind, kind_by_content, kind_by_name, reason_of_unknown
 from mnist_resnet.batch_inference.listing import ListedFile, Listing, list_source
 from mnist_resnet.batch_inference.parquet_files import inspect_parquet
 from mnist_resnet.batch_inference.picture_files import LARGEST_PICTURE_BYTES
 from mnist_resnet.batch_inference.streams import GZIP_START
+from mnist_resnet.batch_inference.wording import as_reason, in_words
 
 _INSPECTED_AT_ONCE = 16
 _FILES_AT_ONCE = 4096
@@ -103,7 +104,7 @@ class _Plan:
     def _refuse(self, listing: Listing, file: ListedFile, row: int | None, rows: int | None, reason: str) -> None:
         """Refuse the next rows; if it is not known how many there are, none has an id."""
         shown = shown_in(listing.address, listing.filesystem, file.path)
-        self.refusals.append(Refusal(self.next_id if rows else None, shown, row, reason, rows or 0))
+        self.refusals.append(Refusal(self.next_id if rows else None, shown, row, as_reason(reason), rows or 0))
         self.next_id += rows or 0
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from mnist_resnet.batch_inference.array_files import read_array
 from mnist_resnet.batch_inference.chunks import ArrayLayout, Chunk, ChunkImages, Refusal, Slice, SourceError
 from mnist_resnet.batch_inference.extract import Extract, Refused, nothing
-from mnist_resnet.batch_inference.filesystems import current_mark, in_words, is_of_file, open_filesystem, shown_in
+from mnist_resnet.batch_inference.filesystems import current_mark, is_of_file, open_filesystem, shown_in
 from mnist_resnet.batch_inference.parquet_files import read_parquet
 from mnist_resnet.batch_inference.picture_files import read_pictures
+from mnist_resnet.batch_inference.wording import as_reason, in_words
 from mnist_resnet.prediction.pictures import Fit
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def read_chunk(chunk: Chunk, size: tuple[int, int], invert: bool = False, fit: F
         ids.append(extract.rows + offset)
         paths += [shown] * len(extract.rows)
         refusals += [
-            Refusal(None if row is None else row + offset, shown, row, reason, rows)
+            Refusal(None if row is None else row + offset, shown, row, as_reason(reason), rows)
             for row, rows, reason in extract.refused
         ]
         first_id += part.rows
