@@ -32,7 +32,8 @@ from mnist_resnet.config import NamespaceParameters, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.addresses import Address
 from mnist_resnet.storage.arrays import mapped
-from mnist_resnet.storage.shards import RowsForShards, Shards, write_shards
+from mnist_resnet.storage.shard_writing import RowsForShards, write_shards
+from mnist_resnet.storage.shards import Shards
 
 PARAMETERS = Path(__file__).parents[1] / "conf" / "base" / "parameters.yml"
 SIZE, CLASSES, BATCH_SIZE = (8, 8), 10, 256

@@ -7,7 +7,8 @@ import pytest
 from kedro.io import DatasetError
 
 from mnist_resnet.datasets import ShardedArrayDataset
-from mnist_resnet.storage.shards import RowsForShards, Shards
+from mnist_resnet.storage.shard_writing import RowsForShards
+from mnist_resnet.storage.shards import Shards
 from tests.conftest import files_up_to, flip_a_bit
 
 IMAGES = np.random.default_rng(0).integers(256, size=(25, 4, 3), dtype=np.uint8)

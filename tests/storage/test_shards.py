@@ -11,7 +11,8 @@ import pytest
 from mnist_resnet.storage.addresses import Address
 from mnist_resnet.storage.arrays import parts, same
 from mnist_resnet.storage.digests import digest_of_array
-from mnist_resnet.storage.shards import INDEX, RowsForShards, ShardError, Shards, shards_digest, write_shards
+from mnist_resnet.storage.shard_writing import RowsForShards, write_shards
+from mnist_resnet.storage.shards import INDEX, ShardError, Shards, shards_digest
 from tests.conftest import flip_a_bit, memory_below
 
 IMAGES = np.random.default_rng(0).integers(256, size=(103, 5, 4), dtype=np.uint8)

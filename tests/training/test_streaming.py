@@ -12,7 +12,8 @@ import pytest
 from mnist_resnet.data.split import Split
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.storage.addresses import Address
-from mnist_resnet.storage.shards import RowsForShards, ShardError, Shards, write_shards
+from mnist_resnet.storage.shard_writing import RowsForShards, write_shards
+from mnist_resnet.storage.shards import ShardError, Shards
 from mnist_resnet.training.augmentation import draw_epoch
 from mnist_resnet.training.checkpoint import identity
 from mnist_resnet.training.events import EpochResult, listening

@@ -10,7 +10,7 @@ from mnist_resnet.config import DataParameters
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.storage.arrays import Rows, Selection
-from mnist_resnet.storage.shards import RowsForShards
+from mnist_resnet.storage.shard_writing import RowsForShards
 
 logger = logging.getLogger(__name__)
 

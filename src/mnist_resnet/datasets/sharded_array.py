@@ -8,7 +8,8 @@ from kedro.io import DatasetError
 from mnist_resnet.datasets.plain_data import ArrayDataset
 from mnist_resnet.storage.addresses import Address, AddressError
 from mnist_resnet.storage.arrays import Array
-from mnist_resnet.storage.shards import INDEX, RowsForShards, ShardError, Shards, shards_digest, write_shards
+from mnist_resnet.storage.shard_writing import RowsForShards, write_shards
+from mnist_resnet.storage.shards import INDEX, ShardError, Shards, shards_digest
 from mnist_resnet.storage.space import StorageError
 
 

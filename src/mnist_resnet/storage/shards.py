@@ -1,7 +1,7 @@
 """Rows of an array in files of equal numbers of rows, for arrays that fit neither memory nor a disk.
 
 A folder has ``000000.npy``, ``000001.npy``, … and ``index.json``, which has the number of rows and the SHA-256 of each.
-The index is removed first and written last: without it there are no shards.
+Without the index there are no shards; ``shard_writing`` writes it last.
 """
 
 import json
@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.addresses import Address, AddressError
-from mnist_resnet.storage.arrays import Rows, Selection
+from mnist_resnet.storage.arrays import Rows
 from mnist_resnet.storage.artifacts import sha256_of_bytes
-from mnist_resnet.storage.digests import ArrayDigest
 
 INDEX = "index.json"
 _SECONDS_BEFORE_RETRIES = (1.0, 5.0)
+_REMEDY = "Make the shards again with `kedro run --pipelines data`, with the same --env, --params and --namespaces"
 _FEW = 16  # rows of a shard that are read one by one, if it is not on this machine
 
 
@@ -62,20 +61,6 @@ class ShardIndex:
         values = asdict(self)
         lines = ",\n".join(f"  {json.dumps(shard)}" for shard in values.pop("shards"))
         return f'{json.dumps(values)[:-1]}, "shards": [\n{lines}\n]}}\n'.encode()
-
-
-class RowsForShards(Selection):
-    """Rows of an array that are to be stored as shards.
-
-    Args:
-        array: Of one dimension or more; may be memory-mapped.
-        rows: int64 (rows,), which of them, in this order.
-        shard_rows: How many are in a shard; the last one may have fewer.
-    """
-
-    def __init__(self, array: npt.NDArray[Any], rows: npt.NDArray[np.int64], shard_rows: int) -> None:
-        super().__init__(array, rows)
-        self.shard_rows = shard_rows
 
 
 class Shards(Rows):
@@ -170,49 +155,6 @@ class Shards(Rows):
             return file.read()
         except FileNotFoundError:
             raise ShardError(f"{file} is missing. {_REMEDY}") from None
-
-
-_REMEDY = "Make the shards again with `kedro run --pipelines data`, with the same --env, --params and --namespaces"
-
-
-def write_shards(rows: Rows, shard_rows: int, folder: Address) -> None:
-    """Write rows as shards, of which one is in memory at a time.
-
-    Args:
-        rows: At least one.
-        shard_rows: How many are in a shard; the last one may have fewer.
-        folder: Where they go; shards that are there are replaced.
-
-    Raises:
-        AddressError: If they cannot be written.
-        StorageError: If a disk of this machine is full or cannot be written.
-        ShardError: If a shard does not read back as it was written.
-    """
-    (folder / INDEX).remove()
-    digest, shards = ArrayDigest(rows.dtype, rows.shape), list[Shard]()
-    for number, start in enumerate(range(0, len(rows), shard_rows)):
-        values = np.ascontiguousarray(rows[start : start + shard_rows])
-        digest.update(values)
-        shards.append(_write_shard(values, folder / f"{number:06}.npy"))
-    sizes = folder.sizes()
-    if any(sizes.get(shard.file) != shard.bytes for shard in shards):
-        raise ShardError(f"{folder} does not have all shards as they were written; check the disk or the store")
-    index = ShardIndex(rows.dtype.name, rows.shape, digest.hexdigest(), tuple(shards))
-    (folder / INDEX).write(index.as_json())
-    for other in sizes.keys() - {shard.file for shard in shards}:
-        (folder / other).remove()
-
-
-def _write_shard(values: npt.NDArray[Any], file: Address) -> Shard:
-    header = BytesIO()
-    description = np.lib.format.dtype_to_descr(values.dtype)
-    np.lib.format.write_array_header_1_0(header, {"descr": description, "fortran_order": False, "shape": values.shape})
-    content = b"".join([header.getvalue(), values.reshape(-1).view(np.uint8).data])
-    digest = sha256_of_bytes(content)
-    file.write(content)
-    if file.local and sha256_of_bytes(file.read()) != digest:
-        raise ShardError(f"{file} does not read back as it was written; check the disk")
-    return Shard(file.name, len(values), len(content), digest)
 
 
 def shards_digest(folder: Address) -> str | None:
