@@ -53,6 +53,8 @@ def test_a_mark_changes_with_size_date_and_etag(tmp_path):
         (OSError(errno.ESTALE, ""), False),
         (ConnectionResetError(errno.ECONNRESET, ""), False),
         (TimeoutError(), False),
+        (PermissionError("The provided token has expired"), False),
+        (PermissionError(errno.EACCES, ""), True),
         (RuntimeError("Event loop is closed"), False),
     ],
 )

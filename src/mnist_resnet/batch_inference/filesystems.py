@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 _VERSIONS = ("ETag", "etag", "md5Hash", "content_md5", "checksum", "CRC", "mtime", "LastModified", "last_modified")
 _OTHER_DATES = ("updated", "modified", "created")
 _OF_THE_FILE = frozenset({errno.ENOENT, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EIO})
-# The second line: in a damaged archive.
+# In a store, or in a damaged archive. A store's PermissionError is not among them: the credentials may have expired.
 _FAULTS_OF_A_FILE = (
-    *(FileNotFoundError, PermissionError, IsADirectoryError),
-    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError),
+    FileNotFoundError,
+    IsADirectoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
 )
 _OR_NOT_REACHED = ", or cannot be reached"
 LOCAL = ""
