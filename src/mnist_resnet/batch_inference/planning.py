@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from mnist_resnet.batch_inference.array_files import HEAD_BYTES, expanded_start, inspect_array
+from mnist_resnet.batch_inference.array_headers import HEAD_BYTES, expanded_start, inspect_array
 from mnist_resnet.batch_inference.chunks import Chunk, Refusal, Slice, SourceError, SourcePlan, cut
 from mnist_resnet.batch_inference.filesystems import LOCAL, is_of_file, mark_of, received, shown_in
 from mnist_resnet.batch_inference.inspection import Fault, Inspection, WithoutImagesError
@@ -114,10 +114,11 @@ def _inspected(
     """Each file with what it holds; None: it is a picture."""
     inspect = partial(_inspect, listing, size, column)
     with ThreadPoolExecutor(_INSPECTED_AT_ONCE) as pool:
+        mapped = map if listing.address == LOCAL else pool.map  # threads wait for a network; here they only cost
         for start in range(0, len(listing.files), _FILES_AT_ONCE):
             files = listing.files[start : start + _FILES_AT_ONCE]
             kinds = [_kind(file, listing.named) for file in files]
-            looks = pool.map(inspect, [f for f, kind in zip(files, kinds, strict=True) if kind in _TO_BE_OPENED])
+            looks = iter(mapped(inspect, [f for f, kind in zip(files, kinds, strict=True) if kind in _TO_BE_OPENED]))
             for file, kind in zip(files, kinds, strict=True):
                 yield file, next(looks) if kind in _TO_BE_OPENED else _by_name(file, kind)
 
