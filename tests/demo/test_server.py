@@ -1,0 +1,87 @@
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from threading import Thread
+
+import pytest
+
+from mnist_resnet.demo.server import AddressError, PageServer
+
+SITE = {"index.html": b"<p>page", "main.js": b"export {};", "runtime/a.wasm": b"\0asm", "models/m n.onnx": b"model"}
+
+
+@contextmanager
+def running(host: str = "127.0.0.1"):
+    with PageServer(SITE, host, 0) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def server():
+    with running() as server:
+        yield server
+
+
+def asked(server, path="/", method="GET", **headers):
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+    connection.request(method, path, headers=headers)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response, content
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "name"),
+    [
+        ("/", "text/html; charset=utf-8", "index.html"),
+        ("/index.html", "text/html; charset=utf-8", "index.html"),
+        ("/main.js?again", "text/javascript; charset=utf-8", "main.js"),
+        ("/runtime/a.wasm", "application/wasm", "runtime/a.wasm"),
+        ("/models/m%20n.onnx", "application/octet-stream", "models/m n.onnx"),
+    ],
+)
+def test_files_come_with_their_types(server, path, kind, name) -> None:
+    response, content = asked(server, path)
+    assert (response.status, response.headers["Content-Type"], content) == (200, kind, SITE[name])
+    response, content = asked(server, path, "HEAD")
+    assert (response.status, response.headers["Content-Length"], content) == (200, str(len(SITE[name])), b"")
+
+
+@pytest.mark.parametrize("path", ["/other.html", "/../../etc/passwd", "/%2e%2e/pyproject.toml", "//127.0.0.1/x"])
+def test_nothing_else_is_there(server, path) -> None:
+    response, _ = asked(server, path)
+    assert response.status == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/nowhere"])
+def test_each_answer_keeps_the_page_to_itself(server, path) -> None:
+    headers = asked(server, path)[0].headers
+    policy = dict(each.strip().split(" ", 1) for each in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
+    assert {policy[each] for each in ("style-src", "img-src", "connect-src")} == {"'self'"}
+    assert policy["frame-ancestors"] == "'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_nothing_can_be_sent(server, method) -> None:
+    assert asked(server, "/", method)[0].status == 501
+
+
+def test_a_page_of_another_site_cannot_name_this_machine_as_its_own(server) -> None:
+    assert asked(server, Host="site.example")[0].status == 421
+    assert asked(server, Host=f"localhost:{server.server_port}")[0].status == 200
+
+
+def test_on_all_addresses_any_name_is_answered() -> None:
+    with running("0.0.0.0") as server:  # noqa: S104
+        assert asked(server, Host="my-machine:80")[0].status == 200
+
+
+def test_a_port_that_is_taken_is_refused_in_one_line(server) -> None:
+    with pytest.raises(AddressError, match=rf"received 127\.0\.0\.1, {server.server_port}: .*--port 0 for any"):
+        PageServer(SITE, "127.0.0.1", server.server_port)
