@@ -9,7 +9,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
 from kedro.pipeline import Pipeline
 
-from mnist_resnet.config import NoConfigurationError
+from mnist_resnet.config import NoConfigurationError, with_own_outputs
 
 _PACKAGE = __name__.partition(".")[0]
 _REMEDY = "run the command in the project's folder, or name its configuration with --conf-source"
@@ -31,6 +31,7 @@ class ProjectContext(KedroContext):
         super().__init__(*arguments, **options)
         _require_own_project(self.project_path, str(self.config_loader.conf_source))
         _require_folders(str(self.config_loader.conf_source), self.env)
+        self.config_loader["globals"] = with_own_outputs(self.config_loader["globals"])
         global _loaded  # noqa: PLW0603  # Kedro calls register_pipelines() without arguments
         _loaded = self.config_loader
         pipelines.configure(__name__)

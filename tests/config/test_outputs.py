@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.config import ConfigurationError, outputs_folder
+from mnist_resnet.config import OUTPUTS_VARIABLE, ConfigurationError, outputs_folder, with_own_outputs
 
 
 @pytest.fixture
@@ -71,3 +71,14 @@ def test_each_other_recipe_has_its_own_place(project: Path) -> None:
     for change in ({"outputs": "data"}, {"outputs": "data/recipes/fast"}, {"recipe": "fast"}):
         with pytest.raises(ConfigurationError, match=r"state `(recipe|outputs): .*` in conf/smoke/globals\.yml"):
             outputs_folder(own | change, "smoke", project)
+
+
+@pytest.mark.parametrize("env", [None, "smoke"])
+def test_a_trial_of_a_sweep_has_outputs_of_its_own(env: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(OUTPUTS_VARIABLE, "data/sweeps/1234/0")
+    names = with_own_outputs({"recipe": env or "base", "outputs": "data"})
+    assert outputs_folder(names, env, Path("project")) == Path("project/data/sweeps/1234/0")
+
+
+def test_without_one_they_are_where_globals_say() -> None:
+    assert with_own_outputs({"recipe": "base", "outputs": "data"})["outputs"] == "data"

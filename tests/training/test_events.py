@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_resnet.training.events import EpochResult, TrainingStart, announce, listening
+from mnist_resnet.training.events import EpochResult, TrainingStart, TrainingStopped, announce, listening
 from tests.made_device import DEVICE
 
 
@@ -113,3 +113,14 @@ def test_several_devices_are_counted_and_are_another_device_than_one():
     four = replace(DEVICE, count=4)
     assert four.in_words().startswith("4 × a made GPU, by tensorflow in mixed_bfloat16")
     assert four.told_apart_by() == "4 × a made GPU by tensorflow, with TF32, deterministic"
+
+
+def test_a_listener_that_stops_a_training_does_so_after_all_others_have_heard():
+    heard = []
+
+    def stop(_: EpochResult) -> None:
+        raise TrainingStopped("enough")
+
+    with listening(stop), listening(heard.append), pytest.raises(TrainingStopped, match="enough"):
+        announce(result(1))
+    assert heard == [result(1)]

@@ -8,7 +8,7 @@ from mnist_resnet.config.evaluation_parameters import (
     ReleaseParameters,
     RobustnessParameters,
 )
-from mnist_resnet.config.outputs import outputs_folder
+from mnist_resnet.config.outputs import OUTPUTS_VARIABLE, outputs_folder, with_own_outputs
 from mnist_resnet.config.parameters import (
     WITHOUT_INFLUENCE,
     DataParameters,
@@ -36,6 +36,7 @@ from mnist_resnet.config.values import MOST_CLASSES
 
 __all__ = [
     "MOST_CLASSES",
+    "OUTPUTS_VARIABLE",
     "TEMPORARY_VARIABLE",
     "WITHOUT_INFLUENCE",
     "ConfigurationError",
@@ -67,4 +68,5 @@ __all__ = [
     "nest",
     "outputs_folder",
     "validate_parameters",
+    "with_own_outputs",
 ]

@@ -1,10 +1,14 @@
 """The folder of a recipe's outputs, as its globals.yml names it."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mnist_resnet.config.validation import ConfigurationError
+
+# Set for a trial of a sweep: its own folder of outputs, relative to the project.
+OUTPUTS_VARIABLE = "MNIST_RESNET_OUTPUTS"
 
 _BASE_ENVIRONMENTS = {None, "base", "local"}
 _OF_RECIPES = "data/recipes"
@@ -23,6 +27,8 @@ def outputs_folder(names: Mapping[str, Any], env: str | None, project: Path) -> 
     Raises:
         ConfigurationError: If the recipe is not named as its environment, or its outputs cannot be where it says.
     """
+    if OUTPUTS_VARIABLE in os.environ:  # the sweep's plan has been made by what globals.yml says
+        return project / str(names["outputs"])
     is_base = env in _BASE_ENVIRONMENTS
     recipe = "base" if is_base else env
     _require(names, "recipe", str(recipe), "local" if is_base else str(recipe))
@@ -36,6 +42,12 @@ def outputs_folder(names: Mapping[str, Any], env: str | None, project: Path) -> 
             f"example `outputs: /mnt/disk/outputs`, or remove it there to use `outputs: data` of conf/base/globals.yml"
         )
     return project / str(value)
+
+
+def with_own_outputs(names: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of ``globals.yml``, with the folder of outputs that a trial of a sweep is told, if any."""
+    told = os.environ.get(OUTPUTS_VARIABLE)
+    return {**names, "outputs": told} if told else dict(names)
 
 
 def _require(names: Mapping[str, Any], key: str, expected: str, env: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from mnist_resnet.config.outputs import OUTPUTS_VARIABLE
 from mnist_resnet.config.validation import ConfigurationError
 
 # Set for a run in a project's folder that goes away afterwards.
@@ -28,8 +29,8 @@ def model_input_place(place: str | None, outputs: str, recipe: str) -> str:
         outputs: The folder of the recipe's outputs.
         recipe: Its name.
     """
-    # A run that is made again for a comparison must not replace what others use.
-    if place is None or os.environ.get(TEMPORARY_VARIABLE):
+    # A run that is made again for a comparison, or a trial of a sweep, must not replace what others use.
+    if place is None or os.environ.get(TEMPORARY_VARIABLE) or os.environ.get(OUTPUTS_VARIABLE):
         return f"{outputs}/05_model_input"
     return f"{place}/{recipe}/05_model_input"
 

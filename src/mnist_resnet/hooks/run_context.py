@@ -12,6 +12,7 @@ from mnist_resnet.config import Parameters
 from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.terminal import signals
+from mnist_resnet.training.events import TrainingStopped
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,10 @@ class RunContext:
 def status_after(error: BaseException | None) -> RunStatus:
     """The status of a run that an error has ended; FINISHED if there was none.
 
-    It is KILLED after an interruption, also where a library has made another error of that.
+    It is KILLED after an interruption, also where a library has made another error of that, and if a listener has
+    stopped the training.
     """
     if error is None:
         return "FINISHED"
-    return "KILLED" if signals.requested() or not isinstance(error, Exception) else "FAILED"
+    stopped = not isinstance(error, Exception) or isinstance(error, TrainingStopped)
+    return "KILLED" if stopped or signals.requested() else "FAILED"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mnist_resnet.hooks.tracking import Tracking
 
 # In the base recipe's folder, but read or written by the others, too.
-_SHARED = ("01_raw", "copies", "recipes")
+_SHARED = ("01_raw", "copies", "recipes", "sweeps")
 _HOUR = 3600.0
 
 

@@ -5,6 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_resnet.errors import UserError
+
+
+class TrainingStopped(UserError):  # noqa: N818  # nothing is wrong with it
+    """A listener has asked a training to stop; what it came to so far is kept, the run counts as KILLED."""
+
 
 @dataclass(frozen=True)
 class EpochResult:
@@ -108,7 +114,17 @@ def listening(listener: Callable[[Any], None], kind: type[EpochResult | Training
 
 
 def announce(news: EpochResult | TrainingStart) -> None:
-    """Tell those who listen for it that an epoch has ended or a training starts."""
+    """Tell those who listen for it that an epoch has ended or a training starts.
+
+    Raises:
+        TrainingStopped: If a listener wants the training to stop; all others have been told then.
+    """
+    stopped = None
     for kind, listener in tuple(_listeners):
         if isinstance(news, kind):
-            listener(news)
+            try:
+                listener(news)
+            except TrainingStopped as wanted:
+                stopped = wanted
+    if stopped is not None:
+        raise stopped

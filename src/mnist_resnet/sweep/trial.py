@@ -1,0 +1,167 @@
+"""A trial in a process of its own: one ``kedro run``, whose MLflow run is a child of the sweep's."""
+
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.config import OUTPUTS_VARIABLE, as_typed, nest
+from mnist_resnet.provenance.environment import THREADS_VARIABLE
+from mnist_resnet.provenance.record import COMMAND_VARIABLE
+from mnist_resnet.sweep.children import SweepRecord, end_child, open_child, read_result
+from mnist_resnet.sweep.plan import SweepPlan, Trial
+from mnist_resnet.sweep.trial_result import Status, TrialResult
+from mnist_resnet.terminal.redaction import in_one_line
+from mnist_resnet.terminal.signals import Interrupted, stopping_orderly
+from mnist_resnet.training.events import EpochResult, TrainingStopped, listening
+
+LOG_FILE = "trial.log"
+# After an epoch, counted from 1, with its validation loss: whether the trial is to stop.
+Report = Callable[[int, float], bool]
+_SIGNALS: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+
+
+@dataclass(frozen=True)
+class TrialOrder:
+    """All that a worker needs to run a trial, wherever it is.
+
+    Attributes:
+        project: The project's folder.
+        plan: The sweep's plan.
+        trial: Which trial.
+        record: Where the sweep is recorded.
+        outputs: The trial's own folder, in the project's.
+    """
+
+    project: Path
+    plan: SweepPlan
+    trial: Trial
+    record: SweepRecord
+    outputs: Path
+
+
+def run_trial(order: TrialOrder, report: Report) -> TrialResult:
+    """Run a trial in this process, which must have done nothing else before, or go on where an earlier one has stopped.
+
+    What is printed goes to ``trial.log`` in the trial's folder. A trial that fails does not raise.
+
+    Args:
+        order: What to run.
+        report: Told of each epoch; also of those that an earlier process of the same trial has trained.
+    """
+    started = time.monotonic()
+    with ExitStack() as held:
+        held.enter_context(_printing_to(order.outputs / LOG_FILE))
+        held.enter_context(_default_signals())
+        run_id, earlier = open_child(order.record, order.trial)
+        _set_variables(order, run_id)
+        status, reason = _outcome(order, report)
+        end_child(order.record, run_id, status, reason, earlier + time.monotonic() - started)
+    return read_result(order.record, run_id)
+
+
+def _outcome(order: TrialOrder, report: Report) -> tuple[Status, str | None]:
+    """How the run ends, and why it failed."""
+    try:
+        with stopping_orderly(lambda name: print(f"Interrupted by {name}", file=sys.stderr)):  # noqa: T201
+            _kedro_run(order, report)
+    except TrainingStopped:
+        return "PRUNED", None
+    except (Interrupted, KeyboardInterrupt):
+        return "KILLED", None
+    except Exception as error:  # noqa: BLE001  # whatever it is, the other trials go on
+        return "FAILED", in_one_line(error) or type(error).__name__
+    except SystemExit as error:
+        return "FAILED", f"it has ended with exit code {error.code}"
+    return "FINISHED", None
+
+
+def _kedro_run(order: TrialOrder, report: Report) -> None:
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    def note(result: EpochResult) -> None:
+        loss = result.validation_loss
+        if loss is not None and report(result.epoch, loss):
+            raise TrainingStopped(f"stopped after epoch {result.epoch}: its validation loss is worse than others'")
+
+    plan, parameters = order.plan, nest(parameters_of(order))
+    bootstrap_project(order.project)
+    with (
+        listening(note),
+        KedroSession.create(order.project, env=plan.env, runtime_params=parameters, save_on_close=False) as session,
+    ):
+        assert isinstance(session, KedroSession)
+        session.run(pipeline_names=list(plan.pipelines), namespaces=list(plan.namespaces), only_missing_outputs=True)
+
+
+def parameters_of(order: TrialOrder) -> dict[str, Any]:
+    """The parameters of a trial by dotted key; trials register no model."""
+    registers = {f"{name}.release.register": False for name in order.plan.namespaces}
+    return {**registers, **order.plan.params, **order.trial.overrides}
+
+
+def command_of(order: TrialOrder) -> str:
+    """The words after ``kedro`` that run the same without a sweep."""
+    plan = order.plan
+    words = ["run", *(["--env", plan.env] if plan.env else []), "--pipelines", ",".join(plan.pipelines)]
+    words += ["--namespaces", ",".join(plan.namespaces)]
+    params = ",".join(f"{key}={as_typed(value)}" for key, value in parameters_of(order).items())
+    return shlex.join([*words, "--params", params])
+
+
+def _set_variables(order: TrialOrder, run_id: str) -> None:
+    """Tell the run where it is recorded, where its outputs go, and how many cores it has.
+
+    OpenMP and BLAS have read their variables when this process began; TensorFlow has not been imported yet.
+    """
+    os.environ |= {
+        "MLFLOW_TRACKING_URI": order.record.store,
+        "MLFLOW_EXPERIMENT_NAME": order.record.experiment,
+        "MLFLOW_RUN_ID": run_id,
+        OUTPUTS_VARIABLE: os.path.relpath(order.outputs, order.project),
+        COMMAND_VARIABLE: command_of(order),
+        THREADS_VARIABLE: str(order.plan.cpus),
+    }
+    for name in ("MLFLOW_EXPERIMENT_ID", "KEDRO_ENV"):
+        os.environ.pop(name, None)
+    os.chdir(order.project)
+    sys.argv = ["kedro", *shlex.split(command_of(order))]
+
+
+@contextmanager
+def _printing_to(file: Path) -> Iterator[None]:
+    """Have all that this process prints appended to a file within the block, whatever prints it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    kept = {stream: os.dup(stream.fileno()) for stream in (sys.__stdout__, sys.__stderr__) if stream}
+    with file.open("ab", buffering=0) as log:
+        for stream in kept:
+            stream.flush()
+            os.dup2(log.fileno(), stream.fileno())
+    try:
+        yield
+    finally:
+        for stream, before in kept.items():
+            stream.flush()
+            os.dup2(before, stream.fileno())
+            os.close(before)
+
+
+@contextmanager
+def _default_signals() -> Iterator[None]:
+    """Put away the handlers of whatever has started this process, so that signals end the run in order."""
+    before = {number: signal.signal(number, handler) for number, handler in _SIGNALS.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,170 @@
+"""A trial of a sweep in a process of its own, without Ray."""
+
+import json
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from mnist_resnet.storage.digests import digests_of_weights
+from mnist_resnet.sweep.children import SweepRecord, close_dead_children, open_child, read_results
+from mnist_resnet.sweep.plan import SweepPlan, Trial
+from mnist_resnet.sweep.trial import LOG_FILE, TrialOrder, command_of
+from mnist_resnet.sweep.trial_result import TrialResult
+from mnist_resnet.tracking.store.experiments import select_experiment
+from tests.integration.conftest import Project, clean_environment
+
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
+
+WORKER = """
+import pickle, sys
+from pathlib import Path
+from mnist_resnet.sweep.trial import run_trial
+
+file = Path(sys.argv[1])
+order, stop_after = pickle.loads(file.read_bytes())
+reports = []
+
+def report(epoch, loss):
+    reports.append((epoch, loss))
+    return epoch == stop_after
+
+result = run_trial(order, report)
+file.with_suffix(".result").write_bytes(pickle.dumps((result, reports)))
+"""
+
+
+def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> TrialOrder:
+    plan = SweepPlan(
+        env=None,
+        namespaces=("squares",),
+        pipelines=("training",),
+        params={"squares.training.epochs": 2},
+        trials=(),
+        space={},
+        count=1,
+        prune=False,
+        cpus=1,
+        gpus=0.0,
+        promote=False,
+        parameters_digest="",
+    )
+    mlflow.set_tracking_uri(project.store)
+    experiment = select_experiment("mnist_resnet", project.folder)
+    parent = project.client.create_run(experiment, run_name="sweep").info.run_id
+    record = SweepRecord(project.store, "mnist_resnet", parent, plan.namespaces)
+    trial = Trial(number, overrides)
+    return TrialOrder(project.folder, plan, trial, record, project.folder / f"data/sweeps/made/{number}")
+
+
+def start(order: TrialOrder, stop_after: int = 0) -> "subprocess.Popen[bytes]":
+    file = order.outputs.with_suffix(".order")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(pickle.dumps((order, stop_after)))
+    command = [sys.executable, "-c", WORKER, str(file)]
+    return subprocess.Popen(command, cwd="/", env=clean_environment() | {"MLFLOW_DISABLE_TELEMETRY": "true"})
+
+
+def finish(order: TrialOrder, process: "subprocess.Popen[bytes]") -> tuple[TrialResult, list[tuple[int, float]]]:
+    assert process.wait(240) == 0, log_of(order)
+    return pickle.loads(order.outputs.with_suffix(".result").read_bytes())  # noqa: S301  # written above
+
+
+def log_of(order: TrialOrder) -> str:
+    return (order.outputs / LOG_FILE).read_text(errors="replace")
+
+
+def weights_of(folder: Path) -> dict[str, str]:
+    from mnist_resnet.computing.backend import keras
+
+    return digests_of_weights(keras.saving.load_model(folder / "06_models/squares/model.keras", compile=False))
+
+
+def test_a_trial_is_the_run_that_its_command_makes(squares: Project) -> None:
+    order = ordered(squares, {"squares.training.seed": 3})
+    result, reports = finish(order, start(order))
+    assert (result.status, result.reason, result.trial) == ("FINISHED", None, order.trial)
+    figures = result.figures["squares"]
+    assert [loss for _, loss in reports] == list(figures.losses)
+    assert (figures.epochs, figures.validation_loss) == (2, figures.losses[-1])
+    child = squares.client.get_run(result.run_id)
+    assert (child.info.status, child.data.tags["mlflow.parentRunId"]) == ("FINISHED", order.record.parent_id)
+    assert child.data.tags["command"] == f"kedro {command_of(order)}"
+    assert child.data.tags["sweep.outcome"] == "FINISHED"
+    provenance = json.loads(squares.recorded(result.run_id, "provenance.json").read_text())
+    assert provenance["environment"]["variables"]["TF_NUM_INTRAOP_THREADS"] == "1"
+    assert json.loads((order.outputs / "08_reporting/squares/release.json").read_text())["version"] is None
+    assert not (squares.folder / "data/06_models").exists()
+    alone = squares.kedro(*command_of(order).split(), TF_NUM_INTRAOP_THREADS="1")
+    assert alone.returncode == 0, alone.stderr
+    assert weights_of(squares.folder / "data") == weights_of(order.outputs)
+
+
+def test_a_killed_trial_goes_on_in_the_same_run(squares: Project) -> None:
+    order = ordered(squares, {"squares.training.epochs": 40, "squares.training.learning_rate": 0.01})
+    process = start(order)
+    checkpoint = order.outputs / "06_models/squares/checkpoint"
+    _wait_for(lambda: checkpoint.exists() and any(checkpoint.iterdir()), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait(30)
+    (dead,) = read_results(order.record)
+    assert (dead.status, squares.client.get_run(dead.run_id).info.status) == ("KILLED", "RUNNING")
+    result, reports = finish(order, start(order))
+    assert (result.status, result.run_id) == ("FINISHED", dead.run_id)
+    assert [epoch for epoch, _ in reports] == list(range(1, 41))
+    assert "resuming after epoch" in log_of(order)
+    assert result.figures["squares"].epochs == 40
+    assert len(read_results(order.record)) == 1
+
+
+def test_a_trial_that_is_told_to_stop_is_killed_by_the_record_and_pruned_by_its_tag(squares: Project) -> None:
+    order = ordered(squares, {"squares.training.seed": 1})
+    result, reports = finish(order, start(order, stop_after=1))
+    assert (result.status, len(reports), result.figures["squares"].epochs) == ("PRUNED", 1, 1)
+    assert squares.client.get_run(result.run_id).info.status == "KILLED"
+    assert result.figures["squares"].test_accuracy is None
+
+
+@pytest.mark.slow
+def test_a_failing_trial_says_why(squares: Project) -> None:
+    order = ordered(squares, {"squares.training.learning_rate": 1e30})
+    result, _ = finish(order, start(order))
+    assert result.status == "FAILED"
+    assert "squares.training.learning_rate" in str(result.reason) or "loss" in str(result.reason)
+    assert squares.client.get_run(result.run_id).info.status == "FAILED"
+
+
+def test_an_interrupted_trial_is_killed_within_seconds(squares: Project) -> None:
+    order = ordered(squares, {"squares.training.epochs": 2000})
+    process = start(order)
+    checkpoint = order.outputs / "06_models/squares/checkpoint"
+    _wait_for(lambda: checkpoint.exists() and any(checkpoint.iterdir()), process)
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    (result,) = read_results(order.record)
+    assert result.status == "KILLED"
+    assert squares.client.get_run(result.run_id).info.status == "KILLED"
+
+
+def test_what_a_dead_driver_has_left_is_closed_and_can_go_on(squares: Project) -> None:
+    order = ordered(squares, {"squares.training.seed": 1})
+    run_id, seconds = open_child(order.record, order.trial)
+    assert seconds == 0
+    close_dead_children(order.record)
+    assert squares.client.get_run(run_id).info.status == "KILLED"
+    assert open_child(order.record, order.trial)[0] == run_id
+    assert squares.client.get_run(run_id).info.status == "RUNNING"
+
+
+def _wait_for(condition, process) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(1200):
+        if condition() or process.poll() is not None:
+            break
+        time.sleep(0.05)
+    assert process.poll() is None
+    assert condition()
