@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import mlflow
 import pytest
 
 from mnist_resnet.storage.digests import digests_of_weights
@@ -16,7 +15,7 @@ from mnist_resnet.sweep.children import SweepRecord, close_dead_children, open_c
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.trial import LOG_FILE, TrialOrder, command_of
 from mnist_resnet.sweep.trial_result import TrialResult
-from mnist_resnet.tracking.store.experiments import select_experiment
+from mnist_resnet.tracking.store.database import artifacts_uri
 from tests.integration.conftest import Project, clean_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
@@ -54,8 +53,12 @@ def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> 
         promote=False,
         parameters_digest="",
     )
-    mlflow.set_tracking_uri(project.store)
-    experiment = select_experiment("mnist_resnet", project.folder)
+    known = project.client.get_experiment_by_name("mnist_resnet")
+    experiment = (
+        known.experiment_id
+        if known
+        else project.client.create_experiment("mnist_resnet", artifacts_uri(project.folder))
+    )
     parent = project.client.create_run(experiment, run_name="sweep").info.run_id
     record = SweepRecord(project.store, "mnist_resnet", parent, plan.namespaces)
     trial = Trial(number, overrides)
