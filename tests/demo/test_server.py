@@ -1,3 +1,5 @@
+import socket
+import time
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from threading import Thread
@@ -7,11 +9,12 @@ import pytest
 from mnist_resnet.demo.server import AddressError, PageServer
 
 SITE = {"index.html": b"<p>page", "main.js": b"export {};", "runtime/a.wasm": b"\0asm", "models/m n.onnx": b"model"}
+LARGE = {"models/large.onnx": bytes(20_000_000)}
 
 
 @contextmanager
 def running(host: str = "127.0.0.1"):
-    with PageServer(SITE, host, 0) as server:
+    with PageServer(SITE | LARGE, host, 0) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield server
         server.shutdown()
@@ -80,6 +83,37 @@ def test_a_page_of_another_site_cannot_name_this_machine_as_its_own(server) -> N
 def test_on_all_addresses_any_name_is_answered() -> None:
     with running("0.0.0.0") as server:  # noqa: S104
         assert asked(server, Host="my-machine:80")[0].status == 200
+
+
+def test_version_6_of_the_internet_protocol_is_spoken() -> None:
+    if not socket.has_ipv6 or not _can_listen_at("::1"):
+        pytest.skip("this machine has no address ::1")
+    with running("::1") as server:
+        assert server.address == f"http://[::1]:{server.server_port}/"
+        connection = HTTPConnection("::1", server.server_port, timeout=10)
+        connection.request("GET", "/")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def _can_listen_at(host: str) -> bool:
+    with socket.socket(socket.AF_INET6) as opened:
+        try:
+            opened.bind((host, 0))
+        except OSError:
+            return False
+        return True
+
+
+def test_a_browser_that_leaves_early_is_nothing_to_tell(server, capfd) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+        connection.sendall(f"GET /models/large.onnx HTTP/1.1\r\nHost: localhost:{server.server_port}\r\n\r\n".encode())
+        connection.recv(100)
+        # Closed at once, by a reset.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    time.sleep(0.3)
+    assert asked(server)[0].status == 200
+    assert capfd.readouterr().err == ""
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line(server) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -55,6 +56,29 @@ def test_the_page_names_only_files_that_it_has_by_relative_addresses(site) -> No
         assert name in site
     texts = [content for name, content in site.items() if name.endswith((".html", ".css")) or "/" not in name]
     assert all(b"https://" not in text for text in texts)
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of a colour such as ``#1f2328`` (WCAG 2.2)."""
+    levels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(first: str, second: str) -> float:
+    darker, brighter = sorted((luminance(first), luminance(second)))
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_colours_differ_enough_to_be_read(site, scheme) -> None:
+    """4.5 for text and 3 for edges and bars, as WCAG 2.2 has it for level AA."""
+    blocks = re.findall(r":root \{(.*?)\}", site["style.css"].decode(), re.DOTALL)
+    colours = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", blocks[scheme]))
+    for text, ground in [("text", "page"), ("text", "panel"), ("quiet", "page"), ("alarm", "alarm-panel")]:
+        assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    for shape, ground in [("edge", "page"), ("accent", "page"), ("accent", "panel")]:
+        assert contrast(colours[shape], colours[ground]) >= 3, (shape, ground)
 
 
 def test_the_page_is_written_over_an_earlier_one(site, tmp_path) -> None:

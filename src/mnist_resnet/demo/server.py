@@ -1,5 +1,7 @@
 """A web server for the page, which answers on this machine alone unless told otherwise."""
 
+import socket
+import sys
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -56,8 +58,8 @@ class PageServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, site: Mapping[str, bytes], host: str, port: int) -> None:
-        self.site = site
-        self.host = host
+        self.site, self.host = site, host
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
@@ -69,13 +71,21 @@ class PageServer(ThreadingHTTPServer):
     @property
     def address(self) -> str:
         """The address of the page."""
-        return f"http://{self.host}:{self.server_port}/"
+        return f"http://{self._named(self.host)}/"
 
     def knows(self, host: str | None) -> bool:
         """Whether a request's ``Host`` names this server."""
         if not _is_loopback(self.host):
             return True
-        return host in {f"{name}:{self.server_port}" for name in (self.host, "localhost", "127.0.0.1")}
+        return host in {self._named(name) for name in (self.host, "localhost", "127.0.0.1")}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has left before the answer was whole."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+    def _named(self, host: str) -> str:
+        return f"[{host}]:{self.server_port}" if ":" in host else f"{host}:{self.server_port}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -70,10 +71,10 @@ class Page:
         radio.click()
         self.wait_until(lambda: "Loading" not in self.answer)
 
-    def draw(self, *places: tuple[float, float]) -> None:
+    def draw(self, *places: tuple[float, float], by: str = "mouse") -> None:
         """Draw a line through places, as parts of the canvas' width and height."""
         width, height = (self["drawing"].size[name] for name in ("width", "height"))
-        actions = ActionChains(self.browser, duration=20)
+        actions = ActionChains(self.browser, duration=20, devices=[PointerInput(by, by)])
         for number, (x, y) in enumerate(places):
             offset = (round((x - 0.5) * width), round((y - 0.5) * height))
             actions.move_to_element_with_offset(self["drawing"], *offset)

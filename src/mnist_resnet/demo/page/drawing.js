@@ -62,7 +62,9 @@ export class Drawing {
       const events = event.getCoalescedEvents?.() ?? [];
       for (const each of events.length ? events : [event]) this.#lineTo(this.#placeOf(each));
     });
-    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => this.#end());
+    for (const end of ["pointerup", "pointercancel"]) {
+      canvas.addEventListener(end, (event) => event.isPrimary && this.#end());
+    }
     canvas.addEventListener("keydown", (event) => this.#press(event));
     canvas.addEventListener("blur", () => {
       this.#end();

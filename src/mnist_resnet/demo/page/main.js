@@ -56,17 +56,13 @@ async function choose(description) {
   answer.describe(description);
   element("invert-label").hidden = description.fit === "digit";
   answer.say(`Loading the model (${Math.round(description.size / 1e5) / 10} MB) …`);
-  try {
-    if (!opened.has(description.file)) opened.set(description.file, openModel(description));
-    const ready = await opened.get(description.file);
-    if (element("models").elements[description.file].checked) {
-      model = ready;
-      classify();
-    }
-  } catch (error) {
-    opened.delete(description.file);
-    sayWhatFailed(error);
-  }
+  if (!opened.has(description.file)) opened.set(description.file, openModel(description));
+  const [{ value, reason }] = await Promise.allSettled([opened.get(description.file)]);
+  if (!value) opened.delete(description.file); // so that choosing it again tries again
+  if (!element(description.file).checked) return; // another was chosen meanwhile
+  model = value ?? null;
+  if (model) classify();
+  else sayWhatFailed(reason);
 }
 
 async function usePictureFile(file) {

@@ -7,7 +7,7 @@ const here = (address) => new URL(address.split("/").map(encodeURIComponent).joi
 
 export function requireWebAssembly() {
   if (typeof WebAssembly !== "object") {
-    throw new Unusable("This browser has no WebAssembly, which the model needs: use a current one, or allow it here.");
+    throw new Unusable("This browser has no WebAssembly, which the model needs: use a current browser, or allow it for this page.");
   }
 }
 
