@@ -26,7 +26,7 @@ def test_parameters_have_their_present_names_and_the_recorded_ones_stay(recorded
 def test_parameters_that_were_added_later_have_the_values_of_before_and_recorded_ones_stay():
     recorded = {"recipe": "base", "mnist": {"training": {"tf32": False}, "model": {}}, "other": {"model": {}}}
     before = copy.deepcopy(recorded)
-    training = {"tf32": False, "shuffle_shards": None, "devices": 1, "require_gpu": False}
+    training = {"tf32": False, "shuffle_shards": None, "devices": 1, "hosts": 1, "require_gpu": False}
     assert with_added_parameters(recorded) == {**recorded, "mnist": {"training": training, "model": {}}}
     assert recorded == before
 

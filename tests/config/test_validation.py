@@ -43,6 +43,15 @@ IMPOSSIBLE = [
         {"mnist.training.devices": 3},
         "mnist.training.batch_size: received 256 … 3 devices cannot share evenly … a multiple of 3",
     ),
+    (
+        {"mnist.training.hosts": 3},
+        "mnist.training.batch_size: received 256 … 3 hosts cannot share evenly … of 3, or other … training.hosts",
+    ),
+    (
+        {"mnist.training.hosts": 3, "mnist.training.devices": 2},
+        "mnist.training.batch_size: received 256 … 2 devices on each of 3 hosts cannot share evenly … a multiple of 6",
+    ),
+    ({"mnist.training.hosts": 3, "mnist.training.devices": "all"}, "mnist.training.batch_size: received 256 … 3 hosts"),
     ({"datasets.mnist.empty_classes": ["ten"]}, "datasets.mnist.empty_classes: received 'ten' … not in class_names"),
     (
         {"datasets.mnist.empty_classes": [str(name) for name in range(9)]},
@@ -85,6 +94,7 @@ POSSIBLE = [
     {"datasets.mnist.sources": ...},
     {"mnist.training.devices": "all"},
     {"mnist.training.devices": 8},
+    {"mnist.training.devices": 8, "mnist.training.hosts": 32},
     {"mnist.preprocessing.size": [28, 28]},
     {"mnist.preprocessing.size": [20, 20], "mnist.preprocessing.method": "resize"},
     {"mnist.training.max_shift": 27},

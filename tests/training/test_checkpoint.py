@@ -382,3 +382,9 @@ def test_another_network_data_or_recipe_makes_another_training(network, made_spl
         *(identity(plain, made_split, training_parameters, replace(DEVICE, **other)) for other in OTHER_DEVICES),
     ]
     assert len(set(identities)) == len(identities)
+
+
+def test_of_several_ranks_only_one_writes(trainee, folder):
+    network, checkpoints = trainee(1), Checkpoints(folder, IDENTITY, writes=False)
+    checkpoints.save_if_due(network, TrainingState(HISTORY))
+    assert not folder.exists() or list(folder.iterdir()) == []

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from mnist_resnet.computing.batch_sharing import devices_for
 from mnist_resnet.computing.device import DeviceError
+from mnist_resnet.training.distribution import Share
 from mnist_resnet.training.input import NO_CLASS, filling, validation_batches
 
 SCRIPT = Path(__file__).with_name("on_several_devices.py")
@@ -130,3 +131,21 @@ def test_validation_batches_are_filled_up_for_the_devices(images, size, devices,
     np.testing.assert_array_equal(raw[:images], pixels)
     assert labels.tolist() == [1] * images + [NO_CLASS] * missing
     assert filling(images, devices) == (images + missing) / images
+
+
+@pytest.mark.parametrize("images", [8, 45, 1003])
+@pytest.mark.parametrize(("devices", "ranks"), [(2, 2), (8, 2), (8, 4)])
+def test_ranks_feed_each_batch_together(images, devices, ranks) -> None:
+    pixels, labels = np.arange(images, dtype=np.uint16)[:, None, None], np.ones(images, np.uint8)
+    whole = list(validation_batches(pixels, labels, 500, devices))
+    shares = [Share(rank, ranks) for rank in range(ranks)]
+    parts = [list(validation_batches(pixels, labels, 500, devices, share)) for share in shares]
+    for batch, of_ranks in zip(whole, zip(*parts, strict=True), strict=True):
+        for one, others in zip(batch, zip(*of_ranks, strict=True), strict=True):
+            assert len({len(other) for other in others}) == 1
+            np.testing.assert_array_equal(np.concatenate(others), one)
+
+
+def test_the_rows_of_ranks_make_up_the_batch() -> None:
+    assert [Share(rank, 3).rows(2, 12) for rank in range(3)] == [slice(24, 28), slice(28, 32), slice(32, 36)]
+    assert Share().rows(2, 12) == slice(24, 36)

@@ -11,6 +11,7 @@ import pytest
 import tensorflow as tf
 
 from mnist_resnet.training.augmentation import draw_epoch
+from mnist_resnet.training.distribution import Share
 from mnist_resnet.training.input import Batches, LookAhead, feed, training_batches, validation_batches
 from mnist_resnet.training.runtime import runtime
 
@@ -240,3 +241,15 @@ def test_an_error_of_using_a_batch_is_raised_as_it_is(network):
     with pytest.raises(ZeroDivisionError), feed(batches_of(9, lambda _: None)) as fed:
         network.fit(fed, shuffle=False, verbose=0, callbacks=[callback])
     assert makers() == []
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_ranks_feed_each_training_batch_together(images, labels, draws, ranks):
+    whole = training_batches(images, labels, draws, 8)
+    parts = [training_batches(images, labels, draws, 8, Share(rank, ranks)) for rank in range(ranks)]
+    for number, (inputs, classes) in enumerate(whole[each] for each in range(len(whole))):
+        fed = [part[number] for part in parts]
+        assert {len(own) for _, own in fed} == {8 // ranks}
+        np.testing.assert_array_equal(np.concatenate([own for _, own in fed]), classes)
+        for name, values in inputs.items():
+            np.testing.assert_array_equal(np.concatenate([own[name] for own, _ in fed]), values)

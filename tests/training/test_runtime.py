@@ -113,7 +113,14 @@ def test_what_a_training_gets_is_told_beside_what_it_asked_for(training_paramete
     with runtime(replace(training_parameters, precision="float32", deterministic=False)) as prepared:
         assert (prepared.kind, prepared.backend, prepared.precision) == ("CPU", "tensorflow", "float32")
         assert (prepared.tf32, prepared.deterministic) == (False, False)
-    asked = {"precision": "float32", "tf32": True, "deterministic": False, "require_gpu": False, "devices": 1}
+    asked = {
+        "precision": "float32",
+        "tf32": True,
+        "deterministic": False,
+        "require_gpu": False,
+        "devices": 1,
+        "hosts": 1,
+    }
     assert prepared.asked == asked
 
 

@@ -16,6 +16,7 @@ from mnist_resnet.storage.shard_writing import RowsForShards, write_shards
 from mnist_resnet.storage.shards import ShardError, Shards
 from mnist_resnet.training.augmentation import draw_epoch
 from mnist_resnet.training.checkpoint import identity
+from mnist_resnet.training.distribution import Share
 from mnist_resnet.training.events import EpochResult, listening
 from mnist_resnet.training.fit import train
 from mnist_resnet.training.input import training_batches
@@ -172,3 +173,20 @@ def test_shards_are_part_of_what_a_checkpoint_belongs_to(
         device = device_in_use(training_parameters)
     forms = [made_split, *(in_shards(made_split, Address(tmp_path / str(count)), count) for count in (32, 64))]
     assert len({identity(network, each, training_parameters, device) for each in forms}) == 3
+
+
+@pytest.mark.parametrize("most", [1, 3, None])
+def test_ranks_feed_each_batch_together(sharded, parameters, most):
+    parameters = replace(parameters, shuffle_shards=most)
+    draws = draws_for(sharded, 0, parameters)
+    parts = []
+    for rank in range(2):
+        with open_batches(sharded, draws, 8, Share(rank, 2)) as made:
+            parts.append(list(made))
+    together = [
+        ({name: np.concatenate([first[name], second[name]]) for name in first}, np.concatenate(classes))
+        for (first, *_), (second, *_), classes in (
+            (one, other, (one[1], other[1])) for one, other in zip(*parts, strict=True)
+        )
+    ]
+    assert equal(together, batches(sharded, 0, parameters, 8))

@@ -47,13 +47,14 @@ def require_exporting_backend() -> None:
         )
 
 
-def backends_of(pipelines: Collection[str]) -> dict[str, str]:
+def backends_of(pipelines: Collection[str], *, several_hosts: bool = False) -> dict[str, str]:
     """The backend of each pipeline that computes by one; whatever trains, TensorFlow exports.
 
     Args:
         pipelines: Their names.
+        several_hosts: Whether a training is on several hosts, which JAX does whatever is chosen here.
     """
-    trained_by = {"train": chosen_backend()} if "train" in pipelines else {}
+    trained_by = {"train": "jax" if several_hosts else chosen_backend()} if "train" in pipelines else {}
     return trained_by | ({"export": DEFAULT_BACKEND} if "export" in pipelines else {})
 
 

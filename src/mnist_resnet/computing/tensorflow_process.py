@@ -11,17 +11,17 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Any, NamedTuple
+from typing import Any
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, DEFAULT_BACKEND
 from mnist_resnet.errors import UserError
+from mnist_resnet.terminal.forwarding import Forwarding, LoggedElsewhere
 
 # The same modules as in the process that starts it.
 _PROGRAM = (
@@ -35,14 +35,6 @@ _SECONDS_TO_END = 3.0
 
 class TensorFlowProcessError(UserError, RuntimeError):
     """The process on TensorFlow has ended by itself, or failed in a way that no user can mend."""
-
-
-class _Logged(NamedTuple):
-    """A log message on its way to the process that asked."""
-
-    logger: str
-    level: int
-    message: str
 
 
 class TensorFlowProcess:
@@ -106,10 +98,10 @@ class TensorFlowProcess:
     def _answer(self) -> tuple[Exception | None, Any]:
         while True:
             received = self._connection.recv()
-            if not isinstance(received, _Logged):
+            if not isinstance(received, LoggedElsewhere):
                 error, answer = received
                 return error, answer
-            logging.getLogger(received.logger).log(received.level, "%s", received.message)
+            received.log()
 
 
 def _why_ended(code: int) -> str:
@@ -151,7 +143,7 @@ def serve(descriptor: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C; the process that calls decides what becomes of this one
     signal.signal(signal.SIGTERM, _leave)
-    logging.basicConfig(level=logging.INFO, handlers=[_Forwarding(send)])
+    logging.basicConfig(level=logging.INFO, handlers=[Forwarding(send)])
     logging.captureWarnings(capture=True)
     Thread(target=_receive, args=(connection, calls), daemon=True).start()
     while True:
@@ -182,15 +174,3 @@ def _answered(function: str, arguments: tuple[Any, ...]) -> tuple[Exception | No
         return error, None
     except Exception:  # noqa: BLE001  # its class may be TensorFlow's, which is not imported where it is raised
         return TensorFlowProcessError(f"Exporting by TensorFlow failed:\n{traceback.format_exc()}"), None
-
-
-class _Forwarding(logging.Handler):
-    """Sends messages to the process that asked, whose settings decide what is shown."""
-
-    def __init__(self, send: Callable[[Any], None]) -> None:
-        super().__init__()
-        self._send = send
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send a message."""
-        self._send(_Logged(record.name, record.levelno, record.getMessage()))

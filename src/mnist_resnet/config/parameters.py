@@ -77,7 +77,7 @@ class TrainingParameters:
 
     ``one_cycle`` is the schedule of Smith & Topin 2018; Adam has its published constants. ``erased_fraction`` is
     random erasing (Zhong et al. 2017). An average of the weights (``average_decay``) is what is validated and kept.
-    Several ``devices`` share each batch; ``batch_size`` and batch norm are those of the whole batch.
+    Several ``devices`` of several ``hosts`` share each batch; ``batch_size`` and batch norm are those of all.
     """
 
     seed: Seed
@@ -104,6 +104,7 @@ class TrainingParameters:
     deterministic: Switch
     checkpoint_seconds: NotNegative
     devices: Devices
+    hosts: Count
     require_gpu: Switch
 
 

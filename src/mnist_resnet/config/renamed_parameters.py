@@ -13,6 +13,7 @@ ADDED = {
     "training.shuffle_shards": None,
     "training.tf32": True,
     "training.devices": 1,
+    "training.hosts": 1,
     "training.require_gpu": False,
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from mnist_resnet.config.parameters import NamespaceParameters, Parameters
+from mnist_resnet.config.parameters import NamespaceParameters, Parameters, TrainingParameters
 from mnist_resnet.config.published_data import Dataset
 from mnist_resnet.config.renamed_parameters import RENAMED
 from mnist_resnet.errors import UserError
@@ -136,11 +136,7 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
             f"{name}.training.shuffle_shards: received {training.shuffle_shards}, but there are no shards; set "
             f"data.shard_images to the number of images in a shard, or shuffle_shards to null."
         )
-    if training.devices != "all" and training.batch_size % training.devices:
-        yield (
-            f"{name}.training.batch_size: received {training.batch_size}, which {training.devices} devices cannot "
-            f"share evenly; choose a multiple of {training.devices}, or other training.devices."
-        )
+    yield from _uneven_batch(name, training)
     if parameters.data.validation_fraction == 0:
         for key in ("patience", "keep_best_epoch"):
             if value := getattr(training, key):
@@ -150,6 +146,21 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
                 )
     if parameters.data.training_images is not None:
         yield from _too_few_images(name, parameters.data.training_images, dataset, parameters)
+
+
+def _uneven_batch(name: str, training: TrainingParameters) -> Iterator[str]:
+    """A batch that devices and hosts cannot share; how many ``all`` devices are is known when the training starts."""
+    devices = 1 if training.devices == "all" else training.devices
+    if training.batch_size % (devices * training.hosts) == 0:
+        return
+    sharing, keys = f"{devices} devices", "training.devices"
+    if training.hosts > 1:
+        sharing = f"{sharing} on each of {training.hosts} hosts" if devices > 1 else f"{training.hosts} hosts"
+        keys = "training.devices and training.hosts"
+    yield (
+        f"{name}.training.batch_size: received {training.batch_size}, which {sharing} cannot share evenly; choose a "
+        f"multiple of {devices * training.hosts}, or other {keys}."
+    )
 
 
 def _too_few_images(name: str, limit: int, dataset: Dataset, parameters: NamespaceParameters) -> Iterator[str]:

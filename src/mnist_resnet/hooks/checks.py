@@ -38,10 +38,8 @@ def check_run(context: RunContext) -> None:
         check_present_labels(namespace, context.parameters, context.catalog, pipelines)
         evaluation = context.parameters.namespaces[namespace].evaluation
         training = context.parameters.namespaces[namespace].training
-        if "train" in pipelines and training.require_gpu:
-            _require_gpu_for_training(f"{namespace}.training.require_gpu", training.deterministic)
-        if "train" in pipelines and training.devices != 1:
-            _check_devices(training)
+        if "train" in pipelines:
+            _check_devices(namespace, training)
         if "evaluate" in pipelines and evaluation.require_gpu:
             usable_providers(evaluation.providers, require_gpu=True)
 
@@ -96,7 +94,20 @@ def _require_gpu_for_training(key: str, deterministic: bool) -> None:
         require_gpu(key)
 
 
-def _check_devices(training: TrainingParameters) -> None:
+def _check_devices(namespace: str, training: TrainingParameters) -> None:
+    """Refuse a training whose GPU, devices or hosts are not there, or cannot share a batch."""
+    if training.hosts > 1:
+        from mnist_resnet.training.hosts import require_hosts
+
+        require_hosts(training)
+        return
+    if training.require_gpu:
+        _require_gpu_for_training(f"{namespace}.training.require_gpu", training.deterministic)
+    if training.devices != 1:
+        _check_shared_batch(training)
+
+
+def _check_shared_batch(training: TrainingParameters) -> None:
     """Refuse devices that cannot share a batch; JAX starts by being asked, see above."""
     if chosen_backend() != "jax":
         devices_for(training.devices, training.batch_size)

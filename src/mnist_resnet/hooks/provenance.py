@@ -119,6 +119,7 @@ def _collect(context: RunContext) -> Provenance:
     if reason:
         logger.warning("No commit is recorded, so this run cannot be reproduced: %s", reason)
     environment = collect_environment(context.project)
+    several_hosts = any(context.parameters.namespaces[name].training.hosts > 1 for name in context.namespaces)
     return Provenance(
         schema=SCHEMA,
         status="RUNNING",
@@ -126,7 +127,7 @@ def _collect(context: RunContext) -> Provenance:
         run=RunArguments.of(context.run_params, typed_command()),
         parameters=resolved_parameters(context.parameters, context.namespaces),
         environment=environment,
-        backends=environment.with_versions(backends_of(context.pipelines_of())),
+        backends=environment.with_versions(backends_of(context.pipelines_of(), several_hosts=several_hosts)),
         source=source,
         source_missing_because=reason,
         catalog=collect_catalog(context.catalog, context.pipeline.datasets(), context.project),

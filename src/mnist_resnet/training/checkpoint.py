@@ -61,17 +61,25 @@ class Checkpoints:
         identity: Of the training; a checkpoint of another one is never used.
         seconds: The least time from the start of the training, or from the end of writing, to what is due next.
         clock: Tells the time in seconds.
+        writes: Whether this process writes them; of a training on several hosts, one does, and all read.
     """
 
     def __init__(
-        self, folder: Path, identity: str, seconds: float = 0.0, clock: Callable[[], float] = time.monotonic
+        self,
+        folder: Path,
+        identity: str,
+        seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        writes: bool = True,
     ) -> None:
         self._folder, self._identity, self._seconds, self._clock = folder, identity, seconds, clock
+        self._writes = writes
         self._due = clock() + seconds
 
     def save_if_due(self, trainee: keras.Model, state: TrainingState) -> None:
         """Save an epoch, unless the last one that was saved is recent."""
-        if self._clock() >= self._due:
+        if self._writes and self._clock() >= self._due:
             self.save(trainee, state)
             self._due = self._clock() + self._seconds
 

@@ -1,11 +1,39 @@
-"""The distribution of each batch over several devices, as one device would compute it."""
+"""The distribution of each batch over several devices and hosts, as one device would compute it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.computing.batch_sharing import devices_for
 from mnist_resnet.config import TrainingParameters
+
+
+@dataclass(frozen=True)
+class Share:
+    """The part of each batch that one of several processes feeds.
+
+    Attributes:
+        rank: The number of the process, counted from 0.
+        ranks: How many processes there are.
+    """
+
+    rank: int = 0
+    ranks: int = 1
+
+    def rows(self, number: int, batch_size: int) -> slice:
+        """The part's places among those of all batches.
+
+        Args:
+            number: Of the batch, counted from 0.
+            batch_size: Of the whole batch; a multiple of ``ranks``.
+        """
+        size = batch_size // self.ranks
+        first = number * batch_size + self.rank * size
+        return slice(first, first + size)
+
+
+ALONE = Share()
 
 
 @contextmanager
@@ -16,13 +44,16 @@ def distributed(parameters: TrainingParameters) -> Iterator[None]:
     distribution is put back. ``clear_session`` forgets one without a word, so it must not be called in the block.
 
     Args:
-        parameters: ``devices`` and ``batch_size``.
+        parameters: ``devices``, ``hosts`` and ``batch_size``.
 
     Raises:
         DeviceError: As ``devices_for``.
     """
-    devices, before = devices_for(parameters.devices, parameters.batch_size), keras.distribution.distribution()
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices) if devices else None)
+    devices = devices_for(parameters.devices, parameters.batch_size, parameters.hosts)
+    before, present = keras.distribution.distribution(), None
+    if devices:  # each process feeds its own part, see Share
+        present = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
+    keras.distribution.set_distribution(present)
     try:
         yield
     finally:
@@ -30,6 +61,15 @@ def distributed(parameters: TrainingParameters) -> Iterator[None]:
 
 
 def devices_in_use() -> int:
-    """How many devices share each batch now."""
+    """How many devices share each batch now, on all hosts."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(distribution.num_model_replicas)
+
+
+def own_share() -> Share:
+    """What this process feeds of each batch."""
+    if keras.distribution.distribution() is None:
+        return ALONE
+    import jax
+
+    return Share(jax.process_index(), jax.process_count())

@@ -7,7 +7,7 @@ from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.training.checkpoint import Arrays
-from mnist_resnet.training.distribution import devices_in_use
+from mnist_resnet.training.distribution import devices_in_use, own_share
 from mnist_resnet.training.input import feed, filling, validation_batches
 from mnist_resnet.training.streaming import Draws, open_batches
 from mnist_resnet.training.trainee import build_validated
@@ -75,7 +75,7 @@ class Fed:
     def run(self, draws: Draws, watch: StepWatch) -> EpochEnd:
         """Train for one epoch."""
         raw = [_RawWeights()] if self._averages else []
-        with open_batches(self._split, draws, self._batch_size) as batches, feed(batches) as fed:
+        with open_batches(self._split, draws, self._batch_size, own_share()) as batches, feed(batches) as fed:
             callbacks = _Callbacks(raw, add_history=True, model=self._trainee, epochs=1, steps=len(batches))
             callbacks.watch, callbacks.look_every = watch, self._look_every
             history = self._trainee.fit(fed, shuffle=False, verbose=0, callbacks=callbacks).history
@@ -86,7 +86,7 @@ class Fed:
     def validate(self) -> tuple[float, float]:
         """Loss and accuracy on the validation images."""
         images, labels, devices = self._split.validation_images, self._split.validation_labels, devices_in_use()
-        with feed(validation_batches(images, labels, VALIDATION_BATCH_SIZE, devices)) as fed:
+        with feed(validation_batches(images, labels, VALIDATION_BATCH_SIZE, devices, own_share())) as fed:
             loss, accuracy = self._validated.evaluate(fed, verbose=0)
         share = filling(len(labels), devices)
         return float(loss) * share, float(accuracy) * share

@@ -14,13 +14,14 @@ from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.terminal.progress import progress
 from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState, identity
 from mnist_resnet.training.disk_need import require_space_for
+from mnist_resnet.training.distribution import own_share
 from mnist_resnet.training.epochs import Epochs
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.placement import make_suitable_epochs
 from mnist_resnet.training.runtime import device_in_use
 from mnist_resnet.training.schedule import rate_at
 from mnist_resnet.training.streaming import draws_for
-from mnist_resnet.training.trainee import build_trainee
+from mnist_resnet.training.trainee import build_trainee, compile_network
 from mnist_resnet.training.watch import StepWatch, TrainingError
 
 logger = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ def train(
             f"{len(split.train_labels)} training images; choose at most that many"
         )
     trainee = build_trainee(network, steps * parameters.epochs, parameters)
-    network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    compile_network(network)
     if checkpoint:
         require_space_for(network, trainee.optimizer, parameters.keep_best_epoch, checkpoint)
     device = device_in_use(parameters)
@@ -70,7 +71,7 @@ def train(
     state, checkpoints = TrainingState(), None
     if checkpoint:
         decisive = identity(network, split, parameters, device)
-        checkpoints = Checkpoints(checkpoint, decisive, parameters.checkpoint_seconds)
+        checkpoints = Checkpoints(checkpoint, decisive, parameters.checkpoint_seconds, writes=own_share().rank == 0)
         state = _restored(trainee, checkpoints, title)
     history = state.history
     while len(history) < parameters.epochs and not _stops_early(history, parameters.patience, title):

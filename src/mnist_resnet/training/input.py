@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.storage.arrays import Array
 from mnist_resnet.training.augmentation import EpochDraws
+from mnist_resnet.training.distribution import ALONE, Share
 
 NO_CLASS = -1
 
@@ -39,7 +40,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]  # keras is untyped
         return self._make(number)
 
 
-def training_batches(images: Array, labels: npt.NDArray[np.uint8], draws: EpochDraws, batch_size: int) -> Batches:
+def training_batches(
+    images: Array, labels: npt.NDArray[np.uint8], draws: EpochDraws, batch_size: int, share: Share = ALONE
+) -> Batches:
     """The batches of one epoch: images with their draws, and labels; an incomplete last one is left out.
 
     Args:
@@ -47,17 +50,20 @@ def training_batches(images: Array, labels: npt.NDArray[np.uint8], draws: EpochD
         labels: uint8 (images,).
         draws: Order and augmentation of the epoch.
         batch_size: Images in a batch.
+        share: Which of them this process feeds.
     """
 
     def make(number: int) -> Batch:
-        chosen = draws.order[number * batch_size : (number + 1) * batch_size]
+        chosen = draws.order[share.rows(number, batch_size)]
         drawn = {"shift": draws.shifts[chosen], "flip": draws.flips[chosen], "erased": draws.erased[chosen]}
         return {"image": images[chosen], **drawn}, labels[chosen].astype(np.int32)
 
     return Batches(len(labels) // batch_size, make)
 
 
-def validation_batches(images: Array, labels: npt.NDArray[np.uint8], batch_size: int, devices: int = 1) -> Batches:
+def validation_batches(
+    images: Array, labels: npt.NDArray[np.uint8], batch_size: int, devices: int = 1, share: Share = ALONE
+) -> Batches:
     """All images and labels, in order, as they are.
 
     Args:
@@ -66,13 +72,17 @@ def validation_batches(images: Array, labels: npt.NDArray[np.uint8], batch_size:
         batch_size: Images in a batch, the last one apart; rounded up to a number that the devices can share.
         devices: How many share each batch. The last one is filled up with images of no class: their labels are
             ``NO_CLASS``, of which JAX's loss is zero and every answer wrong; see ``filling``.
+        share: Which images of each batch this process feeds.
     """
     size = math.ceil(batch_size / devices) * devices
 
     def make(number: int) -> Batch:
-        part = slice(number * size, (number + 1) * size)
+        left = len(labels) - number * size
+        whole = min(size, math.ceil(left / devices) * devices)
+        rows = share.rows(0, whole)
+        part = slice(number * size + rows.start, number * size + rows.stop)
         raw, classes = np.asarray(images[part]), labels[part].astype(np.int32)
-        missing = -len(classes) % devices
+        missing = rows.stop - rows.start - len(classes)
         raw = np.concatenate([raw, np.zeros((missing, *raw.shape[1:]), raw.dtype)]) if missing else raw
         return raw, np.pad(classes, (0, missing), constant_values=NO_CLASS)
 

@@ -18,7 +18,7 @@ from mnist_resnet.training.events import TrainingDevice
 
 logger = logging.getLogger(__name__)
 
-_ASKED = ("precision", "tf32", "deterministic", "require_gpu", "devices")
+_ASKED = ("precision", "tf32", "deterministic", "require_gpu", "devices", "hosts")
 
 
 @contextmanager
@@ -54,6 +54,19 @@ def runtime(parameters: TrainingParameters) -> Iterator[TrainingDevice]:
             by = ", by JAX" if device.backend == "jax" else ""
             log_once(logger, f"Training on {device.names()}{by} in {device.precision}")
             yield device
+
+
+@contextmanager
+def layers_in(precision: str) -> Iterator[None]:
+    """Build layers in a precision within the block, of a network that was trained elsewhere.
+
+    Args:
+        precision: A Keras precision policy.
+    """
+    with _settings_put_back():
+        keras.backend.clear_session()
+        keras.config.set_dtype_policy(precision)
+        yield
 
 
 def device_in_use(parameters: TrainingParameters) -> TrainingDevice:

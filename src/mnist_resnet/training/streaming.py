@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.augmentation import EpochDraws, draw_epoch
+from mnist_resnet.training.distribution import ALONE, Share
 from mnist_resnet.training.input import Batch, Batches, training_batches
 
 # Of the order of the shards; far from the numbers of windows, which their draws are made from.
@@ -83,13 +83,14 @@ def windows_of(shards: int, epoch: int, parameters: TrainingParameters) -> list[
 
 
 @contextmanager
-def open_batches(split: Split, draws: Draws, batch_size: int) -> Iterator[Batches]:
+def open_batches(split: Split, draws: Draws, batch_size: int, share: Share = ALONE) -> Iterator[Batches]:
     """The batches of one epoch, within the block; an incomplete last one is left out.
 
     Args:
         split: Training images, an array or shards, and labels.
         draws: Of the epoch; see ``draws_for``.
         batch_size: Images in a batch.
+        share: Which of them this process feeds.
 
     Raises:
         ShardError: When a batch is asked for, if a shard is missing or damaged.
@@ -97,11 +98,11 @@ def open_batches(split: Split, draws: Draws, batch_size: int) -> Iterator[Batche
     """
     images, labels = split.train_images, split.train_labels
     if isinstance(draws, EpochDraws):
-        yield training_batches(images, labels, draws, batch_size)
+        yield training_batches(images, labels, draws, batch_size, share)
         return
     assert isinstance(images, Shards)
     with _WindowReader(images, labels, draws) as reader:
-        yield Batches(len(labels) // batch_size, partial(reader.batch, size=batch_size))
+        yield Batches(len(labels) // batch_size, lambda number: reader.batch(share.rows(number, batch_size)))
 
 
 @dataclass(frozen=True)
@@ -131,11 +132,10 @@ class _WindowReader:
         self._windows.shutdown(cancel_futures=True)
         self._shards.shutdown(cancel_futures=True)
 
-    def batch(self, number: int, size: int) -> Batch:
-        """The batch of a number, which may have images of several windows."""
-        first, end = number * size, (number + 1) * size
-        windows = range(self._window_at(first), self._window_at(end - 1) + 1)
-        parts = [self._part(window, first, end) for window in windows]
+    def batch(self, places: slice) -> Batch:
+        """The images at some places of the epoch, which may be of several windows."""
+        windows = range(self._window_at(places.start), self._window_at(places.stop - 1) + 1)
+        parts = [self._part(window, places.start, places.stop) for window in windows]
         inputs = {key: np.concatenate([part[key] for part, _ in parts]) for key in parts[0][0]}
         return inputs, np.concatenate([labels for _, labels in parts])
 

@@ -37,6 +37,11 @@ def build_trainee(network: keras.Model, steps: int, parameters: TrainingParamete
     return trainee
 
 
+def compile_network(network: keras.Model) -> None:
+    """Give a network what it is stored with: the loss and the metric that whoever loads it evaluates it by."""
+    network.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+
+
 def build_validated(network: keras.Model) -> keras.Model:
     """The network, ready for ``evaluate``; its loss is the cross-entropy, without label smoothing."""
     validated = keras.Model(network.input, network.output, name="validated")

@@ -12,6 +12,7 @@ from mnist_resnet.reporting import plots
 from mnist_resnet.reporting.layer_table import LayerTable, tabulate_layers
 from mnist_resnet.storage.artifacts import remove
 from mnist_resnet.training.events import History, TrainingDevice
+from mnist_resnet.training.rank import NetworkRecipe
 
 
 def train_network(
@@ -26,15 +27,39 @@ def train_network(
     checkpoint_folder: Path,
 ) -> tuple[Network, LayerTable, History, TrainingDevice]:
     """The trained network, its layers, one result for each epoch, and what that was computed on."""
-    from mnist_resnet.models.resnet import build_network
+    split = Split(train_images, train_labels, validation_images, validation_labels)
+    recipe = NetworkRecipe(model, preprocessing, dataset.image_size, len(dataset.class_names))
+    train = _train_here if training.hosts == 1 else _train_on_hosts
+    network, history, device = train(recipe, split, training, dataset.title, checkpoint_folder)
+    return network, tabulate_layers(network), history, device
+
+
+def _train_here(
+    recipe: NetworkRecipe, split: Split, training: TrainingParameters, title: str, checkpoint: Path
+) -> tuple[Network, History, TrainingDevice]:
     from mnist_resnet.training.fit import train
     from mnist_resnet.training.runtime import runtime
 
-    split = Split(train_images, train_labels, validation_images, validation_labels)
     with runtime(training) as device:
-        network = build_network(model, preprocessing, dataset.image_size, len(dataset.class_names))
-        history = train(network, split, training, dataset.title, checkpoint_folder)
-    return network, tabulate_layers(network), history, device
+        network = recipe.build()
+        history = train(network, split, training, title, checkpoint)
+    return network, history, device
+
+
+def _train_on_hosts(
+    recipe: NetworkRecipe, split: Split, training: TrainingParameters, title: str, checkpoint: Path
+) -> tuple[Network, History, TrainingDevice]:
+    """The network of this process with the weights that the hosts have found."""
+    from mnist_resnet.training.hosts import train_on_hosts
+    from mnist_resnet.training.runtime import layers_in
+    from mnist_resnet.training.trainee import compile_network
+
+    trained = train_on_hosts(recipe, split, training, title, checkpoint)
+    with layers_in(trained.device.precision):
+        network = recipe.build()
+    network.set_weights(trained.weights)
+    compile_network(network)
+    return network, trained.history, trained.device
 
 
 def record_history(epochs: History, checkpoint_folder: Path) -> History:
