@@ -1,12 +1,17 @@
 """A whole run on training images in shards, streamed."""
 
 import json
+import time
 from pathlib import Path
+from signal import SIGKILL
+from subprocess import DEVNULL, Popen
 
 import numpy as np
 import pytest
+import yaml
 
-from tests.integration.conftest import Planner, Project
+from mnist_resnet.storage.artifacts import read_files
+from tests.integration.conftest import KEDRO, Planner, Project, clean_environment
 
 pytestmark = pytest.mark.integration
 
@@ -36,3 +41,30 @@ def test_a_whole_run_on_shards_and_back(squares: Project, tmp_path: Path) -> Non
     run(squares, {"tracking": {"enabled": False}}, pipeline_names=["data"])
     assert np.load(folder / "train_images.npy").shape == (192, 8, 8)
     assert not (folder / "train_images").exists()
+
+
+@pytest.mark.landing
+def test_a_run_that_is_killed_while_it_writes_shards_is_completed_by_the_next(squares: Project, tmp_path: Path) -> None:
+    address = tmp_path / "elsewhere"
+    names = {"recipe": "base", "outputs": "data", "raw": "data/01_raw", "model_input": f"local://{address}"}
+    (tmp_path / "conf/local/globals.yml").write_text(yaml.safe_dump(names))
+    params = "squares.data.shard_images=1,tracking.enabled=false"
+    command = [KEDRO, "run", "--pipelines", "data", "--namespaces", "squares", "--params", params]
+    folder = address / "base/05_model_input/squares"
+    with Popen(command, cwd=tmp_path, env=clean_environment(), stdout=DEVNULL, stderr=DEVNULL) as process:
+        while process.poll() is None and not (folder / "train_images/000020.npy").exists():
+            time.sleep(0.001)
+        process.kill()
+    assert process.returncode == -SIGKILL
+    assert not (folder / "train_images/index.json").exists()
+    ended = squares.kedro(*map(str, command[1:]), "--only-missing-outputs")
+    assert ended.returncode == 0, ended.stderr
+    completed = read_files(folder)
+    assert len(completed) == 192 + 1 + 6
+    (tmp_path / "conf/local/globals.yml").unlink()
+    squares.run(
+        {"squares": {"data": {"shard_images": 1}}, "tracking": {"enabled": False}},
+        pipeline_names=["data"],
+        namespaces=["squares"],
+    )
+    assert read_files(tmp_path / "data/05_model_input/squares") == completed
