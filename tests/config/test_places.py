@@ -10,6 +10,10 @@ def test_folders_and_addresses_are_places(raw, model_input):
     check_places({"raw": raw, "model_input": model_input})
 
 
+def test_places_that_are_not_named_are_those_of_the_catalog():
+    check_places({"recipe": "base", "outputs": "data"})
+
+
 @pytest.mark.parametrize(
     ("raw", "reason"),
     [

@@ -90,6 +90,20 @@ def test_a_write_that_is_cut_off_leaves_the_file_as_it_was():
     assert "secret" not in str(refused.value)
 
 
+def test_an_object_store_is_written_to_under_the_names_own(monkeypatch, tmp_path):
+    class Store(MemoryFileSystem):
+        def mv(self, *_, **__):
+            raise AssertionError("an object store has no rename")
+
+    path = f"/{uuid4()}/object"
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda *_, **__: (Store(), path))
+    Address("s3://bucket/object").write(b"written")
+    assert Address("s3://bucket/object").read() == b"written"
+    (tmp_path / "file").write_bytes(b"uploaded")
+    Address("s3://bucket/object").upload(tmp_path / "file", "0" * 64)
+    assert Address("s3://bucket/object").read() == b"uploaded"
+
+
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [

@@ -1,6 +1,7 @@
 """Images that are streamed from shards: each once an epoch, in an order that seed and epoch decide."""
 
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -117,6 +118,23 @@ def test_a_damaged_shard_ends_the_epoch_and_all_threads(tmp_path, parameters):
     with pytest.raises(ShardError, match="000004"):
         batches(split, 0, parameters)
     assert not [each.name for each in threading.enumerate() if each.name.startswith(("window", "shard"))]
+
+
+def test_an_epoch_that_is_left_reads_no_shard_that_is_not_begun(tmp_path, parameters):
+    class Slow(Shards):
+        begun = 0
+
+        def read(self, number: int) -> np.ndarray:
+            self.begun += 1
+            time.sleep(0.05)
+            return super().read(number)
+
+    split = in_shards(numbered(100), Address(tmp_path), 1)
+    images = Slow(Address(tmp_path))
+    split, parameters = split._replace(train_images=images), replace(parameters, shuffle_shards=50)
+    with open_batches(split, draws_for(split, 0, parameters), 10) as made:
+        made[0]
+    assert 50 <= images.begun <= 60  # a few of the next window, of 50
 
 
 def test_memory_is_that_of_two_windows(tmp_path, parameters):

@@ -46,7 +46,7 @@ def check_places(names: Mapping[str, Any]) -> None:
     """
     for key, example in _EXAMPLES.items():
         value = names.get(key)
-        if value is None and key == "model_input":
+        if key not in names or (value is None and key == "model_input"):
             continue
         if reason := next(_objections(value), None):
             shown = "an address with credentials" if "credentials" in reason else repr(value)

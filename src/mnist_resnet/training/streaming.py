@@ -129,8 +129,8 @@ class _WindowReader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._shards.shutdown(cancel_futures=True)  # first, so that no window waits for shards that are not begun
         self._windows.shutdown(cancel_futures=True)
-        self._shards.shutdown(cancel_futures=True)
 
     def batch(self, places: slice) -> Batch:
         """The images at some places of the epoch, which may be of several windows."""
