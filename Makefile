@@ -8,7 +8,8 @@ PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-da
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml
 
-.PHONY: help install scale training training-gpu driver test test-landing test-scale test-slow check check-locks audit lock FORCE
+.PHONY: help install scale training training-gpu driver test test-landing test-scale test-slow check check-locks docs audit lock \
+	lock-scale lock-docs FORCE
 
 help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,10 +59,13 @@ check-locks: install ## Look for a wheel of each locked package on every platfor
 	@wheels() { $(UV) pip install --quiet --dry-run --target $(VENV)/none --only-binary :all: --require-hashes "$$@"; }; \
 	for python in $(PYTHONS); do \
 		for platform in $(PLATFORMS); do \
-			wheels --python-version $$python --python-platform $$platform -r requirements.lock -r requirements-scale.lock || exit 1; \
+			wheels --python-version $$python --python-platform $$platform -r requirements.lock -r requirements-scale.lock -r requirements-docs.lock || exit 1; \
 		done; \
 		wheels --python-version $$python --python-platform x86_64-unknown-linux-gnu -r requirements-gpu.lock || exit 1; \
 	done
+
+docs: $(VENV)/requirements-docs.lock ## Build the site of the documentation into build/docs; a dead link is an error
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs build/docs
 
 # Without --strict, pip-audit skips packages that the index says nothing of, and succeeds.
 AUDIT = $(UV) tool run pip-audit==2.10.1 --strict --require-hashes --disable-pip --requirement
@@ -70,13 +74,20 @@ audit: install ## Ask the package index for known vulnerabilities of the locked 
 	$(AUDIT) requirements.lock
 	$(AUDIT) requirements-gpu.lock
 	$(AUDIT) requirements-scale.lock
+	$(AUDIT) requirements-docs.lock
 
 lock: install ## Lock the newest versions that fit
 	$(COMPILE) --upgrade --extra cpu --output-file requirements.lock
 	$(COMPILE) --upgrade --extra gpu --output-file requirements-gpu.lock
-	$(COMPILE) --upgrade --extra cpu --extra scale --constraints requirements.lock --no-annotate \
-		`sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.lock` --output-file $(VENV)/scale.lock
-	sed '/^# The following packages were excluded/,$$d' $(VENV)/scale.lock > requirements-scale.lock
+	$(MAKE) lock-scale lock-docs
+
+# Only what is not in requirements.lock, and fits it.
+lock-scale: ADDED = --extra scale
+lock-docs: ADDED = --group docs
+lock-scale lock-docs: install
+	$(COMPILE) --upgrade --extra cpu $(ADDED) --constraints requirements.lock --no-annotate \
+		`sed -n 's/^\([a-z0-9.-]*\)==.*/--no-emit-package \1/p' requirements.lock` --output-file $(VENV)/added.lock
+	sed '/^# The following packages were excluded/,$$d' $(VENV)/added.lock > requirements-$(@:lock-%=%).lock
 
 # The programs in .venv name its folder and its Python: if either has moved, .venv is made anew.
 USABLE := $(shell $(VENV)/bin/python -c '' 2>/dev/null && test "`cat $(VENV)/folder 2>/dev/null`" = "`pwd -P`" && echo yes)
@@ -97,7 +108,7 @@ $(VENV)/%.lock: %.lock pyproject.toml
 	cp $< $@
 	pwd -P > $(VENV)/folder
 
-# What this lock adds to either of the others, which it leaves as they are.
-$(VENV)/requirements-scale.lock: requirements-scale.lock $(or $(wildcard $(VENV)/requirements-gpu.lock),$(VENV)/requirements.lock)
+# What these locks add to one of the others, which they leave as they are.
+$(VENV)/requirements-scale.lock $(VENV)/requirements-docs.lock: $(VENV)/%: % $(or $(wildcard $(VENV)/requirements-gpu.lock),$(VENV)/requirements.lock)
 	$(UV) pip install --quiet --python $(VENV) --no-deps --require-hashes -r $<
 	cp $< $@

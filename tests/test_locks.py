@@ -39,9 +39,12 @@ def test_both_locks_agree_on_what_they_share() -> None:
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-gpu.lock"])
-def test_the_lock_of_scale_changes_nothing_that_is_installed_before(name: str) -> None:
-    added = locked("requirements-scale.lock")
-    assert {"ray", "optuna"} <= added.keys()
+@pytest.mark.parametrize(("adding", "wanted"), [("scale", {"ray", "optuna"}), ("docs", {"sphinx"})])
+def test_a_lock_that_adds_packages_changes_none_that_is_installed_before(
+    name: str, adding: str, wanted: set[str]
+) -> None:
+    added = locked(f"requirements-{adding}.lock")
+    assert wanted <= added.keys()
     assert added.keys() & locked(name).keys() == set()
 
 

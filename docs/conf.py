@@ -1,0 +1,52 @@
+"""The site that `make docs` builds from these pages, the commands, the parameters and the code."""
+
+import sys
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from parameter_reference import parameter_tables  # beside this file
+
+project = "mnist_resnet"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+root_doc = "README"
+html_theme = "furo"
+html_title = project
+html_copy_source = html_show_sphinx = False
+html_extra_path = ["index.html"]
+exclude_patterns = ["conf.py", "parameter_reference.py"]
+myst_heading_anchors = 4
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the signatures have them
+napoleon_numpy_docstring = False
+
+# The pages by what a reader comes for. A page that is in none of these is an error of the build.
+PAGES = {
+    "Use it": ["guide", "gpu"],
+    "Look it up": ["reference/commands", "reference/parameters", "reference/library", "results", "changelog"],
+    "Trust it": ["reproducibility", "reliability", "supply-chain"],
+    "Why it is so": ["decisions/*"],
+}
+
+
+def _complete(app: Sphinx, page: str, source: list[str]) -> None:
+    """Add to a page what is not in its file."""
+    project_folder = Path(app.srcdir).parent
+    match page:
+        case "README":
+            source[0] = source[0].replace("../CHANGELOG.md", "changelog.md") + "".join(map(_toctree, PAGES))
+        case "reference/parameters":
+            source[0] += parameter_tables(project_folder / "conf" / "base" / "parameters.yml")
+        case "changelog":
+            source[0] = (project_folder / "CHANGELOG.md").read_text(encoding="utf-8").replace("](docs/", "](")
+
+
+def _toctree(caption: str) -> str:
+    return "\n".join(["", "```{toctree}", ":hidden:", ":glob:", f":caption: {caption}", "", *PAGES[caption], "```", ""])
+
+
+def setup(app: Sphinx) -> None:
+    """Register what completes the pages."""
+    app.connect("source-read", _complete)
