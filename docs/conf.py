@@ -36,7 +36,7 @@ def _complete(app: Sphinx, page: str, source: list[str]) -> None:
     project_folder = Path(app.srcdir).parent
     match page:
         case "README":
-            source[0] = source[0].replace("../CHANGELOG.md", "changelog.md") + "".join(map(_toctree, PAGES))
+            source[0] += "".join(map(_toctree, PAGES))
         case "reference/parameters":
             source[0] += parameter_tables(project_folder / "conf" / "base" / "parameters.yml")
         case "changelog":
