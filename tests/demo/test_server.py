@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from mnist_resnet.demo.server import AddressError, PageServer
+from mnist_resnet.demo.server import ListeningError, PageServer
 
 SITE = {"index.html": b"<p>page", "main.js": b"export {};", "runtime/a.wasm": b"\0asm", "models/m n.onnx": b"model"}
 LARGE = {"models/large.onnx": bytes(20_000_000)}
@@ -117,5 +117,5 @@ def test_a_browser_that_leaves_early_is_nothing_to_tell(server, capfd) -> None:
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line(server) -> None:
-    with pytest.raises(AddressError, match=rf"received 127\.0\.0\.1, {server.server_port}: .*--port 0 for any"):
+    with pytest.raises(ListeningError, match=rf"received 127\.0\.0\.1, {server.server_port}: .*--port 0 for any"):
         PageServer(SITE, "127.0.0.1", server.server_port)

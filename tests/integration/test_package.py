@@ -175,7 +175,7 @@ def test_an_interrupted_run_of_the_wheel_says_how_to_go_on(
 @pytest.mark.slow
 def test_the_package_holds_the_whole_source_and_no_local_configuration(package: Package) -> None:
     def files(folder: Path) -> set[str]:
-        return {str(path.relative_to(folder)) for kind in ("*.py", "*.yml") for path in folder.rglob(kind)}
+        return {str(path.relative_to(folder)) for kind in ("*.py", "*.yml", "page/*") for path in folder.rglob(kind)}
 
     assert files(package.installed) == files(PROJECT / "src")
     with tarfile.open(package.configuration) as opened:

@@ -38,7 +38,7 @@ def demo(model: str | None, namespace: str | None, env: str | None, host: str, p
     """
     models = _read_models(model, namespace, env)
 
-    from mnist_resnet.demo.runtime import web_runtime
+    from mnist_resnet.demo.onnxruntime_web import web_runtime
     from mnist_resnet.demo.site import make_site, write_site
 
     site = make_site(models, web_runtime())

@@ -38,7 +38,7 @@ _HEADERS = MappingProxyType(
 )
 
 
-class AddressError(UserError, OSError):
+class ListeningError(UserError, OSError):
     """An address that the server cannot listen at."""
 
 
@@ -52,7 +52,7 @@ class PageServer(ThreadingHTTPServer):
         port: 0 for any that is free.
 
     Raises:
-        AddressError: If nothing can listen there.
+        ListeningError: If nothing can listen there.
     """
 
     daemon_threads = True
@@ -63,7 +63,7 @@ class PageServer(ThreadingHTTPServer):
         try:
             super().__init__((host, port), _Handler)
         except OSError as error:
-            raise AddressError(
+            raise ListeningError(
                 f"--host, --port: received {host}, {port}: {error.strerror or error}; choose another, or --port 0 for "
                 f"any that is free"
             ) from error

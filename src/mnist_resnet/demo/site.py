@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path, PurePath
 from string import Template
 
-from mnist_resnet.demo.runtime import PACKAGE, VERSION
+from mnist_resnet.demo.onnxruntime_web import PACKAGE, VERSION
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.classifier import open_classifier
 from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes, write_files

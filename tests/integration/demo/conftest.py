@@ -17,7 +17,7 @@ from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from mnist_resnet.demo.runtime import web_runtime
+from mnist_resnet.demo.onnxruntime_web import web_runtime
 from mnist_resnet.demo.site import make_site, write_site
 from tests.integration.conftest import serving_files
 from tests.made_model import digits_model, halves_model

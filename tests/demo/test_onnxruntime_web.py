@@ -6,8 +6,8 @@ import tarfile
 
 import pytest
 
-from mnist_resnet.demo import runtime
-from mnist_resnet.demo.runtime import RuntimeMissingError, cache_folder, web_runtime
+from mnist_resnet.demo import onnxruntime_web
+from mnist_resnet.demo.onnxruntime_web import RuntimeMissingError, cache_folder, web_runtime
 from mnist_resnet.errors import UserError
 from tests.conftest import flip_a_bit
 
@@ -17,7 +17,7 @@ CONTENTS = {"onnxruntime-web.js": b"export const made = 1;", "onnxruntime-web.wa
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "mnist_resnet" / f"onnxruntime-web-{runtime.VERSION}"
+    return tmp_path / "cache" / "mnist_resnet" / f"onnxruntime-web-{onnxruntime_web.VERSION}"
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def npm(tmp_path, monkeypatch):
             member.size = len(content)
             written.addfile(member, io.BytesIO(content))
     pinned = {name: (f"package/dist/{name}", hashlib.sha256(content).hexdigest()) for name, content in CONTENTS.items()}
-    monkeypatch.setattr(runtime, "FILES", pinned)
+    monkeypatch.setattr(onnxruntime_web, "FILES", pinned)
     digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-    monkeypatch.setattr(runtime, "INTEGRITY", f"sha512-{digest}")
+    monkeypatch.setattr(onnxruntime_web, "INTEGRITY", f"sha512-{digest}")
     folder.mkdir()
     (folder / "npm").write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/log\ncp {archive} .\n')
     (folder / "npm").chmod(0o755)
@@ -46,7 +46,7 @@ def test_the_package_is_fetched_once_and_kept(npm, cache, tmp_path) -> None:
     npm.unlink()
     assert web_runtime() == CONTENTS
     asked = (tmp_path / "log").read_text().splitlines()
-    assert asked == [f"pack onnxruntime-web@{runtime.VERSION} --ignore-scripts"]
+    assert asked == [f"pack onnxruntime-web@{onnxruntime_web.VERSION} --ignore-scripts"]
 
 
 def test_what_was_damaged_in_the_cache_is_fetched_again(npm, cache) -> None:
