@@ -60,11 +60,11 @@ function inkOf({ width, height, grey }) {
   const edges = border({ width, height, grey });
   const ground = edges[Math.floor(edges.length / 2)];
   const sign = grey.reduce((sum, value) => sum + value, 0) >= ground * grey.length ? 1 : -1;
-  const strength = Uint8Array.from(grey, (value) => Math.max(sign * (value - ground), 0));
-  const strongest = strength.reduce((most, value) => Math.max(most, value), 0);
+  const strongest = grey.reduce((most, value) => Math.max(most, sign * (value - ground)), 0);
   if (strongest < LEAST_INK) throw new NothingToSee("One grey throughout: there is no digit to be seen.");
-  const level = (value) => Math.min(Math.max(rounded((3 * value - strongest) * 255, strongest), 0), 255);
-  return { width, height, grey: strength.map(level) };
+  const level = (strength) => Math.min(Math.max(rounded((3 * strength - strongest) * 255, strongest), 0), 255);
+  const levels = Uint8Array.from({ length: 256 }, (_, value) => level(Math.max(sign * (value - ground), 0)));
+  return { width, height, grey: grey.map((value) => levels[value]) };
 }
 
 function cutOut({ width, height, grey }) {
@@ -90,29 +90,30 @@ function cutOut({ width, height, grey }) {
 function shrink({ width, height, grey }, box) {
   const longest = Math.max(width, height);
   const [rows, columns] = [height, width].map((length) => overlaps(length, longest, box));
-  const shrunk = new Uint8Array(rows.length * columns.length);
-  const mean = (down, right) => {
-    let sum = 0;
-    for (const [row, rowPart] of down) {
-      for (const [column, columnPart] of right) sum += rowPart * columnPart * grey[row * width + column];
-    }
+  const narrow = new Float64Array(height * columns.length);
+  for (let row = 0; row < height; row += 1) {
+    columns.forEach(({ first, parts }, column) => {
+      const from = row * width + first;
+      narrow[row * columns.length + column] = parts.reduce((sum, part, place) => sum + part * grey[from + place], 0);
+    });
+  }
+  const shrunk = new Uint8Array(rows.length * columns.length).map((_, pixel) => {
+    const { first, parts } = rows[Math.floor(pixel / columns.length)];
+    const from = first * columns.length + (pixel % columns.length);
+    const sum = parts.reduce((before, part, place) => before + part * narrow[from + place * columns.length], 0);
     return rounded(sum, longest * longest);
-  };
-  rows.forEach((down, row) => {
-    columns.forEach((right, column) => (shrunk[row * columns.length + column] = mean(down, right)));
   });
   return { width: columns.length, height: rows.length, grey: shrunk };
 }
 
-// For each pixel of the box, those of the ink that it covers, each with how much of it, in parts of 1 / box.
+// For each pixel of the box, the first one of the ink that it covers, and how much of that and of the next ones, in
+// parts of 1 / box.
 function overlaps(length, longest, box) {
   return Array.from({ length: Math.ceil((length * box) / longest) }, (_, place) => {
     const [from, to] = [place * longest, (place + 1) * longest];
-    const covered = [];
-    for (let pixel = Math.floor(from / box); pixel < length && pixel * box < to; pixel += 1) {
-      covered.push([pixel, Math.min(to, (pixel + 1) * box) - Math.max(from, pixel * box)]);
-    }
-    return covered;
+    const [first, end] = [Math.floor(from / box), Math.min(Math.ceil(to / box), length)];
+    const part = (pixel) => Math.min(to, (pixel + 1) * box) - Math.max(from, pixel * box);
+    return { first, parts: Array.from({ length: end - first }, (__, offset) => part(first + offset)) };
   });
 }
 
