@@ -1,5 +1,6 @@
 """Images that are streamed from shards: each once an epoch, in an order that seed and epoch decide."""
 
+import pickle
 import threading
 import time
 from collections import Counter
@@ -208,3 +209,8 @@ def test_ranks_feed_each_batch_together(sharded, parameters, most):
         )
     ]
     assert equal(together, batches(sharded, 0, parameters, 8))
+
+
+def test_shards_can_be_handed_to_a_rank(sharded):
+    handed = pickle.loads(pickle.dumps(sharded.train_images))  # noqa: S301  # as Ray does, between our own processes
+    np.testing.assert_array_equal(handed[:], sharded.train_images[:])

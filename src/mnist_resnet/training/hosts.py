@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 MOST_RESTARTS = 5
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_WITHOUT_NEWS = 120.0
+_SECONDS_TO_END = 15.0
 _HANDED_ON = ("XLA_FLAGS", "NVIDIA_TF32_OVERRIDE")
 
 
@@ -109,8 +110,16 @@ def _ranks(
         ended = run.remote(task, placement, _variables(placement.platform), storage)
         try:
             yield _Ranks(mailbox, ended, placement.ranks)
+            ray.wait([ended], timeout=_SECONDS_TO_END)
         finally:
-            ray.cancel(ended, force=True)
+            _end(ray, ended)
+
+
+def _end(ray: Any, ended: Any) -> None:
+    """End all ranks; Ray Train gives back what they held of the cluster, unless it takes too long."""
+    ray.cancel(ended)
+    if not ray.wait([ended], timeout=_SECONDS_TO_END)[0]:
+        ray.cancel(ended, force=True)
 
 
 def _handed_over(ray: Any, array: Any) -> Any:
