@@ -258,7 +258,7 @@ def serving(command: Sequence[str], folder: Path, address: str, **environment: s
 
 
 def _wait_for(server: subprocess.Popen[bytes], address: str, output: IO[bytes]) -> None:
-    for _ in range(240):
+    for _ in range(720):
         if server.poll() is not None:
             break
         with suppress(requests.ConnectionError):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,9 @@ class Machine:
     def address(self, name: str, path: str = "/") -> str:
         return f"http://127.0.0.1:{self._ports[str(PORTS[name])]}{path}"
 
+    def serving(self, name: str, path: str = "/") -> AbstractContextManager[object]:
+        return serving(self.command(name), self.folder, self.address(name, path), **self.variables(name))
+
     def command(self, name: str) -> list[str]:
         service = self._services[name]
         program, *words = [*service.get("entrypoint", ["mnist_resnet"]), *service["command"]]
@@ -77,7 +81,7 @@ def test_what_is_trained_is_recorded_on_the_server_served_and_shown(
         )
     machine = Machine(project.folder, MODEL="squares")
     mirror = str(made_data.write(tmp_path / "mirror/squares").parent)
-    with serving(machine.command("tracking"), project.folder, machine.address("tracking", "/health")):
+    with machine.serving("tracking", "/health"):
         ended = type_command(
             machine.command("training"),
             project.folder,
@@ -86,16 +90,11 @@ def test_what_is_trained_is_recorded_on_the_server_served_and_shown(
         )
         assert ended.returncode == 0, ended.stderr
         assert not (project.folder / "mlartifacts").exists()
-        with serving(
-            machine.command("serving"),
-            project.folder,
-            machine.address("serving", "/ping"),
-            **machine.variables("serving"),
-        ):
+        with machine.serving("serving", "/ping"):
             answer = requests.post(machine.address("serving", "/invocations"), json={"inputs": [BLACK]}, timeout=60)
             assert answer.status_code == 200, answer.text
             assert len(answer.json()["predictions"]["probabilities"][0]) == 3
-        with serving(machine.command("viz"), project.folder, machine.address("viz"), **machine.variables("viz")):
+        with machine.serving("viz"):
             shown = requests.get(machine.address("viz", "/api/main"), timeout=60).json()
             assert "squares.onnx" in {node["full_name"] for node in shown["nodes"] if "full_name" in node} | {
                 node["name"] for node in shown["nodes"]

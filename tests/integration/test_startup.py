@@ -26,12 +26,13 @@ def _seconds(folder: Path) -> float:
     return time.perf_counter() - started
 
 
-def test_help_imports_no_arrays_and_nothing_of_a_cluster() -> None:
+@pytest.mark.parametrize("called", ["import kedro.framework.cli.cli as it", "import mnist_resnet.__main__ as it"])
+def test_help_imports_no_arrays_and_nothing_of_a_cluster(called: str) -> None:
     program = (
-        "import atexit, sys; sys.argv = ['kedro', '--help']\n"
+        "import atexit, sys; sys.argv = ['program', '--help']\n"
         "heavy = {'numpy', 'ray', 'optuna', 'jax'}\n"
         "atexit.register(lambda: print(*sorted(heavy & set(sys.modules)), file=sys.stderr))\n"
-        "import kedro.framework.cli.cli; kedro.framework.cli.cli.main()"
+        f"{called}; it.main()"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert "sync-tracking" in ended.stdout
