@@ -24,7 +24,7 @@ napoleon_numpy_docstring = False
 
 # The pages by what a reader comes for. A page that is in none of these is an error of the build.
 PAGES = {
-    "Use it": ["guide", "gpu", "large-data"],
+    "Use it": ["guide", "gpu", "large-data", "deployment"],
     "Look it up": ["reference/commands", "reference/parameters", "reference/library", "results", "changelog"],
     "Trust it": ["reproducibility", "reliability", "supply-chain"],
     "Why it is so": ["decisions/*"],

@@ -8,7 +8,7 @@ import click
 from kedro.framework.cli.utils import env_option
 
 from mnist_resnet.cli.chosen_model import model_option, read_exported_models, read_model
-from mnist_resnet.cli.project import without_traceback
+from mnist_resnet.cli.project import conf_source_option, without_traceback
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
@@ -17,6 +17,7 @@ from mnist_resnet.terminal.streams import write_line
 @model_option
 @click.option("--namespace", help="Data set whose model is shown. Default: all that the recipe has exported.")
 @env_option
+@conf_source_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
 @click.option(
     "--port",
