@@ -10,9 +10,10 @@ from mnist_resnet.cli.layers import layers
 from mnist_resnet.cli.predict import predict
 from mnist_resnet.cli.reproduce import reproduce
 from mnist_resnet.cli.run import run
+from mnist_resnet.cli.sweep import sweep
 from mnist_resnet.cli.sync_tracking import sync_tracking
 
-__all__ = ["cli", "compare", "demo", "layers", "predict", "reproduce", "run", "sync_tracking"]
+__all__ = ["cli", "compare", "demo", "layers", "predict", "reproduce", "run", "sweep", "sync_tracking"]
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name="mnist_resnet")
@@ -21,5 +22,5 @@ def cli() -> None:
     """Train, export and evaluate ResNets on MNIST-shaped data; classify pictures with them; compare and repeat runs."""
 
 
-for command in (run, layers, predict, demo, compare, reproduce, sync_tracking):
+for command in (run, sweep, layers, predict, demo, compare, reproduce, sync_tracking):
     cli.add_command(command)

@@ -150,7 +150,7 @@ def _resumed_plan(run_id: str, options: Mapping[str, Any]) -> "SweepPlan":
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--resume and --{name} cannot be given together: the sweep's own options are kept.")
 
-    from mnist_resnet.sweep.engine import recorded_plan  # type: ignore[import-untyped]
+    from mnist_resnet.sweep.engine import recorded_plan
     from mnist_resnet.sweep.planning import check_unchanged
 
     plan: SweepPlan = recorded_plan(run_id, present_project())

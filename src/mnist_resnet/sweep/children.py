@@ -39,7 +39,7 @@ class SweepRecord:
         return MlflowClient(self.store)
 
 
-def open_child(record: SweepRecord, trial: Trial) -> tuple[str, float]:
+def open_child(record: SweepRecord, trial: Trial, lock: Mapping[str, str] | None = None) -> tuple[str, float]:
     """The run of a trial, open to be filled: that of an earlier process of the same trial, or a new one.
 
     A trial whose process has died, or which was interrupted, goes on in its run. That is no new run that looks like an
@@ -48,6 +48,7 @@ def open_child(record: SweepRecord, trial: Trial) -> tuple[str, float]:
     Args:
         record: Where the sweep is recorded.
         trial: Which trial.
+        lock: The tag by which others know that it is open, see ``tracking.dead_runs``.
 
     Returns:
         MLflow's identifier, and how many seconds earlier processes have spent.
@@ -55,11 +56,12 @@ def open_child(record: SweepRecord, trial: Trial) -> tuple[str, float]:
     client, found = record.client, _children(record, f"tags.`{_IDENTITY}` = '{trial.identity}'")
     if found:
         run = found[0]
-        client.set_tag(run.info.run_id, _OUTCOME, "")
+        for key, value in {_OUTCOME: "", **(lock or {})}.items():
+            client.set_tag(run.info.run_id, key, value)
         client.update_run(run.info.run_id, status="RUNNING")
         return run.info.run_id, float(run.data.tags.get(_SECONDS, 0))
     experiment = client.get_experiment_by_name(record.experiment).experiment_id
-    tags = {_PARENT: record.parent_id, _NUMBER: str(trial.number), _IDENTITY: trial.identity}
+    tags = {_PARENT: record.parent_id, _NUMBER: str(trial.number), _IDENTITY: trial.identity, **(lock or {})}
     tags[_OVERRIDES] = json.dumps(dict(trial.overrides))
     run = client.create_run(experiment, run_name=f"trial {trial.number}: {trial.in_words()}"[:250], tags=tags)
     return run.info.run_id, 0.0

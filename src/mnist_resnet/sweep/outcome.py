@@ -3,13 +3,14 @@
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.plan import SweepPlan, digest, read_document
+from mnist_resnet.sweep.promotion import Promotion
 from mnist_resnet.sweep.trial_result import Figures, TrialResult
 
 OUTCOME_FILE = "sweep.json"
@@ -81,6 +82,7 @@ class SweepOutcome:
             were validated on different images.
         seconds: The sweep took; of a resumed one, its last part.
         run_id: Of the parent run in MLflow.
+        promotions: By data set, what became of the winner in the model registry; empty without ``--promote``.
     """
 
     schema: int = 1
@@ -90,6 +92,7 @@ class SweepOutcome:
     winners: Mapping[str, Winner]
     seconds: float
     run_id: str
+    promotions: Mapping[str, Promotion] = field(default_factory=dict)
 
     @property
     def succeeded(self) -> bool:

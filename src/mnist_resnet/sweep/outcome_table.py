@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mnist_resnet.config import as_typed
 from mnist_resnet.sweep.outcome import FIGURES, OUTCOME_FILE, Group, Statistics, SweepOutcome
 from mnist_resnet.sweep.plan import SEED
+from mnist_resnet.sweep.promotion import Promotion
 from mnist_resnet.sweep.trial_result import TrialResult
 from mnist_resnet.terminal.redaction import without_credentials
 
@@ -21,6 +22,7 @@ def as_tables(outcome: SweepOutcome) -> "list[RenderableType]":
     """A table for each data set, then its winner, the trials that failed, and the count of all."""
     parts: list[RenderableType] = [_table(outcome, name) for name in outcome.plan.namespaces if outcome.groups]
     winners = [_winner_in_words(outcome, name) for name in outcome.plan.namespaces if outcome.groups]
+    winners += [_promotion_in_words(name, each) for name, each in outcome.promotions.items()]
     return [*parts, *winners, *_failures_in_words(outcome.trials), count_in_words(outcome)]
 
 
@@ -117,6 +119,17 @@ def _winner_in_words(outcome: SweepOutcome, namespace: str) -> str:
     return (
         f"{namespace}: best by validation loss is trial {winner.trial} ({result.trial.in_words()}): {figures}{recorded}"
     )
+
+
+def _promotion_in_words(namespace: str, promotion: Promotion) -> str:
+    """What became of a winner in the registry."""
+    if promotion.version is None:
+        what = "was not registered"
+    else:
+        standing = "champion" if promotion.champion else "candidate"
+        what = f"is version {promotion.version} of '{namespace}' in the registry, {standing}"
+    reason = without_credentials(promotion.reason)
+    return f"{namespace}: trial {promotion.trial} {what}: {reason}; MLflow run {promotion.run_id}"
 
 
 def _failures_in_words(results: Sequence[TrialResult]) -> list[str]:

@@ -19,6 +19,7 @@ from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.trial_result import Status, TrialResult
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.terminal.signals import Interrupted, stopping_orderly
+from mnist_resnet.tracking.dead_runs import locked_while_open
 from mnist_resnet.training.events import EpochResult, TrainingStopped, listening
 
 LOG_FILE = "trial.log"
@@ -62,7 +63,8 @@ def run_trial(order: TrialOrder, report: Report) -> TrialResult:
     with ExitStack() as held:
         held.enter_context(_printing_to(order.outputs / LOG_FILE))
         held.enter_context(_default_signals())
-        run_id, earlier = open_child(order.record, order.trial)
+        lock = held.enter_context(locked_while_open(order.project))
+        run_id, earlier = open_child(order.record, order.trial, lock)
         _set_variables(order, run_id)
         status, reason = _outcome(order, report)
         end_child(order.record, run_id, status, reason, earlier + time.monotonic() - started)

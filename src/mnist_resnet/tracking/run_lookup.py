@@ -61,14 +61,14 @@ class RecordedRun:
             RecordedRunError: If there is none.
             ProvenanceError: If it is of another schema or damaged.
         """
-        content = self._artifact(PROVENANCE_FILE)
+        content = self.artifact(PROVENANCE_FILE)
         if content is None:
             raise RecordedRunError(f"{self.in_words()} has no {PROVENANCE_FILE}; runs of earlier versions have none")
         return read_provenance(content, self.in_words())
 
     def patch(self) -> bytes | None:
         """The uncommitted changes that it was made with, as ``git apply`` takes them; None if none are kept."""
-        return self._artifact(PATCH_FILE)
+        return self.artifact(PATCH_FILE)
 
     def probabilities(self, namespaces: Iterable[str]) -> dict[str, npt.NDArray[np.float32]]:
         """The test probabilities, float32 (images, classes), of those data sets of which the run recorded them.
@@ -79,7 +79,7 @@ class RecordedRun:
         arrays = {}
         for name in namespaces:
             path = f"{name}/test_probabilities.npy"
-            if (content := self._artifact(path)) is None:
+            if (content := self.artifact(path)) is None:
                 continue
             try:
                 arrays[name] = np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
@@ -87,7 +87,7 @@ class RecordedRun:
                 raise RecordedRunError(f"{self.in_words()}: its {path} is damaged: {error}") from error
         return arrays
 
-    def _artifact(self, path: str) -> bytes | None:
+    def artifact(self, path: str) -> bytes | None:
         """The content of a recorded file; None if there is none.
 
         Raises:

@@ -1,0 +1,150 @@
+"""A sweep from its plan to its outcome: trials as Ray's tasks, one judge, one record in MLflow."""
+
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.computing.cluster import cluster
+from mnist_resnet.config import Parameters, flatten, nest, validate_parameters
+from mnist_resnet.sweep.children import close_dead_children
+from mnist_resnet.sweep.nodes import check_nodes
+from mnist_resnet.sweep.outcome import OUTCOME_FILE, SweepOutcome, outcome_of
+from mnist_resnet.sweep.plan import SweepError, SweepPlan
+from mnist_resnet.sweep.progress_lines import ProgressLines
+from mnist_resnet.sweep.promotion import promote
+from mnist_resnet.sweep.running import RunningTrials
+from mnist_resnet.terminal import signals
+from mnist_resnet.terminal.redaction import without_credentials
+from mnist_resnet.tracking.run_lookup import find_run
+from mnist_resnet.tracking.store.address import absolute_uri, tracking_uri
+from mnist_resnet.tracking.sweep_run import SweepRun, open_sweep_run, read_plan
+
+_TABLE_FILE, _TABLE_COLUMNS = "sweep.txt", 160
+
+
+def recorded_plan(run_id: str, project: Path) -> SweepPlan:
+    """The plan of an earlier sweep.
+
+    Args:
+        run_id: MLflow's identifier of its run, or the beginning of it.
+        project: The project's folder.
+
+    Raises:
+        RecordedRunError: If there is no such run, or it is no sweep.
+        SweepError: If its plan cannot be read.
+    """
+    return SweepPlan.from_json(read_plan(find_run(run_id, tracking_uri(project))))
+
+
+def run_sweep(
+    plan: SweepPlan, project: Path, address: str | None, resume: str | None, lines: ProgressLines
+) -> SweepOutcome:
+    """Run all trials of a plan, as many at the same time as there is room for, and record what they come to.
+
+    Args:
+        plan: Checked.
+        project: The project's folder.
+        address: Of a Ray cluster; if None, that of RAY_ADDRESS, else this machine alone.
+        resume: MLflow's identifier of the run of a sweep that goes on, or the beginning of it.
+        lines: Told of what happens.
+
+    Raises:
+        SweepError: If no node has room for a trial, or the nodes cannot share what is needed.
+        ClusterError: If the cluster cannot be used.
+        SweepRunError: If the sweep cannot be recorded, or goes on elsewhere.
+    """
+    started, parameters = time.monotonic(), _parameters(plan, project)
+    store = absolute_uri(tracking_uri(project))
+    earlier = find_run(resume, store) if resume else None
+    if parameters.tracking.offline:
+        raise SweepError("tracking.offline: received true, but a sweep is kept in MLflow's store; make it false")
+    with cluster(address) as ray:
+        check_nodes(ray, plan, project, store)
+        experiment, insisted = parameters.tracking.experiment, "tracking.experiment" in plan.params
+        named = project, experiment, insisted, parameters.recipe
+        with open_sweep_run(*named, plan.as_json(), _asked(plan), earlier) as run:
+            where = f"MLflow run: {run.run_id} in {without_credentials(store)} (see it with `mlflow ui`)"
+            lines.recorded(run.run_id, where)
+            trials = RunningTrials(ray, plan, project, run, lines)
+            results = _run_trials(trials, resumed=earlier is not None)
+            outcome = outcome_of(plan, results, time.monotonic() - started, run.run_id)
+            if plan.promote:
+                outcome = _with_promotions(outcome, trials)
+            _log(outcome, run)
+    return outcome
+
+
+def _run_trials(trials: RunningTrials, resumed: bool) -> Sequence[Any]:
+    def close() -> None:
+        close_dead_children(trials.record)
+
+    signals.register(close)  # where Ray does not let this process stop by itself
+    try:
+        if resumed:
+            trials.resume()
+        return trials.run()
+    finally:
+        signals.unregister(close)
+
+
+def _with_promotions(outcome: SweepOutcome, trials: RunningTrials) -> SweepOutcome:
+    by_number = {result.trial.number: result.trial for result in outcome.trials}
+    winners = {name: by_number[winner.trial] for name, winner in outcome.winners.items()}
+    promotions = {name: promote(trials.order(trial), name) for name, trial in winners.items()}
+    return replace(outcome, promotions=promotions)
+
+
+def _parameters(plan: SweepPlan, project: Path) -> Parameters:
+    from kedro.framework.session import KedroSession
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(project)
+    params = nest(plan.params)
+    with KedroSession.create(project, env=plan.env, runtime_params=params, save_on_close=False) as session:
+        assert isinstance(session, KedroSession)
+        return validate_parameters(session.load_context().config_loader["parameters"])
+
+
+def _asked(plan: SweepPlan) -> dict[str, Any]:
+    """What the sweep was asked for, as parameters of its run."""
+    asked = {
+        "pipelines": ",".join(plan.pipelines),
+        "namespaces": ",".join(plan.namespaces),
+        "varied": ",".join(plan.varied),
+        **{name: getattr(plan, name) for name in ("count", "prune", "cpus", "gpus", "promote")},
+    }
+    return flatten({**asked, "params": nest(plan.params)})
+
+
+def _log(outcome: SweepOutcome, run: SweepRun) -> None:
+    """Record the outcome, and close the run by it."""
+    run.tracked.log_metrics(outcome.metrics())
+    run.log_files({OUTCOME_FILE: outcome.as_json(), _TABLE_FILE: _as_text(outcome), **_pictures(outcome)})
+    run.tracked.close("FINISHED" if outcome.succeeded else "FAILED")
+
+
+def _as_text(outcome: SweepOutcome) -> bytes:
+    from rich.console import Console
+
+    from mnist_resnet.sweep.outcome_table import as_tables
+
+    written = io.StringIO()
+    console = Console(file=written, width=_TABLE_COLUMNS, markup=False, emoji=False, highlight=False)
+    for part in as_tables(outcome):
+        console.print(part)
+    return written.getvalue().encode()
+
+
+def _pictures(outcome: SweepOutcome) -> dict[str, bytes]:
+    from mnist_resnet.sweep.plots import draw
+
+    files = {}
+    for name, figure in draw(outcome).items():
+        content = io.BytesIO()
+        # Without the software's name and version, equal pictures are equal files.
+        figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
+        files[name] = content.getvalue()
+    return files

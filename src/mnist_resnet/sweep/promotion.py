@@ -1,0 +1,61 @@
+"""The winner of a sweep, offered to the model registry by the rule that any run follows."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.sweep.shared_data import kedro_run, shown
+from mnist_resnet.sweep.trial import TrialOrder, parameters_of
+from mnist_resnet.tracking.sweep_run import opened_for_another_process
+
+_LOG_FILE = "promotion.log"
+_RELEASE_FILE = "08_reporting/{}/release.json"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What became of a winner.
+
+    Attributes:
+        trial: Its number.
+        run_id: Of the run of its own that has offered it.
+        version: In the registry; None if it was not registered.
+        champion: Whether it is the champion now.
+        reason: Why, or why not.
+    """
+
+    trial: int
+    run_id: str
+    version: str | None
+    champion: bool
+    reason: str
+
+
+def promote(order: TrialOrder, namespace: str) -> Promotion:
+    """Evaluate the model of a finished trial once more, in a run that may register it.
+
+    The figures of the run are those of the trial. Whether the model becomes champion is decided as by any run.
+
+    Args:
+        order: Of the trial.
+        namespace: The data set.
+    """
+    params = {**parameters_of(order), f"{namespace}.release.register": True}
+    options = ["--pipelines", "evaluate", "--namespaces", namespace]
+    log = order.outputs / _LOG_FILE
+    record = order.record
+    with opened_for_another_process(record.store, record.experiment, record.parent_id, order.project) as variables:
+        run_id = variables["MLFLOW_RUN_ID"]
+        ended = kedro_run(order.project, order.plan, order.outputs, options, params, log, variables)
+    if ended:
+        reason = f"its evaluation has failed; see {shown(log, order.project)}"
+        return Promotion(order.trial.number, run_id, None, False, reason)
+    release = _release(order.outputs / _RELEASE_FILE.format(namespace))
+    return Promotion(order.trial.number, run_id, release["version"], release["champion"], release["reason"])
+
+
+def _release(file: Path) -> Mapping[str, Any]:
+    read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return read

@@ -1,0 +1,97 @@
+"""What Ray runs for a sweep: the judge, trials, and the checks of other nodes."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mnist_resnet.computing.processor import set_by_user
+from mnist_resnet.storage.lock import LockedError, folder_lock
+from mnist_resnet.sweep.judge import judge_of
+from mnist_resnet.sweep.plan import SweepPlan
+from mnist_resnet.sweep.trial import TrialOrder, run_trial
+from mnist_resnet.sweep.trial_result import TrialResult
+
+_CARRIED = ("MNIST_RESNET_", "MLFLOW_", "KERAS_BACKEND", "TF_", "XLA_", "ONEDNN_")
+_SECONDS_UNTIL_FREE = 60
+_SHARE_OF_MEMORY = 0.9  # of a share of a GPU; the rest is the driver's own
+
+
+def start_judge(ray: Any, plan: SweepPlan) -> Any:
+    """The judge of a plan, as an actor on this node that takes no core."""
+    options = {"num_cpus": 0, "scheduling_strategy": on_node(ray, ray.get_runtime_context().get_node_id())}
+    return ray.remote(_Judge).options(**options).remote(plan)
+
+
+def start_trial(ray: Any, order: TrialOrder, judge: Any) -> Any:
+    """Start a trial in a fresh process, as soon as there are cores and GPUs for it.
+
+    Returns:
+        Ray's reference to its result. Ray does not try again by itself: whoever waits is to know.
+    """
+    plan = order.plan
+    options = {"num_cpus": plan.cpus, "num_gpus": plan.gpus, "max_calls": 1, "max_retries": 0}
+    return ray.remote(**options)(_trial).remote(order, judge, _variables(plan))
+
+
+def node_facts(ray: Any, node_id: str, file: Path) -> Any:
+    """Ask a node what it is like, and whether it sees a file; returns Ray's reference to ``facts``."""
+    return ray.remote(num_cpus=0)(facts).options(scheduling_strategy=on_node(ray, node_id)).remote(file)
+
+
+def facts(file: Path) -> tuple[dict[str, str], bool]:
+    """Versions of Python and of this package here, and whether a file is seen."""
+    return {"Python": platform.python_version(), "mnist_resnet": version("mnist-resnet")}, file.exists()
+
+
+def on_node(ray: Any, node_id: str) -> Any:
+    """Ray's strategy that places something on one node, or nowhere."""
+    return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
+
+
+class _Judge:
+    """``judge_of`` a plan, in a process of its own."""
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self._judge = judge_of(plan)
+
+    def resume(self, earlier: list[TrialResult]) -> None:
+        self._judge.resume(earlier)
+
+    def ask(self) -> Any:
+        return self._judge.ask()
+
+    def report(self, trial: Any, epoch: int, validation_loss: float) -> bool:
+        return self._judge.report(trial, epoch, validation_loss)
+
+    def tell(self, result: TrialResult) -> None:
+        self._judge.tell(result)
+
+
+def _trial(order: TrialOrder, judge: Any, variables: Mapping[str, str]) -> TrialResult:
+    import ray
+
+    os.environ |= variables
+    _wait_for_earlier_process(order.outputs)
+    return run_trial(order, lambda epoch, loss: bool(ray.get(judge.report.remote(order.trial, epoch, loss))))
+
+
+def _variables(plan: SweepPlan) -> dict[str, str]:
+    """What a worker on any node must know of this process' environment."""
+    carried = {name: value for name, value in set_by_user(os.environ).items() if name.startswith(_CARRIED)}
+    if 0 < plan.gpus < 1:  # TensorFlow takes memory as it needs it anyway; JAX takes most of a GPU
+        carried["XLA_PYTHON_CLIENT_MEM_FRACTION"] = f"{plan.gpus * _SHARE_OF_MEMORY:.3f}"
+    return carried
+
+
+def _wait_for_earlier_process(outputs: Path) -> None:
+    """Wait until nobody works in a trial's folder, such as a process whose driver has just died."""
+    for _ in range(_SECONDS_UNTIL_FREE):
+        try:
+            with folder_lock(outputs):
+                return
+        except LockedError:
+            time.sleep(1)

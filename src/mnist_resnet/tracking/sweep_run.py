@@ -1,0 +1,180 @@
+"""The MLflow run of a sweep, whose trials are its children: opened, or opened again to go on."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.provenance.record import RunStatus, typed_command
+from mnist_resnet.provenance.source import collect_commit
+from mnist_resnet.terminal import signals
+from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
+from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
+from mnist_resnet.tracking.store.address import absolute_uri
+from mnist_resnet.tracking.tracked_run import TrackedRun
+
+PLAN_FILE = "plan.json"
+PROGRESS = "sweep.progress"
+_RUN = "MLFLOW_RUN_ID"
+
+
+class SweepRunError(UserError, RuntimeError):
+    """A sweep that cannot be recorded as it is asked for."""
+
+
+@dataclass(frozen=True)
+class SweepRun:
+    """The open MLflow run of a sweep.
+
+    Attributes:
+        tracked: It, to be filled.
+        experiment: The name of its experiment.
+    """
+
+    tracked: TrackedRun
+    experiment: str
+
+    @property
+    def run_id(self) -> str:
+        """MLflow's identifier."""
+        return self.tracked.run_id
+
+    @property
+    def store(self) -> str:
+        """The tracking URI of the store, from any folder."""
+        return absolute_uri(self.tracked.uri)
+
+    def note_progress(self, done: int, count: int) -> None:
+        """Say how far the sweep is."""
+        self.tracked.set_tags({PROGRESS: f"{done} of {count} trials"})
+
+    def log_files(self, files: Mapping[str, bytes]) -> None:
+        """Record files by their path."""
+        with TemporaryDirectory() as folder:
+            for name, content in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                self.tracked.log_artifact(path, str(Path(name).parent).removeprefix("."))
+
+
+@contextmanager
+def open_sweep_run(
+    project: Path,
+    experiment: str,
+    insisted: bool,
+    recipe: str,
+    plan: str,
+    parameters: Mapping[str, Any],
+    earlier: RecordedRun | None,
+) -> Iterator[SweepRun]:
+    """Open the run of a sweep; it ends as the block does: FINISHED, FAILED by an error, or KILLED.
+
+    Args:
+        project: The project's folder.
+        experiment: The name of the experiment, unless the environment names another.
+        insisted: Whether the experiment goes before what the environment names.
+        recipe: Of all trials.
+        plan: The sweep's plan, which is recorded.
+        parameters: What the sweep was asked for, flat; ``pipelines`` and ``namespaces`` are tags, too.
+        earlier: The run of a sweep that goes on, in the same run; None for a new one.
+
+    Raises:
+        SweepRunError: If the store is away, or the sweep that is to go on is still running.
+    """
+    source = collect_commit(project)
+    git = {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}
+    tags = {"recipe": recipe, "command": " ".join(["kedro", *typed_command()]), **git}
+    tags |= {key: str(parameters[key]) for key in ("pipelines", "namespaces")}
+    with ExitStack() as held:
+        if earlier:
+            tags = held.enter_context(_reopened(earlier, project))
+        tracked = TrackedRun(project, experiment, f"{recipe} sweep", tags, parameters, insisted=insisted)
+        status: RunStatus = "FINISHED"
+        try:
+            if tracked.spool_folder is not None:
+                raise SweepRunError("MLflow's store does not answer, but a sweep is kept there; try again later")
+            run = SweepRun(tracked, _experiment_of(tracked))
+            run.log_files({PLAN_FILE: plan.encode()})
+            yield run
+        except BaseException as error:
+            failed = isinstance(error, Exception) and not signals.requested()
+            status = "FAILED" if failed else "KILLED"
+            raise
+        finally:
+            tracked.close(status)  # does nothing if the block has closed it
+
+
+@contextmanager
+def _reopened(earlier: RecordedRun, project: Path) -> Iterator[dict[str, str]]:
+    """Let the next run that is opened be an earlier one, and yield the tags by which others know that it is open."""
+    import mlflow
+
+    client = mlflow.MlflowClient(earlier.store)
+    run = client.get_run(earlier.run_id)
+    close_dead_runs(client, client.get_experiment(run.info.experiment_id).name)
+    if client.get_run(earlier.run_id).info.status == "RUNNING":
+        raise SweepRunError(
+            f"--resume: {earlier.in_words()} is still running, or was on a machine that is not seen from here; wait "
+            f"for it, or end it in MLflow: `mlflow.MlflowClient().set_terminated('{earlier.run_id}', 'KILLED')`"
+        )
+    before = os.environ.get(_RUN)
+    with locked_while_open(project) as lock:
+        client.update_run(earlier.run_id, status="RUNNING")
+        os.environ[_RUN] = earlier.run_id  # MLflow takes it away when it opens the run
+        try:
+            yield lock
+        finally:
+            os.environ.pop(_RUN, None)
+            if before is not None:
+                os.environ[_RUN] = before
+
+
+def _experiment_of(tracked: TrackedRun) -> str:
+    import mlflow
+
+    client = mlflow.MlflowClient(tracked.uri)
+    return str(client.get_experiment(client.get_run(tracked.run_id).info.experiment_id).name)
+
+
+def read_plan(run: RecordedRun) -> bytes:
+    """The plan that was recorded of a sweep.
+
+    Raises:
+        RecordedRunError: If the run is no sweep.
+        TrackingUnavailableError: If the store or its files cannot be read.
+    """
+    content = run.artifact(PLAN_FILE)
+    if content is None:
+        raise RecordedRunError(f"--resume: {run.in_words()} is no sweep; name the run of a sweep")
+    return content
+
+
+@contextmanager
+def opened_for_another_process(store: str, experiment: str, sweep: str, project: Path) -> Iterator[dict[str, str]]:
+    """Open a run that another process fills, and that belongs to a sweep; it is marked FAILED if it is left open.
+
+    Args:
+        store: MLflow's tracking URI.
+        experiment: The name of the experiment.
+        sweep: The sweep's run, which a tag names.
+        project: The project's folder.
+
+    Yields:
+        The environment variables by which the other process finds it.
+    """
+    import mlflow
+
+    client = mlflow.MlflowClient(store)
+    identifier = client.get_experiment_by_name(experiment).experiment_id
+    with locked_while_open(project) as lock:
+        run_id = client.create_run(identifier, tags={"sweep.promotes_for": sweep, **lock}).info.run_id
+        try:
+            yield {"MLFLOW_TRACKING_URI": store, "MLFLOW_EXPERIMENT_NAME": experiment, _RUN: run_id}
+        finally:
+            if client.get_run(run_id).info.status == "RUNNING":
+                client.set_terminated(run_id, "FAILED")
