@@ -66,8 +66,8 @@ class Machine:
 
     def _here(self, text: str) -> str:
         text = text.replace("0.0.0.0", "127.0.0.1").replace("http://tracking", "http://127.0.0.1")  # noqa: S104
-        text = text.replace("/work", str(self.folder))
-        return re.sub("|".join(self._ports), lambda found: self._ports[found[0]], text)
+        text = re.sub("|".join(self._ports), lambda found: self._ports[found[0]], text)
+        return text.replace("/work", str(self.folder))
 
 
 @pytest.mark.slow
@@ -96,6 +96,4 @@ def test_what_is_trained_is_recorded_on_the_server_served_and_shown(
             assert len(answer.json()["predictions"]["probabilities"][0]) == 3
         with machine.serving("viz"):
             shown = requests.get(machine.address("viz", "/api/main"), timeout=60).json()
-            assert "squares.onnx" in {node["full_name"] for node in shown["nodes"] if "full_name" in node} | {
-                node["name"] for node in shown["nodes"]
-            }
+            assert "squares.onnx" in {node.get(key) for node in shown["nodes"] for key in ("name", "full_name")}
