@@ -1,0 +1,85 @@
+"""Trainings on several hosts by Ray, where processes of this machine stand for hosts."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_resnet.computing.cluster import ADDRESS_VARIABLE, cluster
+from mnist_resnet.computing.device import DeviceError
+from mnist_resnet.config import TrainingParameters
+from mnist_resnet.data.split import Split
+from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.training.events import TrainingStart, listening
+from mnist_resnet.training.hosts import require_hosts, train_on_hosts
+from mnist_resnet.training.rank import NetworkRecipe, Trained
+from tests.conftest import make_images
+
+pytestmark = [pytest.mark.integration, pytest.mark.scale]
+
+REFERENCE = Path(__file__).parents[2] / "training" / "on_hosts.py"
+# The devices add up in another order, and each step makes more of that; relative to a tensor's largest value.
+WEIGHTS = 1e-6
+SECONDS = 300
+
+
+@pytest.fixture(scope="module")
+def ray_here() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(ADDRESS_VARIABLE, raising=False)
+        patch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
+        with cluster(cpus=2):
+            yield
+
+
+@pytest.fixture(scope="module")
+def on_two(training_parameters) -> TrainingParameters:
+    return replace(training_parameters, epochs=1, batch_size=64, max_shift=1, hosts=2, devices=2)
+
+
+@pytest.fixture(scope="module")
+def recipe(model_parameters) -> NetworkRecipe:
+    return NetworkRecipe(model_parameters, Preprocessing("pad", (10, 10), 50.0, 0.02), (8, 8), 3)
+
+
+def made(images: int) -> Split:
+    return Split(*make_images(images, seed=1), *make_images(45, seed=2))
+
+
+def trained(recipe: NetworkRecipe, split: Split, parameters: TrainingParameters, folder: Path) -> Trained:
+    return train_on_hosts(recipe, split, parameters, "Made squares", folder)
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_two_hosts_with_two_devices_train_as_one_device_and_tell_how_it_goes(recipe, on_two, tmp_path, caplog) -> None:
+    split, news = made(192), []
+    (tmp_path / "given.json").write_text(json.dumps({"model": asdict(recipe.model), "training": asdict(on_two)}))
+    np.savez(tmp_path / "split.npz", **split._asdict())
+    variables = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, str(REFERENCE), str(tmp_path), "0", "1", "0"]
+    with subprocess.Popen(command, env=os.environ | variables) as alone:
+        with listening(news.append, TrainingStart), listening(news.append), caplog.at_level("INFO"):
+            shared = trained(recipe, split, on_two, tmp_path / "checkpoint")
+        assert alone.wait(SECONDS) == 0
+    with np.load(tmp_path / "3 steps, 0 of 1.npz") as stored:
+        for one, other in zip((stored[key] for key in stored.files), shared.weights, strict=True):
+            assert np.abs(other - one).max() <= WEIGHTS * max(np.abs(one).max(), 1.0)
+
+    start, *epochs = news
+    assert (start.device.backend, start.device.count, start.device.asked["hosts"]) == ("jax", 4, 2)
+    assert epochs == shared.history
+    assert "Made squares, epoch 1 of 1: loss" in caplog.text
+    assert sorted(path.name for path in (tmp_path / "checkpoint").iterdir()) == ["arrays_1.npz", "training.json"]
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_cluster_that_has_too_few_hosts_is_refused_before_any_work(on_two, monkeypatch) -> None:
+    monkeypatch.setenv(ADDRESS_VARIABLE, "127.0.0.1:6379")
+    with pytest.raises(DeviceError, match=r"received 2, but the cluster at 127\.0\.0\.1:6379 has 1"):
+        require_hosts(on_two)
