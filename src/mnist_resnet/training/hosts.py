@@ -117,6 +117,8 @@ def _ranks(
 
 def _end(ray: Any, ended: Any) -> None:
     """End all ranks; Ray Train gives back what they held of the cluster, unless it takes too long."""
+    if ray.wait([ended], timeout=0)[0]:  # Ray 2.60 ends this process if a task is cancelled while it completes
+        return
     ray.cancel(ended)
     if not ray.wait([ended], timeout=_SECONDS_TO_END)[0]:
         ray.cancel(ended, force=True)
