@@ -4,6 +4,7 @@ import click
 from kedro.framework.cli.utils import CONTEXT_SETTINGS
 
 from mnist_resnet import __version__
+from mnist_resnet.cli.classify import classify
 from mnist_resnet.cli.compare import compare
 from mnist_resnet.cli.demo import demo
 from mnist_resnet.cli.layers import layers
@@ -13,7 +14,7 @@ from mnist_resnet.cli.run import run
 from mnist_resnet.cli.sweep import sweep
 from mnist_resnet.cli.sync_tracking import sync_tracking
 
-__all__ = ["cli", "compare", "demo", "layers", "predict", "reproduce", "run", "sweep", "sync_tracking"]
+__all__ = ["classify", "cli", "compare", "demo", "layers", "predict", "reproduce", "run", "sweep", "sync_tracking"]
 
 
 @click.group(context_settings=CONTEXT_SETTINGS, name="mnist_resnet")
@@ -22,5 +23,5 @@ def cli() -> None:
     """Train, export and evaluate ResNets on MNIST-shaped data; classify pictures with them; compare and repeat runs."""
 
 
-for command in (run, sweep, layers, predict, demo, compare, reproduce, sync_tracking):
+for command in (run, sweep, layers, predict, classify, demo, compare, reproduce, sync_tracking):
     cli.add_command(command)

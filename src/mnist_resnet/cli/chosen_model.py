@@ -50,6 +50,28 @@ def read_model(model: str | None, namespace: str | None, env: str | None) -> tup
     return _read(_exported_model(context, name))
 
 
+def read_variant(variant: str, namespace: str | None, env: str | None) -> tuple[str, bytes]:
+    """The name and the content of a smaller ONNX file that a recipe has published.
+
+    Args:
+        variant: ``int8`` or ``fp16``.
+        namespace: The data set; the first one in datasets.yml if None.
+        env: The recipe; the base recipe if None.
+
+    Raises:
+        CommandError: If there is none; it says which there are.
+    """
+    context = load_context(env)
+    name = namespace or _namespaces(context)[0]
+    require_known(name, _namespaces(context))
+    folder = _exported_model(context, name).parent / "variants"
+    path = folder / f"model.{variant}.onnx"
+    if not path.exists():
+        there = ", ".join(sorted(each.name.split(".")[1] for each in folder.glob("model.*.onnx"))) or "none"
+        raise CommandError(f"--variant: received '{variant}', which was not published; in {folder} there are: {there}.")
+    return _read(path)
+
+
 def read_exported_models(env: str | None) -> dict[str, tuple[str, bytes]]:
     """The name and the content of each ONNX file that a recipe has exported, by data set in the order of datasets.yml.
 

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import Any
 
+from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.errors import UserError
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
@@ -42,10 +43,11 @@ def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[Any
         return
     before = signal.getsignal(signal.SIGTERM)
     try:
-        if address:
-            _join(ray, address)
-        else:
-            ray.init(num_cpus=cpus, _node_ip_address="127.0.0.1", **_QUIET)
+        with native_output_held():  # Ray says there how much it is going to say
+            if address:
+                _join(ray, address)
+            else:
+                ray.init(num_cpus=cpus, _node_ip_address="127.0.0.1", **_QUIET)
         _restore(before)
         yield ray
     finally:
@@ -75,6 +77,8 @@ def _ray() -> Any:
     """Ray's module, which reads these variables when it is imported."""
     require_extra("ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # What its programs write is in its log files; the terminal is for this project's own words.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     # Ray's way to say that the nodes of a cluster of its own need not be reached from outside.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     import ray

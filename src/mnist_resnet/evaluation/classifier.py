@@ -29,7 +29,7 @@ class Classifier:
     class_names: tuple[str, ...]
 
 
-def open_classifier(model: bytes, source: str) -> Classifier:
+def open_classifier(model: bytes, source: str, threads: int = 0) -> Classifier:
     """Load an ONNX classifier on the CPU.
 
     Args:
@@ -37,12 +37,13 @@ def open_classifier(model: bytes, source: str) -> Classifier:
             probabilities (N, classes). Its metadata ``class_names``, a JSON list, names the
             classes; without it they are 0, 1, 2 …
         source: What the model is called in errors, such as its path.
+        threads: Over how many an operation is spread; 0: all cores.
 
     Raises:
         ModelFileError: If it is no such model.
     """
     try:
-        session = open_session(model, [CPU_PROVIDER])
+        session = open_session(model, [CPU_PROVIDER], threads=threads)
     except Exception as error:
         raise ModelFileError(f"{source}: not an ONNX model that onnxruntime can load: {error}") from error
     size = _image_size(session.inference, source)

@@ -110,6 +110,7 @@ def open_session(
     require_gpu: bool = False,
     cuda: CudaParameters | None = None,
     optimized: bool = True,
+    threads: int = 0,
 ) -> Session:
     """Load an ONNX model with the first provider that this machine can run.
 
@@ -120,6 +121,7 @@ def open_session(
         cuda: How CUDA is to run it; None leaves that to onnxruntime.
         optimized: Whether onnxruntime may replace operations by others. If not, a quantized file is computed as it is
             written: by float32 operations between quantizing and dequantizing ones.
+        threads: Over how many an operation is spread; 0: all cores.
 
     Raises:
         OnnxruntimeError: If onnxruntime is not installed, or twice.
@@ -127,7 +129,7 @@ def open_session(
             ``require_gpu`` is set and the CPU would run the model.
     """
     usable = usable_providers(providers, require_gpu)
-    inference = _load(model, usable, cuda, optimized)
+    inference = _load(model, usable, cuda, optimized, threads)
     got = inference.get_providers()[0]
     if got != usable[0]:
         raise ProviderError(
@@ -139,12 +141,13 @@ def open_session(
     return Session(inference, tuple(providers), got, fixed=bool(cuda and cuda.graphs and got == CUDA_PROVIDER))
 
 
-def _load(model: bytes, providers: Sequence[str], cuda: CudaParameters | None, optimized: bool) -> Any:
+def _load(model: bytes, providers: Sequence[str], cuda: CudaParameters | None, optimized: bool, threads: int) -> Any:
     """The onnxruntime session, without onnxruntime's silent second try on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
+    options.intra_op_num_threads = threads
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     wanted: list[Any] = list(providers)

@@ -1,0 +1,108 @@
+"""The job that a folder of answers belongs to: typed again, it goes on; another one is refused."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from mnist_resnet.errors import UserError
+from mnist_resnet.prediction.pictures import Fit
+from mnist_resnet.storage.artifacts import remove_leftovers, replacing
+from mnist_resnet.storage.lock import LOCK_FILE, folder_lock
+
+JOB_FILE = "job.json"
+_REMEDY = "name another folder, or remove this one to begin anew"
+# Of two jobs that differ in these only, the answers are the same.
+_WITHOUT_INFLUENCE = {"model", "sources"}
+
+
+class JobError(UserError, RuntimeError):
+    """A folder that cannot take the answers of a job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What is classified, and how: the contents of ``job.json``.
+
+    Attributes:
+        schema: The version of this format.
+        model: What the model was called when the job began.
+        model_sha256: Of the ONNX file.
+        class_names: In the order of the probabilities.
+        image_size: (height, width) of the model's input, in pixels.
+        sources: As they were typed.
+        source_digest: Of the listing, and of how it was cut; see ``SourcePlan``.
+        rows: How many row ids there are.
+        parts: How many files of answers there will be.
+        invert: Whether dark and bright are swapped.
+        fit: How pictures are fitted.
+    """
+
+    schema: int = 1
+    model: str
+    model_sha256: str
+    class_names: tuple[str, ...]
+    image_size: tuple[int, int]
+    sources: tuple[str, ...]
+    source_digest: str
+    rows: int
+    parts: int
+    invert: bool
+    fit: Fit
+
+    def difference(self, other: "Job") -> str | None:
+        """The first thing that makes other answers, in words; None if nothing does."""
+        for field in fields(Job):
+            ours, theirs = getattr(self, field.name), getattr(other, field.name)
+            if field.name not in _WITHOUT_INFLUENCE and ours != theirs:
+                return f"its {field.name.replace('_', ' ')} is {_shown(theirs)}, and here {_shown(ours)}"
+        return None
+
+
+@contextmanager
+def open_job(folder: Path, job: Job) -> Iterator[None]:
+    """Hold a folder for a job within the block: a new one, or that of the same job.
+
+    Args:
+        folder: Made if it is not there.
+        job: What is to be done.
+
+    Raises:
+        JobError: If the folder has the answers of another job, or other files.
+        LockedError: If another process works on it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise JobError(f"--output: received '{folder}', which is a file; name a folder")
+    with folder_lock(folder):
+        remove_leftovers(folder)
+        _claim(folder, job)
+        yield
+
+
+def _claim(folder: Path, job: Job) -> None:
+    file = folder / JOB_FILE
+    if file.exists():
+        if difference := job.difference(_read(file)):
+            raise JobError(f"--output: '{folder}' has the answers of another job: {difference}; {_REMEDY}")
+        return
+    if others := [path.name for path in folder.iterdir() if path.name != LOCK_FILE]:
+        raise JobError(f"--output: '{folder}' has other files, such as {min(others)}; name a new folder")
+    with replacing(file) as temporary:
+        temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
+
+
+def _read(file: Path) -> Job:
+    try:
+        return TypeAdapter(Job).validate_json(file.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise JobError(
+            f"--output: {file} cannot be read, so nobody knows whose answers these are; {_REMEDY}"
+        ) from error
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 40 else f"{text[:12]}…"  # a digest

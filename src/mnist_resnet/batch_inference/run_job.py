@@ -1,0 +1,121 @@
+"""A whole job: sources listed, parts made, what came out summed up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_resnet.batch_inference.answers import finished_parts, first_refusals
+from mnist_resnet.batch_inference.chunks import Refusal, SourcePlan
+from mnist_resnet.batch_inference.engine import ClassifyError, answers_folder, make_parts
+from mnist_resnet.batch_inference.job import Job, open_job
+from mnist_resnet.batch_inference.job_summary import JobSummary, finish_job
+from mnist_resnet.batch_inference.planning import plan_chunks
+from mnist_resnet.batch_inference.worker import WorkerOrder
+from mnist_resnet.evaluation.classifier import open_classifier
+from mnist_resnet.prediction.pictures import Fit
+from mnist_resnet.storage.artifacts import sha256_of_bytes
+from mnist_resnet.terminal.progress import progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifyRequest:
+    """What is to be classified, how, and where to.
+
+    Attributes:
+        sources: Files, folders, patterns or addresses; see ``plan_chunks``.
+        output: The folder for the answers.
+        model: The model's name, for people.
+        content: The ONNX file's content.
+        rows_per_part: Images in a file of answers, at most.
+        column: The column of Parquet files that has the images; None: found by its type.
+        invert: Swap dark and bright.
+        fit: How pictures are fitted; see ``read_picture``.
+        workers: Processes that classify, at most.
+        threads: Cores of each.
+        batch_size: Images in a call of the model.
+        address: Of a Ray cluster; see ``cluster``.
+    """
+
+    sources: Sequence[str]
+    output: str
+    model: str
+    content: bytes
+    rows_per_part: int
+    column: str | None
+    invert: bool
+    fit: Fit
+    workers: int
+    threads: int
+    batch_size: int
+    address: str | None
+
+
+@dataclass(frozen=True)
+class FinishedJob:
+    """What a request has come to.
+
+    Attributes:
+        folder: With the answers.
+        plan: The source.
+        summary: All parts together.
+        made: How many row ids were done now.
+        before: How many were done by the same command before.
+    """
+
+    folder: Path
+    plan: SourcePlan
+    summary: JobSummary
+    made: int
+    before: int
+
+    def first_refusals(self, most: int) -> list[Refusal]:
+        """The first things that were refused, at most so many."""
+        return first_refusals(self.folder, range(len(self.plan.chunks)), self.plan.refusals, most)
+
+
+def run_job(request: ClassifyRequest) -> FinishedJob:
+    """Classify all images of a request, or those that are left of it.
+
+    Raises:
+        ModelFileError: If the model is no classifier of raw images.
+        SourceError: If a source cannot be read.
+        JobError: If the folder has the answers of another job.
+        ClassifyError: If a part cannot be made.
+        ClusterError: If Ray cannot be used.
+    """
+    folder = answers_folder(request.output)
+    _require_apart(folder, request.sources)
+    classifier = open_classifier(request.content, request.model, request.threads)
+    plan = plan_chunks(request.sources, classifier.image_size, request.rows_per_part, request.column)
+    job = Job(
+        model=request.model,
+        model_sha256=sha256_of_bytes(request.content),
+        class_names=classifier.class_names,
+        image_size=classifier.image_size,
+        sources=tuple(request.sources),
+        source_digest=plan.digest,
+        rows=plan.rows,
+        parts=len(plan.chunks),
+        invert=request.invert,
+        fit=request.fit,
+    )
+    with open_job(folder, job):
+        before = sum(plan.chunks[number].rows for number in finished_parts(folder))
+        made = sum(chunk.rows for chunk in plan.chunks) - before
+        if made:
+            _make(plan, job, folder, request, made)
+        return FinishedJob(folder, plan, finish_job(folder, job, plan), made, before)
+
+
+def _require_apart(folder: Path, sources: Sequence[str]) -> None:
+    """Refuse answers within a source, which would be listed as a part of it when the command is typed again."""
+    for source in sources:
+        if "://" not in source and folder.is_relative_to(Path(source).expanduser().absolute()):
+            raise ClassifyError(f"--output: received '{folder}', which is in the source {source}; name another folder")
+
+
+def _make(plan: SourcePlan, job: Job, folder: Path, request: ClassifyRequest, rows: int) -> None:
+    """Make the parts that are not there, which have so many row ids."""
+    order = WorkerOrder(folder, job, request.threads, request.batch_size)
+    with progress("Classifying", rows, "images") as advance:
+        make_parts(plan, request.content, order, request.workers, request.address, lambda _, done: advance(done))

@@ -1,0 +1,152 @@
+"""``kedro classify``: any number of images, classified by an exported model into Parquet files."""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+from kedro.framework.cli.utils import env_option
+
+from mnist_resnet.cli.chosen_model import model_option, read_model, read_variant
+from mnist_resnet.cli.project import CommandError, conf_source_option, without_traceback
+from mnist_resnet.computing.cluster import require_extra
+from mnist_resnet.terminal.signals import stopping_orderly
+from mnist_resnet.terminal.streams import write_line
+
+if TYPE_CHECKING:
+    from mnist_resnet.batch_inference.run_job import FinishedJob
+    from mnist_resnet.prediction.pictures import Fit
+
+_SHOWN_REFUSALS = 5
+
+# The first sign keeps click from wrapping the lines.
+_EXAMPLES = """\b
+A folder of pictures, by the model that `kedro run` has exported:
+  kedro classify scans/ --output answers
+\b
+IDX, NumPy or Parquet files, also at an address, by the champion of MNIST:
+  kedro classify s3://bucket/digits/*.parquet --output answers \\
+    --model models:/mnist@champion
+\b
+The answers:
+  python -c "import pandas; print(pandas.read_parquet('answers', columns=['row_id', 'name']))"
+"""
+
+
+def _say_how_to_go_on(signal: str) -> None:
+    command = shlex.join(["kedro", *sys.argv[1:]])
+    write_line(f"Interrupted by {signal}. What is finished stays. To continue: {command}", sys.stderr)
+
+
+@click.command(epilog=_EXAMPLES)
+@click.argument("sources", nargs=-1, required=True)
+@click.option("--output", required=True, help="The folder for the answers. The same command goes on where it stopped.")
+@model_option
+@click.option("--namespace", help="Data set whose model classifies. Default: the first one in datasets.yml.")
+@env_option
+@conf_source_option
+@click.option(
+    "--variant",
+    type=click.Choice(["fp32", "int8", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Which of the recipe's exported files classifies.",
+)
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that classify. Default: one for each core.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Cores of each worker.")
+@click.option("--address", help="A Ray cluster, host:port or auto. Default: RAY_ADDRESS, else this machine alone.")
+@click.option("--strict", is_flag=True, help="End with exit code 1 if an image cannot be read.")
+@click.option("--invert", is_flag=True, help="Swap dark and bright, for dark ink on white paper.")
+@click.option(
+    "--fit",
+    type=click.Choice(["whole", "digit"]),
+    default="whole",
+    show_default=True,
+    help="Of pictures. whole: all of it. digit: its ink, as the images of MNIST were made.",
+)
+@click.option("--column", help="The column of Parquet files that has the images. Default: found by its type.")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images in a call of the model."
+)
+@click.option(
+    "--rows-per-part",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Images in a file of answers; what is lost at most, for each worker, if the command is killed.",
+)
+@without_traceback
+def classify(
+    sources: Sequence[str],
+    output: str,
+    model: str | None,
+    namespace: str | None,
+    env: str | None,
+    variant: str,
+    workers: int | None,
+    threads: int,
+    address: str | None,
+    strict: bool,
+    invert: bool,
+    fit: "Fit",
+    column: str | None,
+    batch_size: int,
+    rows_per_part: int,
+) -> None:
+    """Classify images: IDX, NumPy and Parquet files, pictures, folders and addresses.
+
+    Answers are Parquet files with row id, path, class, name and probabilities. What cannot be read is in
+    refused.parquet with the reason, and no other image is lost. Killed or interrupted, the same command goes on, and
+    does nothing twice.
+    """
+    if invert and fit == "digit":
+        raise click.UsageError("--invert and --fit digit cannot be given together: digit finds dark and bright ink.")
+    require_extra("ray")
+    name, content = _chosen(model, namespace, env, variant)
+
+    from mnist_resnet.batch_inference.run_job import ClassifyRequest, run_job
+
+    request = ClassifyRequest(
+        sources=tuple(sources),
+        output=output,
+        model=name,
+        content=content,
+        rows_per_part=rows_per_part,
+        column=column,
+        invert=invert,
+        fit=fit,
+        workers=workers or os.cpu_count() or 1,
+        threads=threads,
+        batch_size=batch_size,
+        address=address,
+    )
+    started = time.monotonic()
+    with stopping_orderly(_say_how_to_go_on):
+        finished = run_job(request)
+    _show(finished, time.monotonic() - started)
+    if strict and finished.summary.refusals:
+        shown = finished.first_refusals(_SHOWN_REFUSALS)
+        lines = [f"{each.path}{'' if each.row is None else f', image {each.row}'}: {each.reason}" for each in shown]
+        raise CommandError("\n".join([f"--strict: what was refused ({finished.summary.refusals:,} in all):", *lines]))
+
+
+def _show(finished: "FinishedJob", seconds: float) -> None:
+    summary, made = finished.summary, finished.made
+    speed = f", {made / seconds:,.0f} images/s" if made else ""
+    before = "" if made == summary.rows else f" ({summary.rows - made:,} of them before)"
+    write_line(f"{summary.classified:,} images classified{before} in {seconds:.0f} s{speed}: {finished.folder}")
+    for name, count in summary.classes.items():
+        write_line(f"  {name}: {count:,}")
+    if summary.refusals:
+        write_line(f"{summary.refused:,} refused; the reasons are in {finished.folder / 'refused.parquet'}", sys.stderr)
+
+
+def _chosen(model: str | None, namespace: str | None, env: str | None, variant: str) -> tuple[str, bytes]:
+    if variant == "fp32":
+        return read_model(model, namespace, env)
+    if model:
+        raise click.UsageError(f"--model and --variant {variant} cannot be given together: --model names the file.")
+    return read_variant(variant, namespace, env)

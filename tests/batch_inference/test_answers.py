@@ -1,0 +1,79 @@
+"""Parts of the answers, what they say of themselves, and what was refused."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from mnist_resnet.batch_inference.answers import (
+    REFUSED_FILE,
+    PartCounts,
+    finished_parts,
+    first_refusals,
+    part_path,
+    read_counts,
+    write_part,
+    write_refused,
+)
+from mnist_resnet.batch_inference.chunks import ChunkImages, Refusal
+from mnist_resnet.batch_inference.job import Job
+
+JOB = Job(
+    model="model.onnx",
+    model_sha256="ab" * 32,
+    class_names=("left", "right", "dark"),
+    image_size=(8, 8),
+    sources=("images.npy",),
+    source_digest="cd" * 32,
+    rows=4,
+    parts=1,
+    invert=False,
+    fit="whole",
+)
+REFUSED = Refusal(2, "/images.npy", 2, "damaged")
+PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.1, 0.7, 0.2], [0.5, 0.25, 0.25]], np.float32)
+
+
+def images(rows: int = 3) -> ChunkImages:
+    ids = np.array([0, 1, 3], np.int64)[:rows]
+    return ChunkImages(ids, np.zeros((rows, 8, 8), np.uint8), ("/images.npy",) * rows, ids, (REFUSED,))
+
+
+def test_a_part_has_each_image_with_its_class_and_says_which_model_it_is_of(tmp_path: Path) -> None:
+    assert write_part(tmp_path, 7, images(), PROBABILITIES, JOB) == PartCounts(3, (2, 1, 0), 1)
+    table = pyarrow.parquet.read_table(part_path(tmp_path, 7))
+    assert table.column_names == ["row_id", "path", "row", "class", "name", "probabilities"]
+    assert table["row_id"].to_pylist() == [0, 1, 3]
+    assert table["name"].to_pylist() == ["left", "right", "left"]
+    assert np.array_equal(np.array(table["probabilities"].to_pylist(), np.float32), PROBABILITIES)
+    assert table.schema.metadata[b"model_sha256"].decode() == JOB.model_sha256
+    assert json.loads(table.schema.metadata[b"class_names"]) == ["left", "right", "dark"]
+    assert finished_parts(tmp_path) == {7}
+    assert read_counts(tmp_path, 7) == PartCounts(3, (2, 1, 0), 1)
+
+
+def test_a_part_of_which_nothing_can_be_read_is_a_part(tmp_path: Path) -> None:
+    write_part(tmp_path, 0, images(0), np.zeros((0, 3), np.float32), JOB)
+    assert read_counts(tmp_path, 0) == PartCounts(0, (0, 0, 0), 1)
+    assert pyarrow.parquet.read_table(part_path(tmp_path, 0)).num_rows == 0
+
+
+@pytest.mark.parametrize("name", [".part-000001.parquet.tmp", "part-.parquet", "part-1x.parquet", "parts"])
+def test_other_files_are_no_parts(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    assert finished_parts(tmp_path) == set()
+
+
+def test_what_was_refused_is_gathered_from_the_listing_and_the_parts(tmp_path: Path) -> None:
+    write_part(tmp_path, 0, images(), PROBABILITIES, JOB)
+    listed = Refusal(None, "/notes.npy", None, "no header", 0)
+    assert write_refused(tmp_path, 1, [listed]) == 2
+    lines = pyarrow.parquet.read_table(tmp_path / REFUSED_FILE).to_pylist()
+    assert [(line["row_id"], line["path"], line["row"], line["reason"], line["rows"]) for line in lines] == [
+        (None, "/notes.npy", None, "no header", 0),
+        (2, "/images.npy", 2, "damaged", 1),
+    ]
+    assert first_refusals(tmp_path, [0], [listed], most=1) == [listed]
+    assert first_refusals(tmp_path, [0], [listed], most=5) == [listed, REFUSED]
