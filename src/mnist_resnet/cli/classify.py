@@ -32,7 +32,7 @@ IDX, NumPy or Parquet files, also at an address, by the champion of MNIST:
     --model models:/mnist@champion
 \b
 The answers:
-  python -c "import pandas; print(pandas.read_parquet('answers', columns=['row_id', 'name']))"
+  python -c "import pandas; print(pandas.read_parquet('answers/answers', columns=['path', 'name']))"
 """
 
 
@@ -108,6 +108,7 @@ def classify(
     name, content = _chosen(model, namespace, env, variant)
 
     from mnist_resnet.batch_inference.run_job import ClassifyRequest, run_job
+    from mnist_resnet.batch_inference.wording import printable
 
     request = ClassifyRequest(
         sources=tuple(sources),
@@ -129,14 +130,17 @@ def classify(
     _show(finished, time.monotonic() - started)
     if strict and finished.summary.refusals:
         shown = finished.first_refusals(_SHOWN_REFUSALS)
-        lines = [f"{each.path}{'' if each.row is None else f', image {each.row}'}: {each.reason}" for each in shown]
+        lines = [
+            f"{printable(each.path)}{'' if each.row is None else f', image {each.row}'}: {each.reason}"
+            for each in shown
+        ]
         raise CommandError("\n".join([f"--strict: what was refused ({finished.summary.refusals:,} in all):", *lines]))
 
 
 def _show(finished: "FinishedJob", seconds: float) -> None:
     summary, made = finished.summary, finished.made
     speed = f", {made / seconds:,.0f} images/s" if made else ""
-    before = "" if made == summary.rows else f" ({summary.rows - made:,} of them before)"
+    before = f" ({finished.before:,} of them before)" if finished.before else ""
     write_line(f"{summary.classified:,} images classified{before} in {seconds:.0f} s{speed}: {finished.folder}")
     for name, count in summary.classes.items():
         write_line(f"  {name}: {count:,}")

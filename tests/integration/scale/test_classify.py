@@ -67,7 +67,7 @@ def make(source: Path, folder: Path, worker: type[Worker]) -> list[int]:
 
 
 def assert_each_once_as_the_plain_session(source: Path, folder: Path) -> None:
-    parts = sorted(folder.glob("part-*.parquet"))
+    parts = sorted((folder / "answers").glob("part-*.parquet"))
     tables = [pyarrow.parquet.read_table(part) for part in parts]
     assert [row for table in tables for row in table["row_id"].to_pylist()] == list(range(IMAGES))
     classes = [each for table in tables for each in table["class"].to_pylist()]
@@ -100,12 +100,12 @@ def test_a_killed_command_goes_on_where_it_was(source: Path, tmp_path: Path, ray
     environment, answers = clean_environment() | {"RAY_ADDRESS": address}, tmp_path / "answers"
     killed = subprocess.Popen(command(source, "--batch-size", "1"), cwd=PROJECT, env=environment)
     for _ in range(2400):
-        if list(answers.glob("part-*")) or killed.poll() is not None:
+        if list((answers / "answers").glob("part-*.parquet")) or killed.poll() is not None:
             break
         time.sleep(0.05)
     killed.kill()
     killed.wait(30)
-    there = {part: part.stat().st_mtime_ns for part in answers.glob("part-*.parquet")}
+    there = {part: part.stat().st_mtime_ns for part in (answers / "answers").glob("part-*.parquet")}
     assert there
     assert (answers / JOB_FILE).exists()
     ended = subprocess.run(command(source), cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
