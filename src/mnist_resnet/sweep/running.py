@@ -131,13 +131,10 @@ class RunningTrials:
     def _note(self, result: TrialResult) -> None:
         self._results[result.trial.identity] = result
         self._judge.tell.remote(result)
-        log = self.order(result.trial).outputs / LOG_FILE
-        if result.reason and log.exists():
-            told = replace(result, reason=f"{result.reason}; see {shown(log, self._project)}")
-        else:
-            told = result
-        self._lines.ended(told)
         self._run.note_progress(_count_done(self._results.values()), self._plan.count)
+        log = self.order(result.trial).outputs / LOG_FILE
+        told = f"{result.reason}; see {shown(log, self._project)}" if result.reason and log.exists() else result.reason
+        self._lines.ended(replace(result, reason=told))
 
     def _stop(self) -> None:
         """Stop all trials within seconds, as KILLED by the record."""

@@ -19,7 +19,6 @@ from mnist_resnet.sweep.outcome import SweepOutcome
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.progress_lines import ProgressLines
 from mnist_resnet.tracking.dead_runs import LOCK
-from mnist_resnet.tracking.sweep_run import PROGRESS
 from tests.integration.conftest import KEDRO, Project, clean_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.scale, pytest.mark.usefixtures("ray_cluster")]
@@ -150,7 +149,8 @@ def test_a_sweep_whose_driver_was_killed_repeats_nothing(squares: Project, ray_c
             break
     driver.kill()
     driver.wait(30)
-    (parent,) = [run for run in squares.runs() if PROGRESS in run.data.tags]
+    driver.stderr.close()
+    (parent,) = [run for run in squares.runs() if "mlflow.parentRunId" not in run.data.tags]
     assert parent.info.status == "RUNNING", said
     plan = recorded_plan(parent.info.run_id, squares.folder)
     (first, *_) = children(squares, parent.info.run_id)
