@@ -28,7 +28,7 @@ A folder of pictures, by the model that `kedro run` has exported:
   kedro classify scans/ --output answers
 \b
 IDX, NumPy or Parquet files, also at an address, by the champion of MNIST:
-  kedro classify s3://bucket/digits/*.parquet --output answers \\
+  kedro classify s3://bucket/digits --output answers \\
     --model models:/mnist@champion
 \b
 The answers:
