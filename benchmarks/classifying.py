@@ -1,0 +1,191 @@
+"""``kedro classify`` by workers, beside the plain session of one thread, and the memory it takes by images.
+
+    .venv/bin/python benchmarks/classifying.py --workers 1 2 --images 40000 --rounds 5
+    .venv/bin/python benchmarks/classifying.py --workers 2 --rounds 0 --memory 100000 1000000
+
+The source is a NumPy file of made images of 28×28; the model is a ResNet-18 of random weights, or the file that is
+named. The plain session reads the same images in the same chunks and batches, in one process with one thread, and
+writes nothing. Each measurement is a command of its own, and they take turns. Images/s are those between the first
+parts of the workers and the last one, so without the start of Ray; the seconds are those of the whole command.
+
+Memory is that of all processes at one moment, without mapped files, looked at ten times a second; a network of one
+convolution computes there.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from command_processes import Peaks, started, watched
+from hardware import describe_machine
+from made_resnet import made_resnet
+from made_source import write_source
+from side_by_side import last_line, median_and_spread, spread
+
+PROJECT = Path(__file__).parents[1]
+SIZE, PLAIN, LEAST_OF_PLAIN = (28, 28), "the plain session, one thread", 0.9
+_PARTS = "answers/part-*.parquet"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Images a second once it runs, and the seconds of the whole command."""
+
+    images_per_second: float
+    seconds: float
+
+
+def classify_plainly(model: Path, source: Path, rows: int, batch_size: int) -> float:
+    """Images a second of a session of one thread in this process."""
+    from mnist_resnet.evaluation.classifier import open_classifier
+
+    classifier = open_classifier(model.read_bytes(), model.name, threads=1)
+    images = np.load(source / "images.npy", mmap_mode="r")
+    begun = time.perf_counter()
+    for first in range(0, len(images), rows):
+        classifier.session.probabilities(np.array(images[first : first + rows]), batch_size).argmax(axis=1)
+    return len(images) / (time.perf_counter() - begun)
+
+
+def classify(source: Path, output: Path, model: Path, workers: int, *options: str) -> Peaks:
+    """Type ``kedro classify`` and wait for its end; the peaks of its memory.
+
+    Raises:
+        RuntimeError: If it fails; with what it said.
+    """
+    words = [Path(sys.executable).with_name("kedro"), "classify", source, "--output", output, "--model", model]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    with (
+        started([*words, "--workers", str(workers), *options], PROJECT, environment) as command,
+        watched(command) as peaks,
+    ):
+        said, _ = command.communicate()
+    if command.returncode:
+        raise RuntimeError(f"kedro classify ended with {command.returncode}: {said.strip()}")
+    return peaks
+
+
+def steady_speed(output: Path, images: int, rows: int, workers: int) -> float:
+    """Images a second from the moment when there were as many parts as workers.
+
+    Raises:
+        RuntimeError: If there are too few parts for that.
+    """
+    written = sorted(path.stat().st_mtime for path in output.glob(_PARTS))
+    if len(written) < 2 * workers:
+        raise RuntimeError(f"{len(written)} parts are too few to measure {workers} workers; lower --rows-per-part")
+    return (images - workers * rows) / (written[-1] - written[workers - 1])
+
+
+def measure(who: str, asked: argparse.Namespace, model: Path, source: Path) -> Measured:
+    """Measure the plain session, or a number of workers, which ``who`` begins with."""
+    begun = time.perf_counter()
+    if who == PLAIN:
+        part = ["--part", source, "--model", model]
+        sizes = ["--rows-per-part", str(asked.rows_per_part), "--batch-size", str(asked.batch_size)]
+        speed = float(last_line([sys.executable, __file__, *part, *sizes]))
+        return Measured(speed, time.perf_counter() - begun)
+    with tempfile.TemporaryDirectory() as place:
+        output, workers = Path(place) / "classified", int(who.split()[0])
+        sizes = ["--rows-per-part", str(asked.rows_per_part), "--batch-size", str(asked.batch_size)]
+        classify(source, output, model, workers, "--threads", "1", *sizes)
+        seconds = time.perf_counter() - begun
+        return Measured(steady_speed(output, asked.images, asked.rows_per_part, workers), seconds)
+
+
+def report_speed(measured: dict[str, list[Measured]]) -> None:
+    """Print the table of speeds, and whether one worker reaches its aim."""
+    print("| what | images/s | least–most | to the plain session | seconds, with the start |")
+    print("| --- | --- | --- | --- | --- |")
+    ratios = {}
+    for who, each in measured.items():
+        speeds, seconds = [one.images_per_second for one in each], [one.seconds for one in each]
+        ratios[who] = [own / plain.images_per_second for own, plain in zip(speeds, measured[PLAIN], strict=True)]
+        middle, against = f"{median(speeds):,.0f} | {spread(speeds, 0)}", median_and_spread(ratios[who])
+        print(f"| {who} | {middle} | {against} | {median(seconds):.1f} ({spread(seconds, 1)}) |")
+    if (one := named(1)) in ratios:
+        reached = "reached" if median(ratios[one]) >= LEAST_OF_PLAIN else "missed"
+        print(f"\n- {one} at least {LEAST_OF_PLAIN} of the plain session: {reached}, {median(ratios[one]):.3f}")
+
+
+def report_memory(peaks: dict[int, Peaks], workers: int) -> None:
+    """Print the table of memory."""
+    print(f"\n| images | their size | peak of the larger of {workers} workers | of all processes together |")
+    print("| --- | --- | --- | --- |")
+    for images, peak in peaks.items():
+        size = f"{images * np.prod(SIZE) / 2**20:,.0f} MiB"
+        print(f"| {images:,} | {size} | {peak.largest_worker:,.0f} MiB | {peak.together:,.0f} MiB |")
+
+
+def named(workers: int) -> str:
+    """What so many workers are called in the table."""
+    return f"{workers} worker{'s' if workers > 1 else ''}"
+
+
+def compare(asked: argparse.Namespace, place: Path) -> None:
+    """Measure and report speeds."""
+    source = write_source(place / "source", "npy", asked.images, SIZE)
+    model = asked.model or place / "resnet18.onnx"
+    if not asked.model:
+        model.write_bytes(made_resnet(SIZE[0]))
+    everyone = [PLAIN, *map(named, asked.workers)]
+    measured: dict[str, list[Measured]] = {who: [] for who in everyone}
+    for number in range(asked.rounds):
+        for who in everyone[:: -1 if number % 2 else 1]:  # nobody is always first
+            measured[who].append(measure(who, asked, model, source))
+            print(f"round {number + 1}, {who}: {measured[who][-1]}", file=sys.stderr, flush=True)
+    print(f"{asked.images:,} images, {asked.rows_per_part:,} in a part; n = {asked.rounds}\n")
+    report_speed(measured)
+
+
+def compare_memory(asked: argparse.Namespace, place: Path) -> None:
+    """Measure and report memory."""
+    model, workers = place / "convolution.onnx", max(asked.workers)
+    model.write_bytes(made_resnet(SIZE[0], blocks=0))
+    peaks = {}
+    for images in asked.memory:
+        source = write_source(place / f"{images}-images", "npy", images, SIZE)
+        peaks[images] = classify(source, place / f"{images}-classified", model, workers)
+        print(images, json.dumps(asdict(peaks[images])), file=sys.stderr, flush=True)
+    report_memory(peaks, workers)
+
+
+def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """What was asked for on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=int, default=40_000, help="for the speed (default: 40,000)")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="default: 1 2")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each speed is measured (default: 3)")
+    parser.add_argument("--rows-per-part", type=int, default=1_024, help="for the speed (default: 1,024)")
+    parser.add_argument("--batch-size", type=int, default=256, help="images in a call (default: 256)")
+    parser.add_argument("--memory", type=int, nargs="*", default=[], metavar="IMAGES", help="measure it at these sizes")
+    parser.add_argument("--model", type=Path, help="an ONNX file for 28×28; default: a ResNet-18 of random weights")
+    parser.add_argument("--part", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args(words)
+
+
+def main() -> None:
+    """Print the tables for docs/results.md; each measurement goes to the error stream as it comes."""
+    asked = arguments()
+    if asked.part:
+        print(json.dumps(classify_plainly(asked.model, asked.part, asked.rows_per_part, asked.batch_size)))
+        return
+    print(f"{describe_machine()}, ray {version('ray')}")
+    with tempfile.TemporaryDirectory() as place:
+        if asked.rounds:
+            compare(asked, Path(place))
+        if asked.memory:
+            compare_memory(asked, Path(place))
+
+
+if __name__ == "__main__":
+    main()
