@@ -13,6 +13,7 @@ def test_without_its_packages_a_training_on_hosts_is_refused_with_the_remedy(
         require_hosts(training_parameters)
 
 
+@pytest.mark.scale
 def test_without_a_cluster_no_ray_is_started_to_check(training_parameters, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
     monkeypatch.setattr("mnist_resnet.training.hosts.cluster", lambda: pytest.fail("it was started"))
