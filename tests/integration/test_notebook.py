@@ -15,7 +15,9 @@ PICTURES = {"explore": 4, "mnist_32": 1, "d2l_fashion_28": 1, "d2l_fashion_96": 
 
 # ipykernel starts its own event loop; jupyter_client's channels close after pytest looks.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name.startswith("d2l_") else name for name in NOTEBOOKS]
+)
 def test_the_notebook_runs(name: str, smoke: SmokeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEDRO_ENV", "smoke")
     folder = smoke.project.folder / "notebooks"

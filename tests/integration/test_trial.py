@@ -108,6 +108,7 @@ def test_a_trial_is_the_run_that_its_command_makes(squares: Project) -> None:
     assert weights_of(squares.folder / "data") == weights_of(order.outputs)
 
 
+@pytest.mark.slow
 def test_a_killed_trial_goes_on_in_the_same_run(squares: Project) -> None:
     order = ordered(squares, {"squares.training.epochs": 40, "squares.training.learning_rate": 0.01})
     process = start(order)
@@ -142,6 +143,7 @@ def test_a_failing_trial_says_why(squares: Project) -> None:
     assert squares.client.get_run(result.run_id).info.status == "FAILED"
 
 
+@pytest.mark.slow
 def test_an_interrupted_trial_is_killed_within_seconds(squares: Project) -> None:
     order = ordered(squares, {"squares.training.epochs": 2000})
     process = start(order)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import make_images
 
-pytestmark = pytest.mark.landing
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).with_name("on_hosts.py")
 RANKS, DEVICES = 2, 2

@@ -11,7 +11,7 @@ import requests
 from tests.integration.conftest import KEDRO, Project, clean_environment, listening_addresses, make_project
 from tests.made_model import digits_model
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from mnist_resnet.prediction.fitting import fit_digit
 from mnist_resnet.prediction.pictures import decode_picture, looks_inverted, read_picture
 from tests.integration.demo.conftest import SEVEN, Page
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 
 def pictures() -> dict[str, np.ndarray]:

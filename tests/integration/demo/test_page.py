@@ -12,7 +12,7 @@ from mnist_resnet.prediction.fitting import fit_digit
 from tests.integration.conftest import serving_files
 from tests.integration.demo.conftest import EMPTY, SEVEN, Page
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
 
 def test_a_digit_that_is_drawn_is_fitted_and_answered(opened: Page) -> None:
