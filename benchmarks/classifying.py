@@ -1,12 +1,13 @@
-"""``kedro classify`` by workers, beside the plain session of one thread, and the memory it takes by images.
+"""``kedro classify`` by workers, beside as many plain sessions of one thread, and the memory it takes by images.
 
-    .venv/bin/python benchmarks/classifying.py --workers 1 2 --images 40000 --rounds 5
+    .venv/bin/python benchmarks/classifying.py --workers 1 2 --images 200000 --rounds 5
     .venv/bin/python benchmarks/classifying.py --workers 2 --rounds 0 --memory 100000 1000000
 
 The source is a NumPy file of made images of 28×28; the model is a ResNet-18 of random weights, or the file that is
-named. The plain session reads the same images in the same chunks and batches, in one process with one thread, and
-writes nothing. Each measurement is a command of its own, and they take turns. Images/s are those between the first
-parts of the workers and the last one, so without the start of Ray; the seconds are those of the whole command.
+named. A plain session reads the same images in the same chunks and batches, in a process of its own with one thread,
+and writes nothing; several run at the same time. Each measurement is a command of its own, and they take turns.
+Images/s of workers are those of the later half of the parts, so without the start of Ray, which for some seconds
+takes a part of the cores; the seconds are those of the whole command.
 
 Memory is that of all processes at one moment, without mapped files, looked at ten times a second; a network of one
 convolution computes there.
@@ -18,7 +19,8 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -29,11 +31,11 @@ from command_processes import Peaks, started, watched
 from hardware import describe_machine
 from made_resnet import made_resnet
 from made_source import write_source
-from side_by_side import last_line, median_and_spread, spread
+from side_by_side import last_line, median_and_spread, spread, verdict
 
 PROJECT = Path(__file__).parents[1]
-SIZE, PLAIN, LEAST_OF_PLAIN = (28, 28), "the plain session, one thread", 0.9
-_PARTS = "answers/part-*.parquet"
+SIZE, LEAST_OF_PLAIN = (28, 28), 0.9
+_PARTS, _LEAST_PARTS = "answers/part-*.parquet", 16
 
 
 @dataclass(frozen=True)
@@ -74,47 +76,64 @@ def classify(source: Path, output: Path, model: Path, workers: int, *options: st
     return peaks
 
 
-def steady_speed(output: Path, images: int, rows: int, workers: int) -> float:
-    """Images a second from the moment when there were as many parts as workers.
+def steady_speed(output: Path, images: int) -> float:
+    """Images a second of the later half of the parts.
 
     Raises:
         RuntimeError: If there are too few parts for that.
     """
     written = sorted(path.stat().st_mtime for path in output.glob(_PARTS))
-    if len(written) < 2 * workers:
-        raise RuntimeError(f"{len(written)} parts are too few to measure {workers} workers; lower --rows-per-part")
-    return (images - workers * rows) / (written[-1] - written[workers - 1])
+    if len(written) < _LEAST_PARTS:
+        raise RuntimeError(f"{len(written)} parts are too few to measure the later half; lower --rows-per-part")
+    middle = len(written) // 2
+    return images * (len(written) - 1 - middle) / len(written) / (written[-1] - written[middle])
 
 
-def measure(who: str, asked: argparse.Namespace, model: Path, source: Path) -> Measured:
-    """Measure the plain session, or a number of workers, which ``who`` begins with."""
+def measure_plain(count: int, asked: argparse.Namespace, model: Path, source: Path) -> Measured:
+    """Measure so many plain sessions at the same time; each classifies all images."""
     begun = time.perf_counter()
-    if who == PLAIN:
-        part = ["--part", source, "--model", model]
-        sizes = ["--rows-per-part", str(asked.rows_per_part), "--batch-size", str(asked.batch_size)]
-        speed = float(last_line([sys.executable, __file__, *part, *sizes]))
-        return Measured(speed, time.perf_counter() - begun)
+    command = [sys.executable, Path(__file__), "--part", source, "--model", model, *sizes(asked)]
+    with ThreadPoolExecutor(count) as pool:
+        speed = sum(pool.map(last_line, [command] * count))
+    return Measured(speed, time.perf_counter() - begun)
+
+
+def measure_workers(count: int, asked: argparse.Namespace, model: Path, source: Path) -> Measured:
+    """Measure ``kedro classify`` with so many workers of one thread."""
+    begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
-        output, workers = Path(place) / "classified", int(who.split()[0])
-        sizes = ["--rows-per-part", str(asked.rows_per_part), "--batch-size", str(asked.batch_size)]
-        classify(source, output, model, workers, "--threads", "1", *sizes)
-        seconds = time.perf_counter() - begun
-        return Measured(steady_speed(output, asked.images, asked.rows_per_part, workers), seconds)
+        output = Path(place) / "classified"
+        classify(source, output, model, count, "--threads", "1", *sizes(asked))
+        return Measured(steady_speed(output, asked.images), time.perf_counter() - begun)
 
 
-def report_speed(measured: dict[str, list[Measured]]) -> None:
+def sizes(asked: argparse.Namespace) -> list[str]:
+    """The options that sessions and workers are both given."""
+    return ["--rows-per-part", str(asked.rows_per_part), "--batch-size", str(asked.batch_size)]
+
+
+def report_speed(plain: dict[int, list[Measured]], workers: dict[int, list[Measured]]) -> None:
     """Print the table of speeds, and whether one worker reaches its aim."""
-    print("| what | images/s | least–most | to the plain session | seconds, with the start |")
+    print("| what | images/s | least–most | to as many plain sessions | seconds, with the start |")
     print("| --- | --- | --- | --- | --- |")
-    ratios = {}
-    for who, each in measured.items():
-        speeds, seconds = [one.images_per_second for one in each], [one.seconds for one in each]
-        ratios[who] = [own / plain.images_per_second for own, plain in zip(speeds, measured[PLAIN], strict=True)]
-        middle, against = f"{median(speeds):,.0f} | {spread(speeds, 0)}", median_and_spread(ratios[who])
-        print(f"| {who} | {middle} | {against} | {median(seconds):.1f} ({spread(seconds, 1)}) |")
-    if (one := named(1)) in ratios:
-        reached = "reached" if median(ratios[one]) >= LEAST_OF_PLAIN else "missed"
-        print(f"\n- {one} at least {LEAST_OF_PLAIN} of the plain session: {reached}, {median(ratios[one]):.3f}")
+    for count, measured in workers.items():
+        ratios = [own.images_per_second / other.images_per_second for own, other in _pairs(measured, plain[count])]
+        print(_row(named(count, "plain session"), plain[count], "1"))
+        print(_row(named(count, "worker"), measured, median_and_spread(ratios)))
+        if count == 1:
+            reached = verdict("a plain session by one worker", LEAST_OF_PLAIN, ratios)
+    if 1 in workers:
+        print(f"\n{reached}")
+
+
+def _pairs(measured: Sequence[Measured], others: Sequence[Measured]) -> Iterator[tuple[Measured, Measured]]:
+    return zip(measured, others, strict=True)
+
+
+def _row(what: str, measured: Sequence[Measured], against: str) -> str:
+    speeds, seconds = [one.images_per_second for one in measured], [one.seconds for one in measured]
+    middle = f"{median(speeds):,.0f} | {spread(speeds, 0)}"
+    return f"| {what} | {middle} | {against} | {median(seconds):.1f} ({spread(seconds, 1)}) |"
 
 
 def report_memory(peaks: dict[int, Peaks], workers: int) -> None:
@@ -126,9 +145,9 @@ def report_memory(peaks: dict[int, Peaks], workers: int) -> None:
         print(f"| {images:,} | {size} | {peak.largest_worker:,.0f} MiB | {peak.together:,.0f} MiB |")
 
 
-def named(workers: int) -> str:
-    """What so many workers are called in the table."""
-    return f"{workers} worker{'s' if workers > 1 else ''}"
+def named(count: int, what: str) -> str:
+    """So many of something, in words."""
+    return f"{count} {what}{'s' if count > 1 else ''}"
 
 
 def compare(asked: argparse.Namespace, place: Path) -> None:
@@ -137,14 +156,17 @@ def compare(asked: argparse.Namespace, place: Path) -> None:
     model = asked.model or place / "resnet18.onnx"
     if not asked.model:
         model.write_bytes(made_resnet(SIZE[0]))
-    everyone = [PLAIN, *map(named, asked.workers)]
-    measured: dict[str, list[Measured]] = {who: [] for who in everyone}
+    plain: dict[int, list[Measured]] = {count: [] for count in asked.workers}
+    workers: dict[int, list[Measured]] = {count: [] for count in asked.workers}
+    turns = [(count, *way) for count in asked.workers for way in ((measure_plain, plain), (measure_workers, workers))]
     for number in range(asked.rounds):
-        for who in everyone[:: -1 if number % 2 else 1]:  # nobody is always first
-            measured[who].append(measure(who, asked, model, source))
-            print(f"round {number + 1}, {who}: {measured[who][-1]}", file=sys.stderr, flush=True)
+        for count, measure, measured in turns[:: -1 if number % 2 else 1]:  # nobody is always first
+            measured[count].append(measure(count, asked, model, source))
+            print(
+                f"round {number + 1}, {measure.__name__}, {count}: {measured[count][-1]}", file=sys.stderr, flush=True
+            )
     print(f"{asked.images:,} images, {asked.rows_per_part:,} in a part; n = {asked.rounds}\n")
-    report_speed(measured)
+    report_speed(plain, workers)
 
 
 def compare_memory(asked: argparse.Namespace, place: Path) -> None:
@@ -162,10 +184,10 @@ def compare_memory(asked: argparse.Namespace, place: Path) -> None:
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=40_000, help="for the speed (default: 40,000)")
+    parser.add_argument("--images", type=int, default=200_000, help="for the speed (default: 200,000)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="default: 1 2")
     parser.add_argument("--rounds", type=int, default=3, help="how often each speed is measured (default: 3)")
-    parser.add_argument("--rows-per-part", type=int, default=1_024, help="for the speed (default: 1,024)")
+    parser.add_argument("--rows-per-part", type=int, default=10_000, help="for the speed (default: 10,000)")
     parser.add_argument("--batch-size", type=int, default=256, help="images in a call (default: 256)")
     parser.add_argument("--memory", type=int, nargs="*", default=[], metavar="IMAGES", help="measure it at these sizes")
     parser.add_argument("--model", type=Path, help="an ONNX file for 28×28; default: a ResNet-18 of random weights")
