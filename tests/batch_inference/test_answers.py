@@ -14,6 +14,7 @@ from mnist_resnet.batch_inference.answers import (
     first_refusals,
     part_path,
     read_counts,
+    remove_damaged_parts,
     write_part,
     write_refused,
 )
@@ -25,6 +26,8 @@ JOB = Job(
     model_sha256="ab" * 32,
     class_names=("left", "right", "dark"),
     image_size=(8, 8),
+    rows_per_part=10,
+    column=None,
     sources=("images.npy",),
     source_digest="cd" * 32,
     rows=4,
@@ -49,6 +52,7 @@ def test_a_part_has_each_image_with_its_class_and_says_which_model_it_is_of(tmp_
     assert table["name"].to_pylist() == ["left", "right", "left"]
     assert np.array_equal(np.array(table["probabilities"].to_pylist(), np.float32), PROBABILITIES)
     assert table.schema.metadata[b"model_sha256"].decode() == JOB.model_sha256
+    assert table.schema.metadata[b"provider"] == b"CPUExecutionProvider"
     assert json.loads(table.schema.metadata[b"class_names"]) == ["left", "right", "dark"]
     assert finished_parts(tmp_path) == {7}
     assert read_counts(tmp_path, 7) == PartCounts(3, (2, 1, 0), 1)
@@ -58,6 +62,15 @@ def test_a_part_of_which_nothing_can_be_read_is_a_part(tmp_path: Path) -> None:
     write_part(tmp_path, 0, images(0), np.zeros((0, 3), np.float32), JOB)
     assert read_counts(tmp_path, 0) == PartCounts(0, (0, 0, 0), 1)
     assert pyarrow.parquet.read_table(part_path(tmp_path, 0)).num_rows == 0
+
+
+def test_a_part_that_cannot_be_read_is_removed_to_be_made_again(tmp_path: Path) -> None:
+    for number in (0, 1):
+        write_part(tmp_path, number, images(), PROBABILITIES, JOB)
+    damaged = part_path(tmp_path, 1)
+    damaged.write_bytes(damaged.read_bytes()[:100])
+    assert remove_damaged_parts(tmp_path) == [1]
+    assert finished_parts(tmp_path) == {0}
 
 
 @pytest.mark.parametrize("name", [".part-000001.parquet.tmp", "part-.parquet", "part-1x.parquet", "parts"])

@@ -25,7 +25,8 @@ def test_the_same_job_goes_on_by_whatever_name_its_model_and_sources_are_called(
     ("change", "words"),
     [
         ({"model_sha256": "ef" * 32}, "model sha256 is abababababab…, and here efefefefefef…"),
-        ({"source_digest": "12" * 32}, "source digest is cdcdcdcdcdcd…"),
+        ({"source_digest": "12" * 32}, "which has changed: its source digest is cdcdcdcdcdcd…"),
+        ({"rows_per_part": 20}, "rows per part is 10, and here 20"),
         ({"invert": True}, "invert is False, and here True"),
         ({"fit": "digit"}, "fit is whole, and here digit"),
     ],

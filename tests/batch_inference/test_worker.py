@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet
 import pytest
 
 from mnist_resnet.batch_inference.answers import part_path
+from mnist_resnet.batch_inference.chunks import ChunkImages
 from mnist_resnet.batch_inference.planning import plan_chunks
 from mnist_resnet.batch_inference.worker import ATTEMPTS, MODEL_FILE, Worker, WorkerOrder
 from mnist_resnet.evaluation.classifier import open_classifier
@@ -71,3 +73,11 @@ def test_a_chunk_that_has_ended_three_workers_is_named(source: Path, order: Work
     assert made["rows"] == [10, 0, 5]
     assert "part 1 has ended its worker 3 times" in made["error"][1]
     assert str(source) in made["error"][1]
+
+
+def test_a_model_that_does_not_take_a_batch_is_told_in_one_line(source: Path, order: WorkerOrder) -> None:
+    class Broken(Worker):
+        def classify(self, images: ChunkImages) -> npt.NDArray[np.float32]:
+            raise RuntimeError("Got invalid dimensions\nfor input")
+
+    assert Broken(order)(batch_of(source))["error"][0] == "part 0 cannot be made: Got invalid dimensions for input"

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet import __version__
 from mnist_resnet.batch_inference.chunks import ChunkImages, Refusal
 from mnist_resnet.batch_inference.job import Job
-from mnist_resnet.storage.artifacts import replacing
+from mnist_resnet.evaluation.session import CPU_PROVIDER
+from mnist_resnet.storage.artifacts import remove, replacing
 
 REFUSED_FILE = "refused.parquet"
 # Beside nothing else, so that whatever reads a folder of Parquet files reads all answers at once.
@@ -68,7 +70,10 @@ def write_part(
         ),
     }
     told: dict[bytes, Any] = {
+        b"model": job.model,
         b"model_sha256": job.model_sha256,
+        b"provider": CPU_PROVIDER,
+        b"mnist_resnet": __version__,
         b"class_names": json.dumps(job.class_names),
         _REFUSED: json.dumps([asdict(each) for each in images.refusals]),
         _COUNTS: json.dumps(by_class),
@@ -78,6 +83,18 @@ def write_part(
     with replacing(path) as temporary:
         pa.parquet.write_table(pa.table(columns).replace_schema_metadata(told), temporary)
     return PartCounts(len(classes), tuple(by_class), _rows(images.refusals))
+
+
+def remove_damaged_parts(folder: Path) -> list[int]:
+    """Remove the parts that cannot be read, such as after a full disk or by another's hand; their numbers."""
+    damaged = []
+    for number in sorted(finished_parts(folder)):
+        try:
+            _metadata(folder, number)
+        except Exception:  # noqa: BLE001  # of whatever pyarrow finds
+            remove(part_path(folder, number))
+            damaged.append(number)
+    return damaged
 
 
 def read_counts(folder: Path, number: int) -> PartCounts:

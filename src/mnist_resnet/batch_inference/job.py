@@ -33,7 +33,9 @@ class Job:
         model_sha256: Of the ONNX file.
         class_names: In the order of the probabilities.
         image_size: (height, width) of the model's input, in pixels.
-        sources: As they were typed.
+        rows_per_part: The most images of a part.
+        column: The column of Parquet files that has the images; None: found by its type.
+        sources: As they were typed, without credentials.
         source_digest: Of the listing, and of how it was cut; see ``SourcePlan``.
         rows: How many row ids there are.
         parts: How many files of answers there will be.
@@ -46,6 +48,8 @@ class Job:
     model_sha256: str
     class_names: tuple[str, ...]
     image_size: tuple[int, int]
+    rows_per_part: int
+    column: str | None
     sources: tuple[str, ...]
     source_digest: str
     rows: int
@@ -58,7 +62,8 @@ class Job:
         for field in fields(Job):
             ours, theirs = getattr(self, field.name), getattr(other, field.name)
             if field.name not in _WITHOUT_INFLUENCE and ours != theirs:
-                return f"its {field.name.replace('_', ' ')} is {_shown(theirs)}, and here {_shown(ours)}"
+                changed = "the source, which has changed: its" if field.name == "source_digest" else "its"
+                return f"{changed} {field.name.replace('_', ' ')} is {_shown(theirs)}, and here {_shown(ours)}"
         return None
 
 

@@ -1,20 +1,26 @@
 """A whole job: sources listed, parts made, what came out summed up."""
 
+import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_resnet.batch_inference.answers import finished_parts, first_refusals
+from mnist_resnet.batch_inference.answers import finished_parts, first_refusals, remove_damaged_parts
 from mnist_resnet.batch_inference.chunks import Refusal, SourcePlan
 from mnist_resnet.batch_inference.engine import ClassifyError, answers_folder, make_parts
 from mnist_resnet.batch_inference.job import Job, open_job
 from mnist_resnet.batch_inference.job_summary import JobSummary, finish_job
 from mnist_resnet.batch_inference.planning import plan_chunks
+from mnist_resnet.batch_inference.wording import printable
 from mnist_resnet.batch_inference.worker import WorkerOrder
 from mnist_resnet.evaluation.classifier import open_classifier
 from mnist_resnet.prediction.pictures import Fit
 from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.terminal.progress import progress
+from mnist_resnet.terminal.redaction import without_credentials
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +91,7 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
     """
     folder = answers_folder(request.output)
     _require_apart(folder, request.sources)
+    _require_text(request.sources)
     classifier = open_classifier(request.content, request.model, request.threads)
     plan = plan_chunks(request.sources, classifier.image_size, request.rows_per_part, request.column)
     job = Job(
@@ -92,7 +99,9 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
         model_sha256=sha256_of_bytes(request.content),
         class_names=classifier.class_names,
         image_size=classifier.image_size,
-        sources=tuple(request.sources),
+        rows_per_part=request.rows_per_part,
+        column=request.column,
+        sources=tuple(without_credentials(source) for source in request.sources),
         source_digest=plan.digest,
         rows=plan.rows,
         parts=len(plan.chunks),
@@ -100,6 +109,8 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
         fit=request.fit,
     )
     with open_job(folder, job):
+        if damaged := remove_damaged_parts(folder):
+            logger.warning("Parts that were damaged are made again: %s", ", ".join(map(str, damaged)))
         before = sum(plan.chunks[number].rows for number in finished_parts(folder))
         made = sum(chunk.rows for chunk in plan.chunks) - before
         if made:
@@ -114,8 +125,27 @@ def _require_apart(folder: Path, sources: Sequence[str]) -> None:
             raise ClassifyError(f"--output: received '{folder}', which is in the source {source}; name another folder")
 
 
+def _require_text(sources: Sequence[str]) -> None:
+    """Refuse names that are no text, which Ray does not start with: it keeps the command that was typed."""
+    for source in sources:
+        try:
+            source.encode()
+        except UnicodeEncodeError as error:
+            raise ClassifyError(
+                f"SOURCE: received '{printable(source)}', a name that is not UTF-8; name its folder instead"
+            ) from error
+
+
 def _make(plan: SourcePlan, job: Job, folder: Path, request: ClassifyRequest, rows: int) -> None:
     """Make the parts that are not there, which have so many row ids."""
     order = WorkerOrder(folder, job, request.threads, request.batch_size)
+    started = time.monotonic()
+    made = 0
+
+    def done(_: int, more: int) -> None:
+        nonlocal made
+        made += more
+        advance(more, f"{made / (time.monotonic() - started):,.0f} images/s")
+
     with progress("Classifying", rows, "images") as advance:
-        make_parts(plan, request.content, order, request.workers, request.address, lambda _, done: advance(done))
+        make_parts(plan, request.content, order, request.workers, request.address, done)

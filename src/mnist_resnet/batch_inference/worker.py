@@ -12,6 +12,7 @@ from mnist_resnet.batch_inference.answers import write_part
 from mnist_resnet.batch_inference.chunks import Chunk, ChunkImages
 from mnist_resnet.batch_inference.job import Job
 from mnist_resnet.batch_inference.reading import read_chunk
+from mnist_resnet.batch_inference.wording import in_words
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.classifier import open_classifier
 
@@ -72,8 +73,10 @@ class Worker:
             images = read_chunk(chunk, order.job.image_size, order.job.invert, order.job.fit)
             write_part(order.folder, number, images, self.classify(images), order.job)
             _end(order.folder, number, attempt)
-        except (UserError, OSError) as error:
-            return 0, str(error) or type(error).__name__
+        except UserError as error:
+            return 0, str(error)
+        except Exception as error:  # noqa: BLE001  # such as of a model that takes one image only
+            return 0, f"part {number} cannot be made: {in_words(error)}"
         return chunk.rows, ""
 
     def classify(self, images: ChunkImages) -> npt.NDArray[np.float32]:

@@ -13,6 +13,7 @@ from kedro.framework.cli.utils import env_option
 from mnist_resnet.cli.chosen_model import model_option, read_model, read_variant
 from mnist_resnet.cli.project import CommandError, conf_source_option, without_traceback
 from mnist_resnet.computing.cluster import require_extra
+from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
@@ -37,7 +38,7 @@ The answers:
 
 
 def _say_how_to_go_on(signal: str) -> None:
-    command = shlex.join(["kedro", *sys.argv[1:]])
+    command = without_credentials(shlex.join(["kedro", *sys.argv[1:]]))
     write_line(f"Interrupted by {signal}. What is finished stays. To continue: {command}", sys.stderr)
 
 
@@ -134,7 +135,7 @@ def classify(
             f"{printable(each.path)}{'' if each.row is None else f', image {each.row}'}: {each.reason}"
             for each in shown
         ]
-        raise CommandError("\n".join([f"--strict: what was refused ({finished.summary.refusals:,} in all):", *lines]))
+        raise CommandError("\n".join([f"--strict: {finished.summary.refused:,} refused, such as:", *lines]))
 
 
 def _show(finished: "FinishedJob", seconds: float) -> None:
