@@ -36,7 +36,7 @@ def passed(answers: dict[str, Any]) -> set[str]:
     return {name for name, stage in answers.items() if any(each.get("passed") for each in stage["answers"])}
 
 
-@pytest.mark.landing
+@pytest.mark.slow
 def test_a_check_and_a_speed_are_answered_on_the_cpu(tmp_path: Path) -> None:
     answers = run(tmp_path, "--stages", "augmentation", "ours", "pytorch_eager")
     assert passed(answers) == {"augmentation"}, answers

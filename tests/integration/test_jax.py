@@ -106,7 +106,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 @pytest.mark.parametrize(
     ("seconds", "number"),
     [
-        pytest.param(0.1, signal.SIGKILL, id="starting, killed"),
+        pytest.param(0.1, signal.SIGKILL, id="starting, killed", marks=pytest.mark.slow),
         pytest.param(6.0, signal.SIGTERM, id="at work, ended", marks=pytest.mark.slow),
         pytest.param(0.1, signal.SIGTERM, id="starting, ended", marks=pytest.mark.slow),
         pytest.param(6.0, signal.SIGKILL, id="at work, killed", marks=pytest.mark.slow),

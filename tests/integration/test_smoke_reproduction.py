@@ -123,7 +123,7 @@ def test_a_run_of_an_earlier_commit_is_made_again(repository: Repository, first:
     repository.reproduced(first, "--at-least", "bitwise")
 
 
-@pytest.mark.landing
+@pytest.mark.slow
 def test_a_run_of_uncommitted_changes_and_params_is_made_again(repository: Repository, first: str) -> None:
     offset = repository.folder / "src" / "mnist_resnet" / "data" / "offset.py"
     offset.write_text("OFFSET = 2\n")

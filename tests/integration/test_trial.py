@@ -88,6 +88,7 @@ def weights_of(folder: Path) -> dict[str, str]:
     return digests_of_weights(keras.saving.load_model(folder / "06_models/squares/model.keras", compile=False))
 
 
+@pytest.mark.slow
 def test_a_trial_is_the_run_that_its_command_makes(squares: Project) -> None:
     order = ordered(squares, {"squares.training.seed": 3})
     result, reports = finish(order, start(order))

@@ -231,7 +231,7 @@ def test_a_residual_network_learns_the_same_in_each_precision(
     assert_close(programs[0], trained(parameters, Fed, build=build), tolerance)
 
 
-@pytest.mark.landing
+@pytest.mark.slow
 def test_all_of_this_holds_on_jax():
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-k", "not holds_on_jax", __file__],

@@ -76,7 +76,7 @@ class Tracking:
             self._let_register(namespace, None)
         spooled = self.run.spool_folder is not None
         failure = None if error is None else in_one_line(error)
-        described = describe_run(self._sections, self._tags, self.run.run_id, failure)
+        described = describe_run(self._sections, self._tags, failure)
         try:
             self.run.set_tags({DESCRIPTION_TAG: described})
         finally:

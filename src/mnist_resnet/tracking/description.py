@@ -25,18 +25,17 @@ def describe_model(evaluation: Evaluation) -> str:
     )
 
 
-def describe_run(sections: Mapping[str, str], tags: Mapping[str, str], run_id: str, failure: str | None) -> str:
+def describe_run(sections: Mapping[str, str], tags: Mapping[str, str], failure: str | None) -> str:
     """The description of a run: what each data set came to, what was typed, and how to make it again.
 
     Args:
         sections: By data set, what is known of it.
         tags: The run's own; ``command``, ``git_commit`` and ``git_dirty`` are used.
-        run_id: MLflow's identifier.
         failure: Why it ended early, in one line; None if it did not.
     """
     changed = " with uncommitted changes" if tags.get("git_dirty") == "true" else ""
     commit = f" at commit `{tags['git_commit'][:12]}`{changed}" if "git_commit" in tags else ""
-    again = f" Make it again: `kedro reproduce {run_id[:8]}`." if commit and failure is None else ""
+    again = " `kedro reproduce` with this run's ID makes it again." if commit and failure is None else ""
     paragraphs = [f"**{name}**: {text}" for name, text in sections.items()]
     if failure is not None:
         paragraphs.append(f"It ended early: {failure}")
