@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from mnist_resnet.cli import cli
+from mnist_resnet.tracking.description import DESCRIPTION_TAG
 from mnist_resnet.tracking.offline.spool import spool_folders
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID
 from mnist_resnet.tracking.store.address import tracking_uri
@@ -44,7 +45,8 @@ def shape_of(project: Project, store: str) -> dict[str, Any]:
         **held,
         "files": sorted(held["files"]),
         "metrics": {key: [step for step, _ in history] for key, history in held["metrics"].items()},
-        "tags": {key: value for key, value in held["tags"].items() if key != OFFLINE_RUN_ID},
+        # The description names the digest of a file that names its run.
+        "tags": {key: value for key, value in held["tags"].items() if key not in {OFFLINE_RUN_ID, DESCRIPTION_TAG}},
         "models": [(each["name"], each["status"], each["files"]) for each in held["models"]],
         "versions": {str(each.version): sorted(each.tags) for each in client.search_model_versions("name = 'squares'")},
         "aliases": {key: str(value) for key, value in client.get_registered_model("squares").aliases.items()},
