@@ -83,6 +83,7 @@ def test_a_worker_that_is_killed_costs_no_image(source: Path, tmp_path: Path) ->
     assert_each_once_as_the_plain_session(source, tmp_path / "answers")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_chunk_that_kills_its_workers_is_named(source: Path, tmp_path: Path) -> None:
     with pytest.raises(ClassifyError, match="part 3 has ended its worker 3 times"):
@@ -95,6 +96,7 @@ def command(source: Path, *options: str) -> Sequence[str | Path]:
     return [KEDRO, *words, "--workers", "2", *options]
 
 
+@pytest.mark.slow
 def test_a_killed_command_goes_on_where_it_was(source: Path, tmp_path: Path, ray_cluster: Any) -> None:
     address = ray_cluster.get_runtime_context().gcs_address
     environment, answers = clean_environment() | {"RAY_ADDRESS": address}, tmp_path / "answers"

@@ -56,6 +56,7 @@ def trained(recipe: NetworkRecipe, split: Split, parameters: TrainingParameters,
     return train_on_hosts(recipe, split, parameters, "Made squares", folder)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
 def test_two_hosts_with_two_devices_train_as_one_device_and_tell_how_it_goes(recipe, on_two, tmp_path, caplog) -> None:
     split, news = made(192), []

@@ -101,6 +101,7 @@ def test_a_good_trial_beside_a_failing_one(squares: Project) -> None:
     assert len(prepared) == 1
 
 
+@pytest.mark.slow
 def test_a_trial_whose_process_is_killed_goes_on_bitwise_in_the_same_run(squares: Project) -> None:
     said: list[str] = []
     plan = made_plan({"squares.training.seed": 3}, params={"squares.training.epochs": 30})
@@ -131,6 +132,7 @@ def test_a_trial_whose_process_is_killed_goes_on_bitwise_in_the_same_run(squares
     assert weights_of(squares.folder / "data") == weights_of(outputs)
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_driver_was_killed_repeats_nothing(squares: Project, ray_cluster: Any) -> None:
     words = ("--namespaces", "squares", "--pipelines", "data,train", "--seeds", "0,1", "--cpus", "2")
     address = ray_cluster.get_runtime_context().gcs_address
