@@ -116,7 +116,7 @@ def test_a_run_of_this_commit_is_made_again(repository: Repository, first: str) 
     assert "reproduction.md" in {file.path for file in repository.client.list_artifacts(new.info.run_id)}
 
 
-@pytest.mark.landing
+@pytest.mark.slow
 def test_a_run_of_an_earlier_commit_is_made_again(repository: Repository, first: str) -> None:
     repository.edit(SPLIT, "random_state=seed,", "random_state=seed + 1,")
     commit(repository.folder, {})

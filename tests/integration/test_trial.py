@@ -127,6 +127,7 @@ def test_a_killed_trial_goes_on_in_the_same_run(squares: Project) -> None:
     assert len(read_results(order.record)) == 1
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_told_to_stop_is_killed_by_the_record_and_pruned_by_its_tag(squares: Project) -> None:
     order = ordered(squares, {"squares.training.seed": 1})
     result, reports = finish(order, start(order, stop_after=1))
