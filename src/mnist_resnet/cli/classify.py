@@ -11,6 +11,7 @@ import click
 from kedro.framework.cli.utils import env_option
 
 from mnist_resnet.cli.chosen_model import model_option, read_model, read_variant
+from mnist_resnet.cli.picture_options import fit_option, invert_option, require_one_of
 from mnist_resnet.cli.project import CommandError, conf_source_option, without_traceback
 from mnist_resnet.computing.cluster import require_extra
 from mnist_resnet.terminal.redaction import without_credentials
@@ -60,14 +61,8 @@ def _say_how_to_go_on(signal: str) -> None:
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Cores of each worker.")
 @click.option("--address", help="A Ray cluster, host:port or auto. Default: RAY_ADDRESS, else this machine alone.")
 @click.option("--strict", is_flag=True, help="End with exit code 1 if an image cannot be read.")
-@click.option("--invert", is_flag=True, help="Swap dark and bright, for dark ink on white paper.")
-@click.option(
-    "--fit",
-    type=click.Choice(["whole", "digit"]),
-    default="whole",
-    show_default=True,
-    help="Of pictures. whole: all of it. digit: its ink, as the images of MNIST were made.",
-)
+@invert_option
+@fit_option
 @click.option("--column", help="The column of Parquet files that has the images. Default: found by its type.")
 @click.option(
     "--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images in a call of the model."
@@ -103,8 +98,7 @@ def classify(
     refused.parquet with the reason, and no other image is lost. Killed or interrupted, the same command goes on, and
     does nothing twice.
     """
-    if invert and fit == "digit":
-        raise click.UsageError("--invert and --fit digit cannot be given together: digit finds dark and bright ink.")
+    require_one_of(invert, fit)
     require_extra("ray")
     name, content = _chosen(model, namespace, env, variant)
 

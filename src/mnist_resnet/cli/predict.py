@@ -10,6 +10,7 @@ import click
 from kedro.framework.cli.utils import env_option
 
 from mnist_resnet.cli.chosen_model import model_option, read_model
+from mnist_resnet.cli.picture_options import fit_option, invert_option, require_one_of
 from mnist_resnet.cli.project import conf_source_option, without_traceback, write_json
 from mnist_resnet.terminal.streams import write_line
 
@@ -31,19 +32,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Number of classes to show for each picture.",
 )
-@click.option(
-    "--invert",
-    is_flag=True,
-    help="Swap dark and bright, for dark ink on white paper: the models are trained on bright on black.",
-)
-@click.option(
-    "--fit",
-    type=click.Choice(["whole", "digit"]),
-    default="whole",
-    show_default=True,
-    help="whole: all of the picture. digit: its ink, dark or bright, in a box of 20×20 in the middle of 28×28, as the "
-    "images of MNIST were made.",
-)
+@invert_option
+@fit_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @without_traceback
 def predict(
@@ -60,8 +50,7 @@ def predict(
 
     Each picture is made grey and fitted to the model's input with its proportions kept. Crop it to one object.
     """
-    if invert and fit == "digit":
-        raise click.UsageError("--invert and --fit digit cannot be given together: digit finds dark and bright ink.")
+    require_one_of(invert, fit)
     source, content = read_model(model, namespace, env)
 
     from mnist_resnet.evaluation.classifier import open_classifier
