@@ -4,10 +4,10 @@
 
 Each measurement is a process of its own, and the contestants take turns, so that a busy spell of the
 machine meets them all. A process loads the model, warms up, then classifies the same batch again and
-again, one call after the other, and answers the images a second of its median call. Our files, TensorFlow
-and OpenVINO take raw uint8 images and prepare them; PyTorch takes prepared ones. All may use every
-processor: OpenVINO and PyTorch are told to; TensorFlow and onnxruntime (one thread a core) do by
-themselves.
+again, one call after the other, and answers the images a second of its median call. A contestant that
+cannot run, or fails, is left out, and its row says why. Our files, TensorFlow and OpenVINO take raw uint8
+images and prepare them; PyTorch takes prepared ones. All may use every processor: OpenVINO and PyTorch are
+told to; TensorFlow and onnxruntime (one thread a core) do by themselves.
 
 OpenVINO and PyTorch are no dependencies of this project: each runs under the Python that is named for it,
 and is left out without. The head of benchmarks/inference_openvino.py and inference_pytorch.py says what that
@@ -17,12 +17,13 @@ Python must have.
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from hardware import describe_machine
 from images import published
 from inference_table import INT8, OPENVINO_BFLOAT16, OPENVINO_FLOAT32, OURS, Measurement, report
-from side_by_side import Contestant, Results, find_interpreter, last_line
+from side_by_side import Contestant, Results, find_interpreter, last_line, take_turns
 
 FOLDER = Path(__file__).parent
 MODELS = FOLDER.parent / "data" / "06_models" / "mnist"
@@ -65,21 +66,7 @@ def contestants(asked: argparse.Namespace) -> tuple[list[Contestant], list[str]]
 def measure(contestant: Contestant, batch_size: int, seconds: float) -> Measurement:
     """Start a contestant and let it classify."""
     asked = ["--batch-size", str(batch_size), "--seconds", str(seconds)]
-    try:
-        return Measurement(**last_line([*contestant.command, *asked]))
-    except RuntimeError as error:
-        raise SystemExit(f"{contestant.name}, batch size {batch_size}: {error}") from error
-
-
-def run_round(
-    everyone: list[Contestant], batch_sizes: list[int], seconds: float, results: Results[Measurement]
-) -> None:
-    """Measure each contestant once at each batch size."""
-    for batch_size in batch_sizes:
-        for contestant in (each for each in everyone if not each.missing):
-            measured = measure(contestant, batch_size, seconds)
-            results.measurements[batch_size, contestant.name].append(measured)
-            print(f"batch size {batch_size}, {contestant.name}: {measured.in_words()}", file=sys.stderr, flush=True)
+    return Measurement(**last_line([*contestant.command, *asked]))
 
 
 def arguments() -> argparse.Namespace:
@@ -107,7 +94,7 @@ def main() -> None:
     results: Results[Measurement] = Results()
     everyone, versions = contestants(asked)
     for _ in range(asked.rounds):
-        run_round(everyone, asked.batch_sizes, asked.seconds, results)
+        take_turns(everyone, asked.batch_sizes, partial(measure, seconds=asked.seconds), results)
     images = "MNIST" if published(max(asked.batch_sizes)) else "noise"
     about = f"{os.cpu_count()} threads; {images}, {asked.seconds:g} s of calls each; n = {asked.rounds}"
     print(f"{', '.join([describe_machine(), *versions])}; {about}")

@@ -23,12 +23,13 @@ from side_by_side import describe
 PRECISIONS = {"float32": openvino.Type.f32, "bfloat16": openvino.Type.bf16}
 
 
-def compiled(model: openvino.Model, precision: openvino.Type, hint: str) -> Classify:
+def compiled(model: openvino.Model, precision: str, hint: str) -> Classify:
     """The model with hints and all processors; refuses to go on in another precision than was asked for."""
-    hints = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": precision}
+    hints = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": PRECISIONS[precision]}
     network = openvino.compile_model(model, "CPU", hints | {"INFERENCE_NUM_THREADS": os.cpu_count()})
-    if (got := network.get_property("INFERENCE_PRECISION_HINT")) != precision:
-        raise SystemExit(f"OpenVINO runs in {got} on this processor, though asked for {precision}")
+    if (got := network.get_property("INFERENCE_PRECISION_HINT")) != PRECISIONS[precision]:
+        given = next((name for name, kind in PRECISIONS.items() if kind == got), str(got))
+        raise SystemExit(f"OpenVINO computes in {given} on this processor, though asked for {precision}")
     request = network.create_infer_request()
 
     def classify(images: np.ndarray) -> np.ndarray:
@@ -58,7 +59,7 @@ def main() -> None:
     model = openvino.Core().read_model(asked.model)
     model.reshape(list(images.shape))
     hints = ["LATENCY"] if asked.batch_size == 1 else ["LATENCY", "THROUGHPUT"]
-    candidates = {hint: compiled(model, PRECISIONS[asked.precision], hint) for hint in hints}
+    candidates = {hint: compiled(model, asked.precision, hint) for hint in hints}
     hint = fastest(candidates, images, asked.seconds / 4)
     classify = candidates[hint]
     candidates.clear()  # so that only one holds threads

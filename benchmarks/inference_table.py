@@ -36,6 +36,8 @@ class Measurement:
 
 def agreement(name: str, batch_size: int, results: Results[Measurement]) -> str:
     """How many images of the batch are given the class that ours in fp32 gives them."""
+    if (batch_size, OURS) not in results.measurements:
+        return "–"
     classes, ours = (results.measurements[batch_size, each][0].classes for each in (name, OURS))
     if not classes:
         return "–"
@@ -45,8 +47,8 @@ def agreement(name: str, batch_size: int, results: Results[Measurement]) -> str:
 def row(contestant: Contestant, batch_size: int, results: Results[Measurement]) -> str:
     """A contestant's line of the table."""
     name = contestant.name
-    if contestant.missing:
-        return f"| {name} | not measured: {contestant.missing} | | | | |"
+    if obstacle := results.obstacle(batch_size, contestant):
+        return f"| {name} | not measured: {obstacle} | | | | |"
     speeds, ratios = results.speeds(batch_size, name), results.ratios(batch_size, name, OURS)
     settings = " or ".join(sorted({each.how for each in results.measurements[batch_size, name]}))
     return (
@@ -61,8 +63,7 @@ def held_against(batch_size: int, results: Results[Measurement]) -> list[str]:
     for kind, demands in (("target", TARGETS), ("aim", AIMS)):
         for name, rival, factors in demands:
             if batch_size in factors:
-                measured = results.speeds(batch_size, name) and results.speeds(batch_size, rival)
-                ratios = results.ratios(batch_size, name, rival) if measured else []
+                ratios = results.ratios(batch_size, name, rival)
                 lines.append(verdict(f"{rival}, by {name} ({kind})", factors[batch_size], ratios))
     return lines
 

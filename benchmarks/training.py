@@ -3,19 +3,32 @@
     .venv/bin/python benchmarks/training.py --rounds 3
 
 Each measurement is a process of its own, and the contestants take turns, so that a busy spell of the
-machine meets them all. PyTorch is no dependency of this project: uv installs it for
-`training_pytorch.py` alone, unless `--pytorch-python` names a Python that has it.
+machine meets them all. A contestant that cannot run, or fails, is left out, and its row says why. PyTorch is no
+dependency of this project: uv installs it for `training_pytorch.py` alone, unless `--pytorch-python` names a
+Python that has it. `torch.compile` needs a C++ compiler, too.
 """
 
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from hardware import describe_machine
 from images import published
-from side_by_side import Contestant, find_interpreter, last_line
-from training_table import OURS, PYTORCH_BFLOAT16, PYTORCH_FLOAT32, TUTORIALS, Measurement, TrainingResults, report
+from side_by_side import Contestant, find_interpreter, last_line, take_turns
+from training_table import (
+    COMPILED_BFLOAT16,
+    COMPILED_FLOAT32,
+    OURS,
+    OURS_FLOAT32,
+    PYTORCH_BFLOAT16,
+    PYTORCH_FLOAT32,
+    TUTORIALS,
+    Measurement,
+    TrainingResults,
+    report,
+)
 
 FOLDER = Path(__file__).parent
 PYTORCH = FOLDER / "training_pytorch.py"
@@ -26,33 +39,25 @@ def contestants(pytorch: dict[str, str]) -> list[Contestant]:
     """All that take part; without PyTorch, its rows say why."""
     ours: list[str | Path] = [sys.executable, FOLDER / "training_ours.py", "--precision"]
     torch: list[str | Path] = [pytorch.get("python", ""), PYTORCH, "--precision"]
-    reason = pytorch.get("reason")
+    channels_last, reason = ["--layout", "channels_last"], pytorch.get("reason")
     return [
         Contestant(OURS, [*ours, "auto"]),
-        Contestant("ours, float32", [*ours, "float32"]),
+        Contestant(OURS_FLOAT32, [*ours, "float32"]),
         Contestant(TUTORIALS, [sys.executable, FOLDER / "training_tutorial.py"]),
         Contestant(PYTORCH_FLOAT32[0], [*torch, "float32"], reason),
-        Contestant(PYTORCH_FLOAT32[1], [*torch, "float32", "--layout", "channels_last"], reason),
-        Contestant(PYTORCH_BFLOAT16, [*torch, "bfloat16", "--layout", "channels_last"], reason),
+        Contestant(PYTORCH_FLOAT32[1], [*torch, "float32", *channels_last], reason),
+        Contestant(PYTORCH_BFLOAT16, [*torch, "bfloat16", *channels_last], reason),
+        Contestant(COMPILED_FLOAT32, [*torch, "float32", *channels_last, "--compile"], reason),
+        Contestant(COMPILED_BFLOAT16, [*torch, "bfloat16", *channels_last, "--compile"], reason),
     ]
 
 
-def measure(contestant: Contestant, images: int, batch_size: int) -> Measurement:
+def measure(contestant: Contestant, batch_size: int, images: int) -> Measurement:
     """Start a contestant and let it train."""
     started = time.time()
     answer = last_line([*contestant.command, "--images", str(images), "--batch-size", str(batch_size)])
     first, second = answer["epoch_ends"]
     return Measurement(images / (second - first), first - started, answer["precision"])
-
-
-def run_round(everyone: list[Contestant], batch_sizes: list[int], images: int, results: TrainingResults) -> None:
-    """Measure each contestant once at each batch size, and the machine's matrix products."""
-    results.products.append(last_line([sys.executable, FOLDER / "matrix_product.py"]))
-    for batch_size in batch_sizes:
-        for contestant in (each for each in everyone if not each.missing):
-            measured = measure(contestant, images, batch_size)
-            results.measurements[batch_size, contestant.name].append(measured)
-            print(f"batch size {batch_size}, {contestant.name}: {measured.in_words()}", file=sys.stderr, flush=True)
 
 
 def arguments() -> argparse.Namespace:
@@ -75,7 +80,8 @@ def main() -> None:
     pytorch = find_interpreter(start, PYTORCH)
     everyone = contestants(pytorch)
     for _ in range(asked.rounds):
-        run_round(everyone, asked.batch_sizes, asked.images, results)
+        results.products.append(last_line([sys.executable, FOLDER / "matrix_product.py"]))
+        take_turns(everyone, asked.batch_sizes, partial(measure, images=asked.images), results)
     images = f"{asked.images:,} {'MNIST' if published(asked.images) else 'made'} images an epoch"
     print(f"{describe_machine()}, {pytorch.get('versions', 'no PyTorch')}; {images}; n = {asked.rounds}\n")
     report(everyone, asked.batch_sizes, results)

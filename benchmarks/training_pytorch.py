@@ -9,6 +9,8 @@
 The libraries it needs are named above and are not part of this project's environment.
 """
 
+import argparse
+
 import torch
 import torchvision
 from images import CLASSES, prepared_images
@@ -27,18 +29,18 @@ def resnet18(layout: torch.memory_format) -> torch.nn.Module:
     return network.to(DEVICE, memory_format=layout).train()
 
 
-def train(
-    images: torch.Tensor, labels: torch.Tensor, batch_size: int, precision: str, layout: torch.memory_format
-) -> EpochEnds:
+def train(images: torch.Tensor, labels: torch.Tensor, asked: argparse.Namespace) -> EpochEnds:
     """When each epoch ended."""
-    network, ends = resnet18(layout), EpochEnds()
+    layout, ends = LAYOUTS[asked.layout], EpochEnds()
+    network = resnet18(layout)
+    answers = torch.compile(network, dynamic=False) if asked.compile else network
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
-    autocast = torch.autocast(DEVICE.type, torch.bfloat16, enabled=precision == "bfloat16")
+    autocast = torch.autocast(DEVICE.type, torch.bfloat16, enabled=asked.precision == "bfloat16")
     for _ in range(EPOCHS):
-        for chosen in torch.randperm(len(labels)).to(DEVICE).split(batch_size):
+        for chosen in torch.randperm(len(labels)).to(DEVICE).split(asked.batch_size):
             optimizer.zero_grad()
             with autocast:
-                logits = network(images[chosen].to(memory_format=layout))
+                logits = answers(images[chosen].to(memory_format=layout))
                 loss = functional.cross_entropy(logits, labels[chosen])
             loss.backward()
             optimizer.step()
@@ -51,6 +53,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="default: float32")
     arguments.add_argument("--layout", choices=LAYOUTS, default="default", help="of images and kernels in memory")
+    arguments.add_argument("--compile", action="store_true", help="by torch.compile, which needs a C++ compiler")
     arguments.add_argument("--describe", action="store_true", help="print interpreter and versions, train nothing")
     asked = arguments.parse_args()
     if asked.describe:
@@ -58,7 +61,7 @@ def main() -> None:
         return
     images, labels = (torch.from_numpy(array) for array in prepared_images(asked.images))
     images, labels = images[:, None].to(DEVICE), labels.long().to(DEVICE)
-    answer(train(images, labels, asked.batch_size, asked.precision, LAYOUTS[asked.layout]), asked.precision)
+    answer(train(images, labels, asked), asked.precision)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The measurements of training on a GPU, run on the CPU with a small network and few images."""
 
-import importlib
 import json
 import subprocess
 import sys
@@ -15,13 +14,6 @@ from tests.integration.conftest import clean_environment
 
 CHECKS = {"augmentation", "chunks", "fed_and_resident", "planted_nan", "resume", "cpu_reference", "repeats"}
 MINUTES = "8"  # more than any of it takes here: nothing is left out
-
-
-@pytest.fixture
-def benchmark(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A module of benchmarks/ by its name."""
-    monkeypatch.syspath_prepend(PROJECT / "benchmarks")
-    return importlib.import_module
 
 
 def run(folder: Path, *arguments: str, minutes: str = MINUTES) -> dict[str, Any]:
