@@ -1,12 +1,11 @@
-"""What a sweep comes to: groups, statistics, the winner, sweep.json, and metrics of the parent run."""
+"""What a sweep comes to: the winner, sweep.json, and metrics of the parent run."""
 
 import math
-import statistics
 from dataclasses import replace
 
 import pytest
 
-from mnist_resnet.sweep.outcome import Statistics, SweepOutcome, outcome_of
+from mnist_resnet.sweep.outcome import SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepError, SweepPlan, Trial
 from mnist_resnet.sweep.trial_result import TrialResult
 from tests.sweep.made_results import NESTEROV, RATE, SEED, failed, figures, made_sweep, plan_of, result
@@ -17,25 +16,6 @@ GRID = [Trial(2 * place + seed, {RATE: rate, SEED: seed}) for place, rate in enu
 
 def came_to(plan: SweepPlan, *results: TrialResult) -> SweepOutcome:
     return outcome_of(plan, results, 60.0, "parent")
-
-
-def test_the_statistics_of_seeds_are_those_of_the_sample() -> None:
-    losses, accuracies = (0.1, 0.3, 0.2, 0.2), (0.99, 0.97, 0.98, 0.985)
-    results = [result(*each[:2], test=each[2]) for each in zip(SEEDS, losses, accuracies, strict=True)]
-    (group,) = came_to(plan_of(*SEEDS), *reversed(results)).groups
-    assert group.trials == (0, 1, 2, 3)
-    assert group.overrides == {}
-    deviation = statistics.stdev(accuracies)
-    assert group.statistics["mnist"]["test_accuracy"] == Statistics(
-        pytest.approx(0.98125), pytest.approx(deviation), 4, 0.97, 0.99
-    )
-    loss = group.statistics["mnist"]["validation_loss"]
-    assert (loss.worst, loss.best) == (0.3, 0.1)
-
-
-def test_a_single_trial_has_no_deviation() -> None:
-    (group,) = came_to(plan_of(SEEDS[0]), result(SEEDS[0])).groups
-    assert group.statistics["mnist"]["test_accuracy"].standard_deviation is None
 
 
 def test_trials_that_differ_only_by_seed_are_a_group_and_the_lowest_mean_loss_comes_first() -> None:

@@ -1,56 +1,17 @@
 """What a sweep comes to: the contents of ``sweep.json``."""
 
-import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
 from mnist_resnet.sweep.judge import DONE
-from mnist_resnet.sweep.plan import SweepPlan, digest, read_document
+from mnist_resnet.sweep.plan import SweepPlan, read_document
 from mnist_resnet.sweep.promotion import Promotion
-from mnist_resnet.sweep.trial_result import Figures, TrialResult
+from mnist_resnet.sweep.trial_groups import Group, Statistics, finite, groups_of
+from mnist_resnet.sweep.trial_result import TrialResult
 
 OUTCOME_FILE = "sweep.json"
-FIGURES = ("validation_loss", "validation_accuracy", "test_accuracy")
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """A figure over trials.
-
-    Attributes:
-        mean: The arithmetic mean.
-        standard_deviation: Of the sample, with n - 1; None of a single trial.
-        n: How many trials.
-        worst: The least accuracy, the greatest loss, or the longest time.
-        best: The other end.
-    """
-
-    mean: float
-    standard_deviation: float | None
-    n: int
-    worst: float
-    best: float
-
-
-@dataclass(frozen=True)
-class Group:
-    """The finished trials that differ only by the seeds of training.
-
-    Attributes:
-        overrides: What they have in common, by dotted key.
-        trials: Their numbers.
-        statistics: By data set, each of ``FIGURES`` that they have.
-        seconds: They took.
-    """
-
-    overrides: Mapping[str, Any]
-    trials: tuple[int, ...]
-    statistics: Mapping[str, Mapping[str, Statistics]]
-    seconds: Statistics
 
 
 @dataclass(frozen=True)
@@ -154,53 +115,11 @@ def outcome_of(plan: SweepPlan, results: Iterable[TrialResult], seconds: float, 
     return SweepOutcome(
         plan=plan,
         trials=trials,
-        groups=_groups(finished),
+        groups=groups_of(finished),
         winners=_winners(plan, finished),
         seconds=seconds,
         run_id=run_id,
     )
-
-
-def _groups(finished: Sequence[TrialResult]) -> tuple[Group, ...]:
-    alike: dict[str, list[TrialResult]] = {}
-    for result in finished:
-        alike.setdefault(digest(result.trial.without_seeds), []).append(result)
-    return tuple(sorted(map(_group, alike.values()), key=_mean_losses))
-
-
-def _group(results: Sequence[TrialResult]) -> Group:
-    return Group(
-        overrides=results[0].trial.without_seeds,
-        trials=tuple(result.trial.number for result in results),
-        statistics=_statistics(results),
-        seconds=_spread([result.seconds for result in results], "seconds"),
-    )
-
-
-def _mean_losses(group: Group) -> list[float]:
-    means = [figures["validation_loss"].mean for figures in group.statistics.values() if "validation_loss" in figures]
-    return means or [math.inf]
-
-
-def _statistics(results: Sequence[TrialResult]) -> dict[str, dict[str, Statistics]]:
-    found: dict[str, dict[str, Statistics]] = {}
-    for name in dict.fromkeys(name for result in results for name in result.figures):
-        figures = [result.figures[name] for result in results if name in result.figures]
-        values = {figure: _finite(figures, figure) for figure in FIGURES}
-        found[name] = {figure: _spread(each, figure) for figure, each in values.items() if each}
-    return found
-
-
-def _finite(figures: Sequence[Figures], name: str) -> list[float]:
-    values = [getattr(each, name) for each in figures]
-    return [value for value in values if value is not None and math.isfinite(value)]
-
-
-def _spread(values: Sequence[float], figure: str) -> Statistics:
-    least, most = min(values), max(values)
-    worst, best = (least, most) if figure.endswith("accuracy") else (most, least)
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return Statistics(statistics.fmean(values), deviation, len(values), worst, best)
 
 
 def _winners(plan: SweepPlan, finished: Sequence[TrialResult]) -> dict[str, Winner]:
@@ -209,7 +128,7 @@ def _winners(plan: SweepPlan, finished: Sequence[TrialResult]) -> dict[str, Winn
         losses = {
             result.trial.number: (result.figures[name].validation_loss, result.run_id)
             for result in finished
-            if name in result.figures and _finite([result.figures[name]], "validation_loss")
+            if name in result.figures and finite([result.figures[name]], "validation_loss")
         }
         if losses and not any(key.startswith(f"{name}.data.") for key in plan.varied):
             number = min(losses, key=lambda each: (losses[each][0], each))

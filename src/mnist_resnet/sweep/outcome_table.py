@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.config import as_typed
-from mnist_resnet.sweep.outcome import FIGURES, OUTCOME_FILE, Group, Statistics, SweepOutcome
+from mnist_resnet.sweep.outcome import OUTCOME_FILE, SweepOutcome
 from mnist_resnet.sweep.plan import SEED
 from mnist_resnet.sweep.promotion import Promotion
+from mnist_resnet.sweep.trial_groups import FIGURES, Group, Statistics
 from mnist_resnet.sweep.trial_result import TrialResult
 from mnist_resnet.terminal.redaction import without_credentials
 

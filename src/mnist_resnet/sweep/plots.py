@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.reporting.plots.canvas import BLUE, GREY, VERMILION, new_figure
-from mnist_resnet.sweep.outcome import FIGURES, SweepOutcome
+from mnist_resnet.sweep.outcome import SweepOutcome
 from mnist_resnet.sweep.outcome_table import shown_keys
 from mnist_resnet.sweep.parameter_axis import ParameterAxis
 from mnist_resnet.sweep.plan import SEED
 from mnist_resnet.sweep.space import Choice, Range
 from mnist_resnet.sweep.trial_accuracies import TrialAccuracies
+from mnist_resnet.sweep.trial_groups import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
