@@ -1,9 +1,10 @@
 """``mnist_resnet COMMAND`` and ``python -m mnist_resnet COMMAND``: the commands, also without the project's folder."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from mnist_resnet.terminal.logging_choice import choose_logging
 
 _NO_OPTIONS_OF_RUN = {"-h", "--help", "--version"}
 
@@ -16,8 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The words after the program's name; None for those that were typed.
     """
-    if not Path("conf/logging.yml").exists():  # which Kedro reads when it is imported
-        os.environ.setdefault("KEDRO_LOGGING_CONFIG", str(Path(__file__).with_name("logging.yml")))
+    choose_logging(Path.cwd())
     from kedro.framework.project import configure_project
 
     configure_project("mnist_resnet")

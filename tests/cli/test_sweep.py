@@ -1,5 +1,6 @@
 """``kedro sweep``: what is shown and refused before anything starts, and the exit codes."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
+from mnist_resnet.cli.project import CONF_SOURCE_VARIABLE
 from mnist_resnet.cli.sweep import sweep
 from mnist_resnet.sweep.outcome import SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepPlan
@@ -81,6 +83,7 @@ def test_a_space_is_shown(tmp_path: Path) -> None:
         (("--seeds", "0", "--pipelines", "trian"), "--pipelines: received 'trian'; the pipelines are data, train"),
         (("--resume", "abc", "--seeds", "0"), "--resume and --seeds cannot be given together"),
         (("--resume", "abc", "--promote"), "--resume and --promote cannot be given together"),
+        (("--resume", "abc", "--conf-source", "conf"), "--resume and --conf-source cannot be given together"),
         (("--seeds", "0", "--params", "epochs"), "must contain a key and a value"),
     ],
 )
@@ -121,6 +124,36 @@ def test_the_recipe_is_also_that_of_the_environment(engine: ModuleType, monkeypa
     monkeypatch.setenv("KEDRO_ENV", "smoke")
     assert typed(*SEEDS).exit_code == 0
     assert engine.called[0].env == "smoke"
+
+
+def test_the_configuration_is_read_and_planned_by_its_absolute_path(
+    engine: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(PROJECT / "conf", tmp_path / "my conf", ignore=shutil.ignore_patterns("local"))
+    (tmp_path / "my conf/only_here").mkdir()
+    named = "recipe: only_here\noutputs: data/recipes/only_here\n"
+    (tmp_path / "my conf/only_here/globals.yml").write_text(named)
+    monkeypatch.chdir(tmp_path)  # no project
+    assert typed(*SEEDS, "--env", "only_here", "--conf-source", "my conf").exit_code == 0
+    plan, project, *_ = engine.called
+    assert (plan.conf_source, project) == (str(tmp_path / "my conf"), tmp_path)
+    monkeypatch.setenv(CONF_SOURCE_VARIABLE, str(tmp_path / "my conf"))
+    assert typed(*SEEDS, "--env", "only_here").exit_code == 0
+    assert engine.called[0] == plan
+
+
+def test_a_resumed_sweep_reads_its_own_configuration(
+    engine: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shutil.copytree(PROJECT / "conf", tmp_path / "conf", ignore=shutil.ignore_patterns("local"))
+    (source / "local").mkdir()
+    recorded(engine, lambda plan: replace(plan, conf_source=str(source)))
+    monkeypatch.setenv(CONF_SOURCE_VARIABLE, str(tmp_path))  # which has no configuration
+    assert typed("--resume", "abc").exit_code == 0
+    shutil.rmtree(source)
+    ended = typed("--resume", "abc")
+    assert ended.exit_code == 2
+    assert f"{source} has no configuration" in ended.output
 
 
 def recorded(engine: ModuleType, change: Callable[[SweepPlan], SweepPlan]) -> SweepPlan:

@@ -1,4 +1,5 @@
 import logging
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -6,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from mnist_resnet.computing.threads import THREADS_VARIABLE
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation import session as module
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
@@ -83,6 +85,12 @@ def test_the_cpu_classifies(model, made_data):
     answers = session.probabilities(images, 60)
     assert answers.dtype == np.float32
     np.testing.assert_allclose(answers, expected(images), rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(("asked", "threads", "used"), [("1", 0, 1), ("2", 1, 1), ("", 2, 2), ("", 0, os.cpu_count())])
+def test_a_session_keeps_to_the_threads_that_are_asked_for(model, asked, threads, used, monkeypatch):
+    monkeypatch.setenv(THREADS_VARIABLE, asked)
+    assert open_session(model, [CPU_PROVIDER], threads=threads).threads == used
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 59, 60, 1000])

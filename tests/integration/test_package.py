@@ -1,6 +1,7 @@
 """The wheel and the archive of the configuration that ``kedro package`` makes, used without the project."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -170,6 +171,24 @@ def test_an_interrupted_run_of_the_wheel_says_how_to_go_on(
     assert f"Interrupted by {number.name}. To continue: {expected}\n" in errors
     (run,) = Project(tmp_path).runs()
     assert run.info.status == "KILLED"
+
+
+@pytest.mark.slow
+@pytest.mark.scale
+def test_a_sweep_by_the_wheel_runs_trials_with_its_configuration(package: Package, tmp_path: Path) -> None:
+    source = ("--conf-source", str(package.configuration))
+    words = ("sweep", "--namespaces", "squares", "--seeds", "3", "--promote")
+    ended = package(tmp_path, *words, *source)
+    assert ended.returncode == 0, ended.stderr
+    assert "is version 1 of 'squares' in the registry, champion" in ended.stdout
+    runs = Project(tmp_path).runs()
+    (parent,) = [run for run in runs if run.data.tags.get("command") == " ".join(["mnist_resnet", *words, *source])]
+    (trial,) = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert len(runs) == 3
+    assert trial.data.tags["command"].startswith(f"mnist_resnet run --conf-source {package.configuration} --pipelines")
+    (log,) = (tmp_path / "data/sweeps").glob("*/0-*/trial.log")
+    assert re.search(r"^\d\d:\d\d:\d\d Training on the CPU", log.read_text(), re.MULTILINE)
 
 
 @pytest.mark.slow

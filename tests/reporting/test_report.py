@@ -16,6 +16,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting.layer_table import LayerRow
 from mnist_resnet.reporting.page import to_html
 from mnist_resnet.reporting.report import to_markdown
+from mnist_resnet.reporting.report.shipping import timed_providers
 from mnist_resnet.training.events import EpochResult
 from tests.made_device import DEVICE
 
@@ -194,6 +195,7 @@ def test_the_report_has_parity_and_providers(text):
 
 def test_the_report_has_the_speed(text):
     assert "By onnxruntime's CPUExecutionProvider with 2 threads; times" in text
+    assert timed_providers({"fp32": replace(FP32, threads=1)}) == "CPUExecutionProvider with 1 thread"
     assert "| batch size | `fp32` | `int8` |" in text
     assert text.count("p50 1.25 ms, p95 2.50 ms, p99 3.75 ms") == 2
     assert "| 32 images a call | 12,346 images/s | 12,346 images/s |" in text

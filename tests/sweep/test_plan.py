@@ -1,5 +1,7 @@
 """The plan of a sweep as it is recorded, and the identity of its trials."""
 
+import json
+
 import pytest
 
 from mnist_resnet.sweep.plan import SweepError, SweepPlan, Trial
@@ -30,6 +32,11 @@ def test_a_recorded_plan_is_read_as_it_was() -> None:
     assert read == PLAN
     assert [trial.identity for trial in read.trials] == [trial.identity for trial in PLAN.trials]
     assert repr(read.trials) == repr(PLAN.trials)  # 1 is not 1.0, and True is not 1
+
+
+def test_a_plan_of_an_earlier_version_names_no_configuration() -> None:
+    earlier = {name: value for name, value in json.loads(PLAN.as_json()).items() if name != "conf_source"}
+    assert SweepPlan.from_json(json.dumps(earlier)) == PLAN
 
 
 def test_what_is_no_plan_is_refused() -> None:

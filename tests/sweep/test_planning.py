@@ -52,6 +52,16 @@ def test_a_space_of_few_trials_is_searched_whole(planned: Planned, space_file: W
         planned(namespaces=["mnist"], space=space, trials=7)
 
 
+def test_several_hosts_of_a_data_set_that_is_not_trained_are_no_concern(planned: Planned) -> None:
+    assert planned(seeds="0", namespaces=["mnist"], params={"fashion_mnist": {"training": {"hosts": 2}}}).count == 1
+
+
+def test_a_plan_names_the_configuration_that_it_was_made_from(planned: Planned) -> None:
+    plan = planned(seeds="0", env="fast", conf_source="/archives/my conf.zip")
+    assert plan.options() == ["--env", "fast", "--conf-source", "/archives/my conf.zip"]
+    assert planned(seeds="0").options() == []
+
+
 def test_parameters_of_all_trials_are_kept_by_dotted_key(planned: Planned) -> None:
     plan = planned(seeds="0", params={"mnist": {"training": {"epochs": 2}}}, namespaces=["mnist"])
     assert plan.params == {"mnist.training.epochs": 2}
@@ -135,6 +145,11 @@ def test_values_that_need_each_other_are_checked_together(planned: Planned, spac
         ({"grid": ["mnist.release.register=true"]}, "no trial registers its model"),
         ({"seeds": "0", "params": {"mnist": {"release": {"register": True}}}}, "no trial registers its model"),
         ({"seeds": "0", "params": {"mnist": {"training": {"seed": 1}}}}, f"--seeds: received '{SEED}', which --params"),
+        (
+            {"seeds": "0", "params": {"mnist": {"training": {"hosts": 2}}}},
+            "mnist.training.hosts: received 2, but a trial of a sweep has one host; make it 1, or start such runs",
+        ),
+        ({"grid": ["mnist.training.hosts=1,2"]}, "mnist.training.hosts: received 2, but a trial of a sweep"),
         (
             {"seeds": "0", "params": {"tracking": {"enabled": False}}},
             "received false from --params, but a sweep is kept",

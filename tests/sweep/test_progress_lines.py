@@ -1,5 +1,7 @@
 """The lines of a running sweep."""
 
+import sys
+
 import pytest
 
 from mnist_resnet.sweep.plan import SweepPlan, Trial
@@ -84,3 +86,12 @@ def test_an_interrupted_sweep_tells_how_to_continue(followed: Followed) -> None:
         "MLflow run: abc in sqlite:///mlflow.db",
         "Interrupted by SIGINT. To continue: kedro sweep --resume abc",
     ]
+
+
+def test_what_continues_a_sweep_is_the_program_that_was_typed(
+    followed: Followed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/bin/mnist_resnet", "sweep"])
+    followed.lines.recorded("abc", "")
+    followed.lines.say_how_to_resume("SIGINT")
+    assert followed.said[-1].endswith("To continue: mnist_resnet sweep --resume abc")

@@ -88,15 +88,20 @@ conf_source_option = click.option(
 )
 
 
-def load_context(env: str | None) -> KedroContext:
+def given_conf_source() -> str | None:
+    """What ``--conf-source`` of the present command names, as an absolute path or an address; None without it."""
+    command = click.get_current_context(silent=True)
+    return command.meta.get(_CONF_SOURCE) if command else None
+
+
+def load_context(env: str | None, conf_source: str | None = None) -> KedroContext:
     """The project's context, with its checked configuration; ``--conf-source`` of the present command names another.
 
     Args:
         env: The recipe, a folder of ``conf/``; the base recipe if None.
+        conf_source: The configuration, instead of what the command names.
     """
-    command = click.get_current_context(silent=True)
-    conf_source = command.meta.get(_CONF_SOURCE) if command else None
-    with KedroSession.create(env=env, conf_source=conf_source, save_on_close=False) as session:
+    with KedroSession.create(env=env, conf_source=conf_source or given_conf_source(), save_on_close=False) as session:
         assert isinstance(session, KedroSession)
         return session.load_context()
 

@@ -12,7 +12,14 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import env_option, split_string
 from kedro.framework.project import pipelines, settings
 
-from mnist_resnet.cli.project import CommandError, conf_source_option, load_context, present_project, without_traceback
+from mnist_resnet.cli.project import (
+    CommandError,
+    conf_source_option,
+    given_conf_source,
+    load_context,
+    present_project,
+    without_traceback,
+)
 from mnist_resnet.config import as_typed
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.signals import stopping_orderly
@@ -124,13 +131,13 @@ def _new_plan(options: Mapping[str, Any]) -> "SweepPlan":
     from mnist_resnet.sweep.sweep_options import SweepOptions
 
     env = options["env"] or os.environ.get(_ENVIRONMENT_VARIABLE)
-    typed = SweepOptions(**{**options, "env": env})
-    return make_plan(typed, _configured(env), pipelines)
+    typed = SweepOptions(**{**options, "env": env}, conf_source=given_conf_source())
+    return make_plan(typed, _configured(env, typed.conf_source), pipelines)
 
 
-def _configured(env: str | None) -> "Configured":
+def _configured(env: str | None, conf_source: str | None) -> "Configured":
     """What Kedro makes of the configuration of a recipe and of parameters."""
-    context = load_context(env)
+    context = load_context(env, conf_source or str(present_project().resolve() / settings.CONF_SOURCE))
     source = str(context.config_loader.conf_source)
 
     def merged(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,15 +153,18 @@ def _configured(env: str | None) -> "Configured":
 def _resumed_plan(run_id: str, options: Mapping[str, Any]) -> "SweepPlan":
     """The recorded plan of a sweep, of which nothing may be changed."""
     context = click.get_current_context()
-    for name in options:
+    for name in (*options, "conf_source"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--resume and --{name} cannot be given together: the sweep's own options are kept.")
+            option = name.replace("_", "-")
+            raise click.UsageError(
+                f"--resume and --{option} cannot be given together: the sweep's own options are kept."
+            )
 
     from mnist_resnet.sweep.engine import recorded_plan
     from mnist_resnet.sweep.planning import check_unchanged
 
     plan: SweepPlan = recorded_plan(run_id, present_project())
-    check_unchanged(plan, _configured(plan.env))
+    check_unchanged(plan, _configured(plan.env, plan.conf_source))
     return plan
 
 

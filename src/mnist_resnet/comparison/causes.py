@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, onednn_by_itself
+from mnist_resnet.computing.threads import THREADS_VARIABLE
 from mnist_resnet.config import WITHOUT_INFLUENCE, flatten
 from mnist_resnet.config.renamed_parameters import with_added_parameters, with_present_names
-from mnist_resnet.provenance.environment import THREADS_VARIABLE, Environment
+from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.provenance.source import UNKNOWN, patch_in_words
 from mnist_resnet.provenance.steps import STEPS

@@ -10,6 +10,7 @@ from typing import Any
 
 from mnist_resnet.computing.backend_choice import chosen_backend
 from mnist_resnet.computing.cuda_libraries import driver_loads, gpus_hidden
+from mnist_resnet.computing.threads import asked_threads, usable_cores
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.once import log_once
 
@@ -119,7 +120,7 @@ def _of_tensorflow() -> ComputingDevice:
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        return ComputingDevice(name=_cpu(), kind="CPU", backend="tensorflow")
+        return ComputingDevice(name=_cpu(asked_threads(os.environ)), kind="CPU", backend="tensorflow")
     details: dict[str, Any] = tf.config.experimental.get_device_details(gpus[0])
     name, capability = details.get("device_name", "a GPU"), details.get("compute_capability", (0, 0))
     return ComputingDevice(name=name, kind="GPU", backend="tensorflow", capability=capability)
@@ -137,8 +138,11 @@ def _of_jax() -> ComputingDevice:
     return ComputingDevice(name=device.device_kind, kind="GPU", backend="jax", capability=capability)
 
 
-def _cpu() -> str:
-    return f"the CPU ({os.cpu_count()} cores)"
+def _cpu(threads: int = 0) -> str:
+    """The processor with the cores that compute: all that this process may use, unless fewer threads are asked for."""
+    cores = usable_cores()
+    counted = f"{threads} of {cores}" if 0 < threads < cores else cores
+    return f"the CPU ({counted} {'core' if cores == 1 else 'cores'})"
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.computing.threads import asked_threads
 from mnist_resnet.config import CudaParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.errors import UserError
@@ -121,7 +122,8 @@ def open_session(
         cuda: How CUDA is to run it; None leaves that to onnxruntime.
         optimized: Whether onnxruntime may replace operations by others. If not, a quantized file is computed as it is
             written: by float32 operations between quantizing and dequantizing ones.
-        threads: Over how many an operation is spread; 0: all cores.
+        threads: Over how many an operation is spread; 0: as many as ``TF_NUM_INTRAOP_THREADS`` asks for, such as
+            the cores of a trial of a sweep, else all cores.
 
     Raises:
         OnnxruntimeError: If onnxruntime is not installed, or twice.
@@ -147,7 +149,7 @@ def _load(model: bytes, providers: Sequence[str], cuda: CudaParameters | None, o
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or asked_threads(os.environ)
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     wanted: list[Any] = list(providers)

@@ -11,10 +11,10 @@ from typing import Any
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE
 from mnist_resnet.computing.processor import ONEDNN_LIMIT, is_higher, offered_instruction_sets, onednn_level
+from mnist_resnet.computing.threads import asked_threads, usable_cores
 from mnist_resnet.storage.artifacts import sha256_of_path
 
 LOCK_FILES = ("requirements.lock", "requirements-gpu.lock")
-THREADS_VARIABLE = "TF_NUM_INTRAOP_THREADS"
 _TIMEOUT_SECONDS = 15
 # What these decide is how numbers are computed; nothing else of the environment is recorded, since it may be secret.
 _VARIABLES = frozenset({"KERAS_BACKEND", "CUDA_VISIBLE_DEVICES", "PYTHONHASHSEED", "NVIDIA_TF32_OVERRIDE"})
@@ -93,8 +93,7 @@ class Environment:
     @property
     def threads(self) -> int:
         """The threads over which TensorFlow spreads one operation, which decide the order of its additions."""
-        asked = self.variables.get(THREADS_VARIABLE, "")
-        return int(asked) if asked.isdigit() and int(asked) and self.uses_tensorflow else self.usable_cores
+        return (self.uses_tensorflow and asked_threads(self.variables)) or self.usable_cores
 
     @property
     def onednn_level(self) -> str | None:
@@ -118,8 +117,7 @@ def collect_environment(project: Path) -> Environment:
         processor=processor_model(),
         instruction_sets=offered_instruction_sets(),
         cores=os.cpu_count() or 1,
-        # Linux alone tells of those that this process is held to.
-        usable_cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        usable_cores=usable_cores(),
         gpus=_gpus(),
         lock_files={name: sha256_of_path(project / name) for name in LOCK_FILES if (project / name).exists()},
         packages=_packages(),

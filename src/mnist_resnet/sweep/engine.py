@@ -14,6 +14,7 @@ from mnist_resnet.sweep.nodes import check_nodes
 from mnist_resnet.sweep.outcome import OUTCOME_FILE, SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepError, SweepPlan
 from mnist_resnet.sweep.progress_lines import ProgressLines
+from mnist_resnet.sweep.project_session import project_session
 from mnist_resnet.sweep.promotion import promote
 from mnist_resnet.sweep.running import RunningTrials
 from mnist_resnet.terminal import signals
@@ -98,13 +99,7 @@ def _with_promotions(outcome: SweepOutcome, trials: RunningTrials) -> SweepOutco
 
 
 def _parameters(plan: SweepPlan, project: Path) -> Parameters:
-    from kedro.framework.session import KedroSession
-    from kedro.framework.startup import bootstrap_project
-
-    bootstrap_project(project)
-    params = nest(plan.params)
-    with KedroSession.create(project, env=plan.env, runtime_params=params, save_on_close=False) as session:
-        assert isinstance(session, KedroSession)
+    with project_session(project, plan, plan.params) as session:
         return validate_parameters(session.load_context().config_loader["parameters"])
 
 

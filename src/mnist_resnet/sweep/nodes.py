@@ -37,7 +37,7 @@ def check_nodes(ray: Any, plan: SweepPlan, project: Path, store: str) -> None:
             f"--address: the cluster has {len(nodes)} nodes, but MLflow's store is a file of this one; set "
             f"MLFLOW_TRACKING_URI to the address of a tracking server that all nodes reach"
         )
-    _check_other_nodes(ray, nodes, project)
+    _check_other_nodes(ray, nodes, plan, project)
 
 
 def trials_at_once(ray: Any, plan: SweepPlan) -> int:
@@ -56,15 +56,18 @@ def _places(node: Mapping[str, Any], plan: SweepPlan) -> int:
     return min(by_cores, int(gpus / plan.gpus + 1e-9)) if plan.gpus else by_cores
 
 
-def _check_other_nodes(ray: Any, nodes: list[dict[str, Any]], project: Path) -> None:
+def _check_other_nodes(ray: Any, nodes: list[dict[str, Any]], plan: SweepPlan, project: Path) -> None:
     folder = project / "data"
     folder.mkdir(exist_ok=True)
     with NamedTemporaryFile(dir=folder) as file:
-        here, _ = facts(Path(file.name))
+        needed = {Path(file.name): project}
+        if plan.conf_source and "://" not in plan.conf_source:
+            needed[Path(plan.conf_source)] = Path(plan.conf_source)
+        here, _ = facts(())
         for node in nodes:
-            place, asked = node["NodeManagerHostname"], node_facts(ray, node["NodeID"], Path(file.name))
+            place, asked = node["NodeManagerHostname"], node_facts(ray, node["NodeID"], tuple(needed))
             try:
-                there, sees = ray.get(asked, timeout=_SECONDS_TO_ANSWER)
+                there, unseen = ray.get(asked, timeout=_SECONDS_TO_ANSWER)
             except ray.exceptions.RayError as error:
                 said = str(error).strip().splitlines()[-1]
                 raise SweepError(f"--address: the node {place} cannot run this package: {said}") from error
@@ -74,8 +77,8 @@ def _check_other_nodes(ray: Any, nodes: list[dict[str, Any]], project: Path) -> 
                         f"--address: the node {place} has {name} {there[name]}, but this one {expected}; install "
                         f"the same on all nodes"
                     )
-            if not sees:
+            if unseen:
                 raise SweepError(
-                    f"--address: the node {place} does not see {project}; put the project on a file system that all "
+                    f"--address: the node {place} does not see {needed[unseen[0]]}; put it on a file system that all "
                     f"nodes have at the same place"
                 )

@@ -54,6 +54,7 @@ class SweepPlan:
 
     Attributes:
         env: The recipe, Kedro's environment; None for base.
+        conf_source: The absolute path, or the address, of the configuration; None for ``conf/`` of the project.
         namespaces: The data sets of each trial.
         pipelines: The pipelines of each trial, as ``kedro run --pipelines`` takes them.
         params: Parameters of all trials, by dotted key.
@@ -69,6 +70,7 @@ class SweepPlan:
     """
 
     env: str | None
+    conf_source: str | None = None
     namespaces: tuple[str, ...]
     pipelines: tuple[str, ...]
     params: Mapping[str, Any]
@@ -87,6 +89,11 @@ class SweepPlan:
         if self.space:
             return tuple(self.space)
         return tuple(dict.fromkeys(key for trial in self.trials for key in trial.overrides))
+
+    def options(self) -> list[str]:
+        """The options of ``run`` that choose the configuration."""
+        env = ["--env", self.env] if self.env else []
+        return [*env, *(["--conf-source", self.conf_source] if self.conf_source else [])]
 
     def as_json(self) -> str:
         """The plan as one JSON document, which ``from_json`` reads."""

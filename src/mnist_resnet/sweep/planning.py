@@ -7,7 +7,14 @@ from mnist_resnet.config import Parameters, flatten, nest, validate_parameters
 from mnist_resnet.provenance.record import in_order
 from mnist_resnet.sweep.plan import SEED, SweepError, SweepPlan, Trial, digest
 from mnist_resnet.sweep.space import Space, points, read_space
-from mnist_resnet.sweep.sweep_options import SweepOptions, check_keys, check_options, check_recorded, check_validation
+from mnist_resnet.sweep.sweep_options import (
+    SweepOptions,
+    check_hosts,
+    check_keys,
+    check_options,
+    check_recorded,
+    check_validation,
+)
 from mnist_resnet.sweep.variations import product, read_grid, read_seeds
 
 DEFAULT_TRIALS = 40
@@ -38,12 +45,13 @@ def make_plan(options: SweepOptions, configured: Configured, known_pipelines: It
     space = read_space(options.space, flatten(raw)) if options.space else {}
     trials = () if space else _fixed_trials(options, namespaces)
     for overrides in _corners(space) if space else (trial.overrides for trial in trials):
-        validate_parameters(configured(nest({**fixed, **overrides})))
+        check_hosts(validate_parameters(configured(nest({**fixed, **overrides}))), namespaces)
     check_keys(options, space or trials[0].overrides, fixed, namespaces)
     check_recorded(parameters, fixed)
     check_validation(options, parameters, namespaces)
     return SweepPlan(
         env=options.env,
+        conf_source=options.conf_source,
         namespaces=namespaces,
         pipelines=pipelines,
         params=fixed,

@@ -1,5 +1,6 @@
 """The lines that a sweep prints while it runs: one as a trial starts, one as it ends."""
 
+import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -8,6 +9,7 @@ from mnist_resnet.sweep.outcome import outcome_of
 from mnist_resnet.sweep.outcome_table import IN_WORDS, duration, shown_keys, shown_value
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.trial_result import Figures, TrialResult
+from mnist_resnet.terminal.program import program_words
 
 
 class ProgressLines:
@@ -71,7 +73,8 @@ class ProgressLines:
         Args:
             signal: Its name.
         """
-        continued = f". To continue: kedro sweep --resume {self._run_id}" if self._run_id else ""
+        program = " ".join(program_words(sys.argv[0]))
+        continued = f". To continue: {program} sweep --resume {self._run_id}" if self._run_id else ""
         self._say(f"Interrupted by {signal}{continued}")
 
     def _overrides(self, trial: Trial) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.sweep.shared_data import kedro_run, shown
+from mnist_resnet.sweep.pipeline_process import run_pipelines
 from mnist_resnet.sweep.trial import TrialOrder, parameters_of
+from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.tracking.sweep_run import opened_for_another_process
 
 _LOG_FILE = "promotion.log"
@@ -48,9 +49,9 @@ def promote(order: TrialOrder, namespace: str) -> Promotion:
     record = order.record
     with opened_for_another_process(record.store, record.experiment, record.parent_id, order.project) as variables:
         run_id = variables["MLFLOW_RUN_ID"]
-        ended = kedro_run(order.project, order.plan, order.outputs, options, params, log, variables)
+        ended = run_pipelines(order.project, order.plan, order.outputs, options, params, log, variables)
     if ended:
-        reason = f"its evaluation has failed; see {shown(log, order.project)}"
+        reason = f"its evaluation has failed; see {shown_path(log, order.project)}"
         return Promotion(order.trial.number, run_id, None, False, reason)
     release = _release(order.outputs / _RELEASE_FILE.format(namespace))
     return Promotion(order.trial.number, run_id, release["version"], release["champion"], release["reason"])

@@ -1,5 +1,6 @@
 """The trials of a sweep while they run: started as there is room, started again if they are lost, stopped in order."""
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,11 @@ from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.nodes import trials_at_once
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.progress_lines import ProgressLines
-from mnist_resnet.sweep.shared_data import PreparationError, SharedData, shown
+from mnist_resnet.sweep.shared_data import PreparationError, SharedData
 from mnist_resnet.sweep.trial import LOG_FILE, TrialOrder
 from mnist_resnet.sweep.trial_result import TrialResult
 from mnist_resnet.sweep.workers import start_judge, start_trial
+from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.sweep_run import SweepRun
 
@@ -76,7 +78,7 @@ class RunningTrials:
     def order(self, trial: Trial) -> TrialOrder:
         """All that a worker needs to run a trial."""
         outputs = self.folder / f"{trial.number}-{trial.identity}"
-        return TrialOrder(self._project, self._plan, trial, self.record, outputs)
+        return TrialOrder(self._project, self._plan, trial, self.record, outputs, sys.argv[0])
 
     def _start_while_there_is_room(self) -> bool:
         """Start trials; False once there is none left to start."""
@@ -133,7 +135,9 @@ class RunningTrials:
         self._judge.tell.remote(result)
         self._run.note_progress(_count_done(self._results.values()), self._plan.count)
         log = self.order(result.trial).outputs / LOG_FILE
-        told = f"{result.reason}; see {shown(log, self._project)}" if result.reason and log.exists() else result.reason
+        told = result.reason
+        if told and log.exists():
+            told = f"{told}; see {shown_path(log, self._project)}"
         self._lines.ended(replace(result, reason=told))
 
     def _stop(self) -> None:

@@ -2,17 +2,15 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.config import OUTPUTS_VARIABLE, as_typed
 from mnist_resnet.errors import UserError
-from mnist_resnet.provenance.environment import THREADS_VARIABLE
 from mnist_resnet.storage.lock import LOCK_FILE
+from mnist_resnet.sweep.pipeline_process import run_pipelines
 from mnist_resnet.sweep.plan import SweepPlan, Trial, digest
+from mnist_resnet.terminal.paths import shown_path
 
 _GROUPS = ("data", "preprocessing")
 _LOG_FILE = "data.log"
@@ -30,10 +28,11 @@ class SharedData:
         plan: What all trials have in common.
         project: The project's folder.
         folder: The sweep's own, for one folder of outputs each.
+        run: Runs pipelines, as ``run_pipelines`` does.
     """
 
-    def __init__(self, plan: SweepPlan, project: Path, folder: Path) -> None:
-        self._plan, self._project, self._folder = plan, project, folder
+    def __init__(self, plan: SweepPlan, project: Path, folder: Path, run: Callable[..., int] = run_pipelines) -> None:
+        self._plan, self._project, self._folder, self._run = plan, project, folder, run
         self._prepared: dict[str, Path | PreparationError] = {}
 
     def give(self, trial: Trial, outputs: Path) -> None:
@@ -63,53 +62,12 @@ class SharedData:
         log = outputs / _LOG_FILE
         params = {**self._plan.params, **overrides, "tracking.enabled": False}
         options = ["--pipelines", "data", "--namespaces", ",".join(self._plan.namespaces), "--only-missing-outputs"]
-        ended = kedro_run(self._project, self._plan, outputs, options, params, log, {})
+        ended = self._run(self._project, self._plan, outputs, options, params, log, {})
         if ended == 0:
             return outputs
-        return PreparationError(f"the data could not be prepared: {_last_line(log)}; see {shown(log, self._project)}")
-
-
-def kedro_run(
-    project: Path,
-    plan: SweepPlan,
-    outputs: Path,
-    options: list[str],
-    params: Mapping[str, Any],
-    log: Path,
-    variables: Mapping[str, str],
-) -> int:
-    """Run pipelines in a process of their own, with outputs of their own, and wait for their exit code.
-
-    Args:
-        project: The project's folder.
-        plan: For the recipe and the cores.
-        outputs: The folder of outputs.
-        options: What ``kedro run`` is told besides.
-        params: By dotted key.
-        log: What is printed is appended there.
-        variables: Set for the process besides.
-    """
-    typed = ",".join(f"{key}={as_typed(value)}" for key, value in params.items())
-    env = ["--env", plan.env] if plan.env else []
-    command = [sys.executable, "-m", "kedro", "run", *env, *options, "--params", typed]
-    own = {OUTPUTS_VARIABLE: os.path.relpath(outputs, project), THREADS_VARIABLE: str(plan.cpus)}
-    environment = {name: value for name, value in os.environ.items() if name not in {"MLFLOW_RUN_ID", "KEDRO_ENV"}}
-    with log.open("ab") as printed:
-        ended = subprocess.run(
-            command,
-            cwd=project,
-            env={**environment, **own, **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-            check=False,
+        return PreparationError(
+            f"the data could not be prepared: {_last_line(log)}; see {shown_path(log, self._project)}"
         )
-    return ended.returncode
-
-
-def shown(path: Path, project: Path) -> str:
-    """A path as a person in the project's folder types it."""
-    return os.path.relpath(path, project)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ class SweepOptions:
     """What was typed, as the command ``kedro sweep`` describes it; None and empty where nothing was said."""
 
     env: str | None = None
+    conf_source: str | None = None
     namespaces: Sequence[str] = ()
     pipelines: Sequence[str] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -81,6 +82,16 @@ def check_recorded(parameters: Parameters, fixed: Mapping[str, Any]) -> None:
     if not parameters.tracking.enabled:
         place = "--params" if "tracking.enabled" in fixed else "conf/"
         raise SweepError(f"tracking.enabled: received false from {place}, but a sweep is kept in MLflow; make it true")
+
+
+def check_hosts(parameters: Parameters, namespaces: Sequence[str]) -> None:
+    """Refuse trials on several hosts, which would wait for cores that the trials themselves hold."""
+    for name in namespaces:
+        if (hosts := parameters.namespaces[name].training.hosts) > 1:
+            raise SweepError(
+                f"{name}.training.hosts: received {hosts}, but a trial of a sweep has one host; make it 1, or start "
+                f"such runs one after the other by `run`"
+            )
 
 
 def check_validation(options: SweepOptions, parameters: Parameters, namespaces: Sequence[str]) -> None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.config import OUTPUTS_VARIABLE, as_typed, nest
-from mnist_resnet.provenance.environment import THREADS_VARIABLE
+from mnist_resnet.computing.threads import THREADS_VARIABLE
+from mnist_resnet.config import OUTPUTS_VARIABLE, as_typed
 from mnist_resnet.provenance.record import COMMAND_VARIABLE
 from mnist_resnet.sweep.children import SweepRecord, end_child, open_child, read_result
 from mnist_resnet.sweep.plan import SweepPlan, Trial
+from mnist_resnet.sweep.project_session import project_session
 from mnist_resnet.sweep.trial_result import Status, TrialResult
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.terminal.signals import Interrupted, stopping_orderly
@@ -41,6 +42,7 @@ class TrialOrder:
         trial: Which trial.
         record: Where the sweep is recorded.
         outputs: The trial's own folder, in the project's.
+        program: The path of the program that the user has typed.
     """
 
     project: Path
@@ -48,6 +50,7 @@ class TrialOrder:
     trial: Trial
     record: SweepRecord
     outputs: Path
+    program: str
 
 
 def run_trial(order: TrialOrder, report: Report) -> TrialResult:
@@ -88,21 +91,13 @@ def _outcome(order: TrialOrder, report: Report) -> tuple[Status, str | None]:
 
 
 def _kedro_run(order: TrialOrder, report: Report) -> None:
-    from kedro.framework.session import KedroSession
-    from kedro.framework.startup import bootstrap_project
-
     def note(result: EpochResult) -> None:
         loss = result.validation_loss
         if loss is not None and report(result.epoch, loss):
             raise TrainingStopped(f"stopped after epoch {result.epoch}: its validation loss is worse than others'")
 
-    plan, parameters = order.plan, nest(parameters_of(order))
-    bootstrap_project(order.project)
-    with (
-        listening(note),
-        KedroSession.create(order.project, env=plan.env, runtime_params=parameters, save_on_close=False) as session,
-    ):
-        assert isinstance(session, KedroSession)
+    plan = order.plan
+    with listening(note), project_session(order.project, plan, parameters_of(order)) as session:
         session.run(pipeline_names=list(plan.pipelines), namespaces=list(plan.namespaces), only_missing_outputs=True)
 
 
@@ -113,9 +108,9 @@ def parameters_of(order: TrialOrder) -> dict[str, Any]:
 
 
 def command_of(order: TrialOrder) -> str:
-    """The words after ``kedro`` that run the same without a sweep."""
+    """The words after the program's name that run the same without a sweep."""
     plan = order.plan
-    words = ["run", *(["--env", plan.env] if plan.env else []), "--pipelines", ",".join(plan.pipelines)]
+    words = ["run", *plan.options(), "--pipelines", ",".join(plan.pipelines)]
     words += ["--namespaces", ",".join(plan.namespaces)]
     params = ",".join(f"{key}={as_typed(value)}" for key, value in parameters_of(order).items())
     return shlex.join([*words, "--params", params])
@@ -134,10 +129,10 @@ def _set_variables(order: TrialOrder, run_id: str) -> None:
         COMMAND_VARIABLE: command_of(order),
         THREADS_VARIABLE: str(order.plan.cpus),
     }
-    for name in ("MLFLOW_EXPERIMENT_ID", "KEDRO_ENV"):
+    for name in ("MLFLOW_EXPERIMENT_ID", "KEDRO_ENV", "MNIST_RESNET_CONF_SOURCE"):
         os.environ.pop(name, None)
     os.chdir(order.project)
-    sys.argv = ["kedro", *shlex.split(command_of(order))]
+    sys.argv = [order.program, *shlex.split(command_of(order))]
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,15 @@ def start_trial(ray: Any, order: TrialOrder, judge: Any) -> Any:
     return ray.remote(**options)(_trial).remote(order, judge, _variables(plan))
 
 
-def node_facts(ray: Any, node_id: str, file: Path) -> Any:
-    """Ask a node what it is like, and whether it sees a file; returns Ray's reference to ``facts``."""
-    return ray.remote(num_cpus=0)(facts).options(scheduling_strategy=on_node(ray, node_id)).remote(file)
+def node_facts(ray: Any, node_id: str, paths: Sequence[Path]) -> Any:
+    """Ask a node what it is like, and what it does not see; returns Ray's reference to ``facts``."""
+    return ray.remote(num_cpus=0)(facts).options(scheduling_strategy=on_node(ray, node_id)).remote(paths)
 
 
-def facts(file: Path) -> tuple[dict[str, str], bool]:
-    """Versions of Python and of this package here, and whether a file is seen."""
-    return {"Python": platform.python_version(), "mnist_resnet": version("mnist-resnet")}, file.exists()
+def facts(paths: Sequence[Path]) -> tuple[dict[str, str], list[Path]]:
+    """Versions of Python and of this package here, and which of the paths are not seen."""
+    versions = {"Python": platform.python_version(), "mnist_resnet": version("mnist-resnet")}
+    return versions, [path for path in paths if not path.exists()]
 
 
 def on_node(ray: Any, node_id: str) -> Any:

@@ -1,6 +1,7 @@
 """The MLflow run of a sweep, whose trials are its children: opened, or opened again to go on."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import RunStatus, typed_command
 from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal import signals
+from mnist_resnet.terminal.program import program_words
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
 from mnist_resnet.tracking.store.address import absolute_uri
@@ -88,7 +90,7 @@ def open_sweep_run(
     """
     source = collect_commit(project)
     git = {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}
-    tags = {"recipe": recipe, "command": " ".join(["kedro", *typed_command()]), **git}
+    tags = {"recipe": recipe, "command": " ".join([*program_words(sys.argv[0]), *typed_command()]), **git}
     tags |= {key: str(parameters[key]) for key in ("pipelines", "namespaces")}
     with ExitStack() as held:
         if earlier:
@@ -156,7 +158,9 @@ def read_plan(run: RecordedRun) -> bytes:
 
 @contextmanager
 def opened_for_another_process(store: str, experiment: str, sweep: str, project: Path) -> Iterator[dict[str, str]]:
-    """Open a run that another process fills, and that belongs to a sweep; it is marked FAILED if it is left open.
+    """Open a run that another process fills, and that belongs to a sweep.
+
+    If that process leaves it open, it is marked FAILED, or KILLED if the block has been interrupted.
 
     Args:
         store: MLflow's tracking URI.
@@ -173,8 +177,13 @@ def opened_for_another_process(store: str, experiment: str, sweep: str, project:
     identifier = client.get_experiment_by_name(experiment).experiment_id
     with locked_while_open(project) as lock:
         run_id = client.create_run(identifier, tags={"sweep.promotes_for": sweep, **lock}).info.run_id
+        status: RunStatus = "KILLED"
         try:
             yield {"MLFLOW_TRACKING_URI": store, "MLFLOW_EXPERIMENT_NAME": experiment, _RUN: run_id}
+            status = "FAILED"
+        except Exception:
+            status = "FAILED"
+            raise
         finally:
             if client.get_run(run_id).info.status == "RUNNING":
-                client.set_terminated(run_id, "FAILED")
+                client.set_terminated(run_id, status)

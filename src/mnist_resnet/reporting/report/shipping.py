@@ -62,7 +62,8 @@ def timed_providers(results: Mapping[str, FileResult]) -> str:
     """The providers that ran the published files, with the files if there are several."""
     run_by: dict[str, list[str]] = {}
     for name, result in results.items():
-        run_by.setdefault(f"{result.provider} with {result.threads} threads", []).append(f"`{name}`")
+        threads = "1 thread" if result.threads == 1 else f"{result.threads} threads"
+        run_by.setdefault(f"{result.provider} with {threads}", []).append(f"`{name}`")
     each = [f"{provider} ({', '.join(names)})" for provider, names in run_by.items()]
     return next(iter(run_by)) if len(run_by) == 1 else " and ".join(each)
 

@@ -1,0 +1,57 @@
+"""A trial as a run without a sweep, and the configuration that it reads."""
+
+import shlex
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from kedro.framework.context import KedroContext
+
+from mnist_resnet.sweep.children import SweepRecord
+from mnist_resnet.sweep.plan import SweepPlan, Trial
+from mnist_resnet.sweep.project_session import project_session
+from mnist_resnet.sweep.trial import TrialOrder, command_of, parameters_of
+from tests.conftest import PROJECT
+from tests.sweep.made_results import SEED
+from tests.sweep.test_plan import PLAN, RATE
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """The configuration with another momentum, packed."""
+    shutil.copytree(PROJECT / "conf/base", tmp_path / "apart/conf/base")
+    file = tmp_path / "apart/conf/base/parameters.yml"
+    file.write_text(file.read_text().replace("    momentum: 0.9 ", "    momentum: 0.123 "))
+    return Path(shutil.make_archive(str(tmp_path / "conf"), "zip", tmp_path / "apart", "conf/base"))
+
+
+def order(plan: SweepPlan) -> TrialOrder:
+    record = SweepRecord("sqlite:///mlflow.db", "sweeps", "parent", ("mnist",))
+    return TrialOrder(PROJECT, plan, Trial(2, {RATE: 0.2, SEED: 3}), record, PROJECT / "data/sweeps/1/2-f", "kedro")
+
+
+def test_the_same_run_without_the_sweep_registers_no_model() -> None:
+    words = shlex.split(command_of(order(PLAN)))
+    assert words[:-1] == ["run", "--env", "fast", "--pipelines", "training", "--namespaces", "mnist", "--params"]
+    assert words[-1] == f"mnist.release.register=false,mnist.training.epochs=1,{RATE}=0.2,{SEED}=3"
+
+
+def test_the_same_run_without_the_sweep_reads_the_same_configuration() -> None:
+    words = shlex.split(command_of(order(replace(PLAN, env=None, conf_source="/my conf"))))
+    assert words[:3] == ["run", "--conf-source", "/my conf"]
+
+
+@pytest.mark.parametrize("kind", ["project", "archive"])
+def test_a_trial_reads_the_configuration_of_its_plan(
+    kind: str, tmp_path: Path, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = PROJECT if kind == "project" else tmp_path
+    plan = replace(PLAN, env="base", conf_source=None if kind == "project" else str(archive))
+    monkeypatch.chdir(folder)
+    with project_session(folder, plan, parameters_of(order(plan))) as session:
+        context: KedroContext = session.load_context()
+        read = context.config_loader["parameters"]["mnist"]
+    assert (read["training"]["seed"], read["training"]["learning_rate"]) == (3, 0.2)
+    assert read["release"]["register"] is False
+    assert read["training"]["momentum"] == (0.123 if kind == "archive" else 0.9)
