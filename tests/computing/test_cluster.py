@@ -43,6 +43,19 @@ def test_what_is_no_address_is_refused(address: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.scale
+def test_a_cluster_that_runs_here_is_not_joined_unless_it_is_named() -> None:
+    from ray.cluster_utils import Cluster
+
+    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        with cluster(cpus=2) as ray:
+            assert ray.get_runtime_context().gcs_address != started.address
+            assert ray.cluster_resources()["CPU"] == 2
+    finally:
+        started.shutdown()
+
+
+@pytest.mark.scale
 def test_a_cluster_of_its_own_listens_on_loopback_and_leaves_signals_alone() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with cluster(cpus=1) as ray:

@@ -47,7 +47,8 @@ def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[Any
             if address:
                 _join(ray, address)
             else:
-                ray.init(num_cpus=cpus, _node_ip_address="127.0.0.1", **_QUIET)
+                # Without "local", Ray would join what somebody has started on this machine by `ray start`.
+                ray.init("local", num_cpus=cpus, _node_ip_address="127.0.0.1", **_QUIET)
         _restore(before)
         yield ray
     finally:
