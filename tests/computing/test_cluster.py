@@ -30,7 +30,16 @@ def free_port() -> Iterator[int]:
 
 @pytest.mark.scale
 def test_an_address_where_nothing_answers_is_refused_at_once(free_port: int) -> None:
-    with pytest.raises(ClusterError, match="where nothing answers"), cluster(f"127.0.0.1:{free_port}"):
+    refusal = r"^--address: received .*, where nothing answers .*, or leave --address out to use this machine$"
+    with pytest.raises(ClusterError, match=refusal), cluster(f"127.0.0.1:{free_port}"):
+        pass
+
+
+@pytest.mark.scale
+def test_the_variable_is_named_where_it_named_the_address(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ADDRESS_VARIABLE, f"127.0.0.1:{free_port}")
+    refusal = r"^RAY_ADDRESS: received .*, where nothing answers .*, or leave RAY_ADDRESS out to use this machine$"
+    with pytest.raises(ClusterError, match=refusal), cluster():
         pass
 
 
@@ -38,7 +47,7 @@ def test_an_address_where_nothing_answers_is_refused_at_once(free_port: int) -> 
 @pytest.mark.parametrize("address", ["nowhere", "ray://head:10001", "head:", ":6379"])
 def test_what_is_no_address_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ADDRESS_VARIABLE, address)
-    with pytest.raises(ClusterError, match="write host:port"), cluster():
+    with pytest.raises(ClusterError, match=f"^RAY_ADDRESS: received '{address}'; write host:port"), cluster():
         pass
 
 

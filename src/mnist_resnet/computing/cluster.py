@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
 from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.errors import UserError
@@ -37,15 +37,15 @@ def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[Any
     Raises:
         ClusterError: If Ray is not installed, or the cluster does not answer.
     """
-    ray, address = _ray(), address or os.environ.get(ADDRESS_VARIABLE)
+    ray, named = _ray(), _named(address)
     if ray.is_initialized():
         yield ray
         return
     before = signal.getsignal(signal.SIGTERM)
     try:
         with native_output_held():  # Ray says there how much it is going to say
-            if address:
-                _join(ray, address)
+            if named:
+                _join(ray, named)
             else:
                 # Without "local", Ray would join what somebody has started on this machine by `ray start`.
                 ray.init("local", num_cpus=cpus, _node_ip_address="127.0.0.1", **_QUIET)
@@ -87,28 +87,44 @@ def _ray() -> Any:
     return ray
 
 
-def _join(ray: Any, address: str) -> None:
-    if address != "auto":  # Ray itself would try for minutes
-        _require_answer(address)
+class _Named(NamedTuple):
+    """An address, and the option or variable by which the user has named it."""
+
+    address: str
+    by: str
+
+    def refused(self, why: str) -> ClusterError:
+        return ClusterError(f"{self.by}: received '{self.address}'{why}")
+
+
+def _named(address: str | None) -> _Named | None:
+    if address:
+        return _Named(address, "--address")
+    variable = os.environ.get(ADDRESS_VARIABLE)
+    return _Named(variable, ADDRESS_VARIABLE) if variable else None
+
+
+def _join(ray: Any, named: _Named) -> None:
+    if named.address != "auto":  # Ray itself would try for minutes
+        _require_answer(named)
     joining = {name: value for name, value in _QUIET.items() if name != "include_dashboard"}
     try:
-        ray.init(address=address, **joining)
+        ray.init(address=named.address, **joining)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        said = str(error).splitlines()[0]
-        raise ClusterError(f"--address: received '{address}', which cannot be joined: {said}") from error
+        raise named.refused(f", which cannot be joined: {str(error).splitlines()[0]}") from error
 
 
-def _require_answer(address: str) -> None:
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit() or "/" in address:
-        raise ClusterError(f"--address: received '{address}'; write host:port of the cluster's head, or auto")
+def _require_answer(named: _Named) -> None:
+    host, _, port = named.address.rpartition(":")
+    if not host or not port.isdigit() or "/" in named.address:
+        raise named.refused("; write host:port of the cluster's head, or auto")
     try:
         with closing(socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER)):
             pass
     except (OSError, OverflowError) as error:
-        raise ClusterError(
-            f"--address: received '{address}', where nothing answers ({error}); start a cluster there with `ray start "
-            f"--head`, or leave --address and {ADDRESS_VARIABLE} out to use this machine"
+        raise named.refused(
+            f", where nothing answers ({error}); start a cluster there with `ray start --head`, or leave {named.by} "
+            f"out to use this machine"
         ) from error
 
 
