@@ -66,3 +66,11 @@ def test_without_a_cluster_processes_of_this_machine_train_and_a_warning_says_so
 def test_without_a_cluster_the_gpus_of_this_machine_are_for_one_process(on_two) -> None:
     with pytest.raises(DeviceError, match=r"names no cluster, and GPUs .* set training\.devices to their number"):
         place_on_hosts([node(gpus=2)], on_two, None)
+
+
+def test_hosts_that_can_have_a_rank_are_counted_whatever_else_they_do() -> None:
+    placement = HostPlacement(2, {"CPU": 1.0, "GPU": 4.0}, "STRICT_SPREAD", "cuda")
+    nodes = [node(gpus=4), node(gpus=8), node(gpus=2), node(gpus=8, alive=False), node()]
+    assert placement.hosts_among(nodes) == 2
+    assert placement.hosts == 2
+    assert HostPlacement(8, {"CPU": 1.0}, "PACK", "cpu").hosts == 1

@@ -30,6 +30,20 @@ class HostPlacement:
     strategy: Literal["STRICT_SPREAD", "PACK"]
     platform: str
 
+    @property
+    def hosts(self) -> int:
+        """How many hosts the ranks need."""
+        return self.ranks if self.strategy == "STRICT_SPREAD" else 1
+
+    def hosts_among(self, nodes: Sequence[Mapping[str, Any]]) -> int:
+        """How many of the nodes can have a rank, busy or not.
+
+        Args:
+            nodes: As ``ray.nodes()`` lists them.
+        """
+        there = [node["Resources"] for node in nodes if node["Alive"]]
+        return sum(all(each.get(name, 0) >= most for name, most in self.resources.items()) for each in there)
+
 
 def place_on_hosts(
     nodes: Sequence[Mapping[str, Any]], parameters: TrainingParameters, address: str | None, platform: str | None = None

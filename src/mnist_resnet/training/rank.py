@@ -17,6 +17,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.terminal.forwarding import Forwarding
 from mnist_resnet.training.events import EpochResult, History, TrainingDevice, TrainingStart, listening
+from mnist_resnet.training.rank_connection import connection_among_ranks
 from mnist_resnet.training.shared_folder import SharedFolder
 
 if TYPE_CHECKING:
@@ -77,22 +78,6 @@ class RankTask:
     tell: Callable[[Any], None]
 
 
-class Mailbox:
-    """News of the ranks, until they are taken; lives in a process of its own."""
-
-    def __init__(self) -> None:
-        self._news: list[Any] = []
-
-    def put(self, news: Any) -> None:
-        """Add news."""
-        self._news.append(news)
-
-    def take(self) -> list[Any]:
-        """All news since they were last taken, in their order."""
-        news, self._news = self._news, []
-        return news
-
-
 def train_as_rank(config: dict[str, RankTask]) -> None:
     """Train together with the other ranks; the first of them tells how it goes and what it comes to.
 
@@ -104,9 +89,9 @@ def train_as_rank(config: dict[str, RankTask]) -> None:
     """
     from ray.train import get_context
 
-    task, is_first = config["task"], get_context().get_world_rank() == 0  # asking JAX would start it, see runtime
+    task, is_first = config["task"], get_context().get_world_rank() == 0
     try:
-        with _told(task.tell) if is_first else ExitStack():
+        with connection_among_ranks(), _told(task.tell) if is_first else ExitStack():
             trained = _train(task)
     except UserError as error:
         task.tell(error)
