@@ -1,6 +1,7 @@
 """The lines of a running sweep."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -33,6 +34,12 @@ def test_a_trial_has_a_line_as_it_starts_and_one_as_it_ends(followed: Followed) 
         "Trial 1 finished after 10 s. mnist: validation loss 0.0312, validation accuracy 0.9800, test accuracy 0.9900, "
         "2 epochs. Best so far: trial 1 with validation loss 0.0312. 1 of 4 done, about 1 min 30 s left",
     ]
+
+
+def test_a_single_epoch_is_told_as_one(followed: Followed) -> None:
+    once = replace(figures(0.1), epochs=1)
+    followed.lines.ended(TrialResult(TRIALS[0], "FINISHED", None, 1.0, {"mnist": once}))
+    assert "test accuracy 0.9900, 1 epoch. Best so far" in followed.said[0]
 
 
 def test_a_failure_is_told_and_the_best_stays(followed: Followed) -> None:

@@ -102,4 +102,4 @@ def _in_words(figures: Figures) -> str:
         "test accuracy": figures.test_accuracy,
     }
     shown = [f"{name} {value:.4f}" for name, value in known.items() if value is not None]
-    return ", ".join([*shown, f"{figures.epochs} epochs"] if shown else [f"{figures.epochs} epochs"])
+    return ", ".join([*shown, "1 epoch" if figures.epochs == 1 else f"{figures.epochs} epochs"])

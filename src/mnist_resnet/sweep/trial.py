@@ -1,5 +1,6 @@
 """A trial in a process of its own: one ``kedro run``, whose MLflow run is a child of the sweep's."""
 
+import logging
 import os
 import shlex
 import signal
@@ -97,6 +98,8 @@ def _kedro_run(order: TrialOrder, report: Report) -> None:
             raise TrainingStopped(f"stopped after epoch {result.epoch}: its validation loss is worse than others'")
 
     plan = order.plan
+    # It would warn of each trial that it does not show its progress; trials at the same time would share one file.
+    logging.getLogger("kedro_viz").setLevel(logging.ERROR)
     with listening(note), project_session(order.project, plan, parameters_of(order)) as session:
         session.run(pipeline_names=list(plan.pipelines), namespaces=list(plan.namespaces), only_missing_outputs=True)
 
