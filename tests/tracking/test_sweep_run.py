@@ -50,7 +50,9 @@ def recorded(project: Path, store: str) -> RecordedRun:
     return find_run(run.run_id, store)
 
 
-def test_a_sweep_is_recorded_with_its_plan_progress_and_files(project: Path, store: str, client) -> None:
+def test_a_sweep_is_recorded_with_its_plan_progress_and_files(
+    project: Path, store: str, client, capfd: pytest.CaptureFixture[str]
+) -> None:
     with opened(project) as run:
         run.note_progress(1, 2)
         run.log_files({"sweep.json": b"{}", "mnist/accuracy.png": b"png"})
@@ -63,6 +65,7 @@ def test_a_sweep_is_recorded_with_its_plan_progress_and_files(project: Path, sto
     assert {file.path for file in client.list_artifacts(run.run_id)} == {"plan.json", "sweep.json", "mnist"}
     assert [file.path for file in client.list_artifacts(run.run_id, "mnist")] == ["mnist/accuracy.png"]
     assert read_plan(find_run(run.run_id, store)) == PLAN.encode()
+    assert "Downloading" not in capfd.readouterr().err
     assert (run.store, run.experiment) == (store, "sweeps")
 
 

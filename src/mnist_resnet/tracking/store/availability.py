@@ -69,13 +69,14 @@ def bounded_requests(seconds: int, uri: str) -> Iterator[None]:
     """Let requests of MLflow within the block fail after some seconds; its variables are put back after the block.
 
     MLflow's own retries are off: it would send again what must not be done twice, such as the creation of a run.
-    Limits that the user has set stay.
+    Limits that the user has set stay. MLflow shows no bar while it copies files.
 
     Args:
         seconds: For a connection, and again for each answer.
         uri: Of the store; if it holds a password, MLflow prints no address of the run, which would show it.
     """
     limits = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds)}
+    limits["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     if "@" in uri:
         limits["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     before = {name: os.environ.get(name) for name in (*limits, *_SET_BY_MLFLOW)}
