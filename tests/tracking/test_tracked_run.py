@@ -12,6 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mnist_resnet.terminal import signals
+from mnist_resnet.tracking import recorder
 from mnist_resnet.tracking import tracked_run as module
 from mnist_resnet.tracking.offline.spool import read_spool
 from mnist_resnet.tracking.store.address import tracking_uri
@@ -175,7 +176,7 @@ def test_a_run_that_is_broken_off_while_it_is_opened_is_closed(project, store, m
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(module, "perform", fail)
+    monkeypatch.setattr(recorder, "perform", fail)
     with pytest.raises(type(error)):
         opened(project)
     assert only_run(store).info.status == status

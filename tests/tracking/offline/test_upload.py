@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mnist_resnet.cli import cli
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import sha256_of_bytes
-from mnist_resnet.tracking import registry, tracked_run
+from mnist_resnet.tracking import recorder, registry
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER, read_spool, spool_folders
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID, pending, progress_of, upload
@@ -62,7 +62,7 @@ def sent(store: str) -> dict[str, Any]:
 
 def losing_store(project: Path, model: LoggedModel, after: int) -> TrackedRun:
     """A run whose store is away from a number of recorded things on."""
-    whole, done = tracked_run.perform, []
+    whole, done = recorder.perform, []
 
     def perform(*arguments):
         done.append(None)
@@ -71,7 +71,7 @@ def losing_store(project: Path, model: LoggedModel, after: int) -> TrackedRun:
         return whole(*arguments)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracked_run, "perform", perform)
+        patch.setattr(recorder, "perform", perform)
         return record_each_kind(project, model)
 
 
@@ -180,7 +180,7 @@ def test_what_a_run_could_not_record_is_sent_later(project, store, model, online
 
 
 def test_a_slow_store_is_left_after_a_while(project, store, model, online, monkeypatch, caplog) -> None:
-    monkeypatch.setattr(tracked_run, "SECONDS_OF_WAITING", -1.0)
+    monkeypatch.setattr(recorder, "SECONDS_OF_WAITING", -1.0)
     run = record_each_kind(project, model)
     assert [each for each in caplog.messages if "is slow: the run has waited" in each]
     assert len(read_spool(run.spool_folder)[1]) == OPERATIONS - 2  # all but the parameters and the first figures
@@ -191,7 +191,7 @@ def test_a_slow_store_is_left_after_a_while(project, store, model, online, monke
 def test_a_run_whose_end_is_recorded_slowly_leaves_nothing_to_send(project, store, monkeypatch) -> None:
     run = opened(project)
     mlflow.end_run("KILLED")  # as if the store had not taken the first word of it
-    monkeypatch.setattr(tracked_run, "SECONDS_OF_WAITING", -1.0)
+    monkeypatch.setattr(recorder, "SECONDS_OF_WAITING", -1.0)
     run.close("FINISHED")
     assert spool_folders(project) == []
     assert only_run(store).info.status == "FINISHED"
