@@ -20,5 +20,5 @@ for namespace in ("mnist", "fashion_mnist"):
     models = client.search_logged_models([experiment.experiment_id], f"source_run_id = '{run.info.run_id}'")
     assert f"{namespace}/report.md" in artifacts, artifacts
     assert namespace in [model.name for model in models], models
-    accuracy = run.data.metrics[f"{namespace}.test_accuracy"]
+    accuracy = run.data.metrics[f"{namespace}/test_accuracy"]
     print(f"{namespace}: test accuracy {accuracy:.4f}, {len(artifacts)} artifacts, one model")

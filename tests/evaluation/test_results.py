@@ -39,8 +39,8 @@ def evaluation(evaluated) -> Evaluation:
         class_names=CLASS_NAMES,
         training_images=(1, 3, 0),
         variants={"fp32": fp32, "int8": int8},
-        variant_checks=[VariantCheck("int8", published=True, reason="good")],
-        agreement=measure_agreement({"keras": probabilities, "fp32": probabilities}),
+        variant_checks=[VariantCheck("int8", published=True, reason="good", size_ratio=0.25)],
+        agreement=measure_agreement({"keras": probabilities, "fp32": probabilities, "int8": probabilities}),
         robustness=ROBUSTNESS,
     )
 
@@ -125,3 +125,22 @@ def test_of_fp32_the_headline_has_plain_names_of_others_their_own(evaluation):
 
 def test_the_largest_difference_from_keras_is_that_of_all_formats(evaluation):
     assert evaluation.fp32.max_abs_diff == 2.5e-7
+
+
+def test_figures_that_people_compare_are_grouped_but_for_the_quality_of_fp32(evaluation):
+    figures, fp32 = evaluation.figures(), evaluation.fp32
+    assert {name for name in figures if "/" not in name} == {
+        *("test_accuracy", "test_accuracy_low", "test_accuracy_high", "test_loss", "expected_calibration_error"),
+        *("mean_perturbed_accuracy", "mean_perturbed_accuracy_low", "mean_perturbed_accuracy_high"),
+    }
+    assert (figures["test_accuracy_low"], figures["test_accuracy_high"]) == fp32.accuracy_interval
+    assert figures["mean_perturbed_accuracy_low"] == ROBUSTNESS.mean_perturbed_interval[0]
+    assert figures["speed/p50_batch_1_ms"] == fp32.latency_ms["1"]["p50"]
+    assert (figures["int8/test_accuracy"], figures["int8/argmax_agreement"]) == (0.5, 1.0)
+    assert figures["int8/size_ratio"] == 0.25
+    assert figures["int8/images_per_s_batch_8"] == fp32.throughput_images_per_s["8"]
+
+
+def test_a_variant_whose_size_an_earlier_version_did_not_measure_has_no_such_figure(evaluation):
+    unmeasured = replace(evaluation, variant_checks=[VariantCheck("int8", published=True, reason="good")])
+    assert evaluation.figures().keys() - unmeasured.figures().keys() == {"int8/size_ratio"}

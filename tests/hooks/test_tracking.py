@@ -10,11 +10,14 @@ import mlflow
 import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import node, pipeline
+from mlflow.entities import Metric, RunData
 
+from mnist_resnet import __version__
 from mnist_resnet.config import validate_parameters
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.hooks.tracking import Tracking
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
+from mnist_resnet.training.events import EpochResult, TrainingDevice, TrainingStart
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def test_where_models_are_not_to_be_registered_they_do_not_have_it(context: RunC
     tracking = Tracking(replace(context, parameters=replace(context.parameters, namespaces={"mnist": not_registered})))
     tracking.describe()
     assert runs_of_entries(context) == [None, None]
-    tracking.run.close("FINISHED")
+    tracking.leave(None, None, None)
 
 
 @pytest.mark.parametrize(("error", "status"), [(None, "FINISHED"), (ValueError, "FAILED"), (SystemExit, "KILLED")])
@@ -67,3 +70,43 @@ def test_the_error_that_ends_a_run_decides_its_status(
     ended = mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id)
     assert ended.info.status == status
     assert ("It ended early: no room" in ended.data.tags["mlflow.note.content"]) == (error is not None)
+
+
+def history_of(tracking: Tracking, figure: str) -> list[Metric]:
+    return list(mlflow.MlflowClient(tracking.run.uri).get_metric_history(tracking.run.run_id, figure))
+
+
+def recorded(tracking: Tracking) -> RunData:
+    """What MLflow holds of a run, which is closed."""
+    tracking.leave(None, None, None)
+    return mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id).data
+
+
+def test_figures_of_epochs_are_a_group(context: RunContext) -> None:
+    tracking = Tracking(context)
+    for epoch in (1, 2):
+        tracking.note_epoch("mnist", EpochResult(epoch, 0.1, 0.5, 0.8, None, None, 3.0, 100.0))
+    losses = history_of(tracking, "mnist/epochs/train_loss")
+    assert [(each.step, each.value) for each in losses] == [(1, 0.5), (2, 0.5)]
+    assert "mnist/epochs/validation_loss" not in recorded(tracking).metrics
+
+
+def test_a_run_is_found_by_what_it_is_and_what_it_computes_on(context: RunContext) -> None:
+    tracking = Tracking(context)
+    asked = {"backend": "jax", "precision": "float32", "tf32": False, "deterministic": True, "asked": {}, "count": 2}
+    tracking.note_start(TrainingStart(TrainingDevice(name="NVIDIA H100", kind="GPU", **asked), {}))
+    expected = {"namespaces": "mnist", "recipe": "base", "architecture": "resnet18", "version": __version__}
+    assert {**expected, "device": "2 × NVIDIA H100"}.items() <= recorded(tracking).tags.items()
+
+
+@pytest.mark.parametrize(("version", "tag"), [("3", "champion"), ("3", "candidate"), (None, None)])
+def test_what_became_of_a_model_is_a_tag_and_a_sentence(
+    context: RunContext, monkeypatch: pytest.MonkeyPatch, version: str | None, tag: str | None
+) -> None:
+    outcome = {"version": version, "champion": tag == "champion", "reason": "it is good"}
+    monkeypatch.setattr(ReleaseDataset, "load", lambda _: outcome)
+    tracking = Tracking(context)
+    tracking.note_saved("mnist.release", None)
+    tags = recorded(tracking).tags
+    assert tags.get("mnist.release") == tag
+    assert (f"Version 3 in the registry, **{tag}**: it is good." in tags["mlflow.note.content"]) == (tag is not None)

@@ -30,7 +30,7 @@ def test_a_data_set_is_added_by_configuration_alone(squares: Project, made_data:
 
 def _assert_mlflow_shows_what_was_worked_on_and_what_came_out(project: Project) -> None:
     (run,) = project.runs()
-    accuracy = run.data.metrics["squares.test_accuracy"]
+    accuracy = run.data.metrics["squares/test_accuracy"]
     described = run.data.tags["mlflow.note.content"]
     assert described.startswith(f"**squares**: Test accuracy **{accuracy:.4f}** (95 % interval ")
     version = project.client.get_model_version_by_alias("squares", "candidate")
@@ -42,7 +42,15 @@ def _assert_mlflow_shows_what_was_worked_on_and_what_came_out(project: Project) 
         assert (inputs[context].name, inputs[context].digest) == ("squares", digest[:32])
         assert digest in inputs[context].profile
     (model,) = project.client.search_logged_models([run.info.experiment_id])
-    (measured,) = [each for each in model.metrics if each.key == "squares.test_accuracy"]
+    (measured,) = [each for each in model.metrics if each.key == "squares/test_accuracy"]
     assert (measured.value, measured.dataset_digest) == (accuracy, inputs["testing"].digest)
+    curve = project.client.get_metric_history(run.info.run_id, "squares/perturbed/blur")
+    evaluated = json.loads(project.recorded(run.info.run_id, "squares/evaluation.json").read_text())
+    accuracies = evaluated["robustness"]["perturbed"]["blur"].values()
+    assert [(point.step, point.value) for point in curve] == list(enumerate(accuracies, start=1))
+    expected = {"recipe": "base", "namespaces": "squares", "architecture": "resnet_tiny", "device": "CPU"}
+    assert expected.items() <= run.data.tags.items()
+    assert run.data.tags["squares.release"] == "champion"
+    assert "**champion**" in described
     experiment = project.client.get_experiment(run.info.experiment_id)
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"

@@ -67,8 +67,8 @@ def test_a_run_after_others_of_its_process_has_nothing_of_them(squares: Project,
     assert [run.info.status for run in runs] == ["FINISHED", "FAILED", "FINISHED"]
     assert runs[0].data.params == runs[2].data.params
     assert runs[0].data.metrics.keys() == runs[2].data.metrics.keys()
-    history = client.get_metric_history(again, "squares.train_loss")
-    assert [(each.step, each.value) for each in history] == [(1, runs[0].data.metrics["squares.train_loss"])]
+    history = client.get_metric_history(again, "squares/epochs/train_loss")
+    assert [(each.step, each.value) for each in history] == [(1, runs[0].data.metrics["squares/epochs/train_loss"])]
 
 
 def _fail(project: Project, made_data: MadeData, params: dict[str, Any]) -> None:

@@ -134,8 +134,8 @@ def test_parameters_metrics_and_reports_are_recorded(smoke: SmokeRun, recorded: 
     assert recorded.data.params[f"{namespace}.training.batch_size"] == "32"
     assert recorded.data.params[f"{namespace}.model.architecture"] == "resnet_tiny"
     evaluation, client = smoke.reported(namespace, "evaluation.json"), smoke.project.client
-    assert recorded.data.metrics[f"{namespace}.test_accuracy"] == evaluation["variants"]["fp32"]["accuracy"]
-    history = client.get_metric_history(recorded.info.run_id, f"{namespace}.validation_accuracy")
+    assert recorded.data.metrics[f"{namespace}/test_accuracy"] == evaluation["variants"]["fp32"]["accuracy"]
+    history = client.get_metric_history(recorded.info.run_id, f"{namespace}/epochs/validation_accuracy")
     assert [metric.step for metric in history] == [1]
     names = {file.path for file in client.list_artifacts(recorded.info.run_id, namespace)}
     assert {f"{namespace}/{name}" for name in ("report.md", "report.html", "evaluation.json", "release.json")} <= names

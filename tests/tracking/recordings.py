@@ -115,7 +115,13 @@ def record_each_kind(project: Path, model: LoggedModel, **changes: Any) -> Track
         run.log_artifact(Path(folder, "saved_model"), "made/saved_model")
     run.log_model(model)
     run.log_input(LogInput("made", "ab12", "training", "http", '{"url": "https://example.org"}', '{"images": 3}'))
-    run.log_figures({"made.test_accuracy": 0.75}, sha256(model.content).hexdigest(), "made", "training")
+    run.log_figures(
+        {"made/test_accuracy": 0.75},
+        {"made/perturbed/blur": [0.5, 0.25]},
+        sha256(model.content).hexdigest(),
+        "made",
+        "training",
+    )
     run.set_tags({"mlflow.note.content": "**made**: zwölf"})
     run.close("FINISHED")
     return run

@@ -1,5 +1,6 @@
 """The results of one data set for machines: the contents of ``evaluation.json``."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -97,16 +98,51 @@ class Evaluation:
         """What was measured of the float32 file."""
         return self.variants["fp32"]
 
+    def figures(self) -> dict[str, float]:
+        """All by which people compare runs: fp32's quality under plain names, all else as ``<group>/<name>``.
+
+        Groups are ``speed``, of fp32, and the smaller variants.
+        """
+        low, high = self.robustness.mean_perturbed_interval
+        perturbed = {"": self.robustness.mean_perturbed, "_low": low, "_high": high}
+        figures = _quality(self.fp32) | {f"mean_perturbed_accuracy{end}": value for end, value in perturbed.items()}
+        figures |= _grouped("speed", _speed(self.fp32))
+        for name in self.variants.keys() - {"fp32"}:
+            figures |= _grouped(name, self._figures_of_variant(name))
+        return figures
+
+    def _figures_of_variant(self, name: str) -> dict[str, float]:
+        """A smaller file by itself and beside fp32."""
+        result, agreement = self.variants[name], self.agreement["fp32"][name]
+        figures = _quality(result) | _speed(result) | {"argmax_agreement": agreement.argmax_agreement}
+        for check in self.variant_checks:
+            if check.name == name and check.size_ratio is not None:
+                figures["size_ratio"] = check.size_ratio
+        return figures
+
     def headline(self) -> dict[str, float]:
-        """The few figures by which runs are compared: fp32's under plain names, others with theirs in front."""
+        """The few figures that provenance keeps: fp32's under plain names, others with theirs in front."""
         figures = {"mean_perturbed_accuracy": self.robustness.mean_perturbed}
         for name, result in self.variants.items():
             prefix = "" if name == "fp32" else f"{name}_"
             figures |= {f"{prefix}{key}": getattr(result, metric) for key, metric in _HEADLINE.items()}
-            figures |= {f"{prefix}{rank}_batch_1_ms": ms for rank, ms in result.latency_ms.get("1", {}).items()}
-            for size, speed in result.throughput_images_per_s.items():
-                figures[f"{prefix}images_per_s_batch_{size}"] = speed
+            figures |= {f"{prefix}{key}": speed for key, speed in _speed(result).items()}
         return figures
+
+
+def _quality(result: FileResult) -> dict[str, float]:
+    low, high = result.accuracy_interval
+    figures: dict[str, float] = {name: getattr(result, metric) for name, metric in _HEADLINE.items()}
+    return figures | {"test_accuracy_low": low, "test_accuracy_high": high}
+
+
+def _speed(result: FileResult) -> dict[str, float]:
+    times = {f"{rank}_batch_1_ms": ms for rank, ms in result.latency_ms.get("1", {}).items()}
+    return times | {f"images_per_s_batch_{size}": speed for size, speed in result.throughput_images_per_s.items()}
+
+
+def _grouped(group: str, figures: Mapping[str, float]) -> dict[str, float]:
+    return {f"{group}/{name}": value for name, value in figures.items()}
 
 
 def evaluate_file(

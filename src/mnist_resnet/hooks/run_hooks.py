@@ -98,6 +98,7 @@ class RunHooks:
             entered.push(tracking.leave)
             tracking.describe()
             provenance = self._provenance = entered.enter_context(ProvenanceRecord(context, tracking.run))
+            entered.enter_context(listening(tracking.note_start, TrainingStart))
             entered.enter_context(listening(lambda start: provenance.note_start(self._namespace, start), TrainingStart))
             entered.enter_context(listening(lambda result: tracking.note_epoch(self._namespace, result)))
             entered.enter_context(listening(lambda result: provenance.note_epoch(self._namespace, result)))

@@ -1,8 +1,8 @@
 """A ``kedro run`` as one MLflow run.
 
-The catalog says what is logged: an entry's ``metadata.mlflow.as`` is ``artifact`` (its file),
-``metrics`` (its values, under the namespace) or ``model`` (a served ONNX model, with
-``input_example`` naming the entry whose first images illustrate it).
+The catalog says what is logged: an entry's ``metadata.mlflow.as`` is ``artifact`` (its file), ``evaluation`` (its file
+and its figures) or ``model`` (a served ONNX model, with ``input_example`` naming the entry whose first images
+illustrate it). Figures are named ``<data set>/<group>/<figure>``, since MLflow puts the charts of a group together.
 """
 
 import logging
@@ -12,6 +12,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any
 
+from mnist_resnet import __version__
 from mnist_resnet.config import flatten
 from mnist_resnet.evaluation.results import Evaluation
 from mnist_resnet.hooks.run_context import RunContext, status_after
@@ -20,12 +21,12 @@ from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.program import program_words
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
-from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_run
+from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_release, describe_run
 from mnist_resnet.tracking.inputs import CONTEXTS
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.tracked_run import TrackedRun
-from mnist_resnet.training.events import EpochResult
+from mnist_resnet.training.events import EpochResult, TrainingStart
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +52,11 @@ class Tracking:
         typed = (context.run_params.get("runtime_params") or {}).get("tracking", {})
         self._tags = {"command": " ".join([*program_words(sys.argv[0]), *typed_command()]), **git}
         self._sections: dict[str, str] = {}
-        self._evaluated: dict[str, str] = {}
         self.run = TrackedRun(
             context.project,
             parameters.tracking.experiment,
             name=f"{parameters.recipe} {names}",
-            tags={"recipe": parameters.recipe, "pipelines": names, "namespaces": ",".join(namespaces)} | self._tags,
+            tags={"pipelines": names, "namespaces": ",".join(namespaces), **_filtering_tags(context), **self._tags},
             parameters=_flat_parameters(context),
             offline=parameters.tracking.offline,
             insisted="experiment" in typed,
@@ -74,39 +74,56 @@ class Tracking:
         """Close the run with the status that an error makes of it, as the exit of a context manager."""
         for namespace in self._context.namespaces:
             self._let_register(namespace, None)
-        spooled = self.run.spool_folder is not None
         failure = None if error is None else in_one_line(error)
         described = describe_run(self._sections, self._tags, failure)
         try:
             self.run.set_tags({DESCRIPTION_TAG: described})
         finally:
             self.run.close(status_after(error))
-        if spooled and error is not None:
+        if self.run.spool_folder is not None and error is not None:
             logger.warning("%s", self.where())  # there is no summary to say it
 
     def note_saved(self, dataset_name: str, data: Any) -> None:
         """Log what the catalog says is to be logged."""
         dataset = self._context.catalog.get(dataset_name)
         namespace = dataset_name.rpartition(".")[0]
-        if isinstance(data, Evaluation):
-            self._evaluated[namespace] = data.fp32.model_sha256
-            self._describe_model(namespace, describe_model(data))
         settings = (getattr(dataset, "metadata", None) or {}).get("mlflow") or {}
         match settings.get("as"):
-            case "artifact":
+            case "artifact" | "evaluation":
                 self.run.log_artifact(dataset.path, namespace)  # type: ignore[union-attr]
-            case "metrics":
-                figures = {f"{namespace}.{key}": value for key, value in data.items()}
-                self.run.log_figures(figures, self._evaluated.get(namespace, ""), namespace, CONTEXTS["test"])
             case "model":
                 self.run.log_model(self._model(namespace, data, settings))
+                self.run.log_metrics({f"{namespace}/onnx_megabytes": len(data) / 1e6})
+        if isinstance(data, Evaluation):
+            self._log_evaluation(namespace, data)
+        if isinstance(dataset, ReleaseDataset):
+            self._note_release(namespace, dataset.load())
+
+    def note_start(self, start: TrainingStart) -> None:
+        """Say what a training computes on."""
+        self.run.set_tags({"device": start.device.names() if start.device.kind != "CPU" else "CPU"})
 
     def note_epoch(self, namespace: str, result: EpochResult) -> None:
         """Log the figures of an epoch."""
         values = asdict(result)
         step = values.pop("epoch")
         self._sections[namespace] = f"after epoch {step}, {result.in_words()}"
-        self.run.log_metrics({f"{namespace}.{key}": value for key, value in values.items() if value is not None}, step)
+        figures = {f"{namespace}/epochs/{key}": value for key, value in values.items() if value is not None}
+        self.run.log_metrics(figures, step)
+
+    def _log_evaluation(self, namespace: str, evaluation: Evaluation) -> None:
+        """Log the figures of a model; those on perturbed images are curves over the strengths, from the mildest on."""
+        figures = {f"{namespace}/{name}": value for name, value in evaluation.figures().items()}
+        perturbed = evaluation.robustness.perturbed.items()
+        curves = {f"{namespace}/perturbed/{name}": list(accuracies.values()) for name, accuracies in perturbed}
+        self.run.log_figures(figures, curves, evaluation.fp32.model_sha256, namespace, CONTEXTS["test"])
+        self._describe_model(namespace, describe_model(evaluation))
+
+    def _note_release(self, namespace: str, release: Mapping[str, Any]) -> None:
+        """Say what became of a model in the registry, if it is there."""
+        if release["version"] is not None:
+            self.run.set_tags({f"{namespace}.release": "champion" if release["champion"] else "candidate"})
+            self._sections[namespace] = f"{self._sections.get(namespace, '')} {describe_release(release)}".strip()
 
     def _describe_model(self, namespace: str, text: str) -> None:
         """Say what a model came to: of the run, and of its version in the registry."""
@@ -145,3 +162,10 @@ def _flat_parameters(context: RunContext) -> dict[str, Any]:
     chosen = {name: asdict(parameters.namespaces[name]) for name in names}
     files = {name: asdict(parameters.datasets[name].files) for name in names}
     return flatten({"recipe": parameters.recipe, **chosen, "datasets": files})
+
+
+def _filtering_tags(context: RunContext) -> dict[str, str]:
+    """By which runs are found and coloured in MLflow, beside its parameters."""
+    models = [context.parameters.namespaces[name].model for name in context.namespaces]
+    architectures = ",".join(sorted({model.architecture for model in models}))
+    return {"recipe": context.parameters.recipe, "architecture": architectures, "version": __version__}

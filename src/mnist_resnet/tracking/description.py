@@ -1,6 +1,7 @@
 """What MLflow shows first of a run and of a registered model: what came out, in Markdown."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from mnist_resnet.evaluation.results import Evaluation
 from mnist_resnet.reporting.report.markdown import interval
@@ -23,6 +24,16 @@ def describe_model(evaluation: Evaluation) -> str:
         f"(SHA-256 `{fp32.model_sha256[:12]}`) by onnxruntime's {fp32.provider}."
         + (f" Smaller files: {', '.join(variants)}." if variants else "")
     )
+
+
+def describe_release(release: Mapping[str, Any]) -> str:
+    """One sentence on what became of a registered model.
+
+    Args:
+        release: The content of ``release.json``; ``version``, ``champion`` and ``reason`` are used.
+    """
+    standing = "champion" if release["champion"] else "candidate"
+    return f"Version {release['version']} in the registry, **{standing}**: {release['reason']}."
 
 
 def describe_run(sections: Mapping[str, str], tags: Mapping[str, str], failure: str | None) -> str:

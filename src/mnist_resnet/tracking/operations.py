@@ -4,7 +4,7 @@ Doing one twice has the effect of doing it once: parameters and metrics that are
 over, models, versions and runs are looked for before they are made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,13 @@ from typing import Any, Literal
 from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.tracking.logged_model import LoggedModel, find_logged_model, log_model
 from mnist_resnet.tracking.registry import RegisterCandidate, register_candidate
+
+# A figure's name and value, the step that it belongs to, and when it was measured, in milliseconds since 1970.
+Point = tuple[str, float, int, int]
+# By a figure's name, its value at each step from 1 on.
+Curves = Mapping[str, Sequence[float]]
+# MLflow takes no more at once.
+_POINTS = 1000
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,7 @@ class LogMetrics:
     """Figures, with the step they belong to and when they were measured, in milliseconds since 1970.
 
     Those of a recorded model name it by the SHA-256 of its ONNX file, and what it was measured on as ``LogInput`` does.
+    Figures with a step and a time of their own are points.
     """
 
     values: Mapping[str, float]
@@ -34,6 +42,7 @@ class LogMetrics:
     onnx_sha256: str = ""
     dataset: str = ""
     dataset_digest: str = ""
+    points: Sequence[Point] = ()
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,12 @@ class EndRun:
 Operation = LogParameters | LogMetrics | LogInput | SetTags | LogArtifact | LogModel | RegisterCandidate | EndRun
 
 
+def points_of(curves: Curves, when: int) -> list[Point]:
+    """The points of curves that were measured at one time, in milliseconds since 1970."""
+    steps = {name: enumerate(values, start=1) for name, values in curves.items()}
+    return [(name, float(value), step, when) for name, values in steps.items() for step, value in values]
+
+
 def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
     """Record something in a run.
 
@@ -132,12 +147,15 @@ def _log_parameters(values: Mapping[str, str], client: Any, run_id: str) -> None
 def _log_metrics(figures: LogMetrics, client: Any, run_id: str) -> None:
     from mlflow.entities import Metric
 
-    when, measured = (figures.timestamp, figures.step), {}
+    measured: dict[str, Any] = {}
     if figures.onnx_sha256:
         model = find_logged_model(figures.onnx_sha256, client, client.get_run(run_id).info.experiment_id)
         data = {"dataset_name": figures.dataset or None, "dataset_digest": figures.dataset_digest or None}
         measured = {"model_id": model.model_id, **data} if model else {}
-    client.log_batch(run_id, metrics=[Metric(key, value, *when, **measured) for key, value in figures.values.items()])
+    points = [(name, value, figures.step, figures.timestamp) for name, value in figures.values.items()]
+    metrics = [Metric(name, value, when, step, **measured) for name, value, step, when in [*points, *figures.points]]
+    for start in range(0, len(metrics), _POINTS):
+        client.log_batch(run_id, metrics=metrics[start : start + _POINTS])
 
 
 def _log_input(part: LogInput, client: Any, run_id: str) -> None:

@@ -17,6 +17,7 @@ from mnist_resnet.terminal import signals
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.opening import describe_offline, now, opened_in_store
 from mnist_resnet.tracking.operations import (
+    Curves,
     EndRun,
     LogArtifact,
     LogInput,
@@ -24,6 +25,7 @@ from mnist_resnet.tracking.operations import (
     LogModel,
     LogParameters,
     SetTags,
+    points_of,
 )
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.registry import RegisterCandidate
@@ -107,11 +109,13 @@ class TrackedRun:
         self._digests[part.name, part.context] = part.digest
         self._recorder.record(part)
 
-    def log_figures(self, metrics: Mapping[str, float], onnx_sha256: str, dataset: str, context: str) -> None:
+    def log_figures(
+        self, metrics: Mapping[str, float], curves: Curves, onnx_sha256: str, dataset: str, context: str
+    ) -> None:
         """Record figures of a recorded model on a part of a data set that has been logged, as inputs name it."""
-        digest = self._digests.get((dataset, context), "")
+        digest, when = self._digests.get((dataset, context), ""), now()
         measured = onnx_sha256, dataset if digest else "", digest
-        self._recorder.record(LogMetrics(_as_floats(metrics), 0, now(), *measured))
+        self._recorder.record(LogMetrics(_as_floats(metrics), 0, when, *measured, points_of(curves, when)))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Say more of what the run is."""
