@@ -1,6 +1,8 @@
 """The MLflow run of a pipeline, and the entries of the catalog that may use it."""
 
 import shutil
+import threading
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,8 @@ from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.hooks.tracking import Tracking
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.training.events import EpochResult, TrainingDevice, TrainingStart
+
+MEMORY = "system/process_memory_usage_megabytes"
 
 
 @pytest.fixture
@@ -70,6 +74,16 @@ def test_the_error_that_ends_a_run_decides_its_status(
     ended = mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id)
     assert ended.info.status == status
     assert ("It ended early: no room" in ended.data.tags["mlflow.note.content"]) == (error is not None)
+    assert "system/cpu_utilization_percentage" in ended.data.metrics
+
+
+def test_runs_of_one_process_have_samples_of_their_own(context: RunContext) -> None:
+    for _ in range(2):
+        tracking = Tracking(context)
+        tracking.leave(None, None, None)
+        (sample,) = history_of(tracking, MEMORY)
+        assert sample.timestamp >= tracking.run.started
+    assert [thread for thread in threading.enumerate() if thread.name == "system metrics"] == []
 
 
 def history_of(tracking: Tracking, figure: str) -> list[Metric]:
@@ -82,12 +96,16 @@ def recorded(tracking: Tracking) -> RunData:
     return mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id).data
 
 
-def test_figures_of_epochs_are_a_group(context: RunContext) -> None:
-    tracking = Tracking(context)
-    for epoch in (1, 2):
+def test_an_epoch_is_recorded_with_what_the_machine_did_since_the_one_before(context: RunContext) -> None:
+    sampled = replace(context.parameters.tracking, system_metrics_seconds=0.01)
+    tracking = Tracking(replace(context, parameters=replace(context.parameters, tracking=sampled)))
+    deadline, epoch = time.monotonic() + 30, 0
+    while not history_of(tracking, MEMORY):
+        assert time.monotonic() < deadline
+        epoch += 1
         tracking.note_epoch("mnist", EpochResult(epoch, 0.1, 0.5, 0.8, None, None, 3.0, 100.0))
     losses = history_of(tracking, "mnist/epochs/train_loss")
-    assert [(each.step, each.value) for each in losses] == [(1, 0.5), (2, 0.5)]
+    assert [(each.step, each.value) for each in losses] == [(step, 0.5) for step in range(1, epoch + 1)]
     assert "mnist/epochs/validation_loss" not in recorded(tracking).metrics
 
 

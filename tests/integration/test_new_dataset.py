@@ -52,5 +52,6 @@ def _assert_mlflow_shows_what_was_worked_on_and_what_came_out(project: Project) 
     assert expected.items() <= run.data.tags.items()
     assert run.data.tags["squares.release"] == "champion"
     assert "**champion**" in described
+    assert run.data.metrics["system/process_memory_usage_megabytes"] > 1
     experiment = project.client.get_experiment(run.info.experiment_id)
     assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"

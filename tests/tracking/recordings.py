@@ -115,6 +115,7 @@ def record_each_kind(project: Path, model: LoggedModel, **changes: Any) -> Track
         run.log_artifact(Path(folder, "saved_model"), "made/saved_model")
     run.log_model(model)
     run.log_input(LogInput("made", "ab12", "training", "http", '{"url": "https://example.org"}', '{"images": 3}'))
+    run.log_points([("system/cpu_utilization_percentage", 50.0, 10, 1_700_000_010_000)])
     run.log_figures(
         {"made/test_accuracy": 0.75},
         {"made/perturbed/blur": [0.5, 0.25]},

@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -63,6 +64,20 @@ def test_metrics_keep_their_steps(open_run, client):
     history = client.get_metric_history(run.run_id, "made.train_loss")
     assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.25)]
     assert client.get_run(run.run_id).data.metrics["made.test_accuracy"] == 0.75
+
+
+def test_points_keep_their_steps_and_times_however_many_they_are(open_run, client):
+    points = [("system/made", float(step), step, 1_700_000_000_000 + step) for step in range(1001)]
+    run = open_run()
+    run.log_points(points)
+    history = client.get_metric_history(run.run_id, "system/made")
+    assert sorted((point.key, point.value, point.step, point.timestamp) for point in history) == points
+
+
+def test_a_run_samples_no_system_metrics_past_the_spool(open_run, client, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING", "true")
+    open_run()
+    assert [thread.name for thread in threading.enumerate() if "SystemMetrics" in thread.name] == []
 
 
 def test_files_and_folders_are_recorded_under_the_project_wherever_the_process_is(

@@ -167,6 +167,7 @@ class TrackingParameters:
     enabled: Switch
     offline: Switch
     experiment: Name
+    system_metrics_seconds: Positive | None
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)

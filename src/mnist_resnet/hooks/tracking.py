@@ -25,6 +25,7 @@ from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, d
 from mnist_resnet.tracking.inputs import CONTEXTS
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
+from mnist_resnet.tracking.system_metrics import SystemMetrics
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult, TrainingStart
 
@@ -61,6 +62,7 @@ class Tracking:
             offline=parameters.tracking.offline,
             insisted="experiment" in typed,
         )
+        self._system = SystemMetrics(self.run.started, parameters.tracking.system_metrics_seconds)
         self._described = {"recipe": parameters.recipe, "run_id": self.run.run_id, **git}
 
     def describe(self) -> None:
@@ -77,6 +79,8 @@ class Tracking:
         failure = None if error is None else in_one_line(error)
         described = describe_run(self._sections, self._tags, failure)
         try:
+            self._system.close()
+            self.run.log_points(self._system.take())
             self.run.set_tags({DESCRIPTION_TAG: described})
         finally:
             self.run.close(status_after(error))
@@ -104,12 +108,13 @@ class Tracking:
         self.run.set_tags({"device": start.device.names() if start.device.kind != "CPU" else "CPU"})
 
     def note_epoch(self, namespace: str, result: EpochResult) -> None:
-        """Log the figures of an epoch."""
+        """Log the figures of an epoch, and what the machine did since the one before."""
         values = asdict(result)
         step = values.pop("epoch")
         self._sections[namespace] = f"after epoch {step}, {result.in_words()}"
         figures = {f"{namespace}/epochs/{key}": value for key, value in values.items() if value is not None}
         self.run.log_metrics(figures, step)
+        self.run.log_points(self._system.take())
 
     def _log_evaluation(self, namespace: str, evaluation: Evaluation) -> None:
         """Log the figures of a model; those on perturbed images are curves over the strengths, from the mildest on."""

@@ -67,8 +67,10 @@ def opened_in_store(
                 close_dead_runs(client, chosen)
                 # A run that another process has opened stays that process's own.
                 lock = {} if os.environ.get("MLFLOW_RUN_ID") else held.enter_context(locked_while_open(project))
-                run_id: str = mlflow.start_run(run_name=name, tags={**tags, **lock}).info.run_id
-            yield SpooledRun(run_id, True, without_credentials(uri), chosen, name, dict(tags), now()), client
+                # MLflow's own system metrics ask the store in a thread of their own; see system_metrics.py.
+                run = mlflow.start_run(run_name=name, tags={**tags, **lock}, log_system_metrics=False).info
+            store, begun = without_credentials(uri), run.start_time
+            yield SpooledRun(run.run_id, True, store, chosen, name, dict(tags), begun), client
         except BaseException as error:
             with suppress(Exception):
                 mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")

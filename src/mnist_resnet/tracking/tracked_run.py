@@ -7,7 +7,7 @@ from then on, and the rest is kept in a spool, as is all of a run that is record
 import atexit
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,7 @@ from mnist_resnet.tracking.operations import (
     LogMetrics,
     LogModel,
     LogParameters,
+    Point,
     SetTags,
     points_of,
 )
@@ -83,7 +84,7 @@ class TrackedRun:
             else:
                 opened = opened_in_store(self.uri, project, experiment, insisted, name, tags)
                 run, client = held.enter_context(opened)
-            self.run_id = run.run_id
+            self.run_id, self.started = run.run_id, run.started
             self._recorder = Recorder(project, run, client)
             texts = {key: str(value) for key, value in parameters.items()}
             self._recorder.record_first(LogParameters(texts), self.uri)
@@ -103,6 +104,11 @@ class TrackedRun:
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, with the step they belong to."""
         self._recorder.record(LogMetrics(_as_floats(metrics), step or 0, now()))
+
+    def log_points(self, points: Sequence[Point]) -> None:
+        """Record figures that each have a step and a time of their own; nothing happens if there are none."""
+        if points:
+            self._recorder.record(LogMetrics({}, 0, now(), points=points))
 
     def log_input(self, part: LogInput) -> None:
         """Record a part of a data set that the run works on."""

@@ -30,8 +30,8 @@ from tests.made_model import halves_model
 from tests.tracking.recordings import EXPERIMENT, only_run, opened, record, record_each_kind, recorded
 from tests.tracking.servers import Server, free_port, silent_server
 
-# Of record_each_kind: parameters, two steps, two artifacts, a model, an input, figures, tags and the end.
-OPERATIONS = 10
+# Of record_each_kind: parameters, two steps, two artifacts, a model, an input, points, figures, tags and the end.
+OPERATIONS = 11
 
 
 @pytest.fixture(autouse=True)
