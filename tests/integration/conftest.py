@@ -222,12 +222,28 @@ def trained(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def listening_addresses(port: int) -> set[str]:
     """The addresses of this machine at which something listens to a port."""
+    return {address for address, number, _ in _listening() if number == port}
+
+
+def listening_sockets(process: int) -> set[tuple[str, int]]:
+    """Where a process listens: the addresses, each with its port."""
+    held = set[str]()
+    for each in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it has been closed
+            held.add(str(each.readlink()))
+    return {(address, number) for address, number, inode in _listening() if f"socket:[{inode}]" in held}
+
+
+def _listening() -> Iterator[tuple[str, int, str]]:
+    """The address, the port and the inode of each socket that listens."""
     if not Path("/proc/net/tcp").exists():
         pytest.skip("Linux tells who listens where; this is another")
     rows = [line.split() for name in ("tcp", "tcp6") for line in _lines(Path("/proc/net") / name)]
-    # Second and fourth: the own address in hexadecimal, and the state, of which 0A is listening.
-    local = [row[1].split(":") for row in rows if row[3] == "0A"]
-    return {_in_words(address) for address, number in local if int(number, 16) == port}
+    for row in rows:
+        # Second and fourth: the own address in hexadecimal, and the state, of which 0A is listening.
+        if row[3] == "0A":
+            address, _, number = row[1].partition(":")
+            yield _in_words(address), int(number, 16), row[9]
 
 
 def _lines(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
-from mnist_resnet.training.events import TrainingStart, listening
+from mnist_resnet.training.events import EpochResult, TrainingStart, listening
 from mnist_resnet.training.hosts import require_hosts, train_on_hosts
 from mnist_resnet.training.rank import NetworkRecipe, Trained
 from tests.conftest import make_images
+from tests.integration.conftest import listening_sockets
+from tests.integration.scale.processes import RANK, processes_below
 
 pytestmark = [pytest.mark.integration, pytest.mark.scale]
 
@@ -27,6 +30,10 @@ REFERENCE = Path(__file__).parents[2] / "training" / "on_hosts.py"
 # The devices add up in another order, and each step makes more of that; relative to a tensor's largest value.
 WEIGHTS = 1e-6
 SECONDS = 300
+DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+BACKENDS = {"train": "jax", "export": "tensorflow"}
+# float32 on two libraries; the check of each export allows the same.
+PARITY = 1e-5
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +91,41 @@ def test_a_cluster_that_has_too_few_hosts_is_refused_before_any_work(on_two, mon
     monkeypatch.setenv(ADDRESS_VARIABLE, "127.0.0.1:6379")
     with pytest.raises(DeviceError, match=r"received 2, but the cluster at 127\.0\.0\.1:6379 has 1"):
         require_hosts(on_two)
+
+
+def ranks_of(process: int) -> list[int]:
+    """The numbers of the processes that train for this one."""
+    return processes_below(process, RANK)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ray_here")
+class TestOnTwoHosts:
+    def test_the_first_rank_may_be_killed_and_costs_no_bit(self, recipe, on_two, tmp_path, caplog) -> None:
+        split, parameters = made(64 * 10), replace(on_two, epochs=6, learning_rate=0.01)
+        undisturbed = trained(recipe, split, parameters, tmp_path / "undisturbed")
+        told: list[EpochResult] = []
+
+        def kill(result: EpochResult) -> None:
+            told.append(result)
+            if result.epoch == 2:
+                os.kill(ranks_of(os.getpid())[0], signal.SIGKILL)
+
+        with listening(kill):
+            resumed = trained(recipe, split, parameters, tmp_path / "killed")
+        assert "A rank was lost; all ranks have started again" in caplog.text
+        assert [result.epoch for result in told] == [1, 2, 3, 4, 5, 6]
+        assert [result.train_loss for result in told] == [result.train_loss for result in undisturbed.history]
+        for one, other in zip(undisturbed.weights, resumed.weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def test_nobody_elsewhere_reaches_ranks_of_one_machine(self, recipe, on_two, tmp_path) -> None:
+        where: list[set[str]] = []
+
+        def look(_: TrainingStart) -> None:
+            where.extend({address for address, _ in listening_sockets(rank)} for rank in ranks_of(os.getpid()))
+
+        with listening(look, TrainingStart):
+            trained(recipe, made(64), on_two, tmp_path / "checkpoint")
+        assert len(where) == 2
+        assert all(addresses and not addresses & {"0.0.0.0", "::"} for addresses in where), where  # noqa: S104
