@@ -1,6 +1,7 @@
 """Sweeps that are interrupted, lose a node, search, promote, and whose trials are made again."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import pytest
 from mnist_resnet.computing.cluster import cluster
 from mnist_resnet.sweep.space import Range
 from mnist_resnet.tracking.registry import CHAMPION
+from tests.conftest import PROJECT
 from tests.integration.conftest import KEDRO, Project, clean_environment
 from tests.integration.scale.test_sweep import children, made_plan, once, swept
 from tests.made_repository import commit, git
@@ -95,8 +97,9 @@ def test_a_search_prunes_by_validation_loss(squares: Project) -> None:
 
 @pytest.mark.usefixtures("ray_cluster")
 def test_the_winner_is_offered_and_a_trial_is_made_again(squares: Project) -> None:
+    shutil.copytree(PROJECT / "src", squares.folder / "src", dirs_exist_ok=True)  # which is to run in place
     git(squares.folder, "init", "-q")
-    commit(squares.folder, {".gitignore": "data\nmirror\nmlflow.db*\nmlartifacts\nmlspool\n"})
+    commit(squares.folder, {".gitignore": f"{(PROJECT / '.gitignore').read_text()}\n/mirror/\n"})
     outcome = swept(squares, made_plan({"squares.training.seed": 4}, pipelines=("training",), promote=True), [])
     promotion = outcome.promotions["squares"]
     assert (promotion.trial, promotion.version, promotion.champion) == (0, "1", True)
