@@ -62,7 +62,7 @@ def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> 
     parent = project.client.create_run(experiment, run_name="sweep").info.run_id
     record = SweepRecord(project.store, "mnist_resnet", parent, plan.namespaces)
     trial = Trial(number, overrides)
-    return TrialOrder(project.folder, plan, trial, record, project.folder / f"data/sweeps/made/{number}")
+    return TrialOrder(project.folder, plan, trial, record, project.folder / f"data/sweeps/made/{number}", "kedro")
 
 
 def start(order: TrialOrder, stop_after: int = 0) -> "subprocess.Popen[bytes]":
