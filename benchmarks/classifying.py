@@ -6,8 +6,8 @@
 The source is a NumPy file of made images of 28×28; the model is a ResNet-18 of random weights, or the file that is
 named. A plain session reads the same images in the same chunks and batches, in a process of its own with one thread,
 and writes nothing; several run at the same time. Each measurement is a command of its own, and they take turns.
-Images/s of workers are those of the later half of the parts, so without the start of Ray, which for some seconds
-takes a part of the cores; the seconds are those of the whole command.
+Images/s of workers are those of the middle half of the parts: without the start of Ray, which takes a part of the
+cores, and without the end, where some workers wait for the last. The seconds are those of the whole command.
 
 Memory is that of all processes at one moment, without mapped files, looked at ten times a second; a network of one
 convolution computes there.
@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -58,8 +59,8 @@ def classify_plainly(model: Path, source: Path, rows: int, batch_size: int) -> f
     return len(images) / (time.perf_counter() - begun)
 
 
-def classify(source: Path, output: Path, model: Path, workers: int, *options: str) -> Peaks:
-    """Type ``kedro classify`` and wait for its end; the peaks of its memory.
+def classify(source: Path, output: Path, model: Path, workers: int, *options: str, watch: bool = False) -> Peaks | None:
+    """Type ``kedro classify`` and wait for its end; the peaks of its memory if watched, which takes a part of a core.
 
     Raises:
         RuntimeError: If it fails; with what it said.
@@ -68,7 +69,7 @@ def classify(source: Path, output: Path, model: Path, workers: int, *options: st
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     with (
         started([*words, "--workers", str(workers), *options], PROJECT, environment) as command,
-        watched(command) as peaks,
+        watched(command) if watch else nullcontext() as peaks,
     ):
         said, _ = command.communicate()
     if command.returncode:
@@ -77,16 +78,16 @@ def classify(source: Path, output: Path, model: Path, workers: int, *options: st
 
 
 def steady_speed(output: Path, images: int) -> float:
-    """Images a second of the later half of the parts.
+    """Images a second of the middle half of the parts.
 
     Raises:
         RuntimeError: If there are too few parts for that.
     """
     written = sorted(path.stat().st_mtime for path in output.glob(_PARTS))
     if len(written) < _LEAST_PARTS:
-        raise RuntimeError(f"{len(written)} parts are too few to measure the later half; lower --rows-per-part")
-    middle = len(written) // 2
-    return images * (len(written) - 1 - middle) / len(written) / (written[-1] - written[middle])
+        raise RuntimeError(f"{len(written)} parts are too few to measure the middle half; lower --rows-per-part")
+    first, last = len(written) // 4, len(written) * 3 // 4
+    return images * (last - first) / len(written) / (written[last] - written[first])
 
 
 def measure_plain(count: int, asked: argparse.Namespace, model: Path, source: Path) -> Measured:
@@ -176,7 +177,7 @@ def compare_memory(asked: argparse.Namespace, place: Path) -> None:
     peaks = {}
     for images in asked.memory:
         source = write_source(place / f"{images}-images", "npy", images, SIZE)
-        peaks[images] = classify(source, place / f"{images}-classified", model, workers)
+        peaks[images] = classify(source, place / f"{images}-classified", model, workers, watch=True)
         print(images, json.dumps(asdict(peaks[images])), file=sys.stderr, flush=True)
     report_memory(peaks, workers)
 
