@@ -30,10 +30,6 @@ REFERENCE = Path(__file__).parents[2] / "training" / "on_hosts.py"
 # The devices add up in another order, and each step makes more of that; relative to a tensor's largest value.
 WEIGHTS = 1e-6
 SECONDS = 300
-DEVICES = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
-BACKENDS = {"train": "jax", "export": "tensorflow"}
-# float32 on two libraries; the check of each export allows the same.
-PARITY = 1e-5
 
 
 @pytest.fixture(scope="module")
