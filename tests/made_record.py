@@ -5,7 +5,8 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from mnist_resnet.provenance.record import Provenance, read_provenance
+from mnist_resnet.provenance.reading import read_provenance
+from mnist_resnet.provenance.record import Provenance
 from tests.made_device import DEVICE
 
 Record = dict[str, Any]

@@ -1,5 +1,6 @@
 """Runs of one process after one another, and with data sets loaded and saved in threads."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from mnist_resnet.comparison.level import Level, Tolerances
 from mnist_resnet.data.fetch import FetchError
 from mnist_resnet.hooks.freshness import StaleInputError
 from mnist_resnet.hooks.running_thread import RunnerError
+from mnist_resnet.provenance.steps import STEPS
 from mnist_resnet.tracking.run_lookup import find_run
 from tests.conftest import MadeData
 from tests.integration.conftest import Project
@@ -40,6 +42,26 @@ def test_the_option_async_gives_the_sequential_record_of_all_stages(squares: Pro
     compared = squares.kedro("compare", *recorded(squares), "--at-least", "BITWISE")
     assert compared.returncode == 0, compared.stdout + compared.stderr
     assert "BITWISE" in compared.stdout
+
+
+def test_a_run_that_two_processes_fill_has_the_record_of_one(squares: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = {"pipeline_names": ["training"], "namespaces": ["squares"]}
+    squares.run({"tracking": {"experiment": "alone"}}, **whole)
+    (alone,) = recorded(squares)
+    shutil.rmtree(squares.folder / "data")
+    filled = squares.client.create_run(squares.client.create_experiment("filled")).info.run_id
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "filled")
+    monkeypatch.setenv("MLFLOW_RUN_ID", filled)
+    squares.run(pipeline_names=["data", "train"], namespaces=["squares"])
+    squares.client.update_run(filled, "RUNNING")
+    monkeypatch.setenv("MLFLOW_RUN_ID", filled)
+    squares.run(**whole, only_missing_outputs=True)
+    compared = compare_recorded(alone, filled, squares.store, Tolerances())
+    assert compared.verdict.level == Level.BITWISE
+    records = [finished_record(find_run(each, squares.store)) for each in (alone, filled)]
+    assert [[*record.namespaces["squares"]] for record in records] == [list(STEPS)] * 2
+    assert records[0].precision == records[1].precision
+    assert records[0].training_devices == records[1].training_devices
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.provenance.record import ProvenanceError, read_provenance
+from mnist_resnet.provenance.reading import ProvenanceError, read_provenance
 from mnist_resnet.provenance.steps import STEPS
 from tests.made_record import change, made, made_record, read
 

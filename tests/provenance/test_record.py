@@ -93,3 +93,27 @@ def test_a_run_that_another_command_makes_is_recorded_as_that_command(monkeypatc
     assert typed_command() == ["run", "--config", "gone/run.yml"]
     monkeypatch.setenv("MNIST_RESNET_COMMAND", "reproduce 0123")
     assert typed_command() == ["reproduce", "0123"]
+
+
+def test_a_run_goes_on_from_what_its_earlier_process_has_recorded():
+    later, earlier = made(), made()
+    later.precision, later.training_devices, later.namespaces = {}, {}, {"made": {}}
+    later.go_on_from(earlier)
+    assert (later.precision, later.training_devices) == (earlier.precision, earlier.training_devices)
+    assert later.namespaces == earlier.namespaces
+
+
+@pytest.mark.parametrize("other", ["another", "made"])
+def test_nothing_is_taken_over_of_another_data_set_or_by_other_parameters(other: str):
+    later, earlier = made(("parameters/made/training/seed", 1)), made()
+    later.namespaces, later.precision = {"made": {}}, {}
+    earlier.parameters[other] = earlier.parameters["made"]
+    earlier.namespaces = {other: earlier.namespaces["made"]}
+    later.go_on_from(earlier)
+    assert (later.namespaces, later.precision) == ({"made": {}}, {})
+
+
+def test_a_training_that_begins_again_forgets_what_was_made_from_the_last_one():
+    record = made()
+    record.forget_training("made")
+    assert set(record.namespaces["made"]) == {"raw_data", "split", "prepared_data"}

@@ -6,7 +6,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.provenance.record import ProvenanceError
+from mnist_resnet.provenance.reading import ProvenanceError
 from mnist_resnet.tracking.run_lookup import RecordedRunError, find_run
 from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
 from tests.made_record import made, made_record

@@ -1,7 +1,8 @@
 """The ``provenance.json`` of a recorded run: what it was made from, and what each step of it came to.
 
-Written when the run starts and again when it ends, also where it fails. A step that was not run is recorded by the
-artifact that was read instead of it, if any.
+Written when the run starts, when a training starts and when its model is kept, and when the run ends, also where it
+fails. A step that was not run is recorded by the artifact that was read instead of it, if any. A run that several
+processes fill, one after the other, keeps what the earlier ones have recorded.
 """
 
 import logging
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from mnist_resnet.computing.backend_choice import backends_of
+from mnist_resnet.errors import UserError
 from mnist_resnet.hooks.run_context import RunContext, status_after
 from mnist_resnet.provenance.catalog import collect_catalog
 from mnist_resnet.provenance.environment import collect_environment
@@ -19,6 +21,7 @@ from mnist_resnet.provenance.record import (
     SCHEMA,
     Provenance,
     RunArguments,
+    RunStatus,
     resolved_parameters,
     typed_command,
     utc_now,
@@ -27,6 +30,7 @@ from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_co
 from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, step_values
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.inputs import CONTEXTS, describe_input
+from mnist_resnet.tracking.run_lookup import run_with_id
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult, TrainingStart
 
@@ -46,9 +50,11 @@ class ProvenanceRecord:
         self._made: set[str] = set()
         self._inputs: set[tuple[str, str]] = set()
         self._provenance = _collect(context)
+        if earlier := _recorded_before(tracked):
+            self._provenance.go_on_from(earlier)
 
     def __enter__(self) -> Self:
-        files = {PROVENANCE_FILE: self._provenance.as_json("RUNNING").encode()}
+        files = self._as_file("RUNNING")
         source = self._provenance.source
         if source and source.patch and source.patch.content is not None:
             files[PATCH_FILE] = source.patch.content
@@ -59,7 +65,7 @@ class ProvenanceRecord:
         try:
             if error is None and self._context.run_params["only_missing_outputs"]:
                 self._note_present()
-            self._log({PROVENANCE_FILE: self._provenance.as_json(status_after(error)).encode()})
+            self._log(self._as_file(status_after(error)))
         except Exception as another:
             if error is None:
                 raise
@@ -77,12 +83,16 @@ class ProvenanceRecord:
         if namespace in self._provenance.namespaces and (recorded := step_values(artifact, data)):
             self._provenance.add(namespace, *recorded)
             self._log_input(namespace, artifact.rpartition("_")[0], data)
+            if artifact == "model" and "train" in self._context.pipelines_of(namespace):
+                self._log(self._as_file("RUNNING"))
 
     def note_start(self, namespace: str, start: TrainingStart) -> None:
-        """Record what a training starts from."""
+        """Record what a training starts from, and forget what an earlier one came to."""
+        self._provenance.forget_training(namespace)
         self._provenance.precision[namespace] = start.device.precision
         self._provenance.training_devices[namespace] = start.device
         self._provenance.add(namespace, "initial_weights", start.initial_weights)
+        self._log(self._as_file("RUNNING"))
 
     def note_epoch(self, namespace: str, result: EpochResult) -> None:
         """Record what an epoch came to."""
@@ -105,12 +115,25 @@ class ProvenanceRecord:
             if name.rpartition(".")[2] in QUICKLY_LOADED and catalog.exists(name):
                 self.note_saved(name, catalog.load(name))
 
+    def _as_file(self, status: RunStatus) -> dict[str, bytes]:
+        return {PROVENANCE_FILE: self._provenance.as_json(status).encode()}
+
     def _log(self, files: dict[str, bytes]) -> None:
         with TemporaryDirectory() as folder:
             for name, content in files.items():
                 path = Path(folder) / name
                 path.write_bytes(content)
                 self._tracked.log_artifact(path)
+
+
+def _recorded_before(tracked: TrackedRun) -> Provenance | None:
+    """What an earlier process has recorded of the run that is filled; None if there is nothing that can be read."""
+    if not tracked.filled or tracked.spool_folder is not None:
+        return None
+    try:
+        return run_with_id(tracked.run_id, tracked.uri).provenance()
+    except UserError:
+        return None
 
 
 def _collect(context: RunContext) -> Provenance:

@@ -12,13 +12,12 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, TypeAdapter
 
 from mnist_resnet.config import Parameters
-from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.provenance.source import Source
-from mnist_resnet.provenance.steps import RecordedSteps, Values
+from mnist_resnet.provenance.steps import STEPS, RecordedSteps, Values
 from mnist_resnet.training.events import TrainingDevice
 
 SCHEMA: Literal[1] = 1
@@ -27,13 +26,8 @@ PROVENANCE_FILE = "provenance.json"
 COMMAND_VARIABLE = "MNIST_RESNET_COMMAND"
 # The pipelines in the order of the flow; Kedro hands over what was asked for in any order.
 FLOW = ("data", "train", "export", "evaluate")
-_SHOWN_FAULTS = 6
 
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
-
-
-class ProvenanceError(UserError, ValueError):
-    """A record that cannot be read; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +124,24 @@ class Provenance:
         """Record values of a step, over those that it has by the same names."""
         self.namespaces.setdefault(namespace, {}).setdefault(step, {}).update(values)
 
+    def go_on_from(self, earlier: "Provenance") -> None:
+        """Take over what an earlier process of the same run has recorded of those data sets whose parameters are equal.
+
+        Args:
+            earlier: Its record.
+        """
+        asked = json.loads(self.as_json("RUNNING"))["parameters"]  # a list is a list in both
+        equal = {name for name in self.namespaces if earlier.parameters.get(name) == asked[name]}
+        for name in ("namespaces", "precision", "training_devices"):
+            theirs = getattr(earlier, name)
+            getattr(self, name).update({key: theirs[key] for key in equal & theirs.keys()})
+
+    def forget_training(self, namespace: str) -> None:
+        """Forget the training of a data set, and what was made from its model."""
+        steps, names = self.namespaces[namespace], tuple(STEPS)
+        for name in names[names.index("initial_weights") :]:
+            steps.pop(name, None)
+
     def as_json(self, status: RunStatus) -> str:
         """The text of ``provenance.json``.
 
@@ -140,44 +152,6 @@ class Provenance:
         if self.source and self.source.patch:
             del record["source"]["patch"]["content"]  # a file of its own
         return json.dumps(record, indent=1, default=str) + "\n"
-
-
-def read_provenance(text: bytes, which: str) -> Provenance:
-    """Read the content of ``provenance.json``.
-
-    Args:
-        text: The content.
-        which: The run, in words.
-
-    Raises:
-        ProvenanceError: If it is of another schema or damaged; all faults are named.
-    """
-    try:
-        return TypeAdapter(Provenance).validate_json(text, strict=True)
-    except ValidationError as error:
-        faults = error.errors()
-    for fault in faults:
-        if fault["loc"] == ("schema",):
-            schema = None if fault["type"] == "missing" else fault["input"]
-            raise ProvenanceError(
-                f"{which}: its {PROVENANCE_FILE} has schema {schema!r}, and this version reads {SCHEMA}; use the "
-                f"version of mnist_resnet that made the run"
-            )
-    more = [f"and {len(faults) - _SHOWN_FAULTS} more"] if len(faults) > _SHOWN_FAULTS else []
-    described = "; ".join([*map(_describe, faults[:_SHOWN_FAULTS]), *more])
-    raise ProvenanceError(f"{which}: its {PROVENANCE_FILE} is damaged: {described}")
-
-
-def _describe(fault: Any) -> str:
-    key = ".".join(str(part) for part in fault["loc"])
-    match fault["type"]:
-        case "missing":
-            return f"{key} is missing"
-        case "value_error":
-            return f"{key}: {fault['ctx']['error']}"
-        case "json_invalid" | "dataclass_type" if not key:
-            return f"it is not a JSON object. {fault['msg']}"
-    return f"{key}: received {str(fault['input'])[:40]!r}. {fault['msg']}"
 
 
 def typed_command() -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.provenance.record import PROVENANCE_FILE, Provenance, read_provenance
+from mnist_resnet.provenance.reading import read_provenance
+from mnist_resnet.provenance.record import PROVENANCE_FILE, Provenance
 from mnist_resnet.provenance.source import PATCH_FILE
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID
@@ -130,6 +131,22 @@ def find_run(wanted: str, store: str) -> RecordedRun:
         )
     listed = "\n".join(f"- {run.run_id}  {run.name}, {run.started}" for run in found[:_SHOWN])
     raise RecordedRunError(f"run: received '{wanted}', which matches {len(found)} runs; type more of the id:\n{listed}")
+
+
+def run_with_id(run_id: str, store: str) -> RecordedRun:
+    """A run that is known to be there.
+
+    Args:
+        run_id: Its whole identifier.
+        store: The tracking URI of the store that holds it.
+
+    Raises:
+        TrackingUnavailableError: If the store cannot be asked.
+    """
+    import mlflow
+
+    with bounded_requests(REQUEST_SECONDS, store), naming_remedies(store, otherwise=""):
+        return _recorded(mlflow.MlflowClient(store).get_run(run_id), store)
 
 
 def _recorded(run: Any, store: str) -> RecordedRun:

@@ -52,6 +52,12 @@ class TrackedRun:
             by ``MLFLOW_RUN_ID``, is filled where it is all the same.
         insisted: Whether the experiment goes before what the environment names.
 
+    Attributes:
+        filled: Whether another process has opened it.
+        run_id: Its identifier.
+        started: In milliseconds since 1970.
+        uri: The store's tracking URI.
+
     Raises:
         TrackingUnavailableError: If the store cannot be used.
         ExperimentError: If the experiment, or the run to fill, cannot be used.
@@ -77,9 +83,10 @@ class TrackedRun:
         self.uri = tracking_uri(project)
         self._digests: dict[tuple[str, str], str] = {}
         self._is_open = self._resumable = True
+        self.filled = "MLFLOW_RUN_ID" in os.environ  # MLflow removes the variable when the run starts
         with ExitStack() as held:
             held.enter_context(bounded_requests(REQUEST_SECONDS, self.uri))
-            if offline and "MLFLOW_RUN_ID" not in os.environ:
+            if offline and not self.filled:
                 run, client = describe_offline(self.uri, experiment, insisted, name, tags), None
             else:
                 opened = opened_in_store(self.uri, project, experiment, insisted, name, tags)
