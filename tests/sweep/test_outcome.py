@@ -44,7 +44,7 @@ def test_only_finished_trials_count() -> None:
 def test_without_a_finite_loss_there_is_no_winner(loss: float | None) -> None:
     outcome = came_to(plan_of(SEEDS[0]), result(SEEDS[0], loss))
     assert outcome.winners == {}
-    assert outcome.metrics()["mnist.test_accuracy.mean"] == 0.99
+    assert outcome.metrics()["mnist/test_accuracy/mean"] == 0.99
     assert SweepOutcome.from_json(outcome.as_json()).winners == {}
 
 
@@ -102,10 +102,10 @@ def test_the_metrics_are_those_of_the_winners_group() -> None:
     )
     metrics = outcome.metrics()
     assert metrics["trials_finished"] == 4
-    assert metrics["mnist.winner.validation_loss"] == 1
-    assert metrics["mnist.validation_loss.mean"] == 2.5
-    assert metrics["mnist.validation_loss.n"] == 2
-    assert {f"mnist.test_accuracy.{name}" for name in ("mean", "standard_deviation", "n", "worst", "best")} <= set(
+    assert metrics["mnist/winner/validation_loss"] == 1
+    assert metrics["mnist/validation_loss/mean"] == 2.5
+    assert metrics["mnist/validation_loss/n"] == 2
+    assert {f"mnist/test_accuracy/{name}" for name in ("mean", "standard_deviation", "n", "worst", "best")} <= set(
         metrics
     )
     assert all(isinstance(value, float) and math.isfinite(value) for value in metrics.values())

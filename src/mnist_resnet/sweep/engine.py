@@ -73,6 +73,7 @@ def run_sweep(
             results = _run_trials(trials, resumed=earlier is not None)
             outcome = outcome_of(plan, results, time.monotonic() - started, run.run_id)
             if plan.promote:
+                run.log_files({OUTCOME_FILE: outcome.as_json()})  # where a promotion fails, it stays
                 outcome = _with_promotions(outcome, trials)
             _log(outcome, run)
     return outcome

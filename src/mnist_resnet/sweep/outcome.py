@@ -76,15 +76,15 @@ class SweepOutcome:
     def metrics(self) -> dict[str, float]:
         """The figures for the parent run: counts, and of each data set the winner and the statistics of its group.
 
-        Without a winner they are those of the only group, if there is one.
+        Named as the figures of a run, by group. Without a winner they are those of the only group, if there is one.
         """
         flat = {f"trials_{status.lower()}": float(count) for status, count in self.counts().items()}
         for name in self.plan.namespaces:
             if winner := self.winners.get(name):
-                flat[f"{name}.winner.validation_loss"] = winner.validation_loss
+                flat[f"{name}/winner/validation_loss"] = winner.validation_loss
             for figure, values in self.leading_statistics(name).items():
                 known = {key: value for key, value in asdict(values).items() if value is not None}
-                flat |= {f"{name}.{figure}.{key}": float(value) for key, value in known.items()}
+                flat |= {f"{name}/{figure}/{key}": float(value) for key, value in known.items()}
         return flat
 
     def counts(self) -> dict[str, int]:

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from mnist_resnet.computing.cluster import cluster
+from mnist_resnet.sweep.outcome import SweepOutcome
 from mnist_resnet.sweep.space import Range
 from mnist_resnet.tracking.registry import CHAMPION
+from mnist_resnet.tracking.store.remedies import StoreAwayError
 from tests.conftest import PROJECT
 from tests.integration.conftest import KEDRO, Project, clean_environment
 from tests.integration.scale.test_sweep import children, made_plan, once, swept
@@ -44,6 +46,21 @@ def test_an_interrupted_sweep_stops_all_trials_within_seconds(squares: Project, 
     assert "Traceback" not in said
     assert {run.info.status for run in squares.runs()} == {"KILLED"}
     assert {run.data.tags["sweep.outcome"] for run in children(squares, parent.info.run_id)} == {"KILLED"}
+
+
+def test_what_trials_came_to_stays_where_a_promotion_fails(squares: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StoreAwayError("the registry is away")
+
+    monkeypatch.setattr("mnist_resnet.sweep.engine.promote", fail)
+    plan = made_plan({"squares.training.seed": 0}, pipelines=("training",), promote=True)
+    with pytest.raises(StoreAwayError, match="the registry is away"):
+        swept(squares, plan, [])
+    (parent,) = [run for run in squares.runs() if "mlflow.parentRunId" not in run.data.tags]
+    assert parent.info.status == "FAILED"
+    outcome = SweepOutcome.from_json(squares.recorded(parent.info.run_id, "sweep.json").read_text())
+    assert [result.status for result in outcome.trials] == ["FINISHED"]
+    assert outcome.promotions == {}
 
 
 @pytest.fixture
