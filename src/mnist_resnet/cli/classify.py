@@ -14,6 +14,7 @@ from mnist_resnet.cli.chosen_model import model_option, read_model, read_variant
 from mnist_resnet.cli.picture_options import fit_option, invert_option, require_one_of
 from mnist_resnet.cli.project import CommandError, conf_source_option, without_traceback
 from mnist_resnet.computing.cluster import require_extra
+from mnist_resnet.terminal.program import program_words
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
@@ -39,7 +40,7 @@ The answers:
 
 
 def _say_how_to_go_on(signal: str) -> None:
-    command = without_credentials(shlex.join(["kedro", *sys.argv[1:]]))
+    command = without_credentials(shlex.join([*program_words(sys.argv[0]), *sys.argv[1:]]))
     write_line(f"Interrupted by {signal}. What is finished stays. To continue: {command}", sys.stderr)
 
 
