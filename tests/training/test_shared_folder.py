@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 from threading import Timer
 
@@ -46,3 +47,13 @@ def test_a_folder_that_cannot_be_made_is_refused_in_a_line(tmp_path: Path) -> No
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="could not be written"), shared_folder(tmp_path / "file" / "checkpoint"):
         pass
+
+
+def test_a_folder_that_is_lost_hides_no_error_of_the_block(tmp_path: Path) -> None:
+    def lose(folder: SharedFolder) -> None:
+        shutil.rmtree(folder.path)
+        folder.path.touch()
+        raise StorageError("told")
+
+    with pytest.raises(StorageError, match="told"), shared_folder(tmp_path / "checkpoint") as folder:
+        lose(folder)

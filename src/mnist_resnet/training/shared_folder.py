@@ -4,7 +4,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,4 +71,5 @@ def shared_folder(path: Path) -> Iterator[SharedFolder]:
     try:
         yield folder
     finally:
-        (folder.path / _MARK).unlink(missing_ok=True)
+        with suppress(OSError):  # the folder or its disk is gone, which the block has told
+            (folder.path / _MARK).unlink(missing_ok=True)

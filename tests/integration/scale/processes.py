@@ -1,6 +1,7 @@
 """Processes of this machine that others have started."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 RANK = b"RayTrainWorker"
@@ -23,3 +24,11 @@ def processes_below(process: int, command: bytes) -> list[int]:
 def _ancestors(number: int, parents: dict[int, int]) -> Iterator[int]:
     while number := parents.get(number, 0):
         yield number
+
+
+def wait_until(true: Callable[[], object], seconds: float) -> None:
+    """Wait until something is true, for so long at most."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)

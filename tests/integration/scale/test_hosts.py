@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.storage.space import StorageError
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening
 from mnist_resnet.training.hosts import require_hosts, train_on_hosts
 from mnist_resnet.training.rank import NetworkRecipe, Trained
+from mnist_resnet.training.watch import TrainingError
 from tests.conftest import make_images
 from tests.integration.conftest import listening_sockets
-from tests.integration.scale.processes import RANK, processes_below
+from tests.integration.scale.processes import RANK, processes_below, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.scale]
 
@@ -94,21 +97,36 @@ def ranks_of(process: int) -> list[int]:
     return processes_below(process, RANK)
 
 
+@pytest.fixture(scope="module")
+def long(on_two) -> TrainingParameters:
+    return replace(on_two, epochs=6, learning_rate=0.01)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(recipe, long, ray_here, tmp_path_factory) -> Trained:
+    return trained(recipe, made(640), long, tmp_path_factory.mktemp("undisturbed"))
+
+
+@pytest.fixture
+def _no_rank_is_left() -> Iterator[None]:
+    yield
+    wait_until(lambda: not ranks_of(os.getpid()), SECONDS)
+
+
 @pytest.mark.slow
-@pytest.mark.usefixtures("ray_here")
+@pytest.mark.usefixtures("ray_here", "_no_rank_is_left")
 class TestOnTwoHosts:
-    def test_the_first_rank_may_be_killed_and_costs_no_bit(self, recipe, on_two, tmp_path, caplog) -> None:
-        split, parameters = made(64 * 10), replace(on_two, epochs=6, learning_rate=0.01)
-        undisturbed = trained(recipe, split, parameters, tmp_path / "undisturbed")
+    @pytest.mark.parametrize("which", [0, 1])
+    def test_a_rank_that_is_killed_costs_no_bit(self, recipe, long, undisturbed, tmp_path, caplog, which) -> None:
         told: list[EpochResult] = []
 
         def kill(result: EpochResult) -> None:
             told.append(result)
             if result.epoch == 2:
-                os.kill(ranks_of(os.getpid())[0], signal.SIGKILL)
+                os.kill(ranks_of(os.getpid())[which], signal.SIGKILL)
 
         with listening(kill):
-            resumed = trained(recipe, split, parameters, tmp_path / "killed")
+            resumed = trained(recipe, made(640), long, tmp_path / "killed")
         assert "A rank was lost; all ranks have started again" in caplog.text
         assert [result.epoch for result in told] == [1, 2, 3, 4, 5, 6]
         assert [result.train_loss for result in told] == [result.train_loss for result in undisturbed.history]
@@ -125,3 +143,24 @@ class TestOnTwoHosts:
             trained(recipe, made(64), on_two, tmp_path / "checkpoint")
         assert len(where) == 2
         assert all(addresses and not addresses & {"0.0.0.0", "::"} for addresses in where), where  # noqa: S104
+
+    def test_a_loss_that_is_not_finite_is_the_error_of_one_host(self, recipe, on_two, tmp_path) -> None:
+        with pytest.raises(TrainingError, match=r"^Made squares: the loss is nan at step \d+, the learning rate"):
+            trained(recipe, made(640), replace(on_two, learning_rate=1e30), tmp_path / "checkpoint")
+
+    def test_a_checkpoint_that_cannot_be_written_is_the_error_of_one_host(self, recipe, on_two, tmp_path) -> None:
+        checkpoint = tmp_path / "checkpoint"
+
+        def lose(_: TrainingStart) -> None:
+            shutil.rmtree(checkpoint)
+            checkpoint.touch()
+
+        with (
+            listening(lose, TrainingStart),
+            pytest.raises(StorageError, match=r"^\S+/arrays_1\.npz could not be written: File exists"),
+        ):
+            trained(recipe, made(640), on_two, checkpoint)
+
+    def test_devices_that_a_host_does_not_have_are_refused(self, recipe, on_two, tmp_path) -> None:
+        with pytest.raises(DeviceError, match=r"^training\.devices: received 4, but JAX finds 2: cpu:0, cpu:1"):
+            trained(recipe, made(640), replace(on_two, devices=4), tmp_path / "checkpoint")
