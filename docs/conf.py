@@ -24,10 +24,31 @@ napoleon_numpy_docstring = False
 
 # The pages by what a reader comes for. A page that is in none of these is an error of the build.
 PAGES = {
-    "Use it": ["guide", "gpu", "large-data", "deployment"],
-    "Look it up": ["reference/commands", "reference/parameters", "reference/library", "results", "changelog"],
-    "Trust it": ["reproducibility", "reliability", "supply-chain"],
-    "Why it is so": ["decisions/*"],
+    "Begin": ["first-run"],
+    "How-to": [
+        "how-to/pictures",
+        "how-to/many-images",
+        "how-to/sweep",
+        "how-to/recipe",
+        "how-to/data-set",
+        "how-to/perturbation",
+        "how-to/head",
+        "gpu",
+        "how-to/several-machines",
+        "large-data",
+        "how-to/serving",
+        "deployment",
+        "how-to/firewall",
+    ],
+    "Reference": [
+        "reference/commands",
+        "reference/parameters",
+        "reference/files",
+        "reference/library",
+        "results",
+        "changelog",
+    ],
+    "Explanations": ["guide", "reproducibility", "reliability", "supply-chain", "decisions/*"],
 }
 
 

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter
 
-from mnist_resnet.config import NamespaceParameters
+from mnist_resnet.config import NamespaceParameters, TrackingParameters
+from mnist_resnet.reporting.report.markdown import table
 
 _DATA_SET = "mnist"
 _LINE = re.compile(r"^(?P<indent> *)(?P<name>\w+):(?P<value>[^#]*)(?:# (?P<meaning>.*))?$")
@@ -17,21 +17,23 @@ _ENDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most
 
 
 def parameter_tables(path: Path) -> str:
-    """A table in Markdown for each concern of a data set.
+    """A table in Markdown for each concern of a data set, and one for the record of a run.
 
     Args:
         path: conf/base/parameters.yml, which has all values under its first data set.
     """
     text = path.read_text(encoding="utf-8")
-    meanings, values = dict(_meanings(text)), yaml.safe_load(text)[_DATA_SET]
-    sections = []
-    for concern in fields(NamespaceParameters):
-        rows = _rows(concern.name, get_type_hints(NamespaceParameters)[concern.name], values[concern.name], meanings)
-        table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-        sections.append(
-            f"## {concern.name}\n\n| parameter | base | may be | meaning |\n| --- | --- | --- | --- |\n{table}"
-        )
+    meanings, values = dict(_meanings(text)), yaml.safe_load(text)
+    kinds = get_type_hints(NamespaceParameters)
+    sections = [_section(name, kind, values[_DATA_SET], meanings) for name, kind in kinds.items()]
+    whole_run = "Of the whole run, under no data set: `--params tracking.offline=true`."
+    sections.append(_section("tracking", TrackingParameters, values, meanings, whole_run))
     return "\n\n".join(sections) + "\n"
+
+
+def _section(concern: str, kind: Any, values: Mapping[str, Any], meanings: Mapping[str, str], note: str = "") -> str:
+    header = ["parameter", "base", "may be", "meaning"]
+    return f"## {concern}\n\n{note}\n\n{table(header, list(_rows(concern, kind, values[concern], meanings)))}"
 
 
 def _rows(prefix: str, kind: Any, values: Mapping[str, Any], meanings: Mapping[str, str]) -> Iterator[list[str]]:
@@ -68,9 +70,11 @@ def _range(described: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
 
 
 def _meanings(text: str) -> Iterator[tuple[str, str]]:
-    """The comment beside each key of the first data set, by dotted key without the data set's name."""
+    """The comment beside each key down to the first data set's last, by dotted key without that data set's name."""
     above: list[str] = []
-    for line in text.partition(f"\n{_DATA_SET}:\n")[2].partition("\n\n")[0].splitlines():
+    for line in text.splitlines():
         if found := _LINE.match(line):
-            above = [*above[: len(found["indent"]) // 2 - 1], found["name"]]
-            yield ".".join(above), (found["meaning"] or "").strip()
+            above = [*above[: len(found["indent"]) // 2], found["name"]]
+            yield ".".join(above).removeprefix(f"{_DATA_SET}."), (found["meaning"] or "").strip()
+        elif not line and above[:1] == [_DATA_SET]:
+            return
