@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -67,10 +68,12 @@ def main(folder: Path) -> None:
     model, parameters = ModelParameters(**given["model"]), TrainingParameters(**given["training"])
     split = Split(**np.load(folder / "split.npz"))
     answers: dict[str, Any] = {}
-    for devices in (1, 2, 8):
-        network, history, answers[f"sharding {devices}"] = _trained(split, model, replace(parameters, devices=devices))
-        answers[f"history {devices}"] = [asdict(result) for result in history]
-        np.savez(folder / f"{devices}.npz", *network.get_weights())
+    for devices, steps in product((1, 2, 8), (1, 3)):
+        images = steps * parameters.batch_size
+        part = split._replace(train_images=split.train_images[:images], train_labels=split.train_labels[:images])
+        network, (epoch,), answers[f"sharding {devices}"] = _trained(part, model, replace(parameters, devices=devices))
+        answers[f"{devices} after {steps}"] = asdict(epoch)
+        np.savez(folder / f"{devices} after {steps}.npz", *network.get_weights())
     longer = replace(parameters, epochs=2, devices="all")
     np.savez(folder / "undisturbed.npz", *_trained(split, model, longer)[0].get_weights())
     np.savez(folder / "resumed.npz", *_resumed(split, model, longer, folder / "checkpoint").get_weights())
