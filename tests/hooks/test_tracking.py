@@ -32,7 +32,7 @@ def context(
     shutil.copy(empty_store, tmp_path / "mlflow.db")
     catalog = DataCatalog(
         {
-            "mnist.run": MemoryDataset(),
+            "params:mnist.run": MemoryDataset(),
             "mnist.champion": ChampionDataset(model="mnist"),
             "mnist.release": ReleaseDataset(filepath=str(tmp_path / "release.json"), model="mnist"),
         }
@@ -52,7 +52,7 @@ def test_the_entries_of_the_registry_have_the_run_while_it_is_open(context: RunC
         stack.push(tracking.leave)
         tracking.describe()
         assert runs_of_entries(context) == [tracking.run] * 2
-        assert context.catalog.load("mnist.run")["run_id"] == tracking.run.run_id
+        assert context.catalog.load("params:mnist.run")["run_id"] == tracking.run.run_id
     assert runs_of_entries(context) == [None, None]
 
 

@@ -1,5 +1,6 @@
 """Outputs made from other parameters or inputs count as missing, and are not built upon."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,20 @@ def test_a_stage_that_failed_half_way_is_not_complete(trained: Project, monkeypa
     monkeypatch.chdir(trained.folder)
     _run(trained, only_missing_outputs=True)
     assert _fingerprint(trained, "evaluate").exists()
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "parameters"),
+    [
+        ("data", {"datasets.squares", "squares.data", "squares.preprocessing"}),
+        ("train", {"datasets.squares", "squares.model", "squares.training"}),
+    ],
+)
+def test_a_fingerprint_has_the_parameters_that_are_configured(
+    trained: Project, pipeline: str, parameters: set[str]
+) -> None:
+    """Not those that tell of the run, its places and its record."""
+    assert json.loads(_fingerprint(trained, pipeline).read_text())["parameters"].keys() == parameters
 
 
 def _fingerprint(project: Project, stage: str) -> Path:

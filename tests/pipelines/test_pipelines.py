@@ -39,11 +39,11 @@ def inputs(
     tmp_path: Path,
 ) -> dict[str, Any]:
     return {
-        "name": "squares",
-        "run": {"recipe": "by hand", "run_id": "0123456789abcdef"},
+        "params:name": "squares",
+        "params:run": {"recipe": "by hand", "run_id": "0123456789abcdef"},
         "champion": NoChampion.NONE,
-        "raw_folder": made_data.write(tmp_path / "raw"),
-        "checkpoint_folder": tmp_path / "checkpoint",
+        "params:raw_folder": made_data.write(tmp_path / "raw"),
+        "params:checkpoint_folder": tmp_path / "checkpoint",
         "params:recipe": "by hand",
         "params:dataset": made_data.dataset,
         "params:data": data_parameters,
@@ -107,7 +107,7 @@ def test_the_pipelines_follow_each_other_through_names_alone(inputs: dict[str, A
     sizes = [row.parameters for row in values["layer_table"]]
     assert sum(sizes) == values["model"].count_params()
     assert f"{sum(sizes):,} parameters" in values["report"]
-    assert not values["checkpoint_folder"].exists()
+    assert not values["params:checkpoint_folder"].exists()
 
 
 def test_the_pipelines_need_no_validation_images(inputs: dict[str, Any]) -> None:
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_idx_file_is_named_with_its_data_set(
     """Whose digest is right, though, since that was taken of the wrong file."""
     file = replace(made_data.dataset.files.train_labels, size=len(content), sha256=sha256(content).hexdigest())
     dataset = replace(made_data.dataset, files=replace(made_data.dataset.files, train_labels=file))
-    (inputs["raw_folder"] / file.name).write_bytes(content)
+    (inputs["params:raw_folder"] / file.name).write_bytes(content)
     with pytest.raises(DataError, match=message):
         _run(data.create_pipeline(), inputs | {"params:dataset": dataset})
 

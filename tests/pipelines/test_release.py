@@ -113,7 +113,7 @@ def test_no_test_figure_decides() -> None:
     (node,) = [node for node in create_pipeline().nodes if node.name == "release"]
     # Of the metrics, one becomes a tag of the registered version; see below that it changes nothing.
     assert set(node.inputs) == {
-        *("onnx", "champion", "validation_images", "validation_labels", "metrics", "name"),
+        *("onnx", "champion", "validation_images", "validation_labels", "metrics", "params:name"),
         *("params:dataset", "params:evaluation", "params:release"),
     }
 

@@ -36,3 +36,13 @@ def test_entries_are_told_by_type_and_place(tmp_path: Path, entry: dict, place: 
 def test_what_is_not_stored_or_not_in_the_catalog_is_not_told(tmp_path: Path) -> None:
     assert _collected({"type": "kedro.io.MemoryDataset"}, tmp_path) == {}
     assert _collected({"type": ONNX, "filepath": "model.onnx"}, tmp_path, "params:seed") == {}
+
+
+def test_parameters_are_not_taken_for_artifacts_of_their_names_but_places_are_told(tmp_path: Path) -> None:
+    folder = {"type": "mnist_resnet.datasets.FolderDataset", "filepath": str(tmp_path / "raw")}
+    catalog = DataCatalog.from_config(
+        {"{namespace}.onnx": {"type": ONNX, "filepath": "model.onnx"}, "params:{namespace}.raw_folder": folder}
+    )
+    catalog["params:made.onnx"] = {"opset": 17}
+    names = {"params:made.onnx", "params:made.raw_folder"}
+    assert collect_catalog(catalog, names, tmp_path) == {"made.raw_folder": folder | {"filepath": "raw"}}

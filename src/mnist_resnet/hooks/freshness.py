@@ -18,7 +18,7 @@ from kedro.pipeline.node import Node
 from mnist_resnet.datasets import ArtifactDataset
 from mnist_resnet.errors import UserError
 from mnist_resnet.hooks.run_context import RunContext
-from mnist_resnet.pipelines.wiring import dataset_of
+from mnist_resnet.pipelines.wiring import TOLD_BY_THE_RUN, dataset_of
 from mnist_resnet.storage.artifacts import remove
 from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
 
@@ -96,7 +96,8 @@ class Freshness:
                 )
 
     def _fingerprint(self, part: _Part) -> Fingerprint:
-        parameters = sorted(name for name in part.pipeline.inputs() if name.startswith("params:"))
+        told = {f"params:{part.namespace}.{name}" for name in TOLD_BY_THE_RUN}
+        parameters = sorted(name for name in part.pipeline.inputs() - told if name.startswith("params:"))
         return Fingerprint(
             {name.removeprefix("params:"): _plain(self._catalog.load(name)) for name in parameters},
             _digests(self._artifacts(part.pipeline.inputs())),

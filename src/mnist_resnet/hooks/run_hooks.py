@@ -155,6 +155,6 @@ def _remove_leftovers(context: "RunContext") -> None:
     for folder in context.outputs.iterdir():
         if folder.is_dir() and folder.name not in _SHARED:
             remove_leftovers(folder)
-    raw = {context.catalog.get(f"{namespace}.raw_folder").path for namespace in context.namespaces}  # type: ignore[union-attr]
+    raw = {context.catalog.get(f"params:{namespace}.raw_folder").path for namespace in context.namespaces}  # type: ignore[union-attr]
     for folder in (*raw, context.project / "data" / "copies"):
         remove_leftovers(folder, seconds_old=_HOUR)

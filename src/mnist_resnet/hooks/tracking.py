@@ -68,7 +68,7 @@ class Tracking:
     def describe(self) -> None:
         """Tell the catalog of the run: where it is recorded, and by which run models may be registered."""
         for namespace in self._context.namespaces:
-            self._context.catalog.save(f"{namespace}.run", self._described)
+            self._context.catalog.save(f"params:{namespace}.run", self._described)
             if self._context.parameters.namespaces[namespace].release.register:
                 self._let_register(namespace, self.run)
 

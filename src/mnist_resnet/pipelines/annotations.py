@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from keras import Model as Network
     from matplotlib.figure import Figure
+
+    from mnist_resnet.storage.copies import CopiedFolder
+
+    Folder = Path | CopiedFolder
 else:
     Network = Figure = Any
+    Folder = Any  # Kedro would warn of a parameter that is one of two types
 
 # The recipe and, where the run is recorded, its ``run_id`` in MLflow and ``git_commit``.
 Run = dict[str, Any]
@@ -26,4 +33,4 @@ class Origin:
     epochs: int
 
 
-__all__ = ["Figure", "Network", "Origin", "Run"]
+__all__ = ["Figure", "Folder", "Network", "Origin", "Run"]

@@ -5,6 +5,10 @@ from typing import Any
 
 from kedro.pipeline import Node
 
+# What a run tells its nodes beside what is configured. conf/base/catalog.yml has these as parameters of a data set,
+# which kedro-viz hides until they are asked for. What they are has no influence on what comes out.
+TOLD_BY_THE_RUN = ("name", "run", "raw_folder", "checkpoint_folder")
+
 
 def node(
     function: Callable[..., Any], outputs: str | list[str], *entries: str, name: str | None = None, **others: str

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from kedro.io import DataCatalog
+from kedro.io import DataCatalog, MemoryDataset
 
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import without_credentials
+
+_PARAMETER = "params:"
 
 
 def collect_catalog(catalog: DataCatalog, names: Iterable[str], project: Path) -> dict[str, dict[str, str]]:
@@ -20,15 +22,21 @@ def collect_catalog(catalog: DataCatalog, names: Iterable[str], project: Path) -
 
     Returns:
         For each that is stored, by name, its ``type`` and, if it has one, its ``filepath``, relative to the project
-        unless it lies outside.
-        Nothing else of the configuration is taken, since it may hold credentials.
+        unless it lies outside; of parameters, those that are places. Nothing else of the configuration is taken, since
+        it may hold credentials.
     """
-    entries = {name: catalog.config_resolver.resolve_pattern(name) for name in sorted(names) if name in catalog}
+    known = [name for name in sorted(names) if name in catalog and not _is_value(catalog, name)]
+    entries = {name: catalog.config_resolver.resolve_pattern(name) for name in known}
     return {
-        name: _described(entry, project)
+        name.removeprefix(_PARAMETER): _described(entry, project)
         for name, entry in entries.items()
         if not str(entry["type"]).endswith("MemoryDataset")
     }
+
+
+def _is_value(catalog: DataCatalog, name: str) -> bool:
+    """Whether an entry is a parameter's value; ``params:mnist.model`` must not be taken for a stored ``model``."""
+    return name.startswith(_PARAMETER) and isinstance(catalog.get(name), MemoryDataset)
 
 
 def _described(entry: Mapping[str, Any], project: Path) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """The nodes from published files to split arrays and a fixed preprocessing."""
 
 import os
-from pathlib import Path
 
 from mnist_resnet.config import DataParameters, Dataset
 from mnist_resnet.data.check import DataError, read_part
@@ -9,17 +8,14 @@ from mnist_resnet.data.fetch import MIRROR_VARIABLE, fetch, mirror_of
 from mnist_resnet.data.idx import IdxArray, IdxError, UInt8Array, parse
 from mnist_resnet.data.sample import sample_of_each_class
 from mnist_resnet.data.split import Split, split
-from mnist_resnet.pipelines.annotations import Figure, Run
+from mnist_resnet.pipelines.annotations import Figure, Folder, Run
 from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.storage.arrays import RawContent
-from mnist_resnet.storage.copies import CopiedFolder
 
 
-def fetch_files(
-    name: str, dataset: Dataset, raw_folder: Path | CopiedFolder
-) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
+def fetch_files(name: str, dataset: Dataset, raw_folder: Folder) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
     """The published training images and labels, test images and labels, verified, each of its file's own type."""
     mirror = os.environ.get(MIRROR_VARIABLE)
     contents = fetch(dataset, raw_folder, mirror_of(name, mirror) if mirror else None)

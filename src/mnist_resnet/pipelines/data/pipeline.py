@@ -12,10 +12,10 @@ def create_pipeline() -> Pipeline:
     """From the published files to split arrays and ``preprocessing``."""
     published = ["published_images", "published_labels", "published_test_images", "published_test_labels"]
     training, test = published[:2], published[2:]
-    shown = ["train_images", "train_labels", "preprocessing", "params:dataset", "params:data", "run"]
+    shown = ["train_images", "train_labels", "preprocessing", "params:dataset", "params:data", "params:run"]
     return Pipeline(
         [
-            node(nodes.fetch_files, published, "name", "params:dataset", "raw_folder"),
+            node(nodes.fetch_files, published, "params:name", "params:dataset", "params:raw_folder"),
             node(nodes.split_images, [*Split._fields], *training, "params:dataset", "params:data", name="split"),
             node(nodes.read_test_part, ["test_images", "test_labels"], *test, "params:dataset"),
             node(

@@ -19,11 +19,12 @@ _PICTURES = (
 
 def create_pipeline() -> Pipeline:
     """From the exported files and the raw test images to ``evaluation``, reports, pictures and ``release``."""
-    test, dataset, parameters = ["test_images", "test_labels"], "params:dataset", "params:evaluation"
-    probabilities = ["test_probabilities", "variant_probabilities"]
+    test, name, dataset, run = ["test_images", "test_labels"], "params:name", "params:dataset", "params:run"
+    parameters, probabilities = "params:evaluation", ["test_probabilities", "variant_probabilities"]
     measured = ["file_results", "variant_checks", "agreement", "robustness"]
-    described = ["train_labels", "test_labels", "name", dataset, "params:recipe"]
-    judged = ["onnx", "champion", "validation_images", "validation_labels", "metrics", "name", dataset, parameters]
+    described = ["train_labels", "test_labels", name, dataset, "params:recipe"]
+    judged = ["onnx", "champion", "validation_images", "validation_labels", "metrics", name, dataset, parameters]
+    answered = ["test_probabilities", "test_labels", dataset, run]
     reported = ["evaluation", dataset, "history", "training_device", "preprocessing"]
     return Pipeline(
         [
@@ -35,10 +36,10 @@ def create_pipeline() -> Pipeline:
             node(nodes.compare_forms, "agreement", "reference_probabilities", *probabilities),
             node(nodes.evaluate_robustness, "robustness", "onnx", *test, parameters),
             node(nodes.collect_results, ["evaluation", "metrics"], *measured, *described),
-            node(nodes.plot_confusion_matrix, "confusion_matrix", "test_probabilities", "test_labels", dataset, "run"),
-            node(nodes.plot_mistakes, "mistakes", "test_probabilities", *test, dataset, "run"),
-            node(nodes.plot_reliability, "reliability_diagram", "test_probabilities", "test_labels", dataset, "run"),
-            node(nodes.plot_robustness, "robustness_plot", "robustness", "test_images", dataset, parameters, "run"),
+            node(nodes.plot_confusion_matrix, "confusion_matrix", *answered),
+            node(nodes.plot_mistakes, "mistakes", "test_images", *answered),
+            node(nodes.plot_reliability, "reliability_diagram", *answered),
+            node(nodes.plot_robustness, "robustness_plot", "robustness", "test_images", dataset, parameters, run),
             node(to_markdown, "report", *reported, name="write_report", layers="layer_table"),
             node(nodes.write_page, "report_page", "report", dataset, "params:recipe", *_PICTURES),
             node(release, "release", *judged, parameters="params:release"),

@@ -9,14 +9,15 @@ from mnist_resnet.pipelines.wiring import node
 
 def create_pipeline() -> Pipeline:
     """From split arrays to ``model``, ``layer_table``, ``training_device`` and ``history``."""
-    needed = [*Split._fields, "preprocessing", "params:dataset", "params:model", "params:training", "checkpoint_folder"]
+    checkpoint = "params:checkpoint_folder"
+    needed = [*Split._fields, "preprocessing", "params:dataset", "params:model", "params:training", checkpoint]
     made = ["model", "layer_table", "epochs", "training_device"]
     return Pipeline(
         [
             node(nodes.train_network, made, *needed, name="train"),
-            node(nodes.record_history, "history", "epochs", "checkpoint_folder"),
-            node(nodes.record_origin, "origin", "history", "run"),
-            node(nodes.plot_learning_curves, "learning_curves", "history", "params:dataset", "run"),
+            node(nodes.record_history, "history", "epochs", checkpoint),
+            node(nodes.record_origin, "origin", "history", "params:run"),
+            node(nodes.plot_learning_curves, "learning_curves", "history", "params:dataset", "params:run"),
         ],
         tags="train",
     )
