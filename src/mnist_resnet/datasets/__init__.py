@@ -7,6 +7,7 @@ from mnist_resnet.datasets.model_files import (
     FilesDataset,
     KerasModelDataset,
     OnnxDataset,
+    OnnxFilesDataset,
 )
 from mnist_resnet.datasets.plain_data import (
     ArrayDataset,
@@ -15,6 +16,7 @@ from mnist_resnet.datasets.plain_data import (
     JsonDataset,
     TextDataset,
 )
+from mnist_resnet.datasets.report_files import HistoryDataset, LayerTableDataset, MarkdownDataset, PageDataset
 from mnist_resnet.datasets.sharded_array import ShardedArrayDataset
 
 __all__ = [
@@ -24,10 +26,15 @@ __all__ = [
     "FigureDataset",
     "FilesDataset",
     "FolderDataset",
+    "HistoryDataset",
     "IdxDataset",
     "JsonDataset",
     "KerasModelDataset",
+    "LayerTableDataset",
+    "MarkdownDataset",
     "OnnxDataset",
+    "OnnxFilesDataset",
+    "PageDataset",
     "ShardedArrayDataset",
     "TextDataset",
 ]

@@ -40,12 +40,21 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
         self.stale = False
         self._local_copy = LocalCopy(Address(filepath), self.path) if is_address(filepath) else None
 
+    @property
+    def filepath(self) -> Path | None:
+        """The artifact's file, whose size kedro-viz shows after a run; None if it is a folder or is not there."""
+        return self.path if self.path.is_file() else None
+
     def load(self) -> Content:
         """Load the artifact.
 
         Raises:
             DatasetError: If it is missing, damaged or of another kind.
         """
+        return self._read(self._found())
+
+    def _found(self) -> Path:
+        """The path of what is stored, once that has been fetched."""
         try:
             path = self._local_copy.fetched() if self._local_copy else self.path
         except FileNotFoundError as error:
@@ -54,7 +63,7 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
             raise DatasetError(str(error)) from error
         if not path.exists():
             raise DatasetError(f"{path} does not exist; make it with `kedro run --only-missing-outputs`")
-        return self._read(path)
+        return path
 
     def save(self, data: Content) -> None:
         """Write ``data`` beside the artifact or its copy, read it back, then let it take the artifact's place.

@@ -1,12 +1,12 @@
 """Matplotlib figures as PNG files."""
 
-import base64
 from pathlib import Path
 from typing import Any
 
 from kedro.io import DatasetError
 from kedro_datasets._typing import ImagePreview
 
+from mnist_resnet.datasets import previews
 from mnist_resnet.datasets.base import ArtifactDataset
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -27,7 +27,7 @@ class FigureDataset(ArtifactDataset[Any]):
 
     def preview(self) -> ImagePreview:
         """The picture, for kedro-viz."""
-        return ImagePreview(base64.b64encode(self.load()).decode())
+        return previews.png(self.load())
 
     def _read(self, path: Path) -> bytes:
         content = path.read_bytes()

@@ -3,12 +3,19 @@
 from pathlib import Path
 from typing import Any
 
+from kedro_datasets._typing import TablePreview
+
+from mnist_resnet.datasets import previews
 from mnist_resnet.datasets.base import ArtifactDataset
 from mnist_resnet.storage.artifacts import read_files, write_files
 
 
 class KerasModelDataset(ArtifactDataset[Any]):
     """A Keras model as ``.keras``, of Keras' own layers alone; loaded in safe mode."""
+
+    def preview(self) -> TablePreview:
+        """How many layers of each kind it has, for kedro-viz; no weights are read."""
+        return previews.layers(self._found())
 
     def _read(self, path: Path) -> Any:
         import mnist_resnet.models.resnet  # noqa: F401  # earlier files name the layers that it registers
@@ -28,12 +35,24 @@ class KerasModelDataset(ArtifactDataset[Any]):
 class FilesDataset(ArtifactDataset[dict[str, bytes]]):
     """A folder: its files by relative name, such as a TensorFlow SavedModel's; possibly none."""
 
+    def preview(self) -> TablePreview:
+        """The sizes of the files, for kedro-viz; none is read."""
+        return previews.files(self._found())
+
     def _read(self, path: Path) -> dict[str, bytes]:
         return read_files(path)
 
     def _write(self, path: Path, data: dict[str, bytes]) -> None:
         path.mkdir()
         write_files(path, data)
+
+
+class OnnxFilesDataset(FilesDataset):
+    """A folder of ONNX files."""
+
+    def preview(self) -> TablePreview:
+        """How many nodes of each operator the files have, for kedro-viz."""
+        return previews.operators(self.load())
 
 
 class BytesDataset(ArtifactDataset[bytes]):
@@ -48,6 +67,10 @@ class BytesDataset(ArtifactDataset[bytes]):
 
 class OnnxDataset(BytesDataset):
     """An ONNX file, checked on save."""
+
+    def preview(self) -> TablePreview:
+        """How many nodes of each operator it has, for kedro-viz."""
+        return previews.operators({self.path.name: self.load()})
 
     def _verify(self, path: Path, data: bytes) -> None:
         import onnx

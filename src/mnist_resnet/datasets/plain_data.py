@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from kedro.io import AbstractDataset, DatasetError
 from kedro.utils import load_obj
-from kedro_datasets._typing import JSONPreview
+from kedro_datasets._typing import ImagePreview, JSONPreview
 from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.data.idx import IdxArray, IdxError, encoded, parse
+from mnist_resnet.datasets import previews
 from mnist_resnet.datasets.base import ArtifactDataset, stored_path
 from mnist_resnet.storage.addresses import Address, is_address
 from mnist_resnet.storage.arrays import Array, Rows, mapped, parts, same
@@ -53,6 +54,11 @@ class FolderDataset(AbstractDataset[None, Path | CopiedFolder]):
 class IdxDataset(ArtifactDataset[IdxArray]):
     """An IDX file byte by byte as published, mapped into memory: images or labels of the file's own type and shape."""
 
+    def preview(self) -> ImagePreview:
+        """Some of the images, or how many there are of each label, for kedro-viz."""
+        array = self.load()
+        return previews.labels(array) if array.ndim == 1 else previews.images(array)
+
     def _read(self, path: Path) -> IdxArray:
         try:
             return parse(mapped(path))
@@ -69,6 +75,13 @@ class IdxDataset(ArtifactDataset[IdxArray]):
 
 class ArrayDataset(ArtifactDataset[Array]):
     """An array as ``.npy``, mapped into memory on load and never unpickled."""
+
+    def preview(self) -> ImagePreview:
+        """Some of the images, how many there are of each label, or how sure the answers are, for kedro-viz."""
+        array = self.load()
+        if array.ndim == 1:
+            return previews.labels(array)
+        return previews.images(array) if array.dtype == np.uint8 else previews.probabilities(array)
 
     def _read(self, path: Path) -> npt.NDArray[Any]:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
@@ -131,8 +144,8 @@ class JsonDataset(ArtifactDataset[Any]):
         return TypeAdapter(load_obj(self.schema))
 
     def preview(self) -> JSONPreview:
-        """The content, for kedro-viz."""
-        return JSONPreview(json.dumps(self._type().dump_python(self.load(), mode="json")))
+        """The content, for kedro-viz; a number that is none is null, since no browser reads NaN."""
+        return JSONPreview(self._type().dump_json(self.load()).decode())
 
 
 class TextDataset(ArtifactDataset[str]):

@@ -3,9 +3,13 @@
 from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from mnist_resnet.errors import UserError
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 # No script, no font, no frame, nothing from anywhere else.
 _CONTENT_SECURITY_POLICY = (
@@ -50,6 +54,7 @@ pre code, td code { padding: 0; background: none; }
   code { overflow-wrap: anywhere; }
 }
 """
+_MAIN, _END_OF_MAIN = "<main>", "</main>"
 
 
 class PageError(UserError, ValueError):
@@ -72,9 +77,7 @@ def to_html(markdown: str, title: str, pictures: Mapping[str, bytes]) -> str:
     Raises:
         PageError: If the report shows a picture that is not in ``pictures``.
     """
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser = _parser()
     # A table too wide for a small screen is moved by itself, not with the page.
     parser.add_render_rule("table_open", lambda *_: '<div class="scrollable" tabindex="0">\n<table>\n')
     parser.add_render_rule("table_close", lambda *_: "</table>\n</div>\n")
@@ -94,11 +97,29 @@ def to_html(markdown: str, title: str, pictures: Mapping[str, bytes]) -> str:
 <style>{_STYLE}</style>
 </head>
 <body>
-<main>
-{body}</main>
+{_MAIN}
+{body}{_END_OF_MAIN}
 </body>
 </html>
 """
+
+
+def main_of(page: str) -> str:
+    """The content of a page of ``to_html``, which holds its pictures."""
+    return page.partition(_MAIN)[2].partition(_END_OF_MAIN)[0]
+
+
+def to_fragment(markdown: str) -> str:
+    """Turn a Markdown report into HTML for a page of somebody else's, without its pictures."""
+    parser = _parser()
+    parser.add_render_rule("image", lambda *_: "")
+    return str(parser.render(markdown))
+
+
+def _parser() -> "MarkdownIt":
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
 def _embedded(source: str, pictures: Mapping[str, bytes]) -> str:
