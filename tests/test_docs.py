@@ -1,4 +1,4 @@
-"""Links, files and tests that README, CHANGELOG and docs name."""
+"""Links, files, tests and figures that README, CHANGELOG, docs and notebooks name."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-PAGES = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+PAGES = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md")), *NOTEBOOKS]
 ROOMS = [PROJECT, PROJECT / "src/mnist_resnet"]
 NAMES = {file.name for room in ("src", "tests", "benchmarks") for file in (PROJECT / room).rglob("*.py")}
 TESTS = "\n".join(file.read_text(encoding="utf-8") for file in (PROJECT / "tests").rglob("*.py"))
@@ -54,6 +55,12 @@ def test_each_test_that_is_named_is_there(page: Path) -> None:
 def test_each_page_is_in_the_contents() -> None:
     pages = {page.relative_to(PROJECT / "docs").as_posix() for page in PAGES if PROJECT / "docs" in page.parents}
     assert pages - {"README.md"} <= set(named(r"\]\(([^)#\s]+)\)", PROJECT / "docs/README.md"))
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+def test_each_accuracy_that_a_notebook_states_is_in_the_results(notebook: Path) -> None:
+    accuracy = r"\b0\.\d{3,4}\b"
+    assert set(named(accuracy, notebook)) <= set(named(accuracy, PROJECT / "docs/results.md"))
 
 
 def test_the_readme_can_be_read_in_five_minutes() -> None:

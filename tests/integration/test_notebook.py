@@ -10,7 +10,7 @@ from tests.integration.conftest import SmokeRun
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 NOTEBOOKS = sorted(path.stem for path in (PROJECT / "notebooks").glob("*.ipynb"))
 # How many pictures each shows; what else they show, they check themselves.
-PICTURES = {"explore": 4, "mnist_32": 1, "d2l_fashion_28": 1, "d2l_fashion_96": 1}
+PICTURES = {"explore": 4, "mnist_32": 1, "d2l_fashion_28": 1, "d2l_fashion_96": 1, "d2l_keras_224": 1}
 
 
 # ipykernel starts its own event loop; jupyter_client's channels close after pytest looks.
