@@ -12,11 +12,11 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
 from mnist_resnet.computing.device import DeviceError
-from mnist_resnet.config import Parameters, validate_parameters
+from mnist_resnet.config import ConfigurationError, Parameters, validate_parameters
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import encode
 from mnist_resnet.datasets import IdxDataset
-from mnist_resnet.hooks.checks import check_present_labels, check_run
+from mnist_resnet.hooks.checks import check_catalog, check_present_labels, check_run
 from mnist_resnet.hooks.run_context import RunContext
 
 # Ten classes, 40 images of each, in their order.
@@ -94,3 +94,28 @@ def test_where_nothing_is_trained_or_no_gpu_is_required_none_is_missed(
     run: Callable[..., RunContext], pipeline: str, require_gpu: bool
 ) -> None:
     check_run(run(pipeline, require_gpu))
+
+
+TOLD = ("name", "run", "raw_folder", "checkpoint_folder")
+
+
+def told(**renamed: str | None) -> DataCatalog:
+    """A catalog of what a run tells its nodes, with entries under other names, or without them."""
+    names = {name: f"params:{{namespace}}.{name}" for name in TOLD} | renamed
+    return DataCatalog.from_config({entry: {"type": "MemoryDataset"} for entry in names.values() if entry})
+
+
+def test_a_catalog_of_ones_own_has_what_a_run_tells_its_nodes() -> None:
+    check_catalog(told(), ["mnist"])
+    check_catalog(told(raw_folder="params:mnist.raw_folder"), ["mnist"])
+    with pytest.raises(ConfigurationError, match=r"params:mnist\.run is missing; .*conf/base/catalog\.yml"):
+        check_catalog(told(run=None), ["mnist"])
+
+
+@pytest.mark.parametrize("earlier", ["{namespace}.raw_folder", "{data_set}.raw_folder", "mnist.raw_folder"])
+@pytest.mark.parametrize("beside", [{}, {"raw_folder_too": "params:{namespace}.raw_folder"}])
+def test_an_entry_under_its_earlier_name_is_refused_with_the_present_one(earlier: str, beside: dict[str, str]) -> None:
+    """It would be overlooked, or lead to a folder ``params:mnist``."""
+    catalog = told(raw_folder=earlier, **beside)
+    with pytest.raises(ConfigurationError, match=r"mnist\.raw_folder, .*params:\{namespace\}\.raw_folder"):
+        check_catalog(catalog, ["mnist"])

@@ -1,7 +1,8 @@
 """Checks of a run before any work."""
 
 import sys
-from collections.abc import Set
+from collections.abc import Iterable, Set
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,32 @@ from mnist_resnet.data.split import check_sizes, split
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.evaluation.session import usable_providers
 from mnist_resnet.hooks.run_context import RunContext
+from mnist_resnet.pipelines.wiring import TOLD_BY_THE_RUN
+
+
+def check_catalog(catalog: DataCatalog, namespaces: Iterable[str]) -> None:
+    """Refuse a catalog that lacks what a run tells its nodes, or has it under the names from before it was parameters.
+
+    The older pattern ``{namespace}.raw_folder`` would match ``params:mnist.raw_folder``, too, and lead to a folder
+    ``params:mnist``.
+
+    Args:
+        catalog: Of the run.
+        namespaces: The run's data sets.
+
+    Raises:
+        ConfigurationError: If it does; with the entry to write.
+    """
+    resolver = catalog.config_resolver
+    for namespace, name in product(namespaces, TOLD_BY_THE_RUN):
+        entry, earlier = f"params:{namespace}.{name}", f"{namespace}.{name}"
+        if earlier in resolver.config or (resolver.match_dataset_pattern(earlier) or "").endswith(f".{name}"):
+            raise ConfigurationError(
+                f"catalog.yml: received {earlier}, which has become a parameter; rename the entry to "
+                f"params:{{namespace}}.{name}, as in conf/base/catalog.yml"
+            )
+        if entry not in catalog:
+            raise ConfigurationError(f"catalog.yml: {entry} is missing; copy its entry from conf/base/catalog.yml")
 
 
 def check_run(context: RunContext) -> None:

@@ -77,7 +77,7 @@ class RunHooks:
     def _enter(self, entered: ExitStack, context: "RunContext") -> None:
         """The order of a run."""
         # Kedro makes this class for any command, such as `kedro --help`, which should not wait for numpy.
-        from mnist_resnet.hooks.checks import check_run
+        from mnist_resnet.hooks.checks import check_catalog, check_run
         from mnist_resnet.hooks.freshness import Freshness
         from mnist_resnet.hooks.provenance import ProvenanceRecord
         from mnist_resnet.hooks.summary import Summary
@@ -87,6 +87,7 @@ class RunHooks:
         entered.callback(self._thread.end)
         entered.enter_context(folder_lock(context.outputs, sys.argv))
         entered.callback(end_tensorflow_process)
+        check_catalog(context.catalog, context.namespaces)
         _remove_leftovers(context)
         check_run(context)
         self._freshness = Freshness(context)
