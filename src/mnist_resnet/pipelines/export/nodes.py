@@ -32,9 +32,10 @@ def rebuild_networks(
     from mnist_resnet.export.crop import crop
     from mnist_resnet.export.fold import fold
     from mnist_resnet.export.rebuild import average_flips, rebuild
+    from mnist_resnet.export.standardizing import fold_standardizing
 
     network = rebuild(model, parameters, preprocessing, dataset)
-    compact = crop(fold(network))
+    compact = crop(fold_standardizing(fold(network)))
     return (average_flips(network), average_flips(compact)) if export.average_flips else (network, compact)
 
 
