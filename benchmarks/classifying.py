@@ -2,12 +2,16 @@
 
     .venv/bin/python benchmarks/classifying.py --workers 1 2 --images 200000 --rounds 5
     .venv/bin/python benchmarks/classifying.py --workers 2 --rounds 0 --memory 100000 1000000
+    .venv/bin/python benchmarks/classifying.py --workers 2 --rounds 0 --parts 5000
 
 The source is a NumPy file of made images of 28×28; the model is a ResNet-18 of random weights, or the file that is
 named. A plain session reads the same images in the same chunks and batches, in a process of its own with one thread,
 and writes nothing; several run at the same time. Each measurement is a command of its own, and they take turns.
 Images/s of workers are those of the middle half of the parts: without the start of Ray, which takes a part of the
 cores, and without the end, where some workers wait for the last. The seconds are those of the whole command.
+
+Parts/s are those of the middle half of parts of one image, where a worker has next to nothing to do: what one command
+can hand out and take back, so the limit of a cluster.
 
 Memory is that of all processes at one moment, without mapped files, looked at ten times a second; a network of one
 convolution computes there.
@@ -36,7 +40,7 @@ from side_by_side import last_line, median_and_spread, spread, verdict
 
 PROJECT = Path(__file__).parents[1]
 SIZE, LEAST_OF_PLAIN = (28, 28), 0.9
-_PARTS, _LEAST_PARTS = "answers/part-*.parquet", 16
+_PARTS, _LEAST_PARTS, _ROUNDS_OF_PARTS = "answers/part-*.parquet", 16, 3
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,21 @@ def compare_memory(asked: argparse.Namespace, place: Path) -> None:
     report_memory(peaks, workers)
 
 
+def compare_parts(asked: argparse.Namespace, place: Path) -> None:
+    """Measure and report how many parts a second one command has made, whatever is in them."""
+    model, workers, source = place / "convolution.onnx", max(asked.workers), place / "single-images"
+    model.write_bytes(made_resnet(SIZE[0], blocks=0))
+    write_source(source, "npy", asked.parts, SIZE)
+    speeds = []
+    for number in range(_ROUNDS_OF_PARTS):
+        output = place / f"parts-{number}"
+        classify(source, output, model, workers, "--rows-per-part", "1")
+        speeds.append(steady_speed(output, asked.parts))
+        print(f"{asked.parts:,} parts of one image: {speeds[-1]:,.0f} parts/s", file=sys.stderr, flush=True)
+    measured = f"{median(speeds):,.0f} parts/s ({spread(speeds, 0)})"
+    print(f"\n{asked.parts:,} parts of one image, {named(workers, 'worker')}, n = {len(speeds)}: {measured}")
+
+
 def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """What was asked for on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -191,6 +210,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rows-per-part", type=int, default=10_000, help="for the speed (default: 10,000)")
     parser.add_argument("--batch-size", type=int, default=256, help="images in a call (default: 256)")
     parser.add_argument("--memory", type=int, nargs="*", default=[], metavar="IMAGES", help="measure it at these sizes")
+    parser.add_argument("--parts", type=int, default=0, help="measure parts/s with so many parts of one image")
     parser.add_argument("--model", type=Path, help="an ONNX file for 28×28; default: a ResNet-18 of random weights")
     parser.add_argument("--part", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(words)
@@ -208,6 +228,8 @@ def main() -> None:
             compare(asked, Path(place))
         if asked.memory:
             compare_memory(asked, Path(place))
+        if asked.parts:
+            compare_parts(asked, Path(place))
 
 
 if __name__ == "__main__":
