@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.tracking.logged_model import LoggedModel, find_logged_model, log_model
-from mnist_resnet.tracking.registry import RegisterCandidate, register_candidate
+from mnist_resnet.tracking.registry import CANDIDATE, RegisterCandidate, register_candidate
 
 # A figure's name and value, the step that it belongs to, and when it was measured, in milliseconds since 1970.
 Point = tuple[str, float, int, int]
@@ -132,7 +132,8 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
         case LogModel(model):
             log_model(model, client, run_id)
         case RegisterCandidate():
-            register_candidate(operation, [client.get_run(run_id).info.experiment_id])
+            if register_candidate(operation, [client.get_run(run_id).info.experiment_id]):
+                client.set_tag(run_id, f"{operation.name}.release", CANDIDATE)
         case EndRun(status, time):
             client.set_terminated(run_id, status, time)
     return True

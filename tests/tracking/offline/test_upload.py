@@ -378,8 +378,10 @@ def test_a_candidate_of_later_evaluation_takes_over(project, store, model, later
     record_candidate(project, model, evaluated=1000)
     record_candidate(project, later, evaluated=2000)
     sync(project)
-    version = MlflowClient(store).get_model_version_by_alias("made", "candidate")
+    client = MlflowClient(store)
+    version = client.get_model_version_by_alias("made", "candidate")
     assert (str(version.version), version.tags["evaluated"]) == ("2", "2000")
+    assert client.get_run(version.run_id).data.tags["made.release"] == "candidate"
 
 
 @pytest.mark.parametrize(
