@@ -132,11 +132,15 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
         case LogModel(model):
             log_model(model, client, run_id)
         case RegisterCandidate():
-            if register_candidate(operation, [client.get_run(run_id).info.experiment_id]):
-                client.set_tag(run_id, f"{operation.name}.release", CANDIDATE)
+            _register(operation, client, run_id)
         case EndRun(status, time):
             client.set_terminated(run_id, status, time)
     return True
+
+
+def _register(candidate: RegisterCandidate, client: Any, run_id: str) -> None:
+    if register_candidate(candidate, [client.get_run(run_id).info.experiment_id]):
+        client.set_tag(run_id, f"{candidate.name}.release", CANDIDATE)
 
 
 def _log_parameters(values: Mapping[str, str], client: Any, run_id: str) -> None:
