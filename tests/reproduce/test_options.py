@@ -50,6 +50,12 @@ def test_all_that_was_asked_is_asked_again() -> None:
         ({"pipeline_names": ["data", "export"]}, "data,train"),
         ({"pipeline_names": ["train"], "node_names": ["made.fit"]}, "data,train"),
         ({"from_nodes": ["made.judge"]}, "data,train,export,evaluate"),
+        ({"namespaces": ["made"]}, None),
+        ({"namespaces": ["made.export"]}, "data,train"),
+        ({"namespaces": ["made.data", "other.data"]}, None),
+        ({"namespaces": ["made.train", "other.export"]}, "data,train,export"),
+        ({"namespaces": ["made", "other.export"]}, "data,train,export,evaluate"),
+        ({"namespaces": ["made.export"], "pipeline_names": ["export", "evaluate"]}, "data,train"),
     ],
 )
 def test_what_a_run_found_there_is_made_before(asked: dict[str, Any], before: str | None) -> None:

@@ -60,9 +60,10 @@ def _common(record: Provenance, pipeline_names: Iterable[str], tracking: Mapping
 def _pipelines_before(asked: RunArguments) -> list[str]:
     """The pipelines whose outputs a run may have read: up to the last that it did not run, or ran in part."""
     names = set(asked.pipeline_names) or _WHOLE
-    run = [pipeline for pipeline in FLOW if pipeline in names or names & _WHOLE]
+    parts = {namespace.partition(".")[2] for namespace in asked.namespaces} or {""}  # of `mnist.export`, `export`
+    run = [pipeline for pipeline in FLOW if names & {pipeline, *_WHOLE} and parts & {pipeline, ""}]
     before = list(FLOW[: FLOW.index(run[-1]) + 1]) if run else []
-    in_part = any(getattr(asked, name) for name in _SELECTING)
+    in_part = len(parts) > 1 or any(getattr(asked, name) for name in _SELECTING)
     while before and before[-1] in run and not in_part:
         before.pop()
     return before
