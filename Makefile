@@ -4,6 +4,8 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 PYTEST := $(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 PYTHONS := 3.11 3.12 3.13
+SMOKE_RUN := data/recipes/smoke/08_reporting/fashion_mnist/report.html
+LESSONS := $(patsubst %,docs/%,$(wildcard notebooks/*.ipynb))
 PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml
@@ -64,8 +66,17 @@ check-locks: install ## Look for a wheel of each locked package on every platfor
 		wheels --python-version $$python --python-platform x86_64-unknown-linux-gnu -r requirements-gpu.lock || exit 1; \
 	done
 
-docs: $(VENV)/requirements-docs.lock ## Build the site of the documentation into build/docs; a dead link is an error
+docs: $(VENV)/requirements-docs.lock $(LESSONS) ## Build the site of the documentation into build/docs; a dead link is an error
 	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs build/docs
+
+# The notebooks with outputs; they look at the published data, and at a run of the recipe smoke.
+docs/notebooks/%.ipynb: notebooks/%.ipynb $(SMOKE_RUN) | $(VENV)/requirements-docs.lock
+	@mkdir -p $(@D)
+	KEDRO_ENV=smoke KEDRO_LOGGING_CONFIG=$(CURDIR)/conf/logging.yml \
+		$(VENV)/bin/jupyter execute --timeout=300 --output=../$@ $<
+
+$(SMOKE_RUN): | install
+	$(VENV)/bin/kedro run --pipelines training --env smoke
 
 # Without --strict, pip-audit skips packages that the index says nothing of, and succeeds.
 AUDIT = $(UV) tool run pip-audit==2.10.1 --strict --require-hashes --disable-pip --requirement

@@ -1,5 +1,6 @@
-"""The site that `make docs` builds from these pages, the commands, the parameters and the code."""
+"""The site that `make docs` builds from these pages, the notebooks, the commands, the parameters and the code."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -10,11 +11,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from parameter_reference import parameter_tables  # beside this file
 
 project = "mnist_resnet"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
 root_doc = "README"
 html_theme = "furo"
 html_title = project
-html_copy_source = html_show_sphinx = False
+html_copy_source = html_show_sphinx = html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_extra_path = ["index.html"]
 exclude_patterns = ["conf.py", "parameter_reference.py"]
 myst_heading_anchors = 4
@@ -22,9 +25,22 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the signatures have them
 napoleon_numpy_docstring = False
 
+nb_execution_mode = "off"  # `make docs` has run the notebooks: docs/notebooks/ has them with outputs
+nb_output_stderr = "remove"  # the log
+nb_merge_streams = True
+nb_render_markdown_format = "gfm"  # which has tables
+
 # The pages by what a reader comes for. A page that is in none of these is an error of the build.
 PAGES = {
     "Begin": ["first-run"],
+    "Lessons": [
+        "A residual block <notebooks/mnist_32>",
+        "Five depths <notebooks/d2l_fashion_28>",
+        "Shapes and costs <notebooks/d2l_keras_224>",
+        "Pre-activation <notebooks/d2l_fashion_96>",
+        "Explore a run <notebooks/explore>",
+        "Read a run <notebooks/read_a_run>",
+    ],
     "How-to": [
         "how-to/pictures",
         "how-to/many-images",
@@ -53,7 +69,7 @@ PAGES = {
 
 
 def _complete(app: Sphinx, page: str, source: list[str]) -> None:
-    """Add to a page what is not in its file."""
+    """Add to a page what is not in its file, and change its links to notebooks, and theirs to pages, for the site."""
     project_folder = Path(app.srcdir).parent
     match page:
         case "README":
@@ -62,6 +78,9 @@ def _complete(app: Sphinx, page: str, source: list[str]) -> None:
             source[0] += parameter_tables(project_folder / "conf" / "base" / "parameters.yml")
         case "changelog":
             source[0] = (project_folder / "CHANGELOG.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    if page.startswith("notebooks/"):
+        source[0] = source[0].replace("](../docs/", "](../")
+    source[0] = re.sub(r"\]\(((?:\.\./)*)\.\./notebooks/", r"](\1notebooks/", source[0])
 
 
 def _toctree(caption: str) -> str:
