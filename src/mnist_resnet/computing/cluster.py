@@ -110,8 +110,14 @@ def _join(ray: Any, named: _Named) -> None:
     joining = {name: value for name, value in _QUIET.items() if name != "include_dashboard"}
     try:
         ray.init(address=named.address, **joining)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise named.refused(f", which cannot be joined: {str(error).splitlines()[0]}") from error
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.AuthenticationError) as error:
+        raise named.refused(_why_not_joined(error)) from error
+
+
+def _why_not_joined(error: Exception) -> str:
+    if type(error).__name__ == "AuthenticationError" or "AuthenticationError" in str(error.__cause__):
+        return ", which asks for a token: set RAY_AUTH_MODE=token, with the token of its head in ~/.ray/auth_token here"
+    return f", which cannot be joined: {str(error).splitlines()[0]}"
 
 
 def _require_answer(named: _Named) -> None:
