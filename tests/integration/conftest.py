@@ -157,6 +157,7 @@ class SmokeRun:
     project: Project
     stdout: str
     stderr: str
+    imports: frozenset[str]  # a package and the one that has imported it, by their names
 
     @property
     def outputs(self) -> Path:
@@ -174,13 +175,30 @@ class SmokeRun:
         return model
 
 
+# Python runs a module of the name sitecustomize first of all, in each process.
+_NOTES_IMPORTS = """
+import sys
+from pathlib import Path
+
+def note(event, arguments, noted=Path(__file__).with_name("imports")):
+    if event == "import" and "." not in arguments[0]:
+        by = sys._getframe(1).f_globals.get("__name__", "")
+        with noted.open("a") as file:
+            file.write(arguments[0] + " " + by.partition(".")[0] + "\\n")
+
+sys.addaudithook(note)
+"""
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> SmokeRun:
-    project = make_project(tmp_path_factory.mktemp("smoke"))
+    project, watch = make_project(tmp_path_factory.mktemp("smoke")), tmp_path_factory.mktemp("watch")
+    (watch / "sitecustomize.py").write_text(_NOTES_IMPORTS)
     words = ("run", "--pipeline", "training", "--env", "smoke")
-    ended = project.kedro(*words, MNIST_RESNET_DATA_MIRROR=str(PROJECT / "data" / "01_raw"))
+    mirror = str(PROJECT / "data" / "01_raw")
+    ended = project.kedro(*words, MNIST_RESNET_DATA_MIRROR=mirror, PYTHONPATH=str(watch))
     assert_done(ended)
-    return SmokeRun(project, ended.stdout, ended.stderr)
+    return SmokeRun(project, ended.stdout, ended.stderr, frozenset((watch / "imports").read_text().splitlines()))
 
 
 def assert_done(ended: subprocess.CompletedProcess[str]) -> None:

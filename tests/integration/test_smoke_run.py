@@ -42,6 +42,12 @@ def test_nothing_else_is_printed(smoke: SmokeRun) -> None:
     assert re.search(r"No commit is recorded.*smoke\d* is in no repository; clone the project", warning)
 
 
+def test_nothing_of_a_cluster_and_no_other_backend_is_imported(smoke: SmokeRun) -> None:
+    assert any(each.startswith("tensorflow ") for each in smoke.imports)
+    unwanted = {each for each in smoke.imports if each.partition(" ")[0] in {"ray", "optuna", "jax"}}
+    assert unwanted <= {"jax tensorflow"}  # TensorFlow 2.21 imports JAX itself where it is installed
+
+
 def test_all_artifacts_are_written(smoke: SmokeRun, namespace: str) -> None:
     parts = ("train", "validation", "test")
     arrays = [f"{part}_{kind}.npy" for part in parts for kind in ("images", "labels")]
