@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -277,17 +278,18 @@ def _in_words(address: str) -> str:
 @contextmanager
 def serving(command: Sequence[str], folder: Path, address: str, **environment: str) -> Iterator[Callable[[], str]]:
     """Run a server until the block ends; the block starts once ``address`` answers, and gets what is printed so far."""
+    variables = clean_environment() | environment
     with (
         tempfile.NamedTemporaryFile() as output,
         subprocess.Popen(
-            command, cwd=folder, env=clean_environment() | environment, stdout=output, stderr=subprocess.STDOUT
+            command, cwd=folder, env=variables, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         ) as server,
     ):
         try:
             _wait_for(server, address, output)
             yield lambda: Path(output.name).read_text(errors="replace")
         finally:
-            server.terminate()
+            os.killpg(server.pid, signal.SIGTERM)  # that of kedro viz is a process below the command's
             server.wait(30)
 
 
