@@ -289,7 +289,8 @@ def serving(command: Sequence[str], folder: Path, address: str, **environment: s
             _wait_for(server, address, output)
             yield lambda: Path(output.name).read_text(errors="replace")
         finally:
-            os.killpg(server.pid, signal.SIGTERM)  # that of kedro viz is a process below the command's
+            with suppress(ProcessLookupError):  # it has ended
+                os.killpg(server.pid, signal.SIGTERM)  # that of kedro viz is a process below the command's
             server.wait(30)
 
 
