@@ -223,6 +223,7 @@ def test_a_node_shows_its_code_with_what_it_does(lineage: Lineage) -> None:
     lineage.choose("train")
     lineage.show_code()
     (code,) = lineage.wait_for(".pipeline-metadata-code code")
+    lineage.come_to_rest()
     lineage.keep("code")
     assert code.startswith("def train_network(")
     assert "The trained network, its layers" in code
@@ -242,6 +243,7 @@ def test_the_state_of_the_last_run_is_shown_of_one_that_failed_too(lineage: Line
     (failed,) = lineage.texts(".pipeline-node--status-failed")
     assert "check_exports" in failed
     lineage.choose_failed()
+    lineage.come_to_rest()
     lineage.keep("failed-run")
     (panel,) = lineage.texts(".pipeline-metadata")
     assert "does not agree with the trained model" in panel
