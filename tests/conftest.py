@@ -161,7 +161,8 @@ def training_parameters(base: NamespaceParameters) -> TrainingParameters:
 
 @pytest.fixture(scope="session")
 def variant_parameters(base: NamespaceParameters) -> VariantParameters:
-    return replace(base.export.variants, tolerance=0.1, calibration_images=64, choice_images=64, timed_calls=2)
+    changes = {"tolerance": 0.1, "calibration_images": 64, "choice_images": 64, "timed_calls": 2}
+    return replace(base.export.variants, **changes, least_speed=None)
 
 
 @pytest.fixture(scope="session")

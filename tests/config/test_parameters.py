@@ -37,7 +37,11 @@ BOUNDS = [
         "export.variants.choice_images evaluation.robustness.validation_images",
     ),
     (-1, "greater than or equal to 0", "training.seed training.max_shift"),
-    (-0.1, "greater than or equal to 0", "training.weight_decay training.erased_fraction data.validation_fraction"),
+    (
+        -0.1,
+        "greater than or equal to 0",
+        "training.weight_decay training.erased_fraction data.validation_fraction export.variants.least_speed",
+    ),
     (
         0.0,
         "greater than 0",

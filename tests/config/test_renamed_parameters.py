@@ -24,10 +24,13 @@ def test_parameters_have_their_present_names_and_the_recorded_ones_stay(recorded
 
 
 def test_parameters_that_were_added_later_have_the_values_of_before_and_recorded_ones_stay():
-    recorded = {"recipe": "base", "mnist": {"training": {"tf32": False}, "model": {}}, "other": {"model": {}}}
+    mnist = {"training": {"tf32": False}, "model": {}, "export": {"variants": {"seed": 0}}}
+    recorded = {"recipe": "base", "mnist": mnist, "other": {"model": {}, "export": {"opset": 17}}}
     before = copy.deepcopy(recorded)
     training = {"tf32": False, "shuffle_shards": None, "devices": 1, "hosts": 1, "require_gpu": False}
-    assert with_added_parameters(recorded) == {**recorded, "mnist": {"training": training, "model": {}}}
+    export = {"variants": {"seed": 0, "least_speed": None}}
+    expected = {**recorded, "mnist": {"training": training, "model": {}, "export": export}}
+    assert with_added_parameters(recorded) == expected
     assert recorded == before
 
 

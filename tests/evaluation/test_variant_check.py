@@ -53,6 +53,25 @@ def test_what_is_one_of_both_is_published(parameters, size, speeds):
     assert judge(replace(MEASURED, size_ratio=size, speed_ratios=speeds), parameters).published
 
 
+def test_int8_that_is_slower_than_it_may_be_is_not_published_however_small(parameters):
+    check = judge(replace(MEASURED, speed_ratios={"1": 0.99, **SLOW}), replace(parameters, least_speed=1.0))
+    assert not check.published
+    assert check.reason.startswith(
+        "not published: it is too slow on this machine at batch 1 and 256 "
+        "(export.variants.least_speed: 1 of fp32's speed); it loses at most 0.21 points of accuracy"
+    )
+
+
+@pytest.mark.parametrize(("least", "speeds"), [(None, SLOW), (0.0, SLOW), (0.9, SLOW), (1.0, {"32": 1.0}), (2.0, {})])
+def test_int8_that_is_as_fast_as_it_has_to_be_is_published(parameters, least, speeds):
+    assert judge(replace(MEASURED, speed_ratios=speeds), replace(parameters, least_speed=least)).published
+
+
+def test_fp16_is_published_for_its_size(parameters):
+    fp16 = replace(MEASURED, name="fp16", kernels=None, speed_ratios=SLOW)
+    assert judge(fp16, replace(parameters, least_speed=1.0)).published
+
+
 @pytest.mark.parametrize(
     ("kernels", "published"),
     [

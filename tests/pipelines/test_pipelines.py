@@ -54,6 +54,7 @@ def inputs(
         "params:evaluation": evaluation_parameters,
         "params:evaluation.providers": list(evaluation_parameters.providers),
         "params:evaluation.cuda": asdict(evaluation_parameters.cuda),  # as where only exports are made
+        "params:evaluation.latency.latency_batch_sizes": [1],
         "params:evaluation.latency.throughput_batch_sizes": [8],
         "params:release": ReleaseParameters(register=True, significance=0.05, robustness_floor=0.0),
     }

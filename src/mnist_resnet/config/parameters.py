@@ -115,8 +115,8 @@ class VariantParameters:
     ``tolerance`` is the accuracy that a variant loses at most, with 95 % confidence, by a paired test on the validation
     images: 3,000 show half a point if, say, eight answers turn wrong and none right. Of ``calibration_methods``, that
     is kept whose probabilities are nearest to float32's. Integer kernels may change no probability by more than
-    ``kernel_tolerance``, and no class unless the two best lie within that. Speed is measured at each of
-    ``evaluation.latency.throughput_batch_sizes``.
+    ``kernel_tolerance``, and no class unless the two best lie within that. Speed is measured at all batch sizes of
+    ``evaluation.latency``; int8, which is there for it, has at least ``least_speed`` times float32's at each.
     """
 
     names: Annotated[tuple[Literal["int8", "fp16"], ...], AfterValidator(distinct)]
@@ -129,6 +129,7 @@ class VariantParameters:
     ]
     kernel_tolerance: Positive
     timed_calls: Count
+    least_speed: NotNegative | None
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)

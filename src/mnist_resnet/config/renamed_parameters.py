@@ -2,12 +2,14 @@
 
 import copy
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 # Of each data set, by group and name: what was called so, and what it is called now.
 RENAMED = {"model.variant": "model.architecture"}
 
-# Likewise, parameters that are newer than some records, with the values that come to what was done before.
+# Likewise, parameters in groups of any depth that are newer than some records, with the values that come to what was
+# done before.
 ADDED = {
     "data.shard_images": None,
     "training.shuffle_shards": None,
@@ -15,6 +17,7 @@ ADDED = {
     "training.devices": 1,
     "training.hosts": 1,
     "training.require_gpu": False,
+    "export.variants.least_speed": None,
 }
 
 
@@ -27,10 +30,15 @@ def with_added_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     complete = copy.deepcopy(dict(parameters))
     for concerns in complete.values():
         for added, value in ADDED.items():
-            group, name = added.split(".")
-            if isinstance(concerns, dict) and group in concerns:
-                concerns[group].setdefault(name, value)
+            *groups, name = added.split(".")
+            group = reduce(_within, groups, concerns)
+            if isinstance(group, dict):
+                group.setdefault(name, value)
     return complete
+
+
+def _within(concerns: Any, group: str) -> Any:
+    return concerns.get(group) if isinstance(concerns, dict) else None
 
 
 def with_present_names(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,19 +47,22 @@ def relative_speed(
 ) -> dict[str, float]:
     """How many times as many images per second one session classifies as another.
 
-    The two take turns, so that whatever else the machine does slows down both.
+    The two take turns, so that whatever else the machine does slows down both. Shorter calls vary more, so there are
+    more of them.
 
     Args:
         session: The one.
         reference: The other.
         images: uint8 (images, height, width); repeated where a batch needs more.
         batch_sizes: Images in a call.
-        calls: Timed calls of each session, after one that is not timed.
+        calls: Timed calls of each session at the largest batch size, after one that is not timed. At the others, as
+            many images are classified.
 
     Returns:
         For each batch size, the median over the turns.
     """
-    return {str(size): _relative(session, reference, _batch(images, size), calls) for size in batch_sizes}
+    most = calls * max(batch_sizes, default=0)
+    return {str(size): _relative(session, reference, _batch(images, size), most // size) for size in batch_sizes}
 
 
 def _relative(session: Session, reference: Session, batch: UInt8Array, calls: int) -> float:

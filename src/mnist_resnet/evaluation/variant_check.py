@@ -8,6 +8,8 @@ from mnist_resnet.evaluation.session import CPU_PROVIDER
 
 # Onnxruntime's integer kernels are those of processors; on a GPU it computes such a file in floating point.
 _FOR_PROCESSORS = {"int8"}
+# Rounding for the sake of speed. fp16 has half the size for a GPU's memory, however fast it is.
+_FOR_SPEED = {"int8"}
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,11 @@ def evaluated_by(name: str, parameters: EvaluationParameters) -> EvaluationParam
 def judge(measured: VariantCheck, parameters: VariantParameters) -> VariantCheck:
     """Decide whether a variant is published, and say why: it loses little, and is smaller or measurably faster.
 
+    int8 is not published where it is slower than it may be, however small it is.
+
     Args:
         measured: All that was measured of it; ``published`` and ``reason`` are still open.
-        parameters: What it may lose.
+        parameters: What it may lose, and the speed that it may not.
     """
     assert measured.greatest_loss is not None
     assert measured.size_ratio is not None
@@ -72,6 +76,11 @@ def judge(measured: VariantCheck, parameters: VariantParameters) -> VariantCheck
         )
     if measured.size_ratio >= 1 and min(speeds.values(), default=0) < MEASURABLY_FASTER:
         faults.append("it is neither smaller nor measurably faster than fp32")
+    if slow_at := _too_slow_at(measured, parameters):
+        faults.append(
+            f"it is too slow on this machine at batch {' and '.join(slow_at)} "
+            f"(export.variants.least_speed: {parameters.least_speed:g} of fp32's speed)"
+        )
     figures = [
         f"it loses at most {100 * measured.greatest_loss:.2f} points of accuracy with 95 % confidence "
         f"(export.variants.tolerance: {100 * parameters.tolerance:.2f})",
@@ -80,3 +89,9 @@ def judge(measured: VariantCheck, parameters: VariantParameters) -> VariantCheck
     ]
     verdict = f"not published: {'; '.join(faults)};" if faults else "published:"
     return replace(measured, published=not faults, reason=f"{verdict} {', '.join(figures)}")
+
+
+def _too_slow_at(measured: VariantCheck, parameters: VariantParameters) -> list[str]:
+    """The batch sizes at which a variant that is there for its speed is slower than it may be."""
+    least = (parameters.least_speed or 0) if measured.name in _FOR_SPEED else 0
+    return [size for size, ratio in measured.speed_ratios.items() if ratio < least]

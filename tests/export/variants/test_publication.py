@@ -43,6 +43,14 @@ def test_what_kernels_cut_is_not_published(material, monkeypatch):
     assert "change 1.67% of the classes, and probabilities by up to 0.380" in check.reason
 
 
+def test_int8_that_is_slower_than_fp32_is_not_published(material, monkeypatch):
+    monkeypatch.setattr(int8, "compare_kernels", lambda *_: KernelAgreement(60, 0.0, 1.0, 0.0))
+    monkeypatch.setattr(publication, "relative_speed", lambda *_: {"1": 1.09, "8": 0.88})
+    files, (check,) = select_variants(only("int8", material, least_speed=1.0), BATCH_SIZES)
+    assert (files, check.published, check.speed_ratios) == ({}, False, {"1": 1.09, "8": 0.88})
+    assert "it is too slow on this machine at batch 8 (export.variants.least_speed: 1 of fp32's speed)" in check.reason
+
+
 def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypatch):
     compared = []
     agreement = KernelAgreement(60, 0.0, 1.0, 0.0)

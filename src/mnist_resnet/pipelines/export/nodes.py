@@ -89,7 +89,8 @@ def make_variants(
     export: ExportParameters,
     providers: list[str],
     cuda: Any,
-    batch_sizes: list[int],
+    latency_batch_sizes: list[int],
+    throughput_batch_sizes: list[int],
 ) -> tuple[dict[str, bytes], VariantChecks]:
     """The smaller ONNX files that are good enough, and what became of each variant."""
     from mnist_resnet.export.variants import Material, select_variants
@@ -98,7 +99,7 @@ def make_variants(
     settings = cuda if isinstance(cuda, CudaParameters) else CudaParameters(**cuda)
     validation = Validation(validation_images, validation_labels, providers, cuda=settings)
     material = Material(onnx, train_images, train_labels, validation, export.variants)
-    files, checks = select_variants(material, batch_sizes)
+    files, checks = select_variants(material, sorted({*latency_batch_sizes, *throughput_batch_sizes}))
     for check in checks:
         logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)
     return files, checks

@@ -18,7 +18,8 @@ def create_pipeline() -> Pipeline:
     measured = {
         "providers": "params:evaluation.providers",
         "cuda": "params:evaluation.cuda",
-        "batch_sizes": "params:evaluation.latency.throughput_batch_sizes",
+        "latency_batch_sizes": "params:evaluation.latency.latency_batch_sizes",
+        "throughput_batch_sizes": "params:evaluation.latency.throughput_batch_sizes",
     }
     return Pipeline(
         [
