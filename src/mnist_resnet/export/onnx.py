@@ -57,10 +57,11 @@ def _remove_idle_reshapes(model: Any) -> None:
 
     known = onnx.shape_inference.infer_shapes(model).graph.value_info
     shapes = {value.name: [each.dim_value for each in value.type.tensor_type.shape.dim] for value in known}
-    targets = {each.name: onnx.numpy_helper.to_array(each).tolist() for each in model.graph.initializer}
+    constants = {each.name: each for each in model.graph.initializer}
     inputs: dict[str, str] = {}
     for node in [node for node in model.graph.node if node.op_type == "Reshape"]:
-        before, target = shapes.get(node.input[0], []), targets.get(node.input[1], [])
+        before, constant = shapes.get(node.input[0], []), constants.get(node.input[1])
+        target = [] if constant is None else onnx.numpy_helper.to_array(constant).tolist()
         # The first dimension, the batch, is -1 in the one and unknown in the other.
         if len(target) > 1 and before[1:] == target[1:] and 0 not in target[1:]:
             inputs[node.output[0]] = node.input[0]
