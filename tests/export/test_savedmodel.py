@@ -66,6 +66,15 @@ def test_the_signature_takes_raw_images_and_gives_probabilities(files, tmp_path)
     }
 
 
+def test_each_weight_is_stored_once(network, files, tmp_path):
+    size = len(files["variables/variables.data-00000-of-00001"])
+    assert 4 * network.count_params() <= size < 4.4 * network.count_params()
+    write_files(tmp_path, files)
+    loaded = tf.saved_model.load(tmp_path).variables
+    for variable, weights in zip(loaded, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(variable.numpy(), weights)
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 60, 100])
 def test_the_answers_are_those_of_the_network_at_any_batch_size(files, images, expected, batch_size):
     answers = load_savedmodel(files)(images, batch_size)

@@ -29,7 +29,8 @@ def to_savedmodel(network: keras.Model) -> dict[str, bytes]:
         The SavedModel's files by relative name.
     """
     archive = keras.export.ExportArchive()
-    archive.track(network)
+    # Keras' track() would store each weight twice: as Keras' variable and as TensorFlow's, which the graph reads.
+    archive.add_variable_collection("variables", [variable.value for variable in network.variables])
     archive.add_endpoint(
         "serve",
         lambda image: {OUTPUT_NAME: network(image, training=False)},
