@@ -5,7 +5,7 @@ import pytest
 
 from mnist_resnet.config import LatencyParameters
 from mnist_resnet.evaluation import latency as module
-from mnist_resnet.evaluation.latency import measure_speed, relative_speed
+from mnist_resnet.evaluation.latency import classify_timed, measure_speed, relative_speed
 
 PARAMETERS = LatencyParameters(warm_up=2, calls=100, latency_batch_sizes=(1, 4), throughput_batch_sizes=(8, 16))
 IMAGES = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
@@ -78,6 +78,27 @@ def test_images_are_repeated_where_a_batch_needs_more(timed, size):
     batch = session.batches[0]
     assert (batch.dtype, batch.shape) == (np.uint8, (size, 8, 8))
     np.testing.assert_array_equal(batch, np.stack([IMAGES[index % len(IMAGES)] for index in range(size)]))
+
+
+def test_calls_that_classify_are_timed_if_their_batch_is_whole(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+
+    def run(batch):
+        clock.now += len(batch) / 1000
+        return batch[:, 0, :3]
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    answers, seconds = classify_timed(SimpleNamespace(run=run), IMAGES, 2)
+    np.testing.assert_array_equal(answers, IMAGES[:, 0, :3])
+    assert seconds == pytest.approx([0.002, 0.002])
+
+
+def test_calls_that_have_been_timed_are_not_made_again(timed):
+    session = timed(lambda _: 0.001)
+    enough, too_few = [9.0, 9.0, *[0.004] * 100], [0.004] * 101
+    speed = measure_speed(session, IMAGES, PARAMETERS, {8: enough, 16: too_few})
+    assert speed.throughput_images_per_s == pytest.approx({"8": 2000, "16": 16000})
+    assert {len(batch) for batch in session.batches} == {1, 4, 16}
 
 
 def test_on_a_real_clock_calls_take_time():

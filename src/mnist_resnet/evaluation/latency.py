@@ -1,14 +1,15 @@
 """The speed of a session, timed call by call."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mnist_resnet.config import LatencyParameters
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation.session import Session
+from mnist_resnet.evaluation.metrics import Probabilities
+from mnist_resnet.evaluation.session import Session, batches
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,40 @@ class Speed:
     throughput_images_per_s: dict[str, float]
 
 
-def measure_speed(session: Session, images: UInt8Array, parameters: LatencyParameters) -> Speed:
+def classify_timed(session: Session, images: UInt8Array, batch_size: int) -> tuple[Probabilities, list[float]]:
+    """Classify images in batches as ``Session.probabilities`` does, and time each call that has a whole batch.
+
+    Args:
+        session: The loaded model.
+        images: uint8 (images, height, width).
+        batch_size: Images in a call; the last call may have fewer.
+
+    Returns:
+        float32 (images, classes), and the seconds of the calls.
+    """
+    timed = [_timed_run(session, batch) for batch in batches(images, batch_size)]
+    return np.concatenate([answers for answers, _ in timed]), [each for _, each in timed[: len(images) // batch_size]]
+
+
+def measure_speed(
+    session: Session,
+    images: UInt8Array,
+    parameters: LatencyParameters,
+    timed: Mapping[int, Sequence[float]] | None = None,
+) -> Speed:
     """Time a session on real images.
 
     Args:
         session: The loaded model.
         images: uint8 (images, height, width); repeated where a batch needs more.
         parameters: Batch sizes, warm-up and number of timed calls.
+        timed: By batch size, the seconds of all calls of this session so far, one after the other. Where they are as
+            many as are asked for, there are no others.
     """
 
-    def seconds(size: int) -> list[float]:
-        return _time_calls(session, _batch(images, size), parameters)
+    def seconds(size: int) -> Sequence[float]:
+        known = (timed or {}).get(size, ())[parameters.warm_up :]
+        return known if len(known) >= parameters.calls else _time_calls(session, _batch(images, size), parameters)
 
     return Speed(
         {str(size): _percentiles(seconds(size)) for size in parameters.latency_batch_sizes},
@@ -75,15 +99,19 @@ def _time_calls(session: Session, batch: UInt8Array, parameters: LatencyParamete
 
 
 def _time_call(session: Session, batch: UInt8Array) -> float:
-    """The seconds that a call takes."""
+    return _timed_run(session, batch)[1]
+
+
+def _timed_run(session: Session, batch: UInt8Array) -> tuple[Probabilities, float]:
+    """What a call answers, and the seconds that it takes."""
     start = time.perf_counter()
-    session.run(batch)
-    return time.perf_counter() - start
+    answers = session.run(batch)
+    return answers, time.perf_counter() - start
 
 
 def _batch(images: UInt8Array, size: int) -> UInt8Array:
     return np.resize(images[:size], (size, *images.shape[1:]))
 
 
-def _percentiles(seconds: list[float]) -> dict[str, float]:
+def _percentiles(seconds: Sequence[float]) -> dict[str, float]:
     return {f"p{rank}": float(np.percentile(seconds, rank)) * 1000 for rank in (50, 95, 99)}

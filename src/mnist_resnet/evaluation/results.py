@@ -10,7 +10,7 @@ from mnist_resnet.config import EvaluationParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.agreement import Agreement
 from mnist_resnet.evaluation.calibration import measure_calibration
-from mnist_resnet.evaluation.latency import Speed, measure_speed
+from mnist_resnet.evaluation.latency import Speed, classify_timed, measure_speed
 from mnist_resnet.evaluation.metrics import Metrics, Probabilities, measure
 from mnist_resnet.evaluation.parity import DIFFERENCE
 from mnist_resnet.evaluation.robustness import Robustness
@@ -170,10 +170,11 @@ def evaluate_file(
         ProviderError: If no provider that was asked for can be had.
     """
     session = open_session(content, parameters.providers, parameters.require_gpu, parameters.cuda)
-    probabilities = session.probabilities(images, parameters.batch_size)
+    probabilities, seconds = classify_timed(session, images, parameters.batch_size)
+    timed = {parameters.batch_size: seconds}
     result = FileResult(
         **vars(measure(probabilities, labels)),
-        **vars(measure_speed(session, images, parameters.latency)),
+        **vars(measure_speed(session, images, parameters.latency, timed)),
         file=file,
         model_sha256=sha256_of_bytes(content),
         metadata=session.metadata,

@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,8 +80,7 @@ class Session:
         Returns:
             float32 (images, classes).
         """
-        starts = range(0, len(images), batch_size)
-        return np.concatenate([self.run(np.asarray(images[start : start + batch_size])) for start in starts])
+        return np.concatenate([self.run(batch) for batch in batches(images, batch_size)])
 
     def run(self, batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Classify one batch in one call."""
@@ -95,6 +94,12 @@ class Session:
             device = "cuda" if self.provider == CUDA_PROVIDER else "cpu"
             self._batches[len(batch)] = FixedBatch(self.inference, batch.shape, device)
         return self._batches[len(batch)]
+
+
+def batches(images: npt.NDArray[np.uint8], batch_size: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Images in batches of one size; the last may have fewer."""
+    for start in range(0, len(images), batch_size):
+        yield np.asarray(images[start : start + batch_size])
 
 
 def _is_json(value: str) -> bool:

@@ -12,7 +12,7 @@ from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.parity import DIFFERENCE, Parity, compare
 from mnist_resnet.evaluation.session import ClassifyBatches
 from mnist_resnet.export.on_tensorflow import exact_probabilities
-from mnist_resnet.export.reference import keras_probabilities
+from mnist_resnet.export.reference import ClassifyByKeras, keras_classifier
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +38,11 @@ def check_parity(
     Raises:
         ParityError: If any format disagrees, at any batch size.
     """
-    rounding_error = cache(lambda: _rounding_error(network, images))  # takes seconds, and seldom matters
+    by_keras = keras_classifier(network)
+    rounding_error = cache(lambda: _rounding_error(network, by_keras, images))  # takes seconds, and seldom matters
     found: dict[str, list[Parity]] = {name: [] for name in formats}
     for size in parameters.parity_batch_sizes:
-        reference = keras_probabilities(network, images, size)
+        reference = by_keras(images, size)
         for name, classify in formats.items():
             parity, tolerance = compare(reference, classify(images, size)), parameters.parity_tolerance
             if parity.max_abs_diff > tolerance and parameters.parity_rounding_factor:
@@ -52,9 +53,9 @@ def check_parity(
     return differences | {"argmax_agreement": min(each.argmax_agreement for all_ in found.values() for each in all_)}
 
 
-def _rounding_error(network: keras.Model, images: UInt8Array) -> float:
+def _rounding_error(network: keras.Model, by_keras: ClassifyByKeras, images: UInt8Array) -> float:
     """The largest difference of a probability that computing in float32 makes, instead of float64."""
     exact = exact_probabilities(network, images)
-    found = float(np.abs(keras_probabilities(network, images, len(images)) - exact).max())
+    found = float(np.abs(by_keras(images, len(images)) - exact).max())
     logger.info("Rounding to float32 moves the trained network's own probabilities by up to %.1e", found)
     return found

@@ -1,6 +1,6 @@
 """The answers that exported files are held against: those of the network itself, by Keras on the CPU."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -8,29 +8,35 @@ import numpy.typing as npt
 
 from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.evaluation.session import batches
 from mnist_resnet.export.rebuild import in_float64
 
 _Classify = Callable[[UInt8Array], npt.NDArray[np.floating]]
+# From uint8 (images, height, width) and the number of images in a call to (images, classes) in the network's precision.
+ClassifyByKeras = Callable[[UInt8Array, int], npt.NDArray[np.floating]]
+
+
+def keras_classifier(network: keras.Model) -> ClassifyByKeras:
+    """What classifies images by the network itself, on the CPU, in batches of any size.
+
+    The backend is that of this process, which has trained the network or could have.
+
+    Args:
+        network: With its weights, which must not change any more.
+    """
+    classify = _by_jax(network) if keras.backend.backend() == "jax" else _by_tensorflow(network)
+    return lambda images, size: np.concatenate([classify(batch) for batch in batches(images, size)])
 
 
 def keras_probabilities(network: keras.Model, images: UInt8Array, batch_size: int) -> npt.NDArray[np.floating]:
-    """Classify uint8 (images, height, width) by the network itself, on the CPU: (images, classes) in its precision.
-
-    The backend is that of this process, which has trained the network or could have.
-    """
-    classify = _by_jax(network) if keras.backend.backend() == "jax" else _by_tensorflow(network)
-    return np.concatenate([classify(batch) for batch in _batches(images, batch_size)])
+    """Classify uint8 (images, height, width) by a network that classifies no others; see ``keras_classifier``."""
+    return keras_classifier(network)(images, batch_size)
 
 
 def exact_probabilities(network: keras.Model, images: UInt8Array) -> npt.NDArray[np.floating]:
     """Likewise, with every computation in float64, which JAX does not compute in."""
     with native_output_held():  # TensorFlow's graph optimizer does not know every operation in float64
         return keras_probabilities(in_float64(network), images, len(images))
-
-
-def _batches(images: UInt8Array, batch_size: int) -> Iterator[UInt8Array]:
-    for start in range(0, len(images), batch_size):
-        yield np.asarray(images[start : start + batch_size])
 
 
 def _by_tensorflow(network: keras.Model) -> _Classify:

@@ -6,7 +6,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation.session import ClassifyBatches
+from mnist_resnet.evaluation.session import ClassifyBatches, batches
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
 from mnist_resnet.storage.artifacts import read_files, write_files
 from mnist_resnet.storage.space import temporary_folder
@@ -56,10 +56,9 @@ def load_savedmodel(files: dict[str, bytes]) -> ClassifyBatches:
 
     def classify(images: UInt8Array, batch_size: int) -> npt.NDArray[np.float32]:
         answer = loaded.signatures[SIGNATURE]
-        batches = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
+        inputs = ({INPUT_NAME: tf.constant(batch)} for batch in batches(images, batch_size))
         with tf.device("/CPU:0"):
-            outputs = [answer(**{INPUT_NAME: tf.constant(batch)})[OUTPUT_NAME].numpy() for batch in batches]
-        return np.concatenate(outputs)
+            return np.concatenate([answer(**each)[OUTPUT_NAME].numpy() for each in inputs])
 
     return classify
 
