@@ -48,6 +48,12 @@ def test_cut_sums_are_found(computed_otherwise):
     assert not found.within(0.05)
 
 
+def test_answers_that_are_known_are_not_computed_again(computed_otherwise):
+    computed_otherwise(4.0)
+    known = open_session(halves_model(), ["CPUExecutionProvider"]).probabilities(IMAGES, 4)
+    assert compare_kernels(halves_model(), IMAGES, known) == KernelAgreement(4, 0.0, 1.0, 0.0)
+
+
 def test_a_class_may_change_where_the_two_best_are_as_good_as_equal(monkeypatch):
     plain = np.array([[0.51, 0.49, 0.0], [0.1, 0.2, 0.7], [0.8, 0.1, 0.1], [0.6, 0.4, 0.0]], np.float32)
     fast = plain.copy()

@@ -75,6 +75,21 @@ def test_of_a_sorted_file_every_class_is_perturbed(images, labels):
     assert {len(shown) for shown in seen} == {12}
 
 
+def test_images_whose_answers_are_known_are_not_classified_again(images, labels):
+    seen = []
+
+    def remember(shown: np.ndarray) -> np.ndarray:
+        seen.append(shown)
+        return classify(shown)
+
+    known = labels != 1  # said of the images as they are, whatever the classifier would answer
+    measured = measure_robustness(remember, images, labels, count=12, seed=0, untouched=known)
+    drawn = spread_sample(labels, 12, seed=0)
+    assert measured.untouched == known[drawn].mean() == 8 / 12
+    assert len(seen) == 18
+    assert measured.perturbed == measure_robustness(classify, images, labels, count=12, seed=0).perturbed
+
+
 def test_robustness_survives_json(images, labels):
     measured = measure_robustness(classify, images, labels, count=60, seed=0)
     written = json.dumps(asdict(measured), allow_nan=False)

@@ -44,7 +44,12 @@ class Robustness:
 
 
 def measure_robustness(
-    classify: ClassifyImages, images: UInt8Array, labels: UInt8Array, count: int, seed: int
+    classify: ClassifyImages,
+    images: UInt8Array,
+    labels: UInt8Array,
+    count: int,
+    seed: int,
+    untouched: Correct | None = None,
 ) -> Robustness:
     """Classify some images once as they are and once for each strength of each perturbation.
 
@@ -54,6 +59,7 @@ def measure_robustness(
         labels: uint8 (images,), which no perturbation changes.
         count: How many of the images to use, drawn so that every class has its share of them; all if there are fewer.
         seed: Where all chance comes from, not negative.
+        untouched: bool (images,), whether each image is classified correctly as it is, if that is known already.
     """
     drawn = spread_sample(labels, count, seed)
     shown, truth = images[drawn], labels[drawn]
@@ -64,7 +70,8 @@ def measure_robustness(
     def by_strength(name: str, perturbation: Perturbation) -> dict[str, Correct]:
         return {f"{strength:g}": correct(perturb(shown, name, strength, seed)) for strength in perturbation.strengths}
 
-    return summarize(correct(shown), {name: by_strength(name, each) for name, each in PERTURBATIONS.items()})
+    right = correct(shown) if untouched is None else untouched[drawn]
+    return summarize(right, {name: by_strength(name, each) for name, each in PERTURBATIONS.items()})
 
 
 def summarize(untouched: Correct, perturbed: Mapping[str, Mapping[str, Correct]]) -> Robustness:

@@ -1,14 +1,16 @@
 """The validation split, whose images choices are made by."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from mnist_resnet.config import CudaParameters
 from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.evaluation.metrics import Probabilities
+from mnist_resnet.evaluation.paired import Correct
 from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
 from mnist_resnet.evaluation.session import Session, open_session
 from mnist_resnet.storage.arrays import parts
@@ -35,6 +37,10 @@ class Validation:
     require_gpu: bool = False
     cuda: CudaParameters | None = None
 
+    def by(self, provider: str) -> Self:
+        """The same images, on which files are run by one provider and by no other."""
+        return replace(self, providers=[provider], require_gpu=False)
+
     def open(self, onnx_model: bytes) -> Session:
         """Load an ONNX file as it is run on these images.
 
@@ -43,15 +49,22 @@ class Validation:
         """
         return open_session(onnx_model, self.providers, self.require_gpu, self.cuda)
 
-    def correct(self, onnx_model: bytes) -> npt.NDArray[np.bool_]:
-        """Whether an ONNX file classifies each image correctly, by onnxruntime."""
-        session = self.open(onnx_model)
-        return np.asarray(session.probabilities(self.images, _BATCH_SIZE).argmax(axis=1) == self.labels)
+    def probabilities(self, onnx_model: bytes) -> Probabilities:
+        """What an ONNX file answers to the images, by onnxruntime: float32 (images, classes)."""
+        return self.open(onnx_model).probabilities(self.images, _BATCH_SIZE)
 
-    def robustness(self, onnx_model: bytes, count: int, seed: int) -> Robustness:
+    def correct(self, onnx_model: bytes) -> Correct:
+        """Whether an ONNX file classifies each image correctly, by onnxruntime."""
+        return self.are_correct(self.probabilities(onnx_model))
+
+    def are_correct(self, probabilities: Probabilities) -> Correct:
+        """Whether each answer to the images is right: bool (images,)."""
+        return np.asarray(probabilities.argmax(axis=1) == self.labels)
+
+    def robustness(self, onnx_model: bytes, count: int, seed: int, untouched: Correct | None = None) -> Robustness:
         """How an ONNX file does on up to ``count`` of the images, perturbed by ``seed``; see ``measure_robustness``."""
         classify = partial(self.open(onnx_model).probabilities, batch_size=_BATCH_SIZE)
-        return measure_robustness(classify, self.images, self.labels, count, seed)
+        return measure_robustness(classify, self.images, self.labels, count, seed, untouched)
 
     @property
     def digest(self) -> str:

@@ -55,7 +55,7 @@ def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypat
     compared = []
     agreement = KernelAgreement(60, 0.0, 1.0, 0.0)
     monkeypatch.setattr(int8, "to_int8", lambda onnx_model, images, method: halves_model({"made": method}))
-    monkeypatch.setattr(int8, "compare_kernels", lambda content, images: compared.append(content) or agreement)
+    monkeypatch.setattr(int8, "compare_kernels", lambda content, *_: compared.append(content) or agreement)
     monkeypatch.setattr(publication, "relative_speed", lambda *_: {"8": 2.0})
     files, (check,) = select_variants(only("int8", material), BATCH_SIZES)
     assert check.published

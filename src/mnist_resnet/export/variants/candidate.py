@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from mnist_resnet.config import VariantParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.kernels import KernelAgreement
+from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.validation_split import Validation
 
 
@@ -39,11 +40,13 @@ class Candidate:
     Attributes:
         content: The ONNX file.
         provider: The onnxruntime provider that it is judged by, and by no other: the one that it is meant for.
+        probabilities: Its answers to the validation images by that provider, float32 (images, classes).
         calibration_errors: See ``VariantCheck``.
         kernels: See ``VariantCheck``.
     """
 
     content: bytes
     provider: str
+    probabilities: Probabilities
     calibration_errors: dict[str, float] = field(default_factory=dict)
     kernels: KernelAgreement | None = None

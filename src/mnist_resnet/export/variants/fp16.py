@@ -3,13 +3,13 @@
 import copy
 
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
-from mnist_resnet.evaluation.session import ProviderError, open_session, usable_providers
+from mnist_resnet.evaluation.session import ProviderError, usable_providers
 from mnist_resnet.export.onnx_graph import serialize_as_variant
 from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
 
 
 def make(material: Material) -> Candidate:
-    """Convert the float32 file, and load the result on the GPU that it is meant for.
+    """Convert the float32 file, and run the result on the GPU that it is meant for.
 
     Raises:
         NotEvaluatedError: If CUDA is not asked for, cannot be used, or does not load the result.
@@ -20,7 +20,7 @@ def make(material: Material) -> Candidate:
     try:
         usable_providers([CUDA_PROVIDER])
         content = to_fp16(material.onnx_model)
-        return Candidate(content, open_session(content, [CUDA_PROVIDER], cuda=validation.cuda).provider)
+        return Candidate(content, CUDA_PROVIDER, validation.by(CUDA_PROVIDER).probabilities(content))
     except ProviderError as error:
         raise NotEvaluatedError(f"it is meant for a GPU; {error}") from error
 

@@ -25,7 +25,8 @@ def make(material: Material) -> Candidate:
     expected = _probabilities(material.onnx_model, choosing)
     errors = {method: float(np.abs(_probabilities(file, choosing) - expected).mean()) for method, file in files.items()}
     best = files[min(errors, key=lambda method: errors[method])]
-    return Candidate(best, CPU_PROVIDER, errors, compare_kernels(best, material.validation.images))
+    answers = material.validation.by(CPU_PROVIDER).probabilities(best)
+    return Candidate(best, CPU_PROVIDER, answers, errors, compare_kernels(best, material.validation.images, answers))
 
 
 def _draw(material: Material) -> tuple[UInt8Array, UInt8Array]:

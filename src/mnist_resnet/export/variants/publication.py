@@ -1,7 +1,6 @@
 """The choice of the variants that are published: those that are good enough and of use."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import import_module
 
 from mnist_resnet.evaluation.latency import relative_speed
@@ -46,9 +45,8 @@ def _require_enough_images(images: int, tolerance: float) -> None:
 
 def _check(name: str, candidate: Candidate, material: Material, batch_sizes: Sequence[int]) -> VariantCheck:
     # By its own provider alone, and float32 beside it by the same, whatever else this machine has.
-    validation = replace(material.validation, providers=[candidate.provider], require_gpu=False)
-    parameters = material.parameters
-    reference, correct = validation.correct(material.onnx_model), validation.correct(candidate.content)
+    validation, parameters = material.validation.by(candidate.provider), material.parameters
+    reference, correct = validation.correct(material.onnx_model), validation.are_correct(candidate.probabilities)
     float32, variant = validation.open(material.onnx_model), validation.open(candidate.content)
     errors = candidate.calibration_errors
     best = [min(errors, key=lambda method: errors[method])] if errors else []

@@ -53,13 +53,17 @@ def compare_forms(
 
 
 def evaluate_robustness(
-    onnx: bytes, test_images: UInt8Array, test_labels: UInt8Array, evaluation: EvaluationParameters
+    onnx: bytes,
+    test_images: UInt8Array,
+    test_labels: UInt8Array,
+    test_probabilities: Probabilities,
+    evaluation: EvaluationParameters,
 ) -> Robustness:
     """The accuracy on perturbed test images, for the report; it decides nothing."""
     session = open_session(onnx, evaluation.providers, evaluation.require_gpu, evaluation.cuda)
     classify = partial(session.probabilities, batch_size=evaluation.batch_size)
-    parameters = evaluation.robustness
-    return measure_robustness(classify, test_images, test_labels, parameters.images, parameters.seed)
+    parameters, correct = evaluation.robustness, test_probabilities.argmax(axis=1) == test_labels
+    return measure_robustness(classify, test_images, test_labels, parameters.images, parameters.seed, correct)
 
 
 def collect_results(

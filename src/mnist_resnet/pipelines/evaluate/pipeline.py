@@ -34,7 +34,7 @@ def create_pipeline() -> Pipeline:
                 *("onnx", "variants", "parity", *test, parameters),
             ),
             node(nodes.compare_forms, "agreement", "reference_probabilities", *probabilities),
-            node(nodes.evaluate_robustness, "robustness", "onnx", *test, parameters),
+            node(nodes.evaluate_robustness, "robustness", "onnx", *test, "test_probabilities", parameters),
             node(nodes.collect_results, ["evaluation", "metrics"], *measured, *described),
             node(nodes.plot_confusion_matrix, "confusion_matrix", *answered),
             node(nodes.plot_mistakes, "mistakes", "test_images", *answered),

@@ -59,8 +59,9 @@ def _alone(onnx_model: bytes, validation: Validation, parameters: RobustnessPara
     """What is known of the candidate before it meets the champion."""
     if not len(validation.images):
         return Contest(validation.labels, np.zeros(0, np.bool_), champion=None, kept_when_perturbed=None)
-    robustness = validation.robustness(onnx_model, parameters.validation_images, parameters.seed)
-    return Contest(validation.labels, validation.correct(onnx_model), None, robustness.kept)
+    correct = validation.correct(onnx_model)
+    robustness = validation.robustness(onnx_model, parameters.validation_images, parameters.seed, correct)
+    return Contest(validation.labels, correct, None, robustness.kept)
 
 
 def _answers(name: str, champion: Champion, validation: Validation, dataset: Dataset) -> Correct:
