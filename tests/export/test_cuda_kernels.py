@@ -89,7 +89,7 @@ def exported(
     model: ModelParameters, preprocessing: Preprocessing, export: ExportParameters
 ) -> Iterator[tuple[bytes, set[str]]]:
     """The float32 file of an untrained network, its fp16 and its int8, each with the operations that it may have."""
-    network = crop(fold_standardizing(fold(build_network(model, preprocessing, (28, 28), 10))))
+    network = fold_standardizing(fold(crop(build_network(model, preprocessing, (28, 28), 10))))
     fp32 = to_onnx(average_flips(network) if export.average_flips else network, export.opset, {})
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), dtype=np.uint8)
     yield from ((fp32, KERNELS), (to_fp16(fp32), KERNELS), (to_int8(fp32, images, "minmax"), KERNELS | OF_INT8))

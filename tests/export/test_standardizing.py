@@ -55,7 +55,7 @@ def test_the_answers_stay_the_same(model_parameters, preprocessing, changes):
 
 
 def compact(model_parameters, preprocessing: Preprocessing, size: int = 28) -> keras.Model:
-    return crop(fold_standardizing(fold(made_up(model_parameters, preprocessing, size))))
+    return fold_standardizing(fold(crop(made_up(model_parameters, preprocessing, size))))
 
 
 @pytest.mark.parametrize("method", ["pad", "resize"])
@@ -108,7 +108,7 @@ def test_what_is_stored_of_it_and_loaded_again_answers_the_same(model_parameters
 
 def test_averaged_flips_answer_the_same(model_parameters):
     network = made_up(model_parameters, Preprocessing("pad", (32, 32), 33.3, 0.0127), 28)
-    given = (average_flips(network), average_flips(crop(fold_standardizing(fold(network)))))
+    given = (average_flips(network), average_flips(fold_standardizing(fold(crop(network)))))
     expected, received = (np.asarray(each(edge_images(28), training=False)) for each in given)
     np.testing.assert_allclose(received, expected, rtol=0, atol=1e-5)
 

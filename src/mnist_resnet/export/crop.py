@@ -14,7 +14,7 @@ def crop(network: keras.Model) -> keras.Model:
     the centre counts. In ResNet-18 on 32×32 pixels these are six in ten of all weights.
 
     Args:
-        network: As is to be exported; it is left as it is.
+        network: From ``build_network``, folded or not; it is left as it is.
 
     Returns:
         A network with the same answers.

@@ -35,7 +35,7 @@ def rebuild_networks(
     from mnist_resnet.export.standardizing import fold_standardizing
 
     network = rebuild(model, parameters, preprocessing, dataset)
-    compact = crop(fold_standardizing(fold(network)))
+    compact = fold_standardizing(fold(crop(network)))
     return (average_flips(network), average_flips(compact)) if export.average_flips else (network, compact)
 
 
