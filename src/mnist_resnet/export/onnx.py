@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from mnist_resnet.computing.native_output import native_output_held
-from mnist_resnet.export.onnx_graph import name_batch_axis
+from mnist_resnet.export.onnx_graph import name_batch_axis, remove_unread_constants
 from mnist_resnet.export.resize import raise_scales
 from mnist_resnet.export.savedmodel import image_signature
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
@@ -36,7 +36,7 @@ def to_onnx(network: keras.Model, opset: int, metadata: Mapping[str, Any]) -> by
         model, _ = tf2onnx.convert.from_function(function, input_signature=[image_signature(network)], opset=opset)
     raise_scales(model)
     _remove_idle_reshapes(model)
-    _remove_unread_constants(model)
+    remove_unread_constants(model)
     name_batch_axis(model)
     model.graph.name = network.name
     names = [value.name for value in (*model.graph.input, *model.graph.output)]
@@ -68,9 +68,3 @@ def _remove_idle_reshapes(model: Any) -> None:
             model.graph.node.remove(node)
     for node in model.graph.node:
         node.input[:] = [inputs.get(name, name) for name in node.input]
-
-
-def _remove_unread_constants(model: Any) -> None:
-    read = {name for node in model.graph.node for name in node.input}
-    for unread in [each for each in model.graph.initializer if each.name not in read]:
-        model.graph.initializer.remove(unread)

@@ -1,4 +1,4 @@
-"""The parts that all exported ONNX files have in common: the name of the batch axis, and the metadata."""
+"""The parts that all exported ONNX files have in common: constants, the name of the batch axis, and the metadata."""
 
 from typing import Any
 
@@ -13,6 +13,17 @@ def name_batch_axis(model: Any) -> None:
     """
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH_AXIS
+
+
+def remove_unread_constants(model: Any) -> None:
+    """Remove the constants that no node reads.
+
+    Args:
+        model: An ``onnx.ModelProto``, which is changed.
+    """
+    read = {name for node in model.graph.node for name in node.input}
+    for unread in [each for each in model.graph.initializer if each.name not in read]:
+        model.graph.initializer.remove(unread)
 
 
 def serialize_as_variant(model: Any, source: Any) -> bytes:

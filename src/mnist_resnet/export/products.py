@@ -1,0 +1,139 @@
+"""Convolutions of the smallest images as products of matrices, in an ONNX graph."""
+
+import copy
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mnist_resnet.export.onnx_graph import remove_unread_constants, serialize_as_variant
+
+_Array = npt.NDArray[np.float32]
+
+# These compute each value by itself, so that it does not matter how an image is laid out.
+_VALUE_BY_VALUE = {"Add", "Relu"}
+
+
+def multiply_small_images(onnx_model: bytes) -> bytes:
+    """Replace each convolution whose kernel has as many places as its image, or more, by one product of matrices.
+
+    Of the nine weights of a 3×3 kernel, five meet nothing but padding at each of the four places of a 2×2 image. The
+    matrix from all values of an image to all values of the output has the other four alone, 16 products for 36.
+
+    Answers are sums of the same numbers, possibly in another order.
+
+    Args:
+        onnx_model: From ``to_onnx``. Its nodes are sorted, each behind what it reads.
+
+    Returns:
+        An ONNX file with the same input, output and metadata.
+    """
+    import onnx
+
+    source = onnx.load_from_string(onnx_model)
+    model = copy.deepcopy(source)
+    rewriting = _Rewriting(model)
+    nodes = [each for node in source.graph.node for each in rewriting.rewritten(node)]
+    del model.graph.node[:], model.graph.value_info[:]
+    model.graph.node.extend(nodes)
+    remove_unread_constants(model)
+    return serialize_as_variant(model, source)
+
+
+class _Rewriting:
+    """The nodes of a graph, one by one, and the values that are computed flat: (N, channels * height * width).
+
+    What follows a product stays flat, and is made an image again where an operation needs one.
+    """
+
+    def __init__(self, model: Any) -> None:
+        import onnx
+
+        self._onnx, self._graph = onnx, model.graph
+        known = onnx.shape_inference.infer_shapes(model).graph.value_info
+        self._shapes = {each.name: [size.dim_value for size in each.type.tensor_type.shape.dim] for each in known}
+        self._constants = {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
+        self._flat: set[str] = set()
+        self._images: set[str] = set()
+
+    def rewritten(self, node: Any) -> Iterator[Any]:
+        """The nodes that take the place of one."""
+        matrix = self._matrix(node) if node.op_type == "Conv" else None
+        if matrix is not None:
+            yield from self._computed_flat("Gemm", node, node.input[:1], self._weights(node, matrix))
+        elif node.op_type in _VALUE_BY_VALUE and self._flat.intersection(node.input) and self._alike(node):
+            yield from self._computed_flat(node.op_type, node, node.input)
+        else:
+            yield from self._made_images(node.input)
+            self._images.update(node.output)
+            yield node
+
+    def _alike(self, node: Any) -> bool:
+        """Whether all that a node reads has the shape of what it computes, so that nothing is broadcast."""
+        return all(self._shapes.get(name) == self._shapes[node.output[0]] for name in node.input)
+
+    def _computed_flat(self, kind: str, node: Any, images: Sequence[str], further: Sequence[str] = ()) -> Iterator[Any]:
+        for name in images:
+            if name not in self._flat:
+                self._flat.add(name)
+                yield self._reshaped(name, _flat(name), [-1, prod(self._shapes[name][1:])])
+        self._flat.update(node.output)
+        inputs = [*map(_flat, images), *further]
+        yield self._onnx.helper.make_node(kind, inputs, [_flat(node.output[0])], name=_flat(node.name))
+
+    def _made_images(self, names: Iterable[str]) -> Iterator[Any]:
+        for name in names:
+            if name in self._flat and name not in self._images:
+                self._images.add(name)
+                yield self._reshaped(_flat(name), name, [-1, *self._shapes[name][1:]])
+
+    def _reshaped(self, name: str, output: str, shape: Sequence[int]) -> Any:
+        target = self._constant(f"{output}_shape", np.array(shape, np.int64))
+        return self._onnx.helper.make_node("Reshape", [name, target], [output], name=f"{output}_reshape")
+
+    def _constant(self, name: str, values: npt.NDArray[Any]) -> str:
+        self._graph.initializer.append(self._onnx.numpy_helper.from_array(values, name))
+        return name
+
+    def _weights(self, node: Any, matrix: _Array) -> list[str]:
+        """The names of the matrix, and of the bias of each value of the output if there is a bias."""
+        places = prod(self._shapes[node.output[0]][2:])
+        biases = [np.repeat(self._constants[name], places) for name in node.input[2:]]
+        return [self._constant(f"{node.output[0]}_{place}", each) for place, each in enumerate([matrix, *biases])]
+
+    def _matrix(self, node: Any) -> _Array | None:
+        """What multiplies the flat image, or None if the convolution is to stay one."""
+        has = {each.name: self._onnx.helper.get_attribute_value(each) for each in node.attribute}
+        kernel, before = self._constants.get(node.input[1]), self._shapes.get(node.input[0], [])[2:]
+        plain = has.get("group", 1) == 1 and max(has.get("dilations", [1])) == 1 and "auto_pad" not in has
+        if kernel is None or not plain or not 0 < prod(before) <= prod(kernel.shape[2:]):
+            return None
+        first = has.get("pads", [0, 0])[:2]
+        return _matrix(kernel, before, self._shapes[node.output[0]][2:], has.get("strides", [1, 1]), first)
+
+
+def _flat(name: str) -> str:
+    return f"{name}_flat"
+
+
+def _matrix(
+    kernel: _Array, before: Sequence[int], after: Sequence[int], strides: Sequence[int], padding: Sequence[int]
+) -> _Array:
+    """A convolution as a matrix of (channels * height * width) of the image and of the output.
+
+    Args:
+        kernel: float32 (channels of the output, channels of the image, height, width).
+        before: (height, width) of the image.
+        after: (height, width) of the output.
+        strides: Vertical and horizontal.
+        padding: Above and to the left of the image.
+    """
+    matrix = np.zeros((kernel.shape[1], *before, kernel.shape[0], *after), np.float32)
+    for row, column, row_after, column_after in product(*map(range, (*before, *after))):
+        place = (row - row_after * strides[0] + padding[0], column - column_after * strides[1] + padding[1])
+        if place[0] in range(kernel.shape[2]) and place[1] in range(kernel.shape[3]):
+            matrix[:, row, column, :, row_after, column_after] = kernel[:, :, *place].T
+    return matrix.reshape(kernel.shape[1] * prod(before), -1)
