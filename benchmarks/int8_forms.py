@@ -36,8 +36,8 @@ def main() -> None:
     asked = _arguments()
     folder = asked.outputs / "06_models" / asked.dataset
     fp32 = (folder / "model.onnx").read_bytes()
-    calibrating = _calibration_images(asked.outputs / "05_model_input" / asked.dataset)
-    images, labels = _test_set(asked.raw / asked.dataset)
+    calibrating = calibration_images(asked.outputs / "05_model_input" / asked.dataset)
+    images, labels = test_set(asked.raw / asked.dataset)
     files = {name: to_int8(fp32, calibrating, asked.method, form) for name, form in FORMS.items()}
     print(f"{describe_machine()}; {folder}, calibrated by {asked.method}; {len(images):,} test images\n")
     said = _print_forms(fp32, files, images, labels)
@@ -85,12 +85,14 @@ def _answers(content: bytes, images: UInt8Array, optimized: bool = True) -> np.n
     return open_session(content, [CPU_PROVIDER], optimized=optimized).probabilities(images, BATCH_SIZE)
 
 
-def _calibration_images(folder: Path) -> UInt8Array:
+def calibration_images(folder: Path) -> UInt8Array:
+    """Training images of all classes in equal shares, from a folder of split arrays."""
     images, labels = (np.load(folder / f"train_{kind}.npy", mmap_mode="r") for kind in ("images", "labels"))
     return images[spread_sample(labels, CALIBRATION_IMAGES, seed=0)]
 
 
-def _test_set(folder: Path) -> tuple[UInt8Array, UInt8Array]:
+def test_set(folder: Path) -> tuple[UInt8Array, UInt8Array]:
+    """The published test images and labels."""
     images, labels = (parse((folder / f"t10k-{kind}-ubyte").read_bytes()) for kind in ("images-idx3", "labels-idx1"))
     return images, labels
 
