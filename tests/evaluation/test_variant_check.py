@@ -67,6 +67,17 @@ def test_int8_that_is_as_fast_as_it_has_to_be_is_published(parameters, least, sp
     assert judge(replace(MEASURED, speed_ratios=speeds), replace(parameters, least_speed=least)).published
 
 
+@pytest.mark.parametrize(
+    ("speeds", "published"),
+    [({"1": 0.7, "32": 1.13, "256": 1.17}, True), ({"1": 1.2, "32": 1.13, "256": 1.02}, False), ({"1": 1.2}, False)],
+)
+def test_gemm_is_published_if_it_is_faster_with_many_images(parameters, speeds, published):
+    gemm = replace(MEASURED, name="gemm", kernels=None, size_ratio=1.33, speed_ratios=speeds)
+    check = judge(gemm, replace(parameters, least_speed=1.0))
+    assert check.published is published
+    assert f"{speeds['1']:.2f} of its speed at batch 1" in check.reason
+
+
 def test_fp16_is_published_for_its_size(parameters):
     fp16 = replace(MEASURED, name="fp16", kernels=None, speed_ratios=SLOW)
     assert judge(fp16, replace(parameters, least_speed=1.0)).published
@@ -103,7 +114,8 @@ def test_a_variant_without_integers_has_no_kernels_to_be_compared(parameters):
     assert judge(replace(MEASURED, name="fp16", kernels=None), parameters).published
 
 
-def test_int8_is_evaluated_by_the_processor_and_others_as_asked_for(evaluation_parameters):
+@pytest.mark.parametrize("name", ["int8", "gemm"])
+def test_what_is_meant_for_processors_is_evaluated_there_and_fp16_as_asked_for(evaluation_parameters, name):
     asked = replace(evaluation_parameters, providers=("CUDAExecutionProvider", CPU_PROVIDER), require_gpu=True)
     assert evaluated_by("fp16", asked) == asked
-    assert evaluated_by("int8", asked) == replace(asked, providers=(CPU_PROVIDER,), require_gpu=False)
+    assert evaluated_by(name, asked) == replace(asked, providers=(CPU_PROVIDER,), require_gpu=False)

@@ -8,7 +8,8 @@ none; `benchmarks/gpu_onnxruntime.py` shows the places on a GPU. A new operation
 
 Those networks were untrained, and without any bias. Of what came later, a convolution's bias and padding with a value,
 there is less: the list of CUDA's kernels in onnxruntime's source, docs/OperatorKernels.md, has both. By that list the
-bias of int8, which is dequantized from int32, has none: int8 is meant for processors.
+bias of int8, which is dequantized from int32, has none: int8 is meant for processors. So is gemm, whose products have
+a kernel by that list.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from mnist_resnet.config import ExportParameters, ModelParameters, NamespacePara
 from mnist_resnet.export.crop import crop
 from mnist_resnet.export.fold import fold
 from mnist_resnet.export.onnx import to_onnx
+from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import to_int8
 from mnist_resnet.export.rebuild import average_flips
 from mnist_resnet.export.standardizing import fold_standardizing
@@ -65,6 +67,7 @@ KERNELS = {
     "Reshape 14 uint8,int64",
 }
 OF_INT8 = {"DequantizeLinear 13 int32,float,int32"}
+OF_GEMM = {"Gemm 13 float,float,float"}
 # They have kernels, but onnxruntime keeps them on the CPU where what follows reads them there: no graph may have any.
 ON_SHAPES = {"Shape", "Size", "ConstantOfShape", "Range", "Loop", "If", "NonZero"}
 
@@ -88,11 +91,13 @@ def operations(content: bytes) -> set[str]:
 def exported(
     model: ModelParameters, preprocessing: Preprocessing, export: ExportParameters
 ) -> Iterator[tuple[bytes, set[str]]]:
-    """The float32 file of an untrained network, its fp16 and its int8, each with the operations that it may have."""
+    """The float32 file of an untrained network, and its variants, each with the operations that it may have."""
     network = fold_standardizing(fold(crop(build_network(model, preprocessing, (28, 28), 10))))
     fp32 = to_onnx(average_flips(network) if export.average_flips else network, export.opset, {})
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), dtype=np.uint8)
     yield from ((fp32, KERNELS), (to_fp16(fp32), KERNELS), (to_int8(fp32, images, "minmax"), KERNELS | OF_INT8))
+    if gemm := multiply_small_images(fp32):
+        yield gemm, KERNELS | OF_GEMM
 
 
 def fixed(parameters: NamespaceParameters) -> Preprocessing:

@@ -18,6 +18,7 @@ from mnist_resnet.export.fold import fold
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import to_int8
+from mnist_resnet.export.standardizing import fold_standardizing
 from mnist_resnet.export.variants.fp16 import to_fp16
 from mnist_resnet.preprocessing import Preprocessing
 from tests.export.test_fold import made_up
@@ -25,6 +26,8 @@ from tests.export.test_fold import made_up
 METADATA = {"class_names": ["left", "right", "below"]}
 # Sums of a few thousand float32 products in another order.
 TOLERANCE = 1e-5
+# Of probabilities, which are at most 1; twice what ResNet-18 of the base recipe showed.
+TOLERANCE_OF_FORMS = 1e-6
 
 
 def convolution(
@@ -103,11 +106,12 @@ def test_a_convolution_of_a_small_image_is_one_product(size, kernel, strides, pa
     ids=["image larger than the kernel", "kernel of fewer places", "channels by themselves"],
 )
 def test_any_other_convolution_stays(content):
-    assert kinds(multiply_small_images(content)) == kinds(content)
+    assert multiply_small_images(content) is None
 
 
 def exported(parameters, size: int = 32) -> tuple[keras.Model, bytes]:
-    network = crop(fold(made_up(parameters, Preprocessing("pad", (size, size), 33.0, 0.01), size=28)))
+    made = made_up(parameters, Preprocessing("pad", (size, size), 33.0, 0.01), size=28)
+    network = fold_standardizing(fold(crop(made)))
     return network, to_onnx(network, 17, METADATA)
 
 
@@ -129,9 +133,9 @@ def test_a_network_answers_as_before(model_parameters, changes):
     expected = np.asarray(network(images, training=False))
     assert np.ptp(expected) > 0.01
     for count in (1, 7):
-        session = onnxruntime.InferenceSession(multiplied, providers=["CPUExecutionProvider"])
-        (received,) = session.run(["probabilities"], {"image": images[:count]})
+        (as_exported, _), received = answers(content, images[:count]), answers(multiplied, images[:count])[0]
         np.testing.assert_allclose(received, expected[:count], rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(received, as_exported, rtol=0, atol=TOLERANCE_OF_FORMS)
 
 
 @pytest.mark.landing
@@ -151,7 +155,7 @@ def test_resnet18_multiplies_seven_times_and_has_the_same_face(model_parameters)
 
 def test_where_no_image_is_small_nothing_changes(model_parameters):
     _, content = exported(replace(model_parameters, architecture="resnet_tiny"))
-    assert kinds(multiply_small_images(content)) == kinds(content)
+    assert multiply_small_images(content) is None
 
 
 @pytest.fixture(scope="module")

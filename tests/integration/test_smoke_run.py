@@ -92,7 +92,7 @@ def test_the_onnx_file_says_what_it_is(smoke: SmokeRun, namespace: str) -> None:
 
 def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespace: str) -> None:
     models = smoke.outputs / "06_models" / namespace
-    int8, fp16 = json.loads((models / "variant_checks.json").read_text())
+    int8, fp16, gemm = json.loads((models / "variant_checks.json").read_text())
     assert (models / "variants" / "model.int8.onnx").exists() is int8["published"]
     assert int8["published"]
     assert set(int8["calibration_errors"]) == {"minmax", "percentile"}
@@ -105,6 +105,7 @@ def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespa
     assert set(int8["speed_ratios"]) == {"1", "32", "256"}
     assert not fp16["published"]
     assert "it is meant for a GPU" in fp16["reason"]
+    assert gemm["reason"] == "not evaluated: no convolution of this network has a kernel as large as its image"
     evaluation = smoke.reported(namespace, "evaluation.json")
     assert ("int8" in evaluation["variants"]) is int8["published"]
     assert set(evaluation["agreement"]) == {"keras", "savedmodel", *evaluation["variants"]}

@@ -51,10 +51,10 @@ def read_model(model: str | None, namespace: str | None, env: str | None) -> tup
 
 
 def read_variant(variant: str, namespace: str | None, env: str | None) -> tuple[str, bytes]:
-    """The name and the content of a smaller ONNX file that a recipe has published.
+    """The name and the content of a variant of the ONNX file that a recipe has published.
 
     Args:
-        variant: ``int8`` or ``fp16``.
+        variant: ``int8``, ``fp16`` or ``gemm``.
         namespace: The data set; the first one in datasets.yml if None.
         env: The recipe; the base recipe if None.
 

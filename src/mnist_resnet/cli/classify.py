@@ -53,7 +53,7 @@ def _say_how_to_go_on(signal: str) -> None:
 @conf_source_option
 @click.option(
     "--variant",
-    type=click.Choice(["fp32", "int8", "fp16"]),
+    type=click.Choice(["fp32", "int8", "fp16", "gemm"]),
     default="fp32",
     show_default=True,
     help="Which of the recipe's exported files classifies.",

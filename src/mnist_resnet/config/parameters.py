@@ -110,16 +110,17 @@ class TrainingParameters:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class VariantParameters:
-    """Smaller forms of the ONNX file, each published only if it is nearly as good as float32 and worth having.
+    """Other forms of the ONNX file, each published only if it is nearly as good as float32 and worth having.
 
     ``tolerance`` is the accuracy that a variant loses at most, with 95 % confidence, by a paired test on the validation
     images: 3,000 show half a point if, say, eight answers turn wrong and none right. Of ``calibration_methods``, that
     is kept whose probabilities are nearest to float32's. Integer kernels may change no probability by more than
     ``kernel_tolerance``, and no class unless the two best lie within that. Speed is measured at all batch sizes of
-    ``evaluation.latency``; int8, which is there for it, has at least ``least_speed`` times float32's at each.
+    ``evaluation.latency``; int8 and gemm, which are there for it, have at least ``least_speed`` times float32's at
+    each, gemm at each but a single image.
     """
 
-    names: Annotated[tuple[Literal["int8", "fp16"], ...], AfterValidator(distinct)]
+    names: Annotated[tuple[Literal["int8", "fp16", "gemm"], ...], AfterValidator(distinct)]
     tolerance: Annotated[float, Field(strict=True, gt=0, le=1)]
     seed: Seed
     calibration_images: Count

@@ -77,7 +77,7 @@ class Evaluation:
         class_names: In the order of the labels.
         training_images: How many images of each class were trained on.
         variants: By name, what was measured of each published ONNX file; ``fp32`` first.
-        variant_checks: What became of each smaller variant, published or not.
+        variant_checks: What became of each variant, published or not.
         agreement: Of all forms of the model on the test images.
         robustness: Of the float32 file, on perturbed test images.
     """
@@ -101,7 +101,7 @@ class Evaluation:
     def figures(self) -> dict[str, float]:
         """All by which people compare runs: fp32's quality under plain names, all else as ``<group>/<name>``.
 
-        Groups are ``speed``, of fp32, and the smaller variants.
+        Groups are ``speed``, of fp32, and the variants.
         """
         low, high = self.robustness.mean_perturbed_interval
         perturbed = {"": self.robustness.mean_perturbed, "_low": low, "_high": high}
@@ -112,7 +112,7 @@ class Evaluation:
         return figures
 
     def _figures_of_variant(self, name: str) -> dict[str, float]:
-        """A smaller file by itself and beside fp32."""
+        """A variant by itself and beside fp32."""
         result, agreement = self.variants[name], self.agreement["fp32"][name]
         figures = _quality(result) | _speed(result) | {"argmax_agreement": agreement.argmax_agreement}
         for check in self.variant_checks:

@@ -6,10 +6,13 @@ from mnist_resnet.config import EvaluationParameters, VariantParameters
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.session import CPU_PROVIDER
 
-# Onnxruntime's integer kernels are those of processors; on a GPU it computes such a file in floating point.
-_FOR_PROCESSORS = {"int8"}
-# Rounding for the sake of speed. fp16 has half the size for a GPU's memory, however fast it is.
-_FOR_SPEED = {"int8"}
+# Onnxruntime's integer kernels are those of processors; on a GPU it computes such a file in floating point. gemm was
+# measured on processors alone.
+_FOR_PROCESSORS = {"int8", "gemm"}
+# fp16 is there for its size, half of fp32's in a GPU's memory, however fast it is.
+_FOR_SPEED = {"int8", "gemm"}
+# For single images there is fp32.
+_FOR_BATCHES = {"gemm"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ MEASURABLY_FASTER = 1.05
 
 
 def evaluated_by(name: str, parameters: EvaluationParameters) -> EvaluationParameters:
-    """The parameters by which a variant is evaluated: int8 on the processor, which it is meant for, in any case."""
+    """The parameters by which a variant is evaluated: on the processor in any case, if it is meant for that."""
     if name in _FOR_PROCESSORS:
         return replace(parameters, providers=(CPU_PROVIDER,), require_gpu=False)
     return parameters
@@ -58,7 +61,8 @@ def evaluated_by(name: str, parameters: EvaluationParameters) -> EvaluationParam
 def judge(measured: VariantCheck, parameters: VariantParameters) -> VariantCheck:
     """Decide whether a variant is published, and say why: it loses little, and is smaller or measurably faster.
 
-    int8 is not published where it is slower than it may be, however small it is.
+    One that is there for its speed is not published where it is slower than it may be, however small it is. For gemm,
+    which is for many images in a call, the speed of single images does not count.
 
     Args:
         measured: All that was measured of it; ``published`` and ``reason`` are still open.
@@ -66,7 +70,7 @@ def judge(measured: VariantCheck, parameters: VariantParameters) -> VariantCheck
     """
     assert measured.greatest_loss is not None
     assert measured.size_ratio is not None
-    kernels, speeds, faults = measured.kernels, measured.speed_ratios, []
+    kernels, speeds, faults = measured.kernels, _speeds_that_count(measured), []
     if measured.greatest_loss > parameters.tolerance:
         faults.append("it may lose too much accuracy")
     if kernels is not None and not kernels.within(parameters.kernel_tolerance):
@@ -76,7 +80,8 @@ def judge(measured: VariantCheck, parameters: VariantParameters) -> VariantCheck
         )
     if measured.size_ratio >= 1 and min(speeds.values(), default=0) < MEASURABLY_FASTER:
         faults.append("it is neither smaller nor measurably faster than fp32")
-    if slow_at := _too_slow_at(measured, parameters):
+    least = (parameters.least_speed or 0) if measured.name in _FOR_SPEED else 0
+    if slow_at := [size for size, ratio in speeds.items() if ratio < least]:
         faults.append(
             f"it is too slow on this machine at batch {' and '.join(slow_at)} "
             f"(export.variants.least_speed: {parameters.least_speed:g} of fp32's speed)"
@@ -85,13 +90,12 @@ def judge(measured: VariantCheck, parameters: VariantParameters) -> VariantCheck
         f"it loses at most {100 * measured.greatest_loss:.2f} points of accuracy with 95 % confidence "
         f"(export.variants.tolerance: {100 * parameters.tolerance:.2f})",
         f"{measured.size_ratio:.2f} of fp32's size",
-        *(f"{ratio:.2f} of its speed at batch {size}" for size, ratio in speeds.items()),
+        *(f"{ratio:.2f} of its speed at batch {size}" for size, ratio in measured.speed_ratios.items()),
     ]
     verdict = f"not published: {'; '.join(faults)};" if faults else "published:"
     return replace(measured, published=not faults, reason=f"{verdict} {', '.join(figures)}")
 
 
-def _too_slow_at(measured: VariantCheck, parameters: VariantParameters) -> list[str]:
-    """The batch sizes at which a variant that is there for its speed is slower than it may be."""
-    least = (parameters.least_speed or 0) if measured.name in _FOR_SPEED else 0
-    return [size for size, ratio in measured.speed_ratios.items() if ratio < least]
+def _speeds_that_count(measured: VariantCheck) -> dict[str, float]:
+    only_batches = measured.name in _FOR_BATCHES
+    return {size: ratio for size, ratio in measured.speed_ratios.items() if size != "1" or not only_batches}

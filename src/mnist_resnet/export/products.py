@@ -17,7 +17,7 @@ _Array = npt.NDArray[np.float32]
 _VALUE_BY_VALUE = {"Add", "Relu"}
 
 
-def multiply_small_images(onnx_model: bytes) -> bytes:
+def multiply_small_images(onnx_model: bytes) -> bytes | None:
     """Replace each convolution whose kernel has as many places as its image, or more, by one product of matrices.
 
     Of the nine weights of a 3×3 kernel, five meet nothing but padding at each of the four places of a 2×2 image. The
@@ -29,7 +29,7 @@ def multiply_small_images(onnx_model: bytes) -> bytes:
         onnx_model: From ``to_onnx``. Its nodes are sorted, each behind what it reads.
 
     Returns:
-        An ONNX file with the same input, output and metadata.
+        An ONNX file with the same input, output and metadata; None if there is no such convolution.
     """
     import onnx
 
@@ -37,6 +37,8 @@ def multiply_small_images(onnx_model: bytes) -> bytes:
     model = copy.deepcopy(source)
     rewriting = _Rewriting(model)
     nodes = [each for node in source.graph.node for each in rewriting.rewritten(node)]
+    if nodes == list(source.graph.node):
+        return None
     del model.graph.node[:], model.graph.value_info[:]
     model.graph.node.extend(nodes)
     remove_unread_constants(model)

@@ -22,7 +22,7 @@ def describe_model(evaluation: Evaluation) -> str:
         f"Test accuracy **{fp32.accuracy:.4f}** (95 % interval {interval(fp32.accuracy_interval)}) on "
         f"{evaluation.images:,} images, {robustness.mean_perturbed:.4f} on perturbed ones, measured on `{fp32.file}` "
         f"(SHA-256 `{fp32.model_sha256[:12]}`) by onnxruntime's {fp32.provider}."
-        + (f" Smaller files: {', '.join(variants)}." if variants else "")
+        + (f" Variants: {', '.join(variants)}." if variants else "")
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.paired import Paired
-from mnist_resnet.export.variants import Material, int8, publication, select_variants
+from mnist_resnet.export.variants import Material, gemm, int8, publication, select_variants
 from tests.made_gpu import CPU_PROVIDER, play_gpu
 from tests.made_model import halves_model
 
@@ -20,7 +20,7 @@ def only(name: str, material: Material, **changes) -> Material:
 
 
 def test_variants_are_made_and_judged(material):
-    files, (int8, fp16) = select_variants(material, BATCH_SIZES)
+    files, (int8, fp16, gemm) = select_variants(material, BATCH_SIZES)
     assert (int8.name, int8.validation_accuracy) == ("int8", 1.0)
     assert int8.greatest_loss == Paired(60, 0, 0).greatest_loss()
     assert set(int8.calibration_errors) == {"minmax", "percentile"}
@@ -31,6 +31,7 @@ def test_variants_are_made_and_judged(material):
     assert list(files) == (["model.int8.onnx"] if int8.published else [])
     assert (fp16.name, fp16.published, fp16.validation_accuracy, fp16.size_ratio) == ("fp16", False, None, None)
     assert fp16.reason == (f"not evaluated: it is meant for a GPU, and evaluation.providers has no {CUDA_PROVIDER}")
+    assert gemm.reason == "not evaluated: no convolution of this network has a kernel as large as its image"
 
 
 def test_what_kernels_cut_is_not_published(material, monkeypatch):
@@ -49,6 +50,16 @@ def test_int8_that_is_slower_than_fp32_is_not_published(material, monkeypatch):
     files, (check,) = select_variants(only("int8", material, least_speed=1.0), BATCH_SIZES)
     assert (files, check.published, check.speed_ratios) == ({}, False, {"1": 1.09, "8": 0.88})
     assert "it is too slow on this machine at batch 8 (export.variants.least_speed: 1 of fp32's speed)" in check.reason
+
+
+@pytest.mark.parametrize(("speeds", "published"), [({"1": 0.73, "8": 1.26}, True), ({"1": 0.73, "8": 1.02}, False)])
+def test_gemm_that_is_faster_with_many_images_is_published(material, monkeypatch, speeds, published):
+    monkeypatch.setattr(gemm, "multiply_small_images", lambda content: content)
+    monkeypatch.setattr(publication, "relative_speed", lambda *_: speeds)
+    files, (check,) = select_variants(only("gemm", material, least_speed=1.0), BATCH_SIZES)
+    assert check.published is published
+    assert list(files) == ["model.gemm.onnx"] * published
+    assert (check.validation_accuracy, check.kernels, check.calibration_errors) == (1.0, None, {})
 
 
 def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypatch):
@@ -114,7 +125,7 @@ def test_without_validation_images_nothing_is_made(material):
     nothing = replace(material.validation, images=np.empty((0, 8, 8), np.uint8), labels=np.empty(0, np.uint8))
     files, checks = select_variants(replace(material, validation=nothing), BATCH_SIZES)
     assert files == {}
-    assert [(check.name, check.published) for check in checks] == [("int8", False), ("fp16", False)]
+    assert [(check.name, check.published) for check in checks] == [("int8", False), ("fp16", False), ("gemm", False)]
     assert all("no validation images" in check.reason for check in checks)
 
 

@@ -1,4 +1,4 @@
-"""The smaller forms of an ONNX file: one module for each variant, called as in ``export.variants.names``."""
+"""Other forms of an ONNX file: one module for each variant, called as in ``export.variants.names``."""
 
 from mnist_resnet.export.variants.candidate import Material
 from mnist_resnet.export.variants.publication import select_variants

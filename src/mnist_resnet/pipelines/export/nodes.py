@@ -92,7 +92,7 @@ def make_variants(
     latency_batch_sizes: list[int],
     throughput_batch_sizes: list[int],
 ) -> tuple[dict[str, bytes], VariantChecks]:
-    """The smaller ONNX files that are good enough, and what became of each variant."""
+    """The other ONNX files that are good enough, and what became of each variant."""
     from mnist_resnet.export.variants import Material, select_variants
 
     # Said to be CudaParameters, Kedro would make them again of what is typed already where the evaluation runs, too.
