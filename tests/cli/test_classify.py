@@ -1,0 +1,60 @@
+"""``kedro classify``: what it says when it is interrupted."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT
+from tests.made_model import halves_model
+
+# The command itself, with a job that is interrupted at once. A process of its own, which the signal ends.
+PROGRAM = """
+import os
+import signal
+import sys
+import time
+from types import ModuleType
+
+made = ModuleType("mnist_resnet.batch_inference.run_job")
+made.ClassifyRequest = dict
+made.run_job = lambda request: os.kill(os.getpid(), int(sys.argv.pop())) or time.sleep(60)
+sys.modules[made.__name__] = made
+sys.argv = sys.argv[1:]
+
+from mnist_resnet.cli.classify import classify
+from mnist_resnet.computing import cluster
+
+cluster.find_spec = lambda _: True
+
+classify(sys.argv[2:-1])
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "program", "number"),
+    [
+        ("/home/ada/.venv/bin/kedro", "kedro", signal.SIGINT),
+        ("/home/ada/.venv/bin/mnist_resnet", "mnist_resnet", signal.SIGTERM),
+    ],
+)
+def test_an_interrupted_command_says_how_it_goes_on(
+    tmp_path: Path, typed: str, program: str, number: signal.Signals
+) -> None:
+    (tmp_path / "model.onnx").write_bytes(halves_model())
+    options = ["--model", str(tmp_path / "model.onnx"), "--output", "my answers", "--batch-size", "8"]
+    words = ["classify", "s3://ada:secret@bucket/digits", *options]
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM, typed, *words, str(int(number))],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 128 + number, ended.stderr
+    shown = f"classify s3://bucket/digits --model {tmp_path}/model.onnx --output 'my answers' --batch-size 8"
+    said = f"Interrupted by {number.name}. What is finished stays. To continue: {program} {shown}"
+    assert ended.stderr.splitlines()[-1] == said
