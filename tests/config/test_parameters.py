@@ -192,8 +192,16 @@ AVERAGED, PLAIN = {"training.average_decay": 0.995}, {"training.average_decay": 
 # What each recipe is there for: values of its own, in the data sets it is run with. That the tutorials' networks are
 # those that were published is tested with the networks.
 RECIPES = {
-    ("base", "mnist"): {"model.architecture": "resnet18", "training.epochs": 3, "training.horizontal_flip": False},
-    ("base", "fashion_mnist"): {"training.epochs": 4, "training.horizontal_flip": True},
+    ("base", "mnist"): {
+        "model.architecture": "resnet18",
+        "preprocessing.method": "pad",
+        "training.horizontal_flip": False,
+    },
+    ("base", "fashion_mnist"): {
+        "preprocessing.method": "resize",
+        "training.epochs": 4,
+        "training.horizontal_flip": True,
+    },
     ("smoke", "mnist"): {"model.architecture": "resnet_tiny", "training.epochs": 1, "training.warmup_fraction": 0.25},
     ("smoke", "fashion_mnist"): {"model.architecture": "resnet_tiny", "training.epochs": 1},
     ("fast", "mnist"): {"model.architecture": "resnet10", "training.epochs": 1},
