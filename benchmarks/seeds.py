@@ -30,7 +30,7 @@ from mnist_resnet.tracking.store.database import present_store
 PROJECT = Path(__file__).parents[1]
 # The recipe says these itself or the sweep adds them; they do not tell trials apart.
 _UNSAID = ("release.register", "training.precision", SEED)
-_SHOWN = ("first_epoch_loss", "validation_loss", "validation_accuracy", "test_accuracy")
+_FIGURES = ("first_epoch_loss", "validation_loss", "validation_accuracy", "test_accuracy")
 
 
 @dataclass(frozen=True, order=True)
@@ -129,16 +129,25 @@ def write_rows(file: Path, rows: Iterable[Row]) -> None:
         writer.writerows(asdict(row) for row in sorted(rows))
 
 
-def table(rows: Iterable[Row]) -> list[str]:
-    """The lines for docs/results.md: for each group, mean, standard deviation, least and most over its seeds."""
-    heads = ("data set", "recipe", "changed", "precision", "n", *(figure.replace("_", " ") for figure in _SHOWN))
-    lines = [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
-    for _, together in groupby(sorted(rows), key=lambda row: row.group):
-        group = list(together)
-        first = group[0]
-        cells = [first.data_set, f"`{first.recipe}`", first.parameters, first.precision, str(len(group))]
-        lines.append(f"| {' | '.join(cells + [_spread(group, figure) for figure in _SHOWN])} |")
+def tables(rows: Iterable[Row]) -> list[str]:
+    """The lines for docs/results.md: mean, deviation, least and most of all trials that differ by seed alone."""
+    lines = []
+    ordered = sorted(rows, key=lambda row: (row.data_set, row.commit, row.group))
+    for (data_set, commit), together in groupby(ordered, key=lambda row: (row.data_set, row.commit)):
+        part = list(together)
+        shown = [figure for figure in _FIGURES if any(getattr(row, figure) for row in part)]
+        heads = ["recipe", "changed", "precision", "n", *(figure.replace("_", " ") for figure in shown)]
+        lines += [f"{data_set} at {commit}, on {', '.join(sorted({row.processor for row in part}))}:", ""]
+        lines += [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
+        groups = [list(group) for _, group in groupby(part, key=lambda row: row.group)]
+        lines += [*(_line(group, shown) for group in groups), ""]
     return lines
+
+
+def _line(group: Sequence[Row], shown: Sequence[str]) -> str:
+    first = group[0]
+    cells = [f"`{first.recipe}`", first.parameters.replace("training.", ""), first.precision, str(len(group))]
+    return f"| {' | '.join(cells + [_spread(group, figure) for figure in shown])} |"
 
 
 def _spread(group: Sequence[Row], figure: str) -> str:
@@ -161,7 +170,7 @@ def main() -> None:
     kept = [row for row in read_rows(options.file) if (row.group, row.seed) not in replaced]
     if new:
         write_rows(options.file, [*kept, *new])
-    print(*table([*kept, *new]), sep="\n")
+    print(*tables([*kept, *new]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -42,13 +42,26 @@ def test_there_are_no_rows_without_a_file(seeds: ModuleType, tmp_path: Path) -> 
     assert seeds.read_rows(tmp_path / "seeds.csv") == []
 
 
-def test_a_line_of_the_table_holds_all_that_differ_by_seed_alone(seeds: ModuleType) -> None:
-    rows = [row(seeds, 0), row(seeds, 1, test_accuracy="0.9920"), row(seeds, 0, commit="e0bbc0b", test_accuracy="")]
-    _, _, one, two = seeds.table(rows)
-    assert "| 1 | 0.3000 (0.3000–0.3000) | – | 0.9930 (0.9930–0.9930) | – |" in one
+def test_a_line_holds_all_that_differ_by_seed_alone(seeds: ModuleType) -> None:
+    rows = [row(seeds, 0), row(seeds, 1, test_accuracy="0.9920"), row(seeds, 0, parameters="training.epochs=4")]
+    heading, _, heads, _, two, one, _ = seeds.tables(rows)
+    assert heading == "mnist at fad7335, on AMD EPYC (avx2):"
+    assert "validation loss" not in heads  # none has it
     # mean and sample deviation of 0.9940 and 0.9920
-    assert "| 2 |" in two
-    assert "| 0.9930 ± 0.0014 (0.9920–0.9940) |" in two
+    assert two.endswith(
+        "| 2 | 0.3000 ± 0.0000 (0.3000–0.3000) | 0.9930 ± 0.0000 (0.9930–0.9930) | 0.9930 ± 0.0014 (0.9920–0.9940) |"
+    )
+    assert one.startswith("| `base` | epochs=4 | float32 | 1 | 0.3000 (0.3000–0.3000) |")
+
+
+def test_each_data_set_and_commit_has_a_table(seeds: ModuleType) -> None:
+    rows = [row(seeds, 0), row(seeds, 0, data_set="fashion_mnist"), row(seeds, 0, commit="e0bbc0b")]
+    headings = [line for line in seeds.tables(rows) if line.endswith(":")]
+    assert [heading.split(",")[0] for heading in headings] == [
+        "fashion_mnist at fad7335",
+        "mnist at e0bbc0b",
+        "mnist at fad7335",
+    ]
 
 
 def test_a_trial_takes_the_place_of_its_older_row(
