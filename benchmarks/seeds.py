@@ -4,8 +4,9 @@
     .venv/bin/python benchmarks/seeds.py 0d5f3b1c --file docs/seeds.csv
     .venv/bin/python benchmarks/seeds.py --file docs/seeds.csv
 
-A sweep is named by the id of its MLflow run, or the beginning of it. Its finished trials are added to the file, where
-they take the place of older rows of the same trial. The table, for docs/results.md, is that of all rows of the file.
+A sweep is named by the id of its MLflow run, or the beginning of it. Its finished trials are added to the file, those
+of an interrupted sweep too; they take the place of older rows of the same trial. The table, for docs/results.md, is
+that of all rows of the file.
 """
 
 import argparse
@@ -17,15 +18,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from mlflow import MlflowClient
 from pydantic import TypeAdapter
 
 from mnist_resnet.config import as_typed
 from mnist_resnet.provenance.record import Provenance
-from mnist_resnet.sweep.outcome import OUTCOME_FILE, SweepOutcome
-from mnist_resnet.sweep.plan import SEED
+from mnist_resnet.sweep.children import SweepRecord, read_results
+from mnist_resnet.sweep.plan import SEED, SweepPlan
 from mnist_resnet.sweep.trial_result import TrialResult
 from mnist_resnet.tracking.run_lookup import find_run, run_with_id
 from mnist_resnet.tracking.store.database import present_store
+from mnist_resnet.tracking.sweep_run import PLAN_FILE
 
 PROJECT = Path(__file__).parents[1]
 # The recipe says these itself or the sweep adds them; they do not tell trials apart.
@@ -65,18 +68,19 @@ def rows_of(sweep: str, store: str) -> Iterator[Row]:
         store: The tracking URI of the store that holds it.
 
     Raises:
-        SystemExit: If it has no outcome yet.
+        SystemExit: If it is no sweep.
     """
-    run = find_run(sweep, store)
-    content = run.artifact(OUTCOME_FILE)
+    run, client = find_run(sweep, store), MlflowClient(store)
+    content = run.artifact(PLAN_FILE)
     if content is None:
-        raise SystemExit(f"{run.in_words()} has no {OUTCOME_FILE}: it is no sweep, or it has not ended")
-    outcome = SweepOutcome.from_json(content)
-    for result in outcome.trials:
+        raise SystemExit(f"{run.in_words()} has no {PLAN_FILE}: it is no sweep")
+    plan = SweepPlan.from_json(content)
+    experiment = client.get_experiment(client.get_run(run.run_id).info.experiment_id).name
+    for result in read_results(SweepRecord(store, experiment, run.run_id, plan.namespaces)):
         if result.status == "FINISHED" and result.run_id:
             provenance = run_with_id(result.run_id, store).provenance()
             for name in result.figures:
-                yield _row(name, result, outcome.plan.params, provenance)
+                yield _row(name, result, plan.params, provenance)
 
 
 def _row(name: str, result: TrialResult, params: Mapping[str, Any], provenance: Provenance) -> Row:
