@@ -31,8 +31,9 @@ from mnist_resnet.tracking.store.database import present_store
 from mnist_resnet.tracking.sweep_run import PLAN_FILE
 
 PROJECT = Path(__file__).parents[1]
-# The recipe says these itself or the sweep adds them; they do not tell trials apart.
-_UNSAID = ("release.register", "training.precision", SEED)
+# What decides on a network's accuracy, and what of it has a column of its own.
+_DECISIVE = ("data.", "preprocessing.", "model.", "training.")
+_APART = ("training.precision", SEED)
 _FIGURES = ("first_epoch_loss", "validation_loss", "validation_accuracy", "test_accuracy")
 
 
@@ -87,11 +88,12 @@ def _row(name: str, result: TrialResult, params: Mapping[str, Any], provenance: 
     figures, epochs = result.figures[name], list(provenance.namespaces[name]["epochs"].values())
     said = {**params, **result.trial.overrides}
     own = {key.removeprefix(f"{name}."): value for key, value in said.items() if key.startswith(f"{name}.")}
+    decisive = {key: value for key, value in own.items() if key.startswith(_DECISIVE) and key not in _APART}
     commit = provenance.source.commit[:7] if provenance.source and not provenance.source.dirty else ""
     return Row(
         data_set=name,
         recipe=provenance.parameters["recipe"],
-        parameters=" ".join(f"{key}={as_typed(value)}" for key, value in sorted(own.items()) if key not in _UNSAID),
+        parameters=" ".join(f"{key}={as_typed(value)}" for key, value in sorted(decisive.items())),
         precision=provenance.precision[name],
         processor=_processor(provenance),
         commit=commit,
