@@ -97,12 +97,18 @@ def test_set(folder: Path) -> tuple[UInt8Array, UInt8Array]:
     return images, labels
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options_of_a_model(description: str | None) -> argparse.ArgumentParser:
+    """Options that say which trained model is meant, and how it is quantized."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("outputs", type=Path, help="of a trained recipe: data, or data/recipes/<name>")
     parser.add_argument("dataset")
     parser.add_argument("--raw", type=Path, default=Path("data/01_raw"), help="folder of the published files")
     parser.add_argument("--method", default="minmax", choices=("minmax", "entropy", "percentile"))
+    return parser
+
+
+def _arguments() -> argparse.Namespace:
+    parser = options_of_a_model(__doc__)
     parser.add_argument("--images", type=int, default=400, help="for each emulated processor")
     parser.add_argument("--emulate", action="append", default=[], help="a command that runs Python elsewhere")
     return parser.parse_args()

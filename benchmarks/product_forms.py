@@ -7,13 +7,12 @@ exported file against itself, which shows what the machine's noise alone makes o
 """
 
 import argparse
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
 from hardware import describe_machine
-from int8_forms import calibration_images, test_set
+from int8_forms import calibration_images, options_of_a_model, test_set
 from side_by_side import median_and_spread
 
 from mnist_resnet.data.idx import UInt8Array
@@ -80,11 +79,7 @@ def _calls(session: Session, images: UInt8Array, seconds: float) -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("outputs", type=Path, help="of a trained recipe: data, or data/recipes/<name>")
-    parser.add_argument("dataset")
-    parser.add_argument("--raw", type=Path, default=Path("data/01_raw"), help="folder of the published files")
-    parser.add_argument("--method", default="minmax", choices=("minmax", "entropy", "percentile"))
+    parser = options_of_a_model(__doc__)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 32, 256], help="default: 1 32 256")
     parser.add_argument("--rounds", type=int, default=5, help="of each pair at each batch size (default: 5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a round, about (default: 3)")
