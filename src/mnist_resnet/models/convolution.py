@@ -51,8 +51,9 @@ class Convolution(keras.layers.Conv2D):  # type: ignore[misc]  # keras is untype
         ops, (height, width, channels) = keras.ops, inputs.shape[1:]
         rows, columns = _met((height, width), self.kernel_size)
         met = rows.stop - rows.start, columns.stop - columns.start
-        # An index has a gradient of equal bits that takes TensorFlow longer.
-        part = ops.slice(self.kernel, (rows.start, columns.start, 0, 0), (*met, channels, self.filters))
+        # An index has a gradient of equal bits that takes TensorFlow longer; JAX 0.11 slices no variable of Keras.
+        whole = ops.convert_to_tensor(self.kernel)
+        part = ops.slice(whole, (rows.start, columns.start, 0, 0), (*met, channels, self.filters))
         image = inputs if met == (height, width) else inputs[:, : met[0], : met[1]]
         places = met[0] * met[1] * channels
         kernel = ops.reshape(ops.cast(part, self.compute_dtype), (places, self.filters))
