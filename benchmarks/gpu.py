@@ -58,18 +58,21 @@ class Answers:
         temporary.replace(self.path)
 
 
-def stages(tiny: bool) -> list[Stage]:
+def stages(tiny: bool, points: Sequence[str] = POINTS) -> list[Stage]:
     """All stages; those that matter most come first."""
     architecture = ("--architecture", "resnet_tiny") if tiny else ()
-    sizes = ("--points", "32x16", "--steps", "2", "--epochs", "1") if tiny else ("--points", *POINTS)
+    points = ("32x16",) if tiny else points
+    epochs = ("--steps", "2", "--epochs", "1") if tiny else ()
     longest = _LONGEST_CHECK * (4 if tiny else 1)  # that is for a CPU, which others may be using, too
     checks = [Stage(check, ("gpu_correctness.py", check, *architecture), longest) for check in CHECKS]
-    ours, pytorch = ("gpu_speed.py", *sizes), ("gpu_pytorch.py", *sizes)
+    ours, pytorch = ("gpu_speed.py", *epochs, *architecture, "--points"), ("gpu_pytorch.py", *epochs, "--points")
     contestants = {
-        "ours": (*ours, *architecture, "--kernels"),
-        "pytorch_compiled": (*pytorch, "--compile", "--kernels"),
-        "ours_deterministic": (*ours, *architecture, "--deterministic"),
-        "pytorch_eager": pytorch,
+        "ours": (*ours, *points),
+        "pytorch_compiled": (*pytorch, *points, "--compile"),
+        "ours_deterministic": (*ours, *points, "--deterministic"),
+        "pytorch_eager": (*pytorch, *points),
+        "ours_kernels": (*ours, points[0], "--kernels"),
+        "pytorch_kernels": (*pytorch, points[0], "--compile", "--kernels"),
     }
     return checks + [Stage(name, command, _LONGEST_CONTESTANT) for name, command in contestants.items()]
 
@@ -137,6 +140,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--wheels", type=Path, help="folder of the packages that this machine lacks; see gpu_wheels.py")
     parser.add_argument("--minutes", type=float, default=9.0, help="for everything (default: 9)")
     parser.add_argument("--stages", nargs="+", help="only these")
+    parser.add_argument("--points", nargs="+", default=POINTS, help="sizes of images x batch sizes, such as 96x256")
     parser.add_argument("--tiny", action="store_true", help="a small network and few images, to try the script itself")
     return parser.parse_args()
 
@@ -149,7 +153,7 @@ def main() -> int:
     answers = Answers(asked.output / "gpu.json")
     with tempfile.TemporaryDirectory() as unpacked:
         variables = environment(asked.wheels, Path(unpacked))
-        for stage in stages(asked.tiny):
+        for stage in stages(asked.tiny, asked.points):
             if asked.stages and stage.name not in asked.stages:
                 continue
             left = deadline - time.monotonic()

@@ -6,6 +6,7 @@ One line of JSON for each point (size of the images x batch size): images a seco
 compiles, the seconds of the first, the peak of the device's memory, and the kernels that took the most time.
 """
 
+import os
 from functools import partial
 from typing import Any
 
@@ -45,6 +46,8 @@ def main() -> None:
     parser.add_argument("--architecture", default="resnet18", help="default: resnet18")
     parser.add_argument("--precision", default="auto", help="as training.precision (default: auto)")
     asked = parser.parse_args()
+    if asked.kernels:  # JAX' profiler ended with a failed launch of such a graph
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_enable_command_buffer="
     answer(asked, measure, describe_device)
 
 
