@@ -75,9 +75,10 @@ OUT_OF_RANGE = [
     (
         "mnist.model.architecture",
         "resnet19",
-        "'resnet_tiny', 'resnet10', 'resnet18', 'resnet34', 'resnet50', 'resnet101' or 'resnet152'",
+        "'resnet_tiny', 'resnet14_wide2', 'resnet14_wide4', "
+        "'resnet10', 'resnet18', 'resnet34', 'resnet50', 'resnet101' or 'resnet152'",
     ),
-    ("mnist.model.stem", "5x5", "'7x7' or '3x3'"),
+    ("mnist.model.stem", "5x5", "'7x7', '3x3' or '3x3_strided'"),
     ("mnist.model.kernel_initializer", "zeros", "'he_normal' or 'glorot_uniform'"),
     ("mnist.model.head", "max_pool", "'average_pool' or 'flatten'"),
     ("mnist.preprocessing.method", "crop", "'pad' or 'resize'"),
@@ -207,7 +208,11 @@ RECIPES = {
     ("fast", "mnist"): {"model.architecture": "resnet10", "training.epochs": 1},
     ("fast", "fashion_mnist"): {"model.architecture": "resnet10", "training.horizontal_flip": True},
     ("accurate", "mnist"): {"model.stem": "3x3", "training.horizontal_flip": False, "export.average_flips": False},
-    ("accurate", "fashion_mnist"): {"training.horizontal_flip": True, "export.average_flips": True},
+    ("accurate", "fashion_mnist"): {
+        "preprocessing.size": (28, 28),
+        "training.horizontal_flip": True,
+        "export.average_flips": True,
+    },
     ("mnist_32", "mnist"): TUTORIAL | ADAM | WHOLE | AVERAGED | {"training.epochs": 5, "preprocessing.method": "pad"},
     ("d2l_fashion_28", "fashion_mnist"): TUTORIAL | ADAM | WHOLE | AVERAGED | {"training.epochs": 5},
     ("d2l_fashion_96", "fashion_mnist"): {

@@ -13,10 +13,12 @@ from mnist_resnet.models.normalization import FusedBatchNormalization
 from mnist_resnet.models.resnet import ARCHITECTURES, build_network
 from mnist_resnet.preprocessing import Preprocessing
 
-# Convolutions, ReLUs, residual sums: counted from He et al. 2016, table 1, with one projection where a
+# Convolutions, ReLUs, residual sums: counted from He et al. 2016, section 4.2 and table 1, with one projection where a
 # stage changes its width; for pre-activation (He et al. 2016b), the norms that follow no convolution.
 POSTACTIVATED = {
     "resnet_tiny": (3, 3, 1),
+    "resnet14_wide2": (15, 13, 6),
+    "resnet14_wide4": (15, 13, 6),
     "resnet10": (12, 9, 4),
     "resnet18": (20, 17, 8),
     "resnet34": (36, 33, 16),

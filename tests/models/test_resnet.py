@@ -25,8 +25,14 @@ from tests.conftest import recipe_parameters
 #   stage 4         3,676,160  8,398,848 13,121,536 14,987,264 14,987,264 14,987,264
 #   logits      170     5,130      5,130      5,130     20,490     20,490     20,490   (512 or 2,048, tiny 16)·10 + 10
 #
+#                   stem    stage 1    stage 2    stage 3   logits
+#   14_wide2       1,696     37,376    132,352    526,848    1,290   7²·32 + 4·32, (128·10) + 10
+#   14_wide4       3,392    148,480    526,848  2,102,272    2,570   the first three stages of resnet18
+#
 PARAMETER_COUNTS = {
     "resnet_tiny": 5_754,
+    "resnet14_wide2": 699_562,
+    "resnet14_wide4": 2_783_562,
     "resnet10": 4_910_410,
     "resnet18": 11_184_970,
     "resnet34": 21_300_554,
@@ -51,8 +57,10 @@ GRID = [
     *((architecture, True) for architecture in STEMS),
 ]
 
-# Blocks in each stage, and convolutions in a block: He et al. 2016, table 1.
+# Blocks in each stage, and convolutions in a block: He et al. 2016, section 4.2 (n = 2) and table 1.
 BLOCKS = {
+    "resnet14_wide2": ((2, 2, 2), 2),
+    "resnet14_wide4": ((2, 2, 2), 2),
     "resnet18": ((2, 2, 2, 2), 2),
     "resnet34": ((3, 4, 6, 3), 2),
     "resnet50": ((3, 4, 6, 3), 3),
@@ -182,6 +190,15 @@ def test_the_tutorials_networks_have_their_parameter_counts_and_shapes(recipe, n
     assert [model.get_layer(name).output.shape[1:] for name in names(model)[-3:]] == head
 
 
+def test_the_accurate_network_keeps_all_places_in_its_first_stage():
+    model = validate_parameters(recipe_parameters("accurate")).namespaces["mnist"].model
+    network = build_network(model, Preprocessing("pad", (28, 28), 33.3, 0.0127), (28, 28), 10)
+    # The table's, but for a stem of 3²·32 weights instead of 7²·32.
+    assert network.count_params() == PARAMETER_COUNTS["resnet14_wide2"] - 1280
+    stages = [network.get_layer(f"stage{stage}_block2_relu").output.shape[1:] for stage in (1, 2, 3)]
+    assert stages == [(28, 28, 32), (14, 14, 64), (7, 7, 128)]
+
+
 @pytest.mark.parametrize(("architecture", "preactivation"), GRID)
 def test_input_and_output_are_named_and_typed(network, architecture, preactivation):
     model = network(architecture, preactivation)
@@ -200,7 +217,7 @@ def test_an_architecture_has_as_many_layers_as_its_name_says(network, architectu
     ]
     assert [name for name in names(network(architecture)) if name.endswith("_add")] == expected
     # With the first convolution and the logits.
-    assert sum(blocks) * convolutions + 2 == int(architecture.removeprefix("resnet"))
+    assert sum(blocks) * convolutions + 2 == int(re.match(r"resnet(\d+)", architecture)[1])
     deep = [name for name in names(network(architecture)) if re.fullmatch(r"stage\d_block\d+_\d_conv", name)]
     assert len(deep) == sum(blocks) * convolutions
 
@@ -254,6 +271,7 @@ def test_with_preactivation_norm_and_relu_precede_every_convolution_and_the_head
     [
         ({}, ["stem_conv", "stem_norm", "stem_relu", "stem_pool"]),
         ({"stem": "3x3"}, ["stem_conv", "stem_norm", "stem_relu"]),
+        ({"stem": "3x3_strided"}, ["stem_conv", "stem_norm", "stem_relu"]),
         ({"stem_norm": False}, ["stem_conv", "stem_relu", "stem_pool"]),
         ({"stem_norm": False, "stem": "3x3"}, ["stem_conv", "stem_relu"]),
         ({"preactivation": True}, ["stem_conv", "stem_norm", "stem_relu", "stem_pool"]),
@@ -273,9 +291,10 @@ def test_the_stem_is_the_one_asked_for(small, sources, options, stem):
 
 
 @pytest.mark.parametrize(
-    ("stem", "kernel", "strides", "extent"), [("7x7", (7, 7), (2, 2), 3), ("3x3", (3, 3), (1, 1), 10)]
+    ("stem", "kernel", "strides", "extent"),
+    [("7x7", (7, 7), (2, 2), 3), ("3x3_strided", (3, 3), (2, 2), 5), ("3x3", (3, 3), (1, 1), 10)],
 )
-def test_a_stem_for_small_images_keeps_their_size(small, stem, kernel, strides, extent):
+def test_a_stem_for_small_images_keeps_more_of_their_places(small, stem, kernel, strides, extent):
     model = small(stem=stem)
     convolution = model.get_layer("stem_conv")
     assert (convolution.kernel_size, convolution.strides) == (kernel, strides)

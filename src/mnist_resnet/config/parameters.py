@@ -57,9 +57,19 @@ class ModelParameters:
     Goyal et al. 2017.
     """
 
-    architecture: Literal["resnet_tiny", "resnet10", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+    architecture: Literal[
+        "resnet_tiny",
+        "resnet14_wide2",
+        "resnet14_wide4",
+        "resnet10",
+        "resnet18",
+        "resnet34",
+        "resnet50",
+        "resnet101",
+        "resnet152",
+    ]
     preactivation: Switch
-    stem: Literal["7x7", "3x3"]
+    stem: Literal["7x7", "3x3", "3x3_strided"]
     stem_norm: Switch
     projection_norm: Switch
     convolution_bias: Switch
