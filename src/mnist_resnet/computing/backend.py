@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, chosen_backend
 from mnist_resnet.computing.cuda_libraries import load_cusolver
 from mnist_resnet.computing.native_output import native_output_held
+from mnist_resnet.computing.spared_imports import spared_imports
 
 __all__ = ["keras"]
 
@@ -36,9 +37,11 @@ def _own_settings(backend: str) -> Iterator[None]:
 
 
 _backend = chosen_backend()
+# Keras shows files in notebooks, and TensorFlow Lite converts functions of JAX: together a fifth of the time.
+_unused = ("IPython", "jax") if _backend == "tensorflow" else ("IPython",)
 if _backend == "tensorflow":
     load_cusolver()
-with native_output_held(), _own_settings(_backend):
+with native_output_held(), _own_settings(_backend), spared_imports(*_unused):
     import keras
 
     if _backend == "tensorflow":

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from mnist_resnet.computing.spared_imports import spared_imports
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
@@ -17,6 +18,8 @@ from mnist_resnet.tracking.store.experiments import experiment_name, require_run
 from mnist_resnet.tracking.store.remedies import naming_remedies
 
 _REGISTRY = "MLFLOW_REGISTRY_URI"
+# By which MLflow finds out whether a notebook calls it.
+_NOTEBOOKS = "IPython"
 
 
 class ActiveRunError(UserError, RuntimeError):
@@ -68,7 +71,8 @@ def opened_in_store(
                 # A run that another process has opened stays that process's own.
                 lock = {} if os.environ.get("MLFLOW_RUN_ID") else held.enter_context(locked_while_open(project))
                 # MLflow's own system metrics ask the store in a thread of their own; see system_metrics.py.
-                run = mlflow.start_run(run_name=name, tags={**tags, **lock}, log_system_metrics=False).info
+                with spared_imports(_NOTEBOOKS):
+                    run = mlflow.start_run(run_name=name, tags={**tags, **lock}, log_system_metrics=False).info
             store, begun = without_credentials(uri), run.start_time
             yield SpooledRun(run.run_id, True, store, chosen, name, dict(tags), begun), client
         except BaseException as error:
@@ -87,7 +91,9 @@ def describe_offline(uri: str, experiment: str, insisted: bool, name: str, tags:
     """
     from mlflow.tracking.context.registry import resolve_tags
 
-    chosen, all_tags = experiment_name(experiment, insisted, None), resolve_tags(dict(tags))
+    with spared_imports(_NOTEBOOKS):
+        all_tags = resolve_tags(dict(tags))
+    chosen = experiment_name(experiment, insisted, None)
     return SpooledRun(uuid.uuid4().hex, False, without_credentials(uri), chosen, name, all_tags, now())
 
 
