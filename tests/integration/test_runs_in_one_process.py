@@ -1,5 +1,6 @@
 """Runs of one process after one another, and with data sets loaded and saved in threads."""
 
+import gc
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,12 @@ def test_another_runner_is_refused_before_mlflow_hears_of_it(squares: Project, t
     assert not (tmp_path / "data").exists()
     squares.run(pipeline_names=["data"], namespaces=["squares"])
     assert len(recorded(squares)) == 1
+
+
+def test_python_looks_for_garbage_after_a_run_as_before_it(squares: Project) -> None:
+    before = gc.get_threshold()
+    squares.run(pipeline_names=["data"], namespaces=["squares"])
+    assert gc.get_threshold() == before
 
 
 @pytest.mark.slow

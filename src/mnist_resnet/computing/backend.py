@@ -37,7 +37,7 @@ def _own_settings(backend: str) -> Iterator[None]:
 
 
 _backend = chosen_backend()
-# Keras shows files in notebooks, and TensorFlow Lite converts functions of JAX: together a fifth of the time.
+# By these, Keras shows files in notebooks, and TensorFlow Lite converts functions of JAX.
 _unused = ("IPython", "jax") if _backend == "tensorflow" else ("IPython",)
 if _backend == "tensorflow":
     load_cusolver()

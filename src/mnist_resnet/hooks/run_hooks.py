@@ -1,5 +1,6 @@
 """The owner of a run: all that is held, checked and recorded around a pipeline, in one order."""
 
+import gc
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 # In the base recipe's folder, but read or written by the others, too.
 _SHARED = ("01_raw", "copies", "recipes", "sweeps")
 _HOUR = 3600.0
+# After so many Python looks for garbage among them. By itself it would after 700, and find nothing: the millions that
+# imports make stay.
+_NEW_OBJECTS = 50_000
 
 
 class RunHooks:
@@ -85,6 +89,8 @@ class RunHooks:
 
         self._thread.begin()
         entered.callback(self._thread.end)
+        entered.callback(gc.set_threshold, *gc.get_threshold())
+        gc.set_threshold(_NEW_OBJECTS)
         entered.enter_context(folder_lock(context.outputs, sys.argv))
         entered.callback(end_tensorflow_process)
         check_catalog(context.catalog, context.namespaces)
