@@ -5,7 +5,7 @@ import pytest
 
 from mnist_resnet.config import LatencyParameters
 from mnist_resnet.evaluation import latency as module
-from mnist_resnet.evaluation.latency import classify_timed, measure_speed, relative_speed
+from mnist_resnet.evaluation.latency import classify_timed, measure_speed, relative_speed, relative_speeds
 
 PARAMETERS = LatencyParameters(warm_up=2, calls=100, latency_batch_sizes=(1, 4), throughput_batch_sizes=(8, 16))
 IMAGES = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
@@ -124,3 +124,20 @@ def test_two_sessions_take_turns_and_are_compared_turn_by_turn(monkeypatch):
     assert ratios == pytest.approx({"8": 1.5, "16": 1.5})
     turns = {8: 1 + 8, 16: 1 + 4}  # after a first one as many images of each size
     assert order == [(name, size) for size, calls in turns.items() for _ in range(calls) for name in ("fp32", "int8")]
+
+
+def test_all_sessions_are_compared_with_one_call_of_the_reference_in_each_turn(monkeypatch):
+    clock, order = SimpleNamespace(now=0.0), []
+
+    def session(name, seconds):
+        def run(batch):
+            order.append(name)
+            clock.now += seconds
+
+        return SimpleNamespace(run=run)
+
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    others = {"int8": session("int8", 0.01), "gemm": session("gemm", 0.06)}
+    speeds = relative_speeds(others, session("fp32", 0.03), IMAGES, (8,), calls=4)
+    assert speeds == {"int8": {"8": pytest.approx(3.0)}, "gemm": {"8": pytest.approx(0.5)}}
+    assert order == ["fp32", "int8", "gemm"] * 5

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mnist_resnet.config import LatencyParameters
 from mnist_resnet.data.idx import UInt8Array
@@ -69,29 +70,41 @@ def measure_speed(
 def relative_speed(
     session: Session, reference: Session, images: UInt8Array, batch_sizes: Sequence[int], calls: int
 ) -> dict[str, float]:
-    """How many times as many images per second one session classifies as another.
+    """How many times as many images per second one session classifies as another; see ``relative_speeds``."""
+    return relative_speeds({"": session}, reference, images, batch_sizes, calls)[""]
 
-    The two take turns, so that whatever else the machine does slows down both. Shorter calls vary more, so there are
+
+def relative_speeds(
+    sessions: Mapping[str, Session], reference: Session, images: UInt8Array, batch_sizes: Sequence[int], calls: int
+) -> dict[str, dict[str, float]]:
+    """How many times as many images per second each session classifies as the reference.
+
+    They all take turns, so that whatever else the machine does slows down all. Shorter calls vary more, so there are
     more of them.
 
     Args:
-        session: The one.
-        reference: The other.
+        sessions: By name.
+        reference: What each is compared with, call by call.
         images: uint8 (images, height, width); repeated where a batch needs more.
         batch_sizes: Images in a call.
         calls: Timed calls of each session at the largest batch size, after one that is not timed. At the others, as
             many images are classified.
 
     Returns:
-        For each batch size, the median over the turns.
+        By the session's name and the batch size, the median over the turns.
     """
-    most = calls * max(batch_sizes, default=0)
-    return {str(size): _relative(session, reference, _batch(images, size), most // size) for size in batch_sizes}
+    most, speeds = calls * max(batch_sizes, default=0), {name: dict[str, float]() for name in sessions}
+    for size in batch_sizes:
+        turns = _turns((reference, *sessions.values()), _batch(images, size), most // size)
+        for speed, seconds in zip(speeds.values(), turns[1:], strict=True):
+            speed[str(size)] = float(np.median(turns[0] / seconds))
+    return speeds
 
 
-def _relative(session: Session, reference: Session, batch: UInt8Array, calls: int) -> float:
-    turns = [[_time_call(each, batch) for each in (reference, session)] for _ in range(calls + 1)]
-    return float(np.median([other / one for other, one in turns[1:]]))
+def _turns(sessions: Sequence[Session], batch: UInt8Array, calls: int) -> npt.NDArray[np.float64]:
+    """The seconds of each session's calls, (sessions, calls), after one that is not timed."""
+    turns = [[_time_call(each, batch) for each in sessions] for _ in range(calls + 1)]
+    return np.array(turns[1:]).T
 
 
 def _time_calls(session: Session, batch: UInt8Array, parameters: LatencyParameters) -> list[float]:

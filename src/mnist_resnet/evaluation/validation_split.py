@@ -51,7 +51,11 @@ class Validation:
 
     def probabilities(self, onnx_model: bytes) -> Probabilities:
         """What an ONNX file answers to the images, by onnxruntime: float32 (images, classes)."""
-        return self.open(onnx_model).probabilities(self.images, _BATCH_SIZE)
+        return self.answers(self.open(onnx_model))
+
+    def answers(self, session: Session) -> Probabilities:
+        """What a loaded file answers to the images: float32 (images, classes)."""
+        return session.probabilities(self.images, _BATCH_SIZE)
 
     def correct(self, onnx_model: bytes) -> Correct:
         """Whether an ONNX file classifies each image correctly, by onnxruntime."""

@@ -8,6 +8,7 @@ import pytest
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.paired import Paired
+from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.export.variants import Material, gemm, int8, publication, select_variants
 from tests.made_gpu import CPU_PROVIDER, play_gpu
 from tests.made_model import halves_model
@@ -46,16 +47,36 @@ def test_what_kernels_cut_is_not_published(material, monkeypatch):
 
 def test_int8_that_is_slower_than_fp32_is_not_published(material, monkeypatch):
     monkeypatch.setattr(int8, "compare_kernels", lambda *_: KernelAgreement(60, 0.0, 1.0, 0.0))
-    monkeypatch.setattr(publication, "relative_speed", lambda *_: {"1": 1.09, "8": 0.88})
+    monkeypatch.setattr(publication, "relative_speeds", lambda *_: {"int8": {"1": 1.09, "8": 0.88}})
     files, (check,) = select_variants(only("int8", material, least_speed=1.0), BATCH_SIZES)
     assert (files, check.published, check.speed_ratios) == ({}, False, {"1": 1.09, "8": 0.88})
     assert "it is too slow on this machine at batch 8 (export.variants.least_speed: 1 of fp32's speed)" in check.reason
 
 
+def test_float32_is_classified_with_and_timed_once_for_all_variants_of_a_provider(material, monkeypatch):
+    turns, classified = [], []
+
+    def speeds(sessions, reference, *_):
+        turns.append([*sessions])
+        return {name: {"8": 2.0} for name in sessions}
+
+    def answers(validation, session):
+        classified.append(len(validation.images))
+        return session.probabilities(validation.images, 8)
+
+    monkeypatch.setattr(gemm, "multiply_small_images", lambda content: content)
+    monkeypatch.setattr(publication, "relative_speeds", speeds)
+    monkeypatch.setattr(Validation, "answers", answers)
+    _, checks = select_variants(material, BATCH_SIZES)
+    assert [check.name for check in checks] == ["int8", "fp16", "gemm"]
+    assert turns == [["int8", "gemm"]]
+    assert classified == [60] * 3  # float32, int8, gemm
+
+
 @pytest.mark.parametrize(("speeds", "published"), [({"1": 0.73, "8": 1.26}, True), ({"1": 0.73, "8": 1.02}, False)])
 def test_gemm_that_is_faster_with_many_images_is_published(material, monkeypatch, speeds, published):
     monkeypatch.setattr(gemm, "multiply_small_images", lambda content: content)
-    monkeypatch.setattr(publication, "relative_speed", lambda *_: speeds)
+    monkeypatch.setattr(publication, "relative_speeds", lambda *_: {"gemm": speeds})
     files, (check,) = select_variants(only("gemm", material, least_speed=1.0), BATCH_SIZES)
     assert check.published is published
     assert list(files) == ["model.gemm.onnx"] * published
@@ -67,7 +88,7 @@ def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypat
     agreement = KernelAgreement(60, 0.0, 1.0, 0.0)
     monkeypatch.setattr(int8, "to_int8", lambda onnx_model, images, method: halves_model({"made": method}))
     monkeypatch.setattr(int8, "compare_kernels", lambda content, *_: compared.append(content) or agreement)
-    monkeypatch.setattr(publication, "relative_speed", lambda *_: {"8": 2.0})
+    monkeypatch.setattr(publication, "relative_speeds", lambda *_: {"int8": {"8": 2.0}})
     files, (check,) = select_variants(only("int8", material), BATCH_SIZES)
     assert check.published
     assert list(files.values()) == compared == [halves_model({"made": next(iter(check.tried))})]
@@ -87,7 +108,7 @@ def nothing_remembered():
 @pytest.mark.usefixtures("nothing_remembered")
 def test_fp16_is_judged_by_cuda_alone(material, monkeypatch):
     opened = play_gpu(monkeypatch)
-    monkeypatch.setattr(publication, "relative_speed", lambda *_: {"8": 2.0})
+    monkeypatch.setattr(publication, "relative_speeds", lambda *_: {"fp16": {"8": 2.0}})
     files, (check,) = select_variants(only("fp16", asking_for_cuda(material)), BATCH_SIZES)
     assert list(files) == ["model.fp16.onnx"]
     assert (check.published, check.validation_accuracy, check.kernels, check.tried) == (True, 1.0, None, {})

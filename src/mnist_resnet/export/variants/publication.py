@@ -1,10 +1,11 @@
 """The choice of the variants that are published: those that are good enough and of use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
-from mnist_resnet.evaluation.latency import relative_speed
-from mnist_resnet.evaluation.paired import Paired, compare_correct, images_needed
+from mnist_resnet.evaluation.latency import relative_speeds
+from mnist_resnet.evaluation.paired import Correct, Paired, compare_correct, images_needed
+from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.evaluation.variant_check import VariantCheck, VariantChecks, judge
 from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
 
@@ -19,18 +20,19 @@ def select_variants(material: Material, batch_sizes: Sequence[int]) -> tuple[dic
     Returns:
         The published files by name, such as ``model.int8.onnx``, and what became of each variant.
     """
-    files, checks = {}, []
+    made: dict[str, Candidate] = {}
+    checks: dict[str, VariantCheck] = {}
     for name in material.parameters.names:
         try:
             _require_enough_images(len(material.validation.images), material.parameters.tolerance)
-            candidate = import_module(f"mnist_resnet.export.variants.{name}").make(material)
+            made[name] = import_module(f"mnist_resnet.export.variants.{name}").make(material)
         except NotEvaluatedError as reason:
-            checks.append(VariantCheck(name, published=False, reason=f"not evaluated: {reason}"))
-            continue
-        checks.append(_check(name, candidate, material, batch_sizes))
-        if checks[-1].published:
-            files[f"model.{name}.onnx"] = candidate.content
-    return files, checks
+            checks[name] = VariantCheck(name, published=False, reason=f"not evaluated: {reason}")
+    for provider in dict.fromkeys(candidate.provider for candidate in made.values()):
+        theirs = {name: candidate for name, candidate in made.items() if candidate.provider == provider}
+        checks |= _checks(theirs, provider, material, batch_sizes)
+    files = {f"model.{name}.onnx": each.content for name, each in made.items() if checks[name].published}
+    return files, [checks[name] for name in material.parameters.names]
 
 
 def _require_enough_images(images: int, tolerance: float) -> None:
@@ -43,14 +45,34 @@ def _require_enough_images(images: int, tolerance: float) -> None:
         )
 
 
-def _check(name: str, candidate: Candidate, material: Material, batch_sizes: Sequence[int]) -> VariantCheck:
-    # By its own provider alone, and float32 beside it by the same, whatever else this machine has.
-    validation, parameters = material.validation.by(candidate.provider), material.parameters
-    reference, correct = validation.correct(material.onnx_model), validation.are_correct(candidate.probabilities)
-    float32, variant = validation.open(material.onnx_model), validation.open(candidate.content)
-    errors = candidate.calibration_errors
+def _checks(
+    candidates: Mapping[str, Candidate], provider: str, material: Material, batch_sizes: Sequence[int]
+) -> dict[str, VariantCheck]:
+    """The checks of the candidates of one provider: by that alone, and float32 beside them, whatever else there is."""
+    validation, parameters = material.validation.by(provider), material.parameters
+    float32 = validation.open(material.onnx_model)
+    sessions = {name: validation.open(candidate.content) for name, candidate in candidates.items()}
+    reference = validation.are_correct(validation.answers(float32))
+    speeds = relative_speeds(sessions, float32, validation.images, batch_sizes, parameters.timed_calls)
+    size = len(material.onnx_model)
+    return {
+        name: judge(_measured(name, each, reference, validation, size, speeds[name]), parameters)
+        for name, each in candidates.items()
+    }
+
+
+def _measured(
+    name: str,
+    candidate: Candidate,
+    reference: Correct,
+    validation: Validation,
+    size: int,
+    speeds: dict[str, float],
+) -> VariantCheck:
+    """What is known of a candidate, beside whether float32 is right on each image, its size in bytes and its speed."""
+    correct, errors = validation.are_correct(candidate.probabilities), candidate.calibration_errors
     best = [min(errors, key=lambda method: errors[method])] if errors else []
-    measured = VariantCheck(
+    return VariantCheck(
         name,
         published=False,
         reason="",
@@ -59,7 +81,6 @@ def _check(name: str, candidate: Candidate, material: Material, batch_sizes: Seq
         greatest_loss=compare_correct(reference, correct).greatest_loss(),
         calibration_errors=errors,
         kernels=candidate.kernels,
-        size_ratio=len(candidate.content) / len(material.onnx_model),
-        speed_ratios=relative_speed(variant, float32, validation.images, batch_sizes, parameters.timed_calls),
+        size_ratio=len(candidate.content) / size,
+        speed_ratios=speeds,
     )
-    return judge(measured, parameters)
