@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from mnist_resnet.export.copied_layer import copied_layer
 from mnist_resnet.models.convolution import Convolution
 
 
@@ -26,7 +27,7 @@ def crop(network: keras.Model) -> keras.Model:
     def copy(layer: Any) -> Any:
         kernel = kernels.get(layer.name)
         changes = {} if kernel is None else {"kernel_size": kernel.shape[:2]}
-        return type(layer).from_config(layer.get_config() | changes)
+        return copied_layer(layer, **changes)
 
     cropped = keras.models.clone_model(network, clone_function=copy)
     for layer in cropped.layers:

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.export.copied_layer import copied_layer
 from mnist_resnet.models.convolution import Convolution
 from mnist_resnet.models.normalization import FusedBatchNormalization
 
@@ -27,8 +28,7 @@ def fold(network: keras.Model) -> keras.Model:
     gone = {norm.name for norm in norms.values()}
 
     def copy(layer: Any) -> Any:
-        changes = {"use_bias": True} if layer.name in norms else {}
-        return type(layer).from_config(layer.get_config() | changes)
+        return copied_layer(layer, **({"use_bias": True} if layer.name in norms else {}))
 
     def call(layer: Any, inputs: Any, **options: Any) -> Any:
         return inputs if layer.name in gone else layer(inputs, **options)

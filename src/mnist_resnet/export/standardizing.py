@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from mnist_resnet.export.copied_layer import copied_layer
 from mnist_resnet.models.convolution import Convolution
 
 
@@ -29,7 +30,7 @@ def fold_standardizing(network: keras.Model) -> keras.Model:
     changes = {"use_bias": True} | ({"padding": "valid"} if padded_before else {})
 
     def copy(layer: Any) -> Any:
-        return type(layer).from_config(layer.get_config() | (changes if layer is stem else {}))
+        return copied_layer(layer, **(changes if layer is stem else {}))
 
     def call(layer: Any, inputs: Any, **options: Any) -> Any:
         if layer.name == standardize.name:
