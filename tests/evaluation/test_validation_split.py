@@ -32,6 +32,23 @@ def test_each_answer_is_right_or_not(validation):
     assert validation.correct(halves_model()).tolist() == [True, True, True, False]
 
 
+def test_a_file_is_asked_once_in_a_process(validation, monkeypatch):
+    asked, model, probabilities = [], halves_model({"asked": "once"}), Validation.probabilities
+    monkeypatch.setattr(Validation, "probabilities", lambda *given: asked.append(given) or probabilities(*given))
+    first = validation.correct(model)
+    providers = [CUDA_PROVIDER, *validation.providers]  # of which the processor is the first that there is
+    again = replace(validation, images=validation.images.copy(), providers=providers).correct(model)
+    assert (first.tolist(), again.tolist(), len(asked)) == ([True, True, True, False], first.tolist(), 1)
+
+
+def test_a_file_is_asked_again_of_other_images_or_labels(validation):
+    assert validation.correct(halves_model()).tolist() == [True, True, True, False]
+    swapped = validation.images[[1, 0, 2, 3]]
+    assert replace(validation, images=swapped).correct(halves_model()).tolist() == [False, False, True, False]
+    others = np.array([1, 1, 1, 0], np.uint8)
+    assert replace(validation, labels=others).correct(halves_model()).tolist() == [False, True, True, True]
+
+
 def test_perturbed_images_are_drawn_from_these_and_no_more_than_asked_for(validation):
     assert validation.robustness(halves_model(), count=3, seed=0).images == 3
     whole = validation.robustness(halves_model(), count=500, seed=0)

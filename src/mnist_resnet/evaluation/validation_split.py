@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Self
 
 import numpy as np
 
 from mnist_resnet.config import CudaParameters
 from mnist_resnet.data.idx import UInt8Array
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
 from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.paired import Correct
 from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
-from mnist_resnet.evaluation.session import Session, open_session
+from mnist_resnet.evaluation.session import Session, open_session, usable_providers
 from mnist_resnet.storage.arrays import parts
-from mnist_resnet.storage.artifacts import sha256_of_pieces
+from mnist_resnet.storage.artifacts import sha256_of_bytes, sha256_of_pieces
 
 _BATCH_SIZE = 256
+# By the digests of a file and of the images and labels, the provider, and CUDA's settings: a byte for each image.
+_known: dict[tuple[str, str, str, CudaParameters | None], Correct] = {}
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,20 @@ class Validation:
 
     def probabilities(self, onnx_model: bytes) -> Probabilities:
         """What an ONNX file answers to the images, by onnxruntime: float32 (images, classes)."""
-        return self.answers(self.open(onnx_model))
-
-    def answers(self, session: Session) -> Probabilities:
-        """What a loaded file answers to the images: float32 (images, classes)."""
-        return session.probabilities(self.images, _BATCH_SIZE)
+        return self.open(onnx_model).probabilities(self.images, _BATCH_SIZE)
 
     def correct(self, onnx_model: bytes) -> Correct:
-        """Whether an ONNX file classifies each image correctly, by onnxruntime."""
-        return self.are_correct(self.probabilities(onnx_model))
+        """Whether an ONNX file classifies each image correctly, by onnxruntime; it is not asked twice in a process.
+
+        A run needs that of its fp32 file twice: beside the variants, and for the release.
+        """
+        provider = usable_providers(self.providers, self.require_gpu)[0]
+        settings = self.cuda if provider == CUDA_PROVIDER else None
+        asked = sha256_of_bytes(onnx_model), self.digest, provider, settings
+        if asked not in _known:
+            _known[asked] = self.are_correct(self.probabilities(onnx_model))
+            _known[asked].setflags(write=False)
+        return _known[asked]
 
     def are_correct(self, probabilities: Probabilities) -> Correct:
         """Whether each answer to the images is right: bool (images,)."""
@@ -70,7 +78,7 @@ class Validation:
         classify = partial(self.open(onnx_model).probabilities, batch_size=_BATCH_SIZE)
         return measure_robustness(classify, self.images, self.labels, count, seed, untouched)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The SHA-256 of images and labels."""
         return sha256_of_pieces(part.tobytes() for array in (self.images, self.labels) for part in parts(array))
