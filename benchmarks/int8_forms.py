@@ -23,6 +23,7 @@ from mnist_resnet.evaluation.latency import relative_speed
 from mnist_resnet.evaluation.paired import compare_correct
 from mnist_resnet.evaluation.parity import compare
 from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import FORMS, to_int8
 
 BATCH_SIZE = 256
@@ -38,7 +39,8 @@ def main() -> None:
     fp32 = (folder / "model.onnx").read_bytes()
     calibrating = calibration_images(asked.outputs / "05_model_input" / asked.dataset)
     images, labels = test_set(asked.raw / asked.dataset)
-    files = {name: to_int8(fp32, calibrating, asked.method, form) for name, form in FORMS.items()}
+    source = multiply_small_images(fp32) or fp32
+    files = {name: to_int8(source, calibrating, asked.method, form) for name, form in FORMS.items()}
     print(f"{describe_machine()}; {folder}, calibrated by {asked.method}; {len(images):,} test images\n")
     said = _print_forms(fp32, files, images, labels)
     some = spread_sample(labels, asked.images, seed=0)

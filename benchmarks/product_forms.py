@@ -38,7 +38,7 @@ def main() -> None:
     fp32 = (asked.outputs / "06_models" / asked.dataset / "model.onnx").read_bytes()
     products = multiply_small_images(fp32)
     if products is None:
-        raise SystemExit(f"{asked.dataset}: no convolution of this model has a kernel as large as its image")
+        raise SystemExit(f"{asked.dataset}: no convolution of this model has a kernel larger than its image")
     calibrating = calibration_images(asked.outputs / "05_model_input" / asked.dataset)
     files = {"fp32": fp32, "fp32, products": products}
     files |= {name.replace("fp32", "int8"): to_int8(file, calibrating, asked.method) for name, file in files.items()}

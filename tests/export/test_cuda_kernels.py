@@ -8,8 +8,8 @@ none; `benchmarks/gpu_onnxruntime.py` shows the places on a GPU. A new operation
 
 Those networks were untrained, and without any bias. Of what came later, a convolution's bias and padding with a value,
 there is less: the list of CUDA's kernels in onnxruntime's source, docs/OperatorKernels.md, has both. By that list the
-bias of int8, which is dequantized from int32, has none: int8 is meant for processors. So is gemm, whose products have
-a kernel by that list.
+bias of int8, which is dequantized from int32, has none: int8 is meant for processors. So is gemm, whose products and
+transpositions have kernels by that list; int8 is made of it.
 """
 
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ KERNELS = {
     "Reshape 14 uint8,int64",
 }
 OF_INT8 = {"DequantizeLinear 13 int32,float,int32"}
-OF_GEMM = {"Gemm 13 float,float,float"}
+OF_GEMM = {"Gemm 13 float,float", "Gemm 13 float,float,float", "Transpose 13 float"}
 # They have kernels, but onnxruntime keeps them on the CPU where what follows reads them there: no graph may have any.
 ON_SHAPES = {"Shape", "Size", "ConstantOfShape", "Range", "Loop", "If", "NonZero"}
 
@@ -95,9 +95,12 @@ def exported(
     network = fold_standardizing(fold(crop(build_network(model, preprocessing, (28, 28), 10))))
     fp32 = to_onnx(average_flips(network) if export.average_flips else network, export.opset, {})
     images = np.random.default_rng(0).integers(0, 256, (4, 28, 28), dtype=np.uint8)
-    yield from ((fp32, KERNELS), (to_fp16(fp32), KERNELS), (to_int8(fp32, images, "minmax"), KERNELS | OF_INT8))
-    if gemm := multiply_small_images(fp32):
-        yield gemm, KERNELS | OF_GEMM
+    yield from ((fp32, KERNELS), (to_fp16(fp32), KERNELS))
+    gemm = multiply_small_images(fp32)
+    of_gemm = OF_GEMM if gemm else set()
+    yield to_int8(gemm or fp32, images, "minmax"), KERNELS | OF_INT8 | of_gemm
+    if gemm:
+        yield gemm, KERNELS | of_gemm
 
 
 def fixed(parameters: NamespaceParameters) -> Preprocessing:

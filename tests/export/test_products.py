@@ -18,6 +18,7 @@ from mnist_resnet.export.fold import fold
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import to_int8
+from mnist_resnet.export.rebuild import average_flips
 from mnist_resnet.export.standardizing import fold_standardizing
 from mnist_resnet.export.variants.fp16 import to_fp16
 from mnist_resnet.preprocessing import Preprocessing
@@ -81,14 +82,15 @@ def answers(content: bytes, images: np.ndarray) -> list[np.ndarray]:
         ((1, 1), (1, 1), 1, (0, 0, 0, 0)),
         ((1, 1), (3, 3), 1, (1, 1, 1, 1)),
         ((2, 3), (3, 3), 1, (1, 1, 1, 1)),
-        ((3, 3), (3, 3), 1, (1, 1, 1, 1)),
+        ((3, 3), (3, 3), 1, (0, 0, 0, 0)),
     ],
 )
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_convolution_of_a_small_image_is_one_product(size, kernel, strides, pads, bias):
     content = convolution(size, kernel, strides, pads, bias=bias)
     multiplied = multiply_small_images(content)
-    assert kinds(multiplied) == kinds(content) - Counter(["Conv"]) + Counter(["Gemm", "Reshape", "Reshape"])
+    layout = Counter(["Transpose", "Reshape"])
+    assert kinds(multiplied) == kinds(content) - Counter(["Conv"]) + Counter(["Gemm"]) + layout + layout
     for count in (1, 5):
         images = np.random.default_rng(1).normal(size=(count, 4, *size)).astype(np.float32)
         (expected, _), received = answers(content, images), answers(multiplied, images)
@@ -100,13 +102,38 @@ def test_a_convolution_of_a_small_image_is_one_product(size, kernel, strides, pa
     "content",
     [
         convolution((4, 4), (3, 3), 1, (1, 1, 1, 1)),
+        convolution((3, 3), (3, 3), 1, (1, 1, 1, 1)),
         convolution((2, 2), (1, 1), 2, (0, 0, 0, 0)),
         convolution((2, 2), (3, 3), 1, (1, 1, 1, 1), group=4),
     ],
-    ids=["image larger than the kernel", "kernel of fewer places", "channels by themselves"],
+    ids=[
+        "image larger than the kernel",
+        "as many products of nine times the weights",
+        "kernel of fewer places",
+        "channels by themselves",
+    ],
 )
 def test_any_other_convolution_stays(content):
     assert multiply_small_images(content) is None
+
+
+def test_what_a_mean_of_one_place_leaves_is_multiplied_too():
+    generator = np.random.default_rng(0)
+    model = onnx.load_from_string(convolution((2, 2), (2, 2), 1, (0, 0, 0, 0)))
+    (mean,) = [node for node in model.graph.node if node.op_type == "GlobalAveragePool"]
+    mean.output[0] = "mean"
+    model.graph.initializer.append(
+        numpy_helper.from_array(generator.normal(size=(6, 6, 1, 1)).astype(np.float32), "last")
+    )
+    model.graph.node.append(helper.make_node("Conv", ["mean", "last"], ["conv_of_mean"], "conv_of_mean"))
+    model.graph.node.append(helper.make_node("Relu", ["conv_of_mean"], ["answer"], "positive_mean"))
+    content = model.SerializeToString()
+    multiplied = multiply_small_images(content)
+    assert (kinds(multiplied)["Gemm"], kinds(multiplied)["GlobalAveragePool"]) == (2, 0)
+    images = generator.normal(size=(5, 4, 2, 2)).astype(np.float32)
+    (expected, _), received = answers(content, images), answers(multiplied, images)
+    for each in received:
+        np.testing.assert_allclose(each, expected, rtol=0, atol=TOLERANCE)
 
 
 def exported(parameters, size: int = 32) -> tuple[keras.Model, bytes]:
@@ -145,7 +172,7 @@ def test_resnet18_multiplies_seven_times_and_has_the_same_face(model_parameters)
     multiplied = multiply_small_images(content)
     before, after = kinds(content), kinds(multiplied)
     assert before["Conv"] - after["Conv"] == after["Gemm"] == 7
-    assert set(after) == {*before, "Gemm"}
+    assert set(after) == {*before, "Gemm", "Transpose"} - {"GlobalAveragePool", "Squeeze"}
     one, other = (onnx.load_from_string(each) for each in (content, multiplied))
     assert (list(one.graph.input), list(one.graph.output)) == (list(other.graph.input), list(other.graph.output))
     assert list(one.metadata_props) == list(other.metadata_props)
@@ -162,6 +189,14 @@ def test_where_no_image_is_small_nothing_changes(model_parameters):
 def multiplied(model_parameters) -> bytes:
     _, content = exported(replace(model_parameters, architecture="resnet10"))
     return multiply_small_images(content)
+
+
+def test_an_image_and_its_mirror_image_share_their_matrices(model_parameters):
+    parameters = replace(model_parameters, architecture="resnet10")
+    network = fold_standardizing(fold(crop(made_up(parameters, Preprocessing("pad", (32, 32), 33.0, 0.01), size=28))))
+    once, twice = (multiply_small_images(to_onnx(each, 17, {})) for each in (network, average_flips(network)))
+    assert kinds(twice)["Gemm"] == 2 * kinds(once)["Gemm"]
+    assert len(twice) < 1.1 * len(once)
 
 
 def test_fp16_is_made_of_it(multiplied):
@@ -184,3 +219,28 @@ def test_int8_multiplies_integers_whose_sums_nothing_cuts(multiplied):
         assert (weights.dtype, np.abs(weights.astype(int)).max()) == (np.int8, 64)
         assert scales.shape == (weights.shape[1],)
     assert compare_kernels(file, images).within(0.05)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "method", "products", "convolutions"),
+    [
+        ("resnet10", "pad", 3, 9),
+        pytest.param("resnet18", "pad", 7, 13, marks=pytest.mark.landing),
+        pytest.param("resnet18", "resize", 7, 13, marks=pytest.mark.landing),
+    ],
+)
+def test_onnxruntime_fuses_all_of_int8(model_parameters, architecture, method, products, convolutions, tmp_path):
+    """One quantization in front of the integer kernels, one behind them, and nothing transposed but the image."""
+    preprocessing = Preprocessing(method, (32, 32), 33.3, 0.01)
+    made = made_up(replace(model_parameters, architecture=architecture), preprocessing, 28)
+    multiplied = multiply_small_images(to_onnx(fold_standardizing(fold(crop(made))), 17, METADATA))
+    images = np.random.default_rng(0).integers(0, 256, (8, 28, 28), dtype=np.uint8)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # a warning says that the optimized file is for this processor alone
+    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
+    onnxruntime.InferenceSession(to_int8(multiplied, images, "minmax"), options, providers=["CPUExecutionProvider"])
+    found = kinds((tmp_path / "optimized.onnx").read_bytes())
+    assert (found["QGemm"], found["QLinearConv"]) == (products, convolutions)
+    assert (found["QuantizeLinear"], found["DequantizeLinear"]) == (1, 1)
+    assert found["Transpose"] <= 1
+    assert found.keys().isdisjoint({"Conv", "Add", "Relu", "MaxPool", "GlobalAveragePool", "ReduceMean", "Squeeze"})

@@ -94,6 +94,14 @@ def test_the_last_product_and_the_softmax_stay_in_float32(content, made_data):
     assert {makers[node.input[1]] for node in convolutions} == {"DequantizeLinear"}
 
 
+def test_the_image_is_prepared_in_float32_and_quantized_once(content, made_data):
+    graph = onnx.load_from_string(to_int8(content, made_data.arrays["train_images"][:32], "minmax")).graph
+    first = next(place for place, node in enumerate(graph.node) if node.op_type == "Conv")
+    leading = [node.op_type for node in graph.node[:first]]
+    assert {"Cast", "Pad"} <= set(leading)
+    assert leading.count("QuantizeLinear") == 1
+
+
 def test_int8_has_integer_weights_by_channel_and_the_same_face(content, made_data):
     model = onnx.load_from_string(to_int8(content, made_data.arrays["train_images"][:64], "minmax"))
     kinds = Counter(each.data_type for each in model.graph.initializer)

@@ -15,6 +15,30 @@ def name_batch_axis(model: Any) -> None:
         value.type.tensor_type.shape.dim[0].dim_param = BATCH_AXIS
 
 
+def remove_idle_reshapes(model: Any) -> None:
+    """Remove each reshape to the very shape that its input has.
+
+    tf2onnx leaves them in front of convolutions of 1×1 images, where they keep onnxruntime from fusing
+    convolution, sum and ReLU.
+
+    Args:
+        model: An ``onnx.ModelProto``, which is changed.
+    """
+    import onnx
+
+    known = onnx.shape_inference.infer_shapes(model).graph.value_info
+    shapes = {value.name: [each.dim_value for each in value.type.tensor_type.shape.dim] for value in known}
+    inputs: dict[str, str] = {}
+    for node in [node for node in model.graph.node if node.op_type == "Reshape"]:
+        # The first dimension, the batch, is unknown: 0.
+        before, after = (shapes.get(name, [])[1:] for name in (node.input[0], node.output[0]))
+        if after and before == after and 0 not in after:
+            inputs[node.output[0]] = inputs.get(node.input[0], node.input[0])
+            model.graph.node.remove(node)
+    for node in model.graph.node:
+        node.input[:] = [inputs.get(name, name) for name in node.input]
+
+
 def remove_unread_constants(model: Any) -> None:
     """Remove the constants that no node reads.
 

@@ -84,10 +84,27 @@ def to_int8(onnx_model: bytes, images: UInt8Array, method: CalibrationMethod, fo
             activation_type=types[form.activations],
             weight_type=types[form.weights],
             reduce_range=form.weight_bits == 7,
-            nodes_to_exclude=_from_the_last_product_on(onnx.load(prepared).graph),
+            nodes_to_exclude=_in_float32(onnx.load(prepared).graph),
             calibrate_method=getattr(quantization.CalibrationMethod, _METHODS[method]),
         )
         return serialize_as_variant(onnx.load(quantized), model)
+
+
+def _in_float32(graph: Any) -> list[str]:
+    """The nodes in front of the first product of each path, and those from the last product on."""
+    return [*_before_any_product(graph), *_from_the_last_product_on(graph)]
+
+
+def _before_any_product(graph: Any) -> list[str]:
+    """The nodes that prepare the image: what the first product reads is quantized once, not after each of them."""
+    names: list[str] = []
+    multiplied: set[str] = set()
+    for node in graph.node:  # which are sorted, each behind what it reads
+        if node.op_type in _PRODUCTS or not multiplied.isdisjoint(node.input):
+            multiplied.update(node.output)
+        else:
+            names.append(node.name)
+    return names
 
 
 def _from_the_last_product_on(graph: Any) -> list[str]:

@@ -81,3 +81,13 @@ def test_few_training_images_are_shared_in_proportion(material, monkeypatch, cou
     monkeypatch.setattr(int8, "to_int8", quantized)
     int8.make(replace(material, train_images=images, train_labels=labels))
     assert lengths == [count // 2] * 2
+
+
+@pytest.mark.parametrize("products", [None, halves_model({"made": "of products"})])
+def test_products_are_quantized_wherever_there_are_any(material, monkeypatch, products):
+    quantized = []
+    monkeypatch.setattr(int8, "multiply_small_images", lambda content: products)
+    monkeypatch.setattr(int8, "to_int8", lambda onnx_model, *_: quantized.append(onnx_model) or halves_with_less())
+    candidate = int8.make(material)
+    assert quantized == [products or material.onnx_model] * 2
+    assert candidate.calibration_errors["minmax"] > 0

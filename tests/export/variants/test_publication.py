@@ -31,7 +31,7 @@ def test_variants_are_made_and_judged(material):
     assert list(files) == (["model.int8.onnx"] if int8.published else [])
     assert (fp16.name, fp16.published, fp16.validation_accuracy, fp16.size_ratio) == ("fp16", False, None, None)
     assert fp16.reason == (f"not evaluated: it is meant for a GPU, and evaluation.providers has no {CUDA_PROVIDER}")
-    assert gemm.reason == "not evaluated: no convolution of this network has a kernel as large as its image"
+    assert gemm.reason == "not evaluated: no convolution of this network has a kernel larger than its image"
 
 
 def test_what_kernels_cut_is_not_published(material, monkeypatch):

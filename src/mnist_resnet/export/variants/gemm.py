@@ -13,5 +13,5 @@ def make(material: Material) -> Candidate:
     """
     content = multiply_small_images(material.onnx_model)
     if content is None:
-        raise NotEvaluatedError("no convolution of this network has a kernel as large as its image")
+        raise NotEvaluatedError("no convolution of this network has a kernel larger than its image")
     return Candidate(content, CPU_PROVIDER, material.validation.by(CPU_PROVIDER).probabilities(content))

@@ -7,6 +7,7 @@ from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.kernels import compare_kernels
 from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import to_int8
 from mnist_resnet.export.variants.candidate import Candidate, Material
 
@@ -16,11 +17,13 @@ _BATCH_SIZE = 256
 def make(material: Material) -> Candidate:
     """Quantize by each calibration method, and keep the file whose probabilities are nearest to float32's.
 
-    It is judged by the processor, which it is meant for, even where there is a GPU.
+    Convolutions of the smallest images are quantized as products of matrices, wherever there are any. The file is
+    judged by the processor, which it is meant for, even where there is a GPU.
     """
     calibrating, choosing = _draw(material)
     methods = material.parameters.calibration_methods
-    files = {str(method): to_int8(material.onnx_model, calibrating, method) for method in methods}
+    source = multiply_small_images(material.onnx_model) or material.onnx_model
+    files = {str(method): to_int8(source, calibrating, method) for method in methods}
     # On training images, which too many of the classes are right of for accuracy to tell the methods apart.
     expected = _probabilities(material.onnx_model, choosing)
     errors = {method: float(np.abs(_probabilities(file, choosing) - expected).mean()) for method, file in files.items()}
