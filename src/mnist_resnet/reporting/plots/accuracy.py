@@ -10,7 +10,7 @@ from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.calibration import Bin, Calibration
 from mnist_resnet.evaluation.perturbations import PERTURBATIONS, perturb
 from mnist_resnet.evaluation.robustness import Robustness
-from mnist_resnet.reporting.plots.canvas import BLUE, GREY, draw_accuracies, new_figure
+from mnist_resnet.reporting.plots.canvas import BLUE, GREY, draw_accuracies, hide_axes, new_figure
 from mnist_resnet.reporting.plots.lettering import name_lettering
 
 if TYPE_CHECKING:
@@ -133,4 +133,4 @@ def _draw_examples(figure: "Figure", grid: "GridSpec", row: int, left: int, imag
     for place, image in enumerate(images):
         axes = figure.add_subplot(grid[row, left + place])
         axes.imshow(image, cmap="gray", interpolation="nearest", vmin=0, vmax=255)
-        axes.set_axis_off()
+        hide_axes(axes)

@@ -26,6 +26,13 @@ def new_figure(width: float, height: float, title: str) -> "Figure":
     return figure
 
 
+def hide_axes(axes: "Axes") -> None:
+    """Leave frame and ticks out of a plot that is an image."""
+    axes.set_axis_off()
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_visible(False)  # else Matplotlib makes the ticks all the same, to find a place for the title
+
+
 def draw_accuracies(
     axes: "Axes",
     places: Sequence[float],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.reporting.plots.canvas import new_figure
+from mnist_resnet.reporting.plots.canvas import hide_axes, new_figure
 from mnist_resnet.reporting.plots.lettering import name_lettering
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def image_grid(
     columns, (names, lettering) = IMAGES_OF_A_CLASS, name_lettering(class_names)
     figure = new_figure(1.0 * columns + 1.6, 1.0 * len(class_names) + 0.7, title)
     axes = figure.subplots()  # for all images: axes of its own for each would take seconds to arrange
-    axes.set_axis_off()
+    hide_axes(axes)
     axes.set(xlim=(0, columns), ylim=(len(class_names), 0))
     for row, name in enumerate(names):
         for column, image in enumerate(images[np.flatnonzero(labels == row)[:columns]]):
@@ -66,7 +66,7 @@ def mistakes(
     rows = max(1, -(-len(images) // columns))
     figure = new_figure(1.7 * columns, 2.1 * rows + 0.6, title)
     for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.set_axis_off()
+        hide_axes(axes)
     for axes, image, label, shares in zip(figure.axes, images, labels, probabilities, strict=False):
         predicted = int(shares.argmax())
         axes.imshow(image, cmap="gray", interpolation="nearest")
