@@ -59,7 +59,7 @@ class ProfiledEpoch:
 def needed_flops(network: Any) -> dict[str, float]:
     """Additions and multiplications of a step for an image, without those with padding, by how they are computed.
 
-    A convolution of which a single output is left is computed as a product. The first one has no gradient of its input.
+    What `Convolution` computes by products counts as such. The first one has no gradient of its input.
     """
     from mnist_resnet.models.convolution import Convolution
 
@@ -69,7 +69,7 @@ def needed_flops(network: Any) -> dict[str, float]:
         (_, *size, channels), (_, *outputs, filters) = layer.input.shape, layer.output.shape
         axes = zip(size, outputs, layer.kernel_size, layer.strides, strict=True)
         flops = 2.0 * float(np.prod([_met(*axis) for axis in axes])) * channels * filters
-        forward, products = (forward, products + flops) if outputs == [1, 1] else (forward + flops, products)
+        forward, products = (forward, products + flops) if layer.is_product(size) else (forward + flops, products)
         if layer is convolutions[0]:
             first = flops
     return {"forward": forward, "of the input": forward - first, "of the kernel": forward, "products": 3 * products}

@@ -31,11 +31,11 @@ KINDS = {
     "convolutions, forward": (r"^Conv2D$|FusedConv2D", "forward"),
     "convolutions, gradient of the input": (r"Conv2DBackpropInput", "of the input"),
     "convolutions, gradient of the kernel": (r"Conv2DBackpropFilter", "of the kernel"),
-    "matrix products: convolutions of 1×1 images, head": (r"^_?(Fused)?MatMul$", "products"),
+    "matrix products: convolutions of small images, head": (r"^_?(Fused)?MatMul$", "products"),
     "optimizer and weight decay": (r"^ResourceApply|^AssignSub|^Mul$", None),
     "batch normalization, with what follows it": (r"BatchNorm", None),
     "activations, sums and pooling": (r"Relu|^Add|MaxPool", None),
-    "kernels cut out and gradients padded": (r"Slice|^Pad", None),
+    "parts of images and kernels cut out and joined": (r"Slice|^Pad|Concat|^Pack$", None),
     "augmentation": (r"BatchMatMul", None),
     "all else": (r"", None),
 }

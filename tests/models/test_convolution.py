@@ -1,8 +1,11 @@
+from itertools import product
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from mnist_resnet.models.compilation import compiled_step
 from mnist_resnet.models.convolution import Convolution
 
 BATCH, CHANNELS, FILTERS = 4, 4, 6
@@ -14,12 +17,16 @@ BFLOAT16_TOLERANCE = 2**-2
 
 SIZES = [(1, 1), (2, 2), (3, 3), (1, 2), (2, 1), (3, 1), (2, 3), (1, 3)]
 
+Extent = int | tuple[int, int]
+
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
-def pair(size: tuple[int, int], kernel_size: int = 3, strides: int = 1, **options) -> tuple[keras.Layer, keras.Layer]:
+def pair(
+    size: tuple[int, int], kernel_size: Extent = 3, strides: Extent = 1, **options
+) -> tuple[keras.Layer, keras.Layer]:
     """Ours and Keras' own convolution, with the same weights."""
     options = {"padding": "same", "strides": strides, **options}
     ours, theirs = (kind(FILTERS, kernel_size, **options) for kind in (Convolution, keras.layers.Conv2D))
@@ -27,10 +34,6 @@ def pair(size: tuple[int, int], kernel_size: int = 3, strides: int = 1, **option
         layer.build((None, *size, CHANNELS))
         layer.set_weights([normal(*weight.shape, seed=1) for weight in layer.get_weights()])
     return ours, theirs
-
-
-def single(size: tuple[int, int], strides: int) -> bool:
-    return max(size) <= strides
 
 
 def operations(layer: keras.Layer, size: tuple[int | None, int | None], training: bool) -> list[tf.Operation]:
@@ -42,6 +45,24 @@ def operations(layer: keras.Layer, size: tuple[int | None, int | None], training
 
 def kinds_of_operations(layer: keras.Layer, size: tuple[int | None, int | None], training: bool) -> set[str]:
     return {operation.type for operation in operations(layer, size, training)}
+
+
+def kinds_behind_the_gradient_of_the_kernel(layer: keras.Layer, size: tuple[int, int]) -> set[str]:
+    """The operations in the graph of which the gradient of the kernel is made."""
+
+    @tf.function
+    def gradient(image):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(layer(image, training=True))
+        return tape.gradient(total, layer.kernel.value)
+
+    graph = gradient.get_concrete_function(tf.TensorSpec((None, *size, CHANNELS), tf.float32)).graph
+    needed, left = set(), [tensor.op for tensor in graph.outputs]
+    while left:
+        if (operation := left.pop()) not in needed:
+            needed.add(operation)
+            left += [tensor.op for tensor in operation.inputs]
+    return {operation.type for operation in needed}
 
 
 def learned(layer: keras.Layer, image: np.ndarray) -> list[np.ndarray]:
@@ -56,9 +77,15 @@ def learned(layer: keras.Layer, image: np.ndarray) -> list[np.ndarray]:
     return [np.asarray(each) for each in (outputs, *tape.gradient(total, [inputs, *weights]))]
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("strides", [1, 2])
-@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+@pytest.mark.parametrize(
+    ("kernel_size", "strides", "size"),
+    [
+        *product([1, 3, 7], [1, 2], SIZES),
+        *product([2, 3], [1, 2, 3], [(4, 4), (5, 4), (3, 7), (8, 8)]),
+        *product([(3, 2)], [(1, 2), (3, 1)], [(4, 5), (2, 6), (3, 3)]),
+    ],
+    ids=str,
+)
 def test_training_equals_keras_in_outputs_and_gradients(kernel_size, strides, size):
     image = normal(BATCH, *size, CHANNELS)
     ours, theirs = (learned(layer, image) for layer in pair(size, kernel_size, strides))
@@ -69,12 +96,33 @@ def test_training_equals_keras_in_outputs_and_gradients(kernel_size, strides, si
         np.testing.assert_allclose(our, their, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("size", [*SIZES, (4, 4), (5, 5), (8, 8)], ids=str)
 @pytest.mark.parametrize("strides", [1, 2])
-def test_the_product_takes_the_place_of_the_convolution_where_the_output_is_one_place(size, strides):
+def test_products_take_the_place_of_the_convolution_where_the_output_is_up_to_two_places_wide_and_high(strides, size):
     kinds = kinds_of_operations(pair(size, strides=strides)[0], size, training=True)
-    assert ("Conv2D" in kinds) != single(size, strides)
-    assert ("MatMul" in kinds) == single(size, strides)
+    small = max(size) <= 2 * strides
+    assert ("Conv2D" in kinds) != small
+    assert ("MatMul" in kinds) == small
+
+
+@pytest.mark.parametrize("strides", [1, 2])
+@pytest.mark.parametrize("places", [(2, 2), (2, 3), (3, 3)], ids=str)
+def test_the_gradient_of_the_kernel_is_made_of_products_where_the_outputs_are(strides, places):
+    size = places[0] * strides, places[1] * strides
+    kinds = kinds_behind_the_gradient_of_the_kernel(pair(size, strides=strides)[0], size)
+    assert ("Conv2DBackpropFilter" in kinds) != (max(places) <= 2)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 5])
+def test_kernels_that_gain_nothing_are_convolved_on_small_images_too(kernel_size):
+    layer, _ = pair((2, 2), kernel_size)
+    assert "Conv2D" in kinds_of_operations(layer, (2, 2), training=True)
+
+
+def test_a_step_that_is_compiled_convolves_where_there_is_more_than_one_place():
+    with compiled_step():
+        assert "Conv2D" in kinds_of_operations(pair((2, 2))[0], (2, 2), training=True)
+        assert "MatMul" in kinds_of_operations(pair((1, 1))[0], (1, 1), training=True)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3)], ids=str)
@@ -150,7 +198,7 @@ def test_mixed_precision_computes_in_half_and_keeps_the_weights_in_float32(train
     np.testing.assert_allclose(np.float32(outputs), np.float32(theirs(image)), rtol=0, atol=BFLOAT16_TOLERANCE)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (3, 3)], ids=str)
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (3, 3)], ids=str)
 def test_in_mixed_precision_the_gradients_of_the_weights_are_float32(size):
     layer, _ = pair(size, dtype="mixed_bfloat16")
     with tf.GradientTape() as tape:

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_resnet.models.pooling import MaxPooling, compiled_pooling
+from mnist_resnet.models.compilation import compiled_step
+from mnist_resnet.models.pooling import MaxPooling
 
 
 @pytest.fixture(params=[(6, 6), (7, 5), (3, 4)], ids=str)
@@ -28,7 +29,7 @@ def pooled(layer, features, training) -> tuple[np.ndarray, np.ndarray]:
 def test_slices_give_the_outputs_and_the_gradient_of_pooling_also_where_places_are_equal(features, options):
     options = {"pool_size": 3, "strides": 2, **options}
     expected = pooled(keras.layers.MaxPooling2D(**options), features, training=True)
-    with compiled_pooling():
+    with compiled_step():
         outputs, gradient = pooled(MaxPooling(**options), features, training=True)
     np.testing.assert_array_equal(outputs, expected[0])
     # Whole numbers: in whatever order they are added up, nothing is rounded.
@@ -37,7 +38,7 @@ def test_slices_give_the_outputs_and_the_gradient_of_pooling_also_where_places_a
 
 def test_a_value_that_is_no_number_stays_one(features):
     features[0, 0, 0, 0] = np.nan
-    with compiled_pooling():
+    with compiled_step():
         outputs, _ = pooled(MaxPooling(3, strides=2, padding="same"), features, training=True)
     assert np.isnan(outputs[0, 0, 0, 0])
     assert np.isfinite(outputs[1]).all()
@@ -47,7 +48,7 @@ def test_a_value_that_is_no_number_stays_one(features):
 def test_half_precision_is_kept(features, precision, precision_before):
     keras.config.set_dtype_policy(precision)
     layer = MaxPooling(3, strides=2, padding="same")
-    with compiled_pooling():
+    with compiled_step():
         outputs = layer(features, training=True)
     assert outputs.dtype == layer.compute_dtype
     np.testing.assert_array_equal(tf.cast(outputs, "float32"), tf.cast(layer(features), "float32"))
@@ -61,7 +62,7 @@ def test_only_a_step_that_is_compiled_pools_by_slices():
         return {operation.type for operation in graph.get_operations()}
 
     assert "MaxPool" in operations(training=True)
-    with compiled_pooling():
+    with compiled_step():
         assert "MaxPool" in operations(training=False)
         assert "MaxPool" not in operations(training=True)
     assert "MaxPool" in operations(training=True)

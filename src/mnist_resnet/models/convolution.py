@@ -1,18 +1,26 @@
-"""Convolution that spares, while training, the work on weights that meet nothing but padding."""
+"""Convolution that is faster to train on small images, as products of matrices."""
 
 from typing import Any
 
 import keras
 
+from mnist_resnet.models.compilation import compiles
+from mnist_resnet.models.small_images import Axis, convolve_by_places, with_kernel_gradient_by_taps
+
+# Where products were measured to gain: places of the output along an axis, and rows or columns of the kernel.
+MOST_PLACES, LARGEST_KERNEL = 2, 3
+
 
 @keras.saving.register_keras_serializable(package="mnist_resnet")
 class Convolution(keras.layers.Conv2D):  # type: ignore[misc]  # keras is untyped
-    """``keras.layers.Conv2D``, faster to train where its output is one place wide and high.
+    """``keras.layers.Conv2D``, faster to train with ``same`` padding on small images, as it spares work on the padding.
 
-    There, with ``same`` padding, most of a kernel lies over the padding: of a 3×3 kernel on a 1×1
-    image only the centre counts. The outputs are then one matrix product of the image with the
-    weights that meet it; all other weights have gradient zero, as they do in the convolution.
-    In inference, and so in exported graphs, it is the plain convolution.
+    - An output of a single place is one product of the image with the weights that meet it: of a 3×3 kernel on a 1×1
+      image only the centre. All others have gradient zero, as they do in the convolution.
+    - On TensorFlow, where XLA does not compile the step, an output of up to 2×2 places is a product for each of them,
+      and the gradient of its kernel one for each tap.
+
+    Both are equal to the convolution but for rounding. In inference, and so in exported graphs, it is the plain one.
 
     Args:
         **options: As for ``keras.layers.Conv2D``.
@@ -29,43 +37,42 @@ class Convolution(keras.layers.Conv2D):  # type: ignore[misc]  # keras is untype
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Convolve (batch, height, width, channels)."""
-        if training and self._sees_all_at_once(inputs.shape[1:3]):
-            return self._multiplied(inputs)
-        return super().call(inputs)
+        size = inputs.shape[1:3]
+        if not training or not self.is_product(size):
+            return super().call(inputs)
+        rows, columns = self._axes(size)
+        kernel = keras.ops.convert_to_tensor(self.kernel)  # JAX 0.11 slices no variable of Keras
+        if rows.places == columns.places == 1:
+            outputs = convolve_by_places(inputs, kernel, rows, columns)
+        else:
+            kernel = keras.ops.cast(kernel, self.compute_dtype)
+            outputs = convolve_by_places(inputs, keras.ops.stop_gradient(kernel), rows, columns)
+            outputs = with_kernel_gradient_by_taps(outputs, inputs, kernel, rows, columns)
+        return self.activation(outputs + self.bias if self.use_bias else outputs)
+
+    def is_product(self, size: tuple[int | None, int | None]) -> bool:
+        """Whether products of matrices take the convolution's place in a training step.
+
+        Args:
+            size: Height and width of the image; None where they are not known.
+        """
+        places = max((axis.places for axis in self._axes(size)), default=0)
+        small = 1 < places <= MOST_PLACES and 1 < max(self.kernel_size) <= LARGEST_KERNEL
+        return places == 1 or (small and not compiles())
 
     @property
     def met(self) -> tuple[slice, slice]:
         """Which rows and columns of the kernel can meet the image rather than nothing but padding."""
-        size = self.input.shape[1:3]
-        if not self._sees_all_at_once(size):
+        axes = self._axes(self.input.shape[1:3])
+        if not axes or max(axis.places for axis in axes) > 1:
             return slice(None), slice(None)
-        return _met(size, self.kernel_size)
+        rows, columns = axes
+        return rows.at_place(0)[1], columns.at_place(0)[1]
 
-    def _sees_all_at_once(self, size: tuple[int | None, int | None]) -> bool:
-        """Whether the output has a single place, and nothing but padding decides which weights count."""
-        single = all(extent is not None and extent <= stride for extent, stride in zip(size, self.strides, strict=True))
+    def _axes(self, size: tuple[int | None, int | None]) -> tuple[Axis, ...]:
+        """Height and width, if nothing but ``same`` padding decides which weights count."""
+        height, width = size
         plain = self.padding == "same" and self.groups == 1 and max(self.dilation_rate) == 1
-        return single and plain and self.data_format == "channels_last"
-
-    def _multiplied(self, inputs: Any) -> Any:
-        ops, (height, width, channels) = keras.ops, inputs.shape[1:]
-        rows, columns = _met((height, width), self.kernel_size)
-        met = rows.stop - rows.start, columns.stop - columns.start
-        # An index has a gradient of equal bits that takes TensorFlow longer; JAX 0.11 slices no variable of Keras.
-        whole = ops.convert_to_tensor(self.kernel)
-        part = ops.slice(whole, (rows.start, columns.start, 0, 0), (*met, channels, self.filters))
-        image = inputs if met == (height, width) else inputs[:, : met[0], : met[1]]
-        places = met[0] * met[1] * channels
-        kernel = ops.reshape(ops.cast(part, self.compute_dtype), (places, self.filters))
-        outputs = ops.reshape(ops.matmul(ops.reshape(image, (-1, places)), kernel), (-1, 1, 1, self.filters))
-        return self.activation(outputs + self.bias if self.use_bias else outputs)
-
-
-def _met(size: tuple[int, int], kernel_size: tuple[int, int]) -> tuple[slice, slice]:
-    return _meeting(size[0], kernel_size[0]), _meeting(size[1], kernel_size[1])
-
-
-def _meeting(extent: int, kernel: int) -> slice:
-    """The part of a kernel that lies over an image of ``extent`` when ``same`` padding centres it there."""
-    first = max(kernel - extent, 0) // 2
-    return slice(first, first + min(kernel, extent))
+        if height is None or width is None or not plain or self.data_format != "channels_last":
+            return ()
+        return tuple(Axis(*each) for each in zip((height, width), self.kernel_size, self.strides, strict=True))

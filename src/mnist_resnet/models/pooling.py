@@ -1,24 +1,11 @@
 """Max pooling whose gradient compiles and is deterministic."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from itertools import product
 from typing import Any
 
 import keras
 
-_compiling = ContextVar("compiling", default=False)
-
-
-@contextmanager
-def compiled_pooling() -> Iterator[None]:
-    """Within the block, a training step is traced that XLA compiles."""
-    token = _compiling.set(True)
-    try:
-        yield
-    finally:
-        _compiling.reset(token)
+from mnist_resnet.models.compilation import compiles
 
 
 @keras.saving.register_keras_serializable(package="mnist_resnet")
@@ -37,8 +24,7 @@ class MaxPooling(keras.layers.MaxPooling2D):  # type: ignore[misc]  # keras is u
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Pool (batch, height, width, channels)."""
-        compiles = keras.backend.backend() == "jax" or _compiling.get()
-        if training and compiles and self.data_format == "channels_last":
+        if training and compiles() and self.data_format == "channels_last":
             return self._of_slices(inputs)
         return super().call(inputs)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.computing.backend import keras
-from mnist_resnet.models.pooling import compiled_pooling
+from mnist_resnet.models.compilation import compiled_step
 
 Figures = npt.NDArray[np.float32]
 Batch = tuple[Any, Any]  # inputs and labels
@@ -74,7 +74,7 @@ class _StepsOnJax:
                 figures, changed = step(state, make_batch(samples, number, size))
                 return tuple(map(list, changed)), _stacked(figures)
 
-            with compiled_pooling():
+            with compiled_step():
                 return jax.lax.scan(one, state, first + jax.numpy.arange(count))
 
         self._several = jax.jit(several, static_argnums=(3, 4), donate_argnums=0)
@@ -119,7 +119,7 @@ class _StepsOnTensorFlow:
                 return number + 1, figures.write(number, stacked)
 
             empty = tf.TensorArray(tf.float32, size=count, element_shape=(2,))
-            with compiled_pooling():
+            with compiled_step():
                 _, figures = tf.while_loop(
                     lambda number, _: number < count, one, (tf.constant(0), empty), maximum_iterations=count
                 )
