@@ -5,12 +5,14 @@
     .venv/bin/python benchmarks/seeds.py --file docs/seeds.csv
 
 A sweep is named by the id of its MLflow run, or the beginning of it. Its finished trials are added to the file, those
-of an interrupted sweep too; they take the place of older rows of the same trial. The table, for docs/results.md, is
-that of all rows of the file.
+of an interrupted sweep too; they take the place of older rows of the same trial. `--rows` adds those that
+`benchmarks/gpu_recipe.py` has printed. The table, for docs/results.md, is that of all rows of the file. A commit is
+missing where files were changed after it.
 """
 
 import argparse
 import csv
+import json
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -143,7 +145,8 @@ def tables(rows: Iterable[Row]) -> list[str]:
         part = list(together)
         shown = [figure for figure in _FIGURES if any(getattr(row, figure) for row in part)]
         heads = ["recipe", "changed", "precision", "n", *(figure.replace("_", " ") for figure in shown)]
-        lines += [f"{data_set} at {commit}, on {', '.join(sorted({row.processor for row in part}))}:", ""]
+        state, processors = f"at {commit}" if commit else "before a commit", sorted({row.processor for row in part})
+        lines += [f"{data_set} {state}, on {', '.join(processors)}:", ""]
         lines += [f"| {' | '.join(heads)} |", f"|{' --- |' * len(heads)}"]
         groups = [list(group) for _, group in groupby(part, key=lambda row: row.group)]
         lines += [*(_line(group, shown) for group in groups), ""]
@@ -169,9 +172,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sweeps", nargs="*", help="ids of MLflow runs of sweeps")
     parser.add_argument("--file", type=Path, required=True, help="the CSV file of all rows")
+    parser.add_argument("--rows", type=Path, help="lines of JSON, each a row")
     options = parser.parse_args()
     store = present_store(PROJECT) if options.sweeps else ""
     new = [row for sweep in options.sweeps for row in rows_of(sweep, store)]
+    if options.rows:
+        lines = options.rows.read_text(encoding="utf-8").splitlines()
+        new += TypeAdapter(list[Row]).validate_python([json.loads(line) for line in lines])
     replaced = {(row.group, row.seed) for row in new}
     kept = [row for row in read_rows(options.file) if (row.group, row.seed) not in replaced]
     if new:
