@@ -43,7 +43,7 @@ def main() -> None:
     files = {"fp32": fp32, "fp32, products": products}
     files |= {name.replace("fp32", "int8"): to_int8(file, calibrating, asked.method) for name, file in files.items()}
     images, labels = test_set(asked.raw / asked.dataset)
-    sessions = {name: open_session(content, [CPU_PROVIDER]) for name, content in files.items()}
+    sessions = {name: open_session(content, [CPU_PROVIDER], takes_turns=True) for name, content in files.items()}
     print(f"{describe_machine()}; {len(images):,} test images of {asked.dataset}; n = {asked.rounds}\n", flush=True)
     _print_files(files, sessions, images, labels)
     print(f"\n| speed of | to | {' | '.join(f'batch {size}' for size in asked.batch_sizes)} |")

@@ -263,3 +263,9 @@ def test_cuda_computes_deterministically_if_asked_to(model, with_cuda, evaluatio
     session = open_session(model, [CUDA_PROVIDER, CPU_PROVIDER], cuda=settings)
     assert session.inference.get_session_options().use_deterministic_compute is deterministic
     assert session.provider_options == {"use_deterministic_compute": str(int(deterministic))}
+
+
+@pytest.mark.parametrize("takes_turns", [False, True])
+def test_a_session_leaves_the_cores_to_others_if_it_takes_turns(model_bytes, takes_turns):
+    options = open_session(model_bytes, [CPU_PROVIDER], takes_turns=takes_turns).inference.get_session_options()
+    assert options.get_session_config_entry("session.force_spinning_stop") == str(int(takes_turns))

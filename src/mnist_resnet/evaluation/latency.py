@@ -83,7 +83,7 @@ def relative_speeds(
     more of them.
 
     Args:
-        sessions: By name.
+        sessions: By name, opened to take turns.
         reference: What each is compared with, call by call.
         images: uint8 (images, height, width); repeated where a batch needs more.
         batch_sizes: Images in a call.

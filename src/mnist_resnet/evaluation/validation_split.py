@@ -44,13 +44,13 @@ class Validation:
         """The same images, on which files are run by one provider and by no other."""
         return replace(self, providers=[provider], require_gpu=False)
 
-    def open(self, onnx_model: bytes) -> Session:
-        """Load an ONNX file as it is run on these images.
+    def open(self, onnx_model: bytes, takes_turns: bool = False) -> Session:
+        """Load an ONNX file as it is run on these images; ``takes_turns`` is that of ``open_session``.
 
         Raises:
             ProviderError: As ``open_session``.
         """
-        return open_session(onnx_model, self.providers, self.require_gpu, self.cuda)
+        return open_session(onnx_model, self.providers, self.require_gpu, self.cuda, takes_turns=takes_turns)
 
     def probabilities(self, onnx_model: bytes) -> Probabilities:
         """What an ONNX file answers to the images, by onnxruntime: float32 (images, classes)."""

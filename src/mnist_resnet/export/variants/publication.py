@@ -50,8 +50,8 @@ def _checks(
 ) -> dict[str, VariantCheck]:
     """The checks of the candidates of one provider: by that alone, and float32 beside them, whatever else there is."""
     validation, parameters = material.validation.by(provider), material.parameters
-    reference, float32 = validation.correct(material.onnx_model), validation.open(material.onnx_model)
-    sessions = {name: validation.open(candidate.content) for name, candidate in candidates.items()}
+    reference, float32 = validation.correct(material.onnx_model), validation.open(material.onnx_model, takes_turns=True)
+    sessions = {name: validation.open(candidate.content, takes_turns=True) for name, candidate in candidates.items()}
     speeds = relative_speeds(sessions, float32, validation.images, batch_sizes, parameters.timed_calls)
     size = len(material.onnx_model)
     return {
