@@ -18,7 +18,6 @@ from typing import Any
 
 from gpu_ours import made_split, trained
 from hardware import describe_machine
-from matplotlib.ticker import ScalarFormatter
 from pydantic import TypeAdapter
 from recipes import as_parameters, recipe_parameters
 from seeds import read_rows
@@ -39,6 +38,7 @@ TITLES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST"}
 PUBLISHED = {"mnist": (0.9983, 0.9808), "fashion_mnist": (0.9691, 0.906)}
 _STEPS, _EPOCHS = 12, 5
 _IMAGES = 60_000
+_TICKS = (0.2, 0.3, 0.5, 1, 2, 3, 4, 5, 6, 8, 10, 20, 50)
 
 
 @dataclass(frozen=True, order=True)
@@ -154,11 +154,13 @@ def draw(speeds: Sequence[Speed], seeds: Path, path: Path) -> None:
                 color=colour,
             )
         axes.set(title=TITLES[data_set], xscale="log", yscale="log", xlabel="minutes", ylabel="errors, %")
+        axes.set_xlim(min(minutes) / 1.6, max(minutes) * 2.5)
+        axes.margins(y=0.12)
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(ScalarFormatter())
-            axis.set_minor_formatter(ScalarFormatter())
-        axes.tick_params(which="both", labelsize=8)
-        axes.margins(x=0.18, y=0.12)
+            low, high = axis.get_view_interval()
+            shown = [tick for tick in _TICKS if low <= tick <= high]
+            axis.set_ticks(shown, [f"{tick:g}" for tick in shown], fontsize=9)
+            axis.set_ticks([], minor=True)
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=130)
 
