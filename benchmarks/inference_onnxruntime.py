@@ -5,7 +5,8 @@ from pathlib import Path
 from images import raw_images
 from inference_contestant import answer, parser
 
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 
 BATCH_SIZE = 50
 

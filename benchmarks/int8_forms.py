@@ -22,7 +22,8 @@ from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.latency import relative_speed
 from mnist_resnet.evaluation.paired import compare_correct
 from mnist_resnet.evaluation.parity import compare
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import FORMS, to_int8
 

@@ -18,7 +18,8 @@ from side_by_side import median_and_spread
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.latency import relative_speed
 from mnist_resnet.evaluation.parity import compare
-from mnist_resnet.evaluation.session import CPU_PROVIDER, Session, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import Session, open_session
 from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import to_int8
 

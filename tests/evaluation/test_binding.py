@@ -3,7 +3,8 @@ import onnxruntime
 import pytest
 
 from mnist_resnet.evaluation.binding import FixedBatch
-from mnist_resnet.evaluation.session import CPU_PROVIDER, Session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import Session
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.models.resnet import build_network
 

@@ -27,7 +27,8 @@ WITH_A_DRIVER = """
 import logging
 import onnxruntime
 from mnist_resnet.evaluation.cuda import cuda_obstacle
-from mnist_resnet.evaluation.session import ProviderError, open_session
+from mnist_resnet.evaluation.providers import ProviderError
+from mnist_resnet.evaluation.session import open_session
 from tests.made_model import halves_model
 
 logging.basicConfig(format="%(levelname)s %(message)s")

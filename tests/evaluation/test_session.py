@@ -11,7 +11,8 @@ from mnist_resnet.computing.threads import THREADS_VARIABLE
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation import session as module
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
-from mnist_resnet.evaluation.session import CPU_PROVIDER, ProviderError, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER, ProviderError
+from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.terminal.once import log_once
 from tests.made_model import BRIGHT, DARK, halves_model
 

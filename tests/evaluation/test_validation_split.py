@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
-from mnist_resnet.evaluation.session import ProviderError
+from mnist_resnet.evaluation.providers import ProviderError
 from mnist_resnet.evaluation.validation_split import Validation
 from tests.made_gpu import play_gpu
 from tests.made_model import bright_half, halves_model

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from mnist_resnet.evaluation.kernels import KernelAgreement
-from mnist_resnet.evaluation.session import CPU_PROVIDER
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.evaluation.variant_check import VariantCheck, evaluated_by, judge
 
 MEASURED = VariantCheck(

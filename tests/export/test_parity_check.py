@@ -8,7 +8,8 @@ import pytest
 
 from mnist_resnet.config import ExportParameters
 from mnist_resnet.evaluation.parity import ParityError
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.export.parity_check import check_parity
 from mnist_resnet.export.reference import keras_probabilities

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from onnx import numpy_helper
 
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.export import rebuild as module
 from mnist_resnet.export.onnx import to_onnx
 from mnist_resnet.export.parity_check import check_parity

@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.export.crop import crop
 from mnist_resnet.export.fold import fold
 from mnist_resnet.export.onnx import to_onnx

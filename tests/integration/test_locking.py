@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.evaluation.session import ProviderError
+from mnist_resnet.evaluation.providers import ProviderError
 from mnist_resnet.storage.artifacts import replacing
 from mnist_resnet.storage.lock import LOCK_FILE, LockedError, folder_lock
 from tests.integration.conftest import Project

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 from tests.conftest import MadeData
 from tests.integration.conftest import Project, clean_environment
 

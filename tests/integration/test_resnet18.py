@@ -5,7 +5,8 @@ import pytest
 
 from mnist_resnet.config import validate_parameters
 from mnist_resnet.data.split import Split
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.preprocessing import Preprocessing
 from tests.conftest import recipe_parameters
 

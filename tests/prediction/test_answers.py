@@ -7,7 +7,7 @@ from PIL import Image
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.classifier import ModelFileError, open_classifier
-from mnist_resnet.evaluation.session import CPU_PROVIDER
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.prediction.answers import classify
 from mnist_resnet.prediction.pictures import PictureError
 from tests.made_model import BRIGHT, CLASS_NAMES, DARK, bright_half, halves_model

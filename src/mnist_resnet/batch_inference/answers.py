@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mnist_resnet import __version__
 from mnist_resnet.batch_inference.chunks import ChunkImages, Refusal
 from mnist_resnet.batch_inference.job import Job
-from mnist_resnet.evaluation.session import CPU_PROVIDER
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.storage.artifacts import remove, replacing
 
 REFUSED_FILE = "refused.parquet"

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.evaluation.session import CPU_PROVIDER, Session, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import Session, open_session
 
 
 class ModelFileError(UserError, ValueError):

@@ -7,7 +7,8 @@ import numpy as np
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.parity import compare
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 
 _BATCH_SIZE = 256
 

@@ -1,7 +1,6 @@
 """onnxruntime sessions, with the provider asked for and the one got."""
 
 import json
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,23 +12,14 @@ import numpy.typing as npt
 from mnist_resnet.computing.threads import asked_threads
 from mnist_resnet.config import CudaParameters
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.binding import FixedBatch
-from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle, cuda_options, shortened
-from mnist_resnet.evaluation.package import onnxruntime_package
-from mnist_resnet.terminal.once import log_once
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_options, shortened
+from mnist_resnet.evaluation.providers import CPU_PROVIDER, ProviderError, tell_of_another, usable_providers
 
-logger = logging.getLogger(__name__)
-
-CPU_PROVIDER = "CPUExecutionProvider"
 _ERRORS_ONLY = 3
 
 # From uint8 (images, height, width) and the number of images in a call to float32 (images, classes).
 ClassifyBatches = Callable[[UInt8Array, int], npt.NDArray[np.float32]]
-
-
-class ProviderError(UserError, RuntimeError):
-    """A provider that was asked for cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +137,7 @@ def open_session(
             f"{usable[0]} out of {list(providers)}"
         )
     if got != providers[0]:
-        _tell_of_another(got, providers[0])
+        tell_of_another(got, providers[0])
     return Session(inference, tuple(providers), got, fixed=bool(cuda and cuda.graphs and got == CUDA_PROVIDER))
 
 
@@ -181,41 +171,3 @@ def _load(
             f"evaluation.providers: {providers[0]} does not load this model: {shortened(str(error))}; mend that, or "
             f"leave {providers[0]} out of the list"
         ) from error
-
-
-def _tell_of_another(provider: str, first: str) -> None:
-    """Say why another provider runs the model than the first in the list: loudly where that one was to be expected."""
-    obstacle = cuda_obstacle() if first == CUDA_PROVIDER else None
-    reason = f": {obstacle.reason}" if obstacle else ""
-    level = logging.INFO if obstacle is None or obstacle.expected else logging.WARNING
-    log_once(logger, f"onnxruntime uses {provider}, since {first} cannot be used here{reason}", level)
-
-
-def usable_providers(providers: Sequence[str], require_gpu: bool = False) -> list[str]:
-    """Those of the providers that this machine can use, without loading a model of the caller's.
-
-    Raises:
-        OnnxruntimeError: If onnxruntime is not installed, or twice.
-        ProviderError: If a name is unknown, none is left, or a GPU is required and only the CPU is left.
-    """
-    onnxruntime_package()
-    import onnxruntime
-
-    known = onnxruntime.get_all_providers()
-    if unknown := [name for name in providers if name not in known]:
-        raise ProviderError(f"evaluation.providers: received {unknown}; this onnxruntime knows {known}")
-    obstacle = cuda_obstacle() if CUDA_PROVIDER in providers else None
-    built_in = set(onnxruntime.get_available_providers()) - ({CUDA_PROVIDER} if obstacle else set())
-    usable = [name for name in providers if name in built_in]
-    why = f" ({CUDA_PROVIDER}: {obstacle.reason})" if obstacle else ""
-    if not usable:
-        raise ProviderError(
-            f"evaluation.providers: none of {list(providers)} can be used here{why}; add '{CPU_PROVIDER}', or install "
-            "the gpu extra on a machine with an NVIDIA driver"
-        )
-    if require_gpu and usable[0] == CPU_PROVIDER:
-        raise ProviderError(
-            f"evaluation.require_gpu is true, but {CPU_PROVIDER} would run the model (asked for: "
-            f"{', '.join(providers)}){why}; install the gpu extra and an NVIDIA driver, or set it to false"
-        )
-    return usable

@@ -12,8 +12,9 @@ from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
 from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.paired import Correct
+from mnist_resnet.evaluation.providers import usable_providers
 from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
-from mnist_resnet.evaluation.session import Session, open_session, usable_providers
+from mnist_resnet.evaluation.session import Session, open_session
 from mnist_resnet.storage.arrays import parts
 from mnist_resnet.storage.artifacts import sha256_of_bytes, sha256_of_pieces
 

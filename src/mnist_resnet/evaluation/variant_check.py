@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from mnist_resnet.config import EvaluationParameters, VariantParameters
 from mnist_resnet.evaluation.kernels import KernelAgreement
-from mnist_resnet.evaluation.session import CPU_PROVIDER
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
 
 # Onnxruntime's integer kernels are those of processors; on a GPU it computes such a file in floating point. gemm was
 # measured on processors alone.

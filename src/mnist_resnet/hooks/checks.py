@@ -16,7 +16,7 @@ from mnist_resnet.data.check import DataError, class_indices
 from mnist_resnet.data.idx import IdxArray, UInt8Array
 from mnist_resnet.data.split import check_sizes, split
 from mnist_resnet.evaluation.package import onnxruntime_package
-from mnist_resnet.evaluation.session import usable_providers
+from mnist_resnet.evaluation.providers import usable_providers
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.pipelines.wiring import TOLD_BY_THE_RUN
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_resnet.evaluation.session import CPU_PROVIDER, ClassifyBatches, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import ClassifyBatches, open_session
 
 
 @dataclass(frozen=True)

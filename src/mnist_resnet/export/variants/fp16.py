@@ -3,7 +3,7 @@
 import copy
 
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
-from mnist_resnet.evaluation.session import ProviderError, usable_providers
+from mnist_resnet.evaluation.providers import ProviderError, usable_providers
 from mnist_resnet.export.onnx_graph import serialize_as_variant
 from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
 

@@ -1,6 +1,6 @@
 """The variant with convolutions of the smallest images as products of matrices (GEMM), for many images in a call."""
 
-from mnist_resnet.evaluation.session import CPU_PROVIDER
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
 

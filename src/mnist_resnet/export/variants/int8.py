@@ -6,7 +6,8 @@ from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.kernels import compare_kernels
 from mnist_resnet.evaluation.metrics import Probabilities
-from mnist_resnet.evaluation.session import CPU_PROVIDER, open_session
+from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import open_session
 from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import to_int8
 from mnist_resnet.export.variants.candidate import Candidate, Material
