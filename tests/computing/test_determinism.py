@@ -7,6 +7,7 @@ import pytest
 from tensorflow.python.framework import config
 
 from mnist_resnet.computing.determinism import are_deterministic, deterministic_operations
+from tests.integration.conftest import make_project
 
 # XLA reads its flags once and ends the process at one that it does not know, which shows when it reads them.
 BY_JAX = """
@@ -97,3 +98,30 @@ def test_what_jax_has_started_with_holds_for_the_process(driver: Path) -> None:
     told = by_jax(driver, True, False, pretended=GPU)
     assert told[:2] == [f"within {FLAG}", "after None"]
     assert told[2].startswith("INFO training.deterministic: received false, but JAX has started with ")
+
+
+# A package of jax_plugins adds devices to JAX, which asks each for them when it starts.
+NOTES_STARTS = """
+import os
+from pathlib import Path
+
+def initialize(noted=Path(__file__).with_name("starts")):
+    with noted.open("a") as file:
+        file.write(os.environ.get("XLA_FLAGS", "nothing") + "\\n")
+"""
+
+
+@pytest.mark.landing
+def test_a_run_starts_jax_with_the_flag_although_it_draws_images_before_it_trains(
+    driver: Path, tmp_path: Path, made_data, empty_store
+) -> None:
+    plugin = tmp_path / "packages" / "jax_plugins" / "noting"
+    plugin.mkdir(parents=True)
+    (plugin / "__init__.py").write_text(NOTES_STARTS)
+    project = make_project(tmp_path / "project", made_data, empty_store)
+    made_data.write(project.folder / "data/01_raw/squares")
+    packages = str(tmp_path / "packages")
+    variables = {"KERAS_BACKEND": "jax", "LD_LIBRARY_PATH": str(driver), "PYTHONPATH": packages}
+    ended = project.kedro("run", "--namespaces", "squares", "--pipelines", "data,train", **variables)
+    assert ended.returncode == 0, ended.stderr
+    assert (plugin / "starts").read_text().splitlines()[0] == FLAG

@@ -1,7 +1,8 @@
 """Checks of a run before any work."""
 
 import sys
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -112,15 +113,6 @@ def _present(labels: Any, file: IdxFile) -> IdxArray | None:
     return labels.load() if labels.digest() == file.sha256 else None
 
 
-def _require_gpu_for_training(key: str, deterministic: bool) -> None:
-    """Refuse to train on the CPU; JAX starts by being asked, so it is told first whether to be deterministic."""
-    require_driver(key)
-    from mnist_resnet.computing.determinism import deterministic_operations
-
-    with deterministic_operations(deterministic):
-        require_gpu(key)
-
-
 def _check_devices(namespace: str, training: TrainingParameters) -> None:
     """Refuse a training whose GPU, devices or hosts are not there, or cannot share a batch."""
     if training.hosts > 1:
@@ -128,21 +120,29 @@ def _check_devices(namespace: str, training: TrainingParameters) -> None:
 
         require_hosts(training)
         return
+    key = f"{namespace}.training.require_gpu"
     if training.require_gpu:
-        _require_gpu_for_training(f"{namespace}.training.require_gpu", training.deterministic)
-    if training.devices != 1:
-        _check_shared_batch(training)
+        require_driver(key)
+    with _jax_started(training.deterministic):
+        if training.require_gpu:
+            require_gpu(key)
+        if training.devices != 1:
+            devices_for(training.devices, training.batch_size)
 
 
-def _check_shared_batch(training: TrainingParameters) -> None:
-    """Refuse devices that cannot share a batch; JAX starts by being asked, see above."""
+@contextmanager
+def _jax_started(deterministic: bool) -> Iterator[None]:
+    """Have JAX start, if it is to train; it is told only then whether to be deterministic.
+
+    Else the picture of the prepared images would start it, which knows of no training.
+    """
     if chosen_backend() != "jax":
-        devices_for(training.devices, training.batch_size)
+        yield
         return
     from mnist_resnet.computing.determinism import deterministic_operations
 
-    with deterministic_operations(training.deterministic):
-        devices_for(training.devices, training.batch_size)
+    with deterministic_operations(deterministic):
+        yield
 
 
 def _check_name(project: Path) -> None:
