@@ -22,7 +22,7 @@ from pathlib import Path
 
 from hardware import describe_machine
 from images import published
-from inference_table import INT8, OPENVINO_BFLOAT16, OPENVINO_FLOAT32, OURS, Measurement, report
+from inference_table import GEMM, INT8, OPENVINO_BFLOAT16, OPENVINO_FLOAT32, OURS, Measurement, report
 from side_by_side import Contestant, Results, find_interpreter, last_line, take_turns
 
 FOLDER = Path(__file__).parent
@@ -53,6 +53,7 @@ def contestants(asked: argparse.Namespace) -> tuple[list[Contestant], list[str]]
     with_pytorch = rival(pytorch, asked.pytorch_python, "--pytorch-python")
     everyone = [
         of_file(OURS, "inference_onnxruntime.py", asked.onnx),
+        of_file(GEMM, "inference_onnxruntime.py", asked.gemm),
         of_file(INT8, "inference_onnxruntime.py", asked.int8),
         of_file("TensorFlow, SavedModel", "inference_tensorflow.py", asked.saved_model),
         of_rival(OPENVINO_FLOAT32, openvino, "float32", with_openvino, "--model", asked.onnx),
@@ -75,7 +76,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: 5)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of timed calls, after half as many (default: 5)")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 32, 256], help="default: 1 32 256")
-    inputs = (("--onnx", "model.onnx"), ("--int8", "variants/model.int8.onnx"), ("--saved-model", "saved_model"))
+    variants = (("--gemm", "variants/model.gemm.onnx"), ("--int8", "variants/model.int8.onnx"))
+    inputs = (("--onnx", "model.onnx"), *variants, ("--saved-model", "saved_model"))
     for option, default in inputs:
         parser.add_argument(
             option, type=Path, default=MODELS / default, help=f"default: data/06_models/mnist/{default}"
