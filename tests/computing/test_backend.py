@@ -17,13 +17,14 @@ BUILD = """
 import json
 import os
 import sys
-before = dict(os.environ)
+of_keras = lambda: {name: value for name, value in os.environ.items() if name.startswith("KERAS_")}
+before = of_keras()
 from mnist_resnet.config import ModelParameters
 from mnist_resnet.training.input import Batches
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.computing.backend import keras
-assert dict(os.environ) == before
+assert of_keras() == before
 parameters = ModelParameters(**json.loads(sys.argv[1]))
 network = build_network(parameters, Preprocessing("pad", (12, 12), 50.0, 0.02), (8, 8), 3)
 config = keras.config
@@ -44,6 +45,18 @@ def built(before: str = "", **variables: str) -> subprocess.CompletedProcess[str
 def write_settings(folder: Path, content: str) -> None:
     folder.mkdir(parents=True)
     (folder / "keras.json").write_text(content)
+
+
+@pytest.mark.landing
+def test_on_jax_keras_imports_tensorflow_to_describe_a_layer_but_its_chatter_is_not_shown() -> None:
+    described = (
+        "from mnist_resnet.computing.backend import keras\nprint(keras.layers.Reshape((1,)).get_config()['name'])"
+    )
+    command = [sys.executable, "-c", described]
+    ended = subprocess.run(
+        command, env=os.environ | {"KERAS_BACKEND": "jax"}, capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("reshape\n", "")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, chosen_backend
 from mnist_resnet.computing.cuda_libraries import load_cusolver
@@ -50,6 +51,8 @@ with native_output_held(), _own_settings(_backend), spared_imports(*_unused):
         for _gpu in tf.config.list_physical_devices("GPU"):
             # Must precede the first operation; onnxruntime needs its share of the same memory.
             tf.config.experimental.set_memory_growth(_gpu, True)
+    elif find_spec("tensorflow"):
+        import tensorflow as tf  # Keras would, for a seed or to describe a layer, and its chatter be shown
 
 # Where somebody else has imported Keras before, it has read that file.
 keras.config.set_image_data_format("channels_last")

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.computing.determinism import are_deterministic, deterministic_operations
 from mnist_resnet.computing.device import ComputingDevice, found_device, require_gpu
-from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.computing.processor import multiplies_bfloat16, offered_instruction_sets
 from mnist_resnet.computing.tf32 import tf32_allowed, tf32_products
 from mnist_resnet.config import TrainingParameters
@@ -43,8 +42,7 @@ def runtime(parameters: TrainingParameters) -> Iterator[TrainingDevice]:
         _forgotten_gradients(),
     ):
         keras.backend.clear_session()
-        with native_output_held():  # on JAX it imports TensorFlow, to seed that, too
-            keras.utils.set_random_seed(parameters.seed)
+        keras.utils.set_random_seed(parameters.seed)
         if parameters.require_gpu:
             require_gpu("training.require_gpu")
         asked = parameters.precision
