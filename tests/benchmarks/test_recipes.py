@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,3 +56,21 @@ def test_minutes_are_shown_beside_the_accuracies_of_all_seeds(
     assert lines[3].endswith("| MNIST | `mnist_32` |  | 3 | 1,000 (900–1,100) | 2.9 | – | 0.9935 | 3 |")
     minutes.draw(speeds, seeds, tmp_path / "picture.png")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_trainings_of_equal_arithmetic_are_timed_once(
+    benchmark: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    minutes, timed = benchmark("recipe_minutes"), []
+
+    def trained(short: NamespaceParameters, *_: object) -> tuple[None, list[SimpleNamespace]]:
+        timed.append(short.model.architecture)
+        return None, [SimpleNamespace(images_per_second=speed) for speed in (1.0, 500.0, 1000.0, 2000.0)]
+
+    monkeypatch.setattr(minutes, "trained", trained)
+    alike = "training.epochs=2 training.weight_decay=0.1 training.erased_fraction=0.5 training.horizontal_flip=false"
+    whole, short = (minutes.measure("fashion_mnist", "accurate", changed) for changed in ("", alike))
+    minutes.measure("fashion_mnist", "accurate", "model.architecture=resnet10")
+    assert timed == ["resnet14_wide2", "resnet10"]
+    assert (short.images_per_second, short.epochs) == (1000, 2)
+    assert short.minutes == pytest.approx(whole.minutes * 2 / whole.epochs, abs=0.01)
