@@ -5,9 +5,9 @@
 Each measurement is a process of its own, and the contestants take turns, so that a busy spell of the
 machine meets them all. A process loads the model, warms up, then classifies the same batch again and
 again, one call after the other, and answers the images a second of its median call. A contestant that
-cannot run, or fails, is left out, and its row says why. Our files, TensorFlow and OpenVINO take raw uint8
-images and prepare them; PyTorch takes prepared ones. All may use every processor: OpenVINO and PyTorch are
-told to; TensorFlow and onnxruntime (one thread a core) do by themselves.
+cannot run, fails, or reaches the limit is left out, and its row says why. Our files, TensorFlow and OpenVINO
+take raw uint8 images and prepare them; PyTorch takes prepared ones. All may use every processor: OpenVINO and
+PyTorch are told to; TensorFlow and onnxruntime (one thread a core) do by themselves.
 
 OpenVINO and PyTorch are no dependencies of this project: each runs under the Python that is named for it,
 and is left out without. The head of benchmarks/inference_openvino.py and inference_pytorch.py says what that
@@ -23,7 +23,7 @@ from pathlib import Path
 from hardware import describe_machine
 from images import published
 from inference_table import GEMM, INT8, OPENVINO_BFLOAT16, OPENVINO_FLOAT32, OURS, Measurement, report
-from side_by_side import Contestant, Results, find_interpreter, last_line, take_turns
+from side_by_side import LIMIT, Contestant, Results, find_interpreter, last_line, take_turns
 
 FOLDER = Path(__file__).parent
 MODELS = FOLDER.parent / "data" / "06_models" / "mnist"
@@ -64,10 +64,10 @@ def contestants(asked: argparse.Namespace) -> tuple[list[Contestant], list[str]]
     return everyone, [found["versions"] for found in (with_openvino, with_pytorch) if "versions" in found]
 
 
-def measure(contestant: Contestant, batch_size: int, seconds: float) -> Measurement:
+def measure(contestant: Contestant, batch_size: int, seconds: float, limit: float) -> Measurement:
     """Start a contestant and let it classify."""
     asked = ["--batch-size", str(batch_size), "--seconds", str(seconds)]
-    return Measurement(**last_line([*contestant.command, *asked]))
+    return Measurement(**last_line([*contestant.command, *asked], limit))
 
 
 def arguments() -> argparse.Namespace:
@@ -75,6 +75,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="how often each is measured (default: 5)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of timed calls, after half as many (default: 5)")
+    parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds of a measurement (default: {LIMIT:g})")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 32, 256], help="default: 1 32 256")
     variants = (("--gemm", "variants/model.gemm.onnx"), ("--int8", "variants/model.int8.onnx"))
     inputs = (("--onnx", "model.onnx"), *variants, ("--saved-model", "saved_model"))
@@ -96,7 +97,7 @@ def main() -> None:
     results: Results[Measurement] = Results()
     everyone, versions = contestants(asked)
     for _ in range(asked.rounds):
-        take_turns(everyone, asked.batch_sizes, partial(measure, seconds=asked.seconds), results)
+        take_turns(everyone, asked.batch_sizes, partial(measure, seconds=asked.seconds, limit=asked.limit), results)
     images = "MNIST" if published(max(asked.batch_sizes)) else "noise"
     about = f"{os.cpu_count()} threads; {images}, {asked.seconds:g} s of calls each; n = {asked.rounds}"
     print(f"{', '.join([describe_machine(), *versions])}; {about}")

@@ -22,6 +22,10 @@ class Contestant:
     missing: str | None = None
 
 
+# Seconds for one measurement; without kernels for a precision it may take hours.
+LIMIT = 900.0
+
+
 class Measured(Protocol):
     """One process, as far as every benchmark knows it."""
 
@@ -89,13 +93,21 @@ def take_turns(
             print(f"batch size {batch_size}, {contestant.name}: {words}", file=sys.stderr, flush=True)
 
 
-def last_line(command: Sequence[str | Path]) -> Any:
+def last_line(command: Sequence[str | Path], limit: float | None = None) -> Any:
     """What a program answers, as JSON, in the last line that it prints.
 
+    Args:
+        command: The program and its arguments.
+        limit: Seconds after which it is ended; None if it may take whatever it needs.
+
     Raises:
-        RuntimeError: If it fails, with the error that it ended with, or answers nothing.
+        RuntimeError: If it fails, with the error that it ended with, answers nothing, or reaches the limit.
     """
-    answered = subprocess.run([str(part) for part in command], capture_output=True, encoding="utf-8", check=False)
+    words = [str(part) for part in command]
+    try:
+        answered = subprocess.run(words, capture_output=True, encoding="utf-8", check=False, timeout=limit)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"not done after {limit:g} s") from error
     if answered.returncode != 0:
         raise RuntimeError(_error(answered.stderr) or f"exit status {answered.returncode}")
     if not answered.stdout.strip():

@@ -3,9 +3,9 @@
     .venv/bin/python benchmarks/training.py --rounds 3
 
 Each measurement is a process of its own, and the contestants take turns, so that a busy spell of the
-machine meets them all. A contestant that cannot run, or fails, is left out, and its row says why. PyTorch is no
-dependency of this project: uv installs it for `training_pytorch.py` alone, unless `--pytorch-python` names a
-Python that has it. `torch.compile` needs a C++ compiler, too.
+machine meets them all. A contestant that cannot run, fails, or reaches the limit is left out, and its row says
+why. PyTorch is no dependency of this project: uv installs it for `training_pytorch.py` alone, unless
+`--pytorch-python` names a Python that has it. `torch.compile` needs a C++ compiler, too.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from hardware import describe_machine
 from images import published
-from side_by_side import Contestant, find_interpreter, last_line, take_turns
+from side_by_side import LIMIT, Contestant, find_interpreter, last_line, take_turns
 from training_table import (
     COMPILED_BFLOAT16,
     COMPILED_FLOAT32,
@@ -52,10 +52,10 @@ def contestants(pytorch: dict[str, str]) -> list[Contestant]:
     ]
 
 
-def measure(contestant: Contestant, batch_size: int, images: int) -> Measurement:
+def measure(contestant: Contestant, batch_size: int, images: int, limit: float) -> Measurement:
     """Start a contestant and let it train."""
     started = time.time()
-    answer = last_line([*contestant.command, "--images", str(images), "--batch-size", str(batch_size)])
+    answer = last_line([*contestant.command, "--images", str(images), "--batch-size", str(batch_size)], limit)
     first, second = answer["epoch_ends"]
     return Measurement(images / (second - first), first - started, answer["precision"])
 
@@ -67,6 +67,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=12_800, help="images in an epoch (default: 12800)")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 256], help="default: 64 256")
     parser.add_argument("--pytorch-python", type=Path, help="a Python with torch and torchvision (default: by uv)")
+    parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds of a measurement (default: {LIMIT:g})")
     asked = parser.parse_args()
     if any(asked.images % size for size in asked.batch_sizes):
         parser.error(f"--images: received {asked.images}; choose a multiple of every batch size")
@@ -81,7 +82,7 @@ def main() -> None:
     everyone = contestants(pytorch)
     for _ in range(asked.rounds):
         results.products.append(last_line([sys.executable, FOLDER / "matrix_product.py"]))
-        take_turns(everyone, asked.batch_sizes, partial(measure, images=asked.images), results)
+        take_turns(everyone, asked.batch_sizes, partial(measure, images=asked.images, limit=asked.limit), results)
     images = f"{asked.images:,} {'MNIST' if published(asked.images) else 'made'} images an epoch"
     print(f"{describe_machine()}, {pytorch.get('versions', 'no PyTorch')}; {images}; n = {asked.rounds}\n")
     report(everyone, asked.batch_sizes, results)

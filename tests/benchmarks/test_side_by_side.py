@@ -29,6 +29,11 @@ def test_a_program_that_fails_says_why_in_one_line(benchmark: Benchmark, text: s
     assert "\n" not in str(raised.value)
 
 
+def test_a_program_that_takes_too_long_is_ended(benchmark: Benchmark) -> None:
+    with pytest.raises(RuntimeError, match=r"not done after 0\.2 s"):
+        benchmark("side_by_side").last_line(program("import time; time.sleep(60)"), limit=0.2)
+
+
 def test_who_fails_is_left_out_and_the_others_go_on(benchmark: Benchmark, capsys: pytest.CaptureFixture[str]) -> None:
     module, table = benchmark("side_by_side"), benchmark("inference_table")
     ours, missing, failing = (module.Contestant(name, []) for name in (table.OURS, "missing", "failing"))
