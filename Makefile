@@ -10,7 +10,7 @@ PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-da
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --group dev pyproject.toml
 
-.PHONY: help install scale training training-gpu driver test test-landing test-scale test-slow check check-locks docs audit lock \
+.PHONY: help install install-gpu scale training training-gpu driver test test-landing test-scale test-slow check check-locks docs audit lock \
 	lock-scale lock-docs FORCE
 
 help: ## List all targets
@@ -18,12 +18,14 @@ help: ## List all targets
 
 install: $(VENV)/requirements.lock ## Set up .venv with the locked packages
 
+install-gpu: $(VENV)/requirements-gpu.lock ## The same with CUDA
+
 scale: $(VENV)/requirements-scale.lock ## Add Ray and Optuna: many runs, several hosts, millions of images
 
 training: install ## Fetch, train, export and evaluate both data sets
 	$(VENV)/bin/kedro run --pipelines training
 
-training-gpu: driver $(VENV)/requirements-gpu.lock ## The same on an NVIDIA GPU
+training-gpu: driver install-gpu ## The same on an NVIDIA GPU
 	$(VENV)/bin/kedro run --pipelines training
 
 driver: # in WSL only the library shows it
@@ -32,7 +34,7 @@ driver: # in WSL only the library shows it
 		{ echo "There is no NVIDIA driver here, and without one CUDA's gigabytes are of no use: install the driver, or run make training" >&2; exit 1; }
 
 # Before anything is downloaded; a reproduction may need that lock on a machine without a GPU.
-ifneq ($(filter training-gpu,$(MAKECMDGOALS)),)
+ifneq ($(filter training-gpu install-gpu,$(MAKECMDGOALS)),)
 $(VENV)/requirements-gpu.lock: | driver
 endif
 
@@ -119,7 +121,8 @@ $(VENV)/%.lock: %.lock pyproject.toml
 	cp $< $@
 	pwd -P > $(VENV)/folder
 
-# What these locks add to one of the others, which they leave as they are.
-$(VENV)/requirements-scale.lock $(VENV)/requirements-docs.lock: $(VENV)/%: % $(or $(wildcard $(VENV)/requirements-gpu.lock),$(VENV)/requirements.lock)
+# What these locks add to one of the others, which they leave as they are: to the one that is installed, or is to be.
+WITH_CUDA := $(filter training-gpu install-gpu,$(MAKECMDGOALS))$(wildcard $(VENV)/requirements-gpu.lock)
+$(VENV)/requirements-scale.lock $(VENV)/requirements-docs.lock: $(VENV)/%: % $(VENV)/requirements$(if $(WITH_CUDA),-gpu).lock
 	$(UV) pip install --quiet --python $(VENV) --no-deps --require-hashes -r $<
 	cp $< $@

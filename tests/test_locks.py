@@ -77,3 +77,15 @@ def test_without_a_driver_training_gpu_stops_before_it_makes_anything(tmp_path: 
     assert reason.startswith("There is no NVIDIA driver here")
     assert len([line for line in ended.stderr.splitlines() if not line.startswith("make: ")]) == 1
     assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("goals", "lock"), [("install-gpu scale", "requirements-gpu.lock"), ("scale", "requirements.lock")]
+)
+def test_ray_is_added_to_the_packages_that_are_installed_in_the_same_command(
+    goals: str, lock: str, tmp_path: Path
+) -> None:
+    command = [shutil.which("make") or "make", "--dry-run", *goals.split(), f"VENV={tmp_path}"]
+    planned = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"pip sync .* (\S+)$", planned, re.MULTILINE) == [lock]
+    assert re.findall(r"-r (requirements\S+)$", planned, re.MULTILINE) == ["requirements-scale.lock"]

@@ -1,6 +1,6 @@
 """Runs of the smoke recipe on the real data, made again for real: what comes out the same, and what is caught.
 
-All take minutes; three of them are run on each landing.
+All take minutes; one of them is run on each landing.
 """
 
 import json

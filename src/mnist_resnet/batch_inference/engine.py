@@ -25,7 +25,7 @@ def make_parts(
     plan: SourcePlan,
     model: bytes,
     order: WorkerOrder,
-    workers: int,
+    workers: int | None,
     address: str | None,
     done: Callable[[int, int], None],
     worker: type[Worker] = Worker,
@@ -39,7 +39,7 @@ def make_parts(
         plan: The source's chunks.
         model: The ONNX file's content.
         order: What each worker is to do, and where.
-        workers: How many there are, at most.
+        workers: How many there are, at most; None: as many as there are cores for.
         address: Of a Ray cluster; see ``cluster``.
         done: Told the number of each part that is made, and how many row ids it has.
         worker: What makes the parts.
@@ -56,7 +56,8 @@ def make_parts(
         temporary.write_bytes(model)
     try:
         with cluster(address) as ray:
-            count = min(workers, len(left), _room(ray, order.threads))
+            room = _room(ray, order.threads)
+            count = min(workers or room, room, len(left))
             for number, rows, error in _made(plan.chunks, left, order, count, worker):
                 if error:
                     raise ClassifyError(error)

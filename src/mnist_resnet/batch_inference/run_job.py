@@ -36,7 +36,7 @@ class ClassifyRequest:
         column: The column of Parquet files that has the images; None: found by its type.
         invert: Swap dark and bright.
         fit: How pictures are fitted; see ``read_picture``.
-        workers: Processes that classify, at most.
+        workers: Processes that classify, at most; None: as many as there are cores for.
         threads: Cores of each.
         batch_size: Images in a call of the model.
         address: Of a Ray cluster; see ``cluster``.
@@ -50,7 +50,7 @@ class ClassifyRequest:
     column: str | None
     invert: bool
     fit: Fit
-    workers: int
+    workers: int | None
     threads: int
     batch_size: int
     address: str | None

@@ -1,6 +1,5 @@
 """``kedro classify``: any number of images, classified by an exported model into Parquet files."""
 
-import os
 import shlex
 import sys
 import time
@@ -58,7 +57,7 @@ def _say_how_to_go_on(signal: str) -> None:
     show_default=True,
     help="Which of the recipe's exported files classifies.",
 )
-@click.option("--workers", type=click.IntRange(min=1), help="Processes that classify. Default: one for each core.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that classify. Default: what all cores allow.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Cores of each worker.")
 @click.option("--address", help="A Ray cluster, host:port or auto. Default: RAY_ADDRESS, else this machine alone.")
 @click.option("--strict", is_flag=True, help="End with exit code 1 if an image cannot be read.")
@@ -115,7 +114,7 @@ def classify(
         column=column,
         invert=invert,
         fit=fit,
-        workers=workers or os.cpu_count() or 1,
+        workers=workers,
         threads=threads,
         batch_size=batch_size,
         address=address,

@@ -44,8 +44,8 @@ def folder_lock(folder: Path, command: Sequence[str] = sys.argv) -> Iterator[Non
         file = _locked(path)
     except OSError as error:
         raise LockedError(
-            f"{folder} cannot be written: {error.strerror}. Make it writable, or choose another folder as `outputs` "
-            f"in the recipe's globals.yml"
+            f"{folder} cannot be written: {error.strerror}. Make it writable, or, for base, choose another folder as "
+            f"`outputs` in conf/local/globals.yml"
         ) from error
     with file:
         _describe(file, command)
