@@ -1,4 +1,6 @@
+import errno
 import io
+from types import SimpleNamespace
 
 import fsspec
 import numpy as np
@@ -99,6 +101,48 @@ def test_what_is_no_whole_file_is_refused(start, data):
     for content in (start, PICTURES[: data.draw(st.integers(0, len(PICTURES) - 1))], b"PAR1" + start + b"PAR1"):
         with pytest.raises(Fault, match=r"^not a whole Parquet file: "):
             inspect_parquet(io.BytesIO(content), SIZE, None)
+
+
+class Cut(io.BytesIO):
+    """A file whose network goes away after some reads."""
+
+    def __init__(self, content: bytes, error: OSError, reads: int):
+        super().__init__(content)
+        self.error, self.reads = error, reads
+
+    def read(self, size=-1):
+        self.reads -= 1
+        if self.reads < 0:
+            raise self.error
+        return super().read(size)
+
+
+CUTS = [
+    TimeoutError(),
+    TimeoutError("no answer"),
+    ConnectionResetError(errno.ECONNRESET, ""),
+    OSError(errno.ESTALE, ""),
+]
+
+
+@pytest.mark.parametrize("error", CUTS)
+def test_a_file_is_not_refused_because_the_network_is_down(error):
+    with pytest.raises(type(error)) as raised:
+        inspect_parquet(Cut(PICTURES, error, reads=0), SIZE, None)
+    assert raised.value is error
+
+
+@pytest.mark.parametrize("error", CUTS)
+def test_rows_are_not_refused_because_the_network_is_down(error):
+    part = Slice("/parquet", 10, 20, ParquetLayout("image", _groups(PICTURES)), "cut")
+    for reads in range(4):
+        store = SimpleNamespace(open=lambda *_, reads=reads: Cut(PICTURES, error, reads))
+        with pytest.raises(type(error)) as raised:
+            read_parquet(store, part, SIZE)
+        assert raised.value is error
+    FILES.pipe("/parquet", PICTURES)
+    close_stream()
+    np.testing.assert_array_equal(read_parquet(FILES, part, SIZE).images, IMAGES[10:30])
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)

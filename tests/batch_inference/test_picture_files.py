@@ -1,9 +1,11 @@
+import errno
 import shutil
 import zipfile
 
 import fsspec
 import numpy as np
 import pytest
+from PIL import Image
 
 from mnist_resnet.batch_inference.chunks import Slice, SourceError
 from mnist_resnet.batch_inference.filesystems import LOCAL, open_filesystem
@@ -95,3 +97,15 @@ class Unreachable:
 def test_pictures_are_not_refused_because_the_network_is_down():
     with pytest.raises(SourceError, match=r"s3://b/1\.png cannot be read: https://host does not answer"):
         read("s3://b", Unreachable(), ["b/1.png"])
+
+
+def test_a_picture_is_not_refused_because_its_disk_goes_away_while_it_is_read(tmp_path, monkeypatch):
+    path = tmp_path / "0.png"
+    path.write_bytes(png(made_images(1, size=SIZE)[0]))
+
+    def broken(*_, **__):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(Image, "open", broken)
+    with pytest.raises(SourceError, match=r"0\.png cannot be read any more: Stale file handle"):
+        read(LOCAL, None, [path])

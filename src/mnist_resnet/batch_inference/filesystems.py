@@ -69,6 +69,11 @@ def is_of_file(error: BaseException) -> bool:
     return isinstance(error, _FAULTS_OF_A_FILE) or (isinstance(error, RuntimeError) and "password" in str(error))
 
 
+def reading_failed(error: BaseException) -> bool:
+    """Whether a file could not be read; else what was read is damaged, which pyarrow tells by a plain ``OSError``."""
+    return isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None)
+
+
 def received(source: str) -> str:
     """How an error's message begins that tells of a source."""
     return f"SOURCE: received '{without_credentials(source)}'"

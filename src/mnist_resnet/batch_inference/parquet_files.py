@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 from mnist_resnet.batch_inference.chunks import ParquetLayout, Slice
 from mnist_resnet.batch_inference.columns import choose_column, images_of
 from mnist_resnet.batch_inference.extract import MOST_IMAGES, Extract, Refused, joined, nothing
+from mnist_resnet.batch_inference.filesystems import reading_failed
 from mnist_resnet.batch_inference.inspection import Fault, Inspection
 from mnist_resnet.batch_inference.streams import opened_once
 from mnist_resnet.prediction.pictures import Fit
@@ -32,6 +33,7 @@ def inspect_parquet(file: IO[bytes], size: tuple[int, int], column: str | None) 
 
     Raises:
         Fault: If the footer is damaged, or no column can hold images of this size.
+        OSError: If the file cannot be read.
     """
     import pyarrow as pa
 
@@ -40,6 +42,8 @@ def inspect_parquet(file: IO[bytes], size: tuple[int, int], column: str | None) 
         metadata, schema = opened.metadata, opened.schema_arrow
         groups = tuple(metadata.row_group(number).num_rows for number in range(metadata.num_row_groups))
     except (pa.ArrowException, OSError, ValueError) as error:
+        if reading_failed(error):
+            raise
         raise Fault(f"not a whole Parquet file: {in_one_line(error)}") from error
     images = sum(groups)
     if min(groups, default=0) < 0 or images > MOST_IMAGES:
@@ -106,6 +110,9 @@ class _Rows:
             try:
                 piece = self._next(first, end)
             except (pa.ArrowException, OSError, ValueError) as error:
+                if reading_failed(error):
+                    self._group = None
+                    raise
                 first = max(first, self._position)
                 if not alone:  # once more, row by row, for those before the damaged place
                     alone = True

@@ -47,8 +47,8 @@ def read_picture(path: Path, size: tuple[int, int], invert: bool = False, fit: F
     """
     try:
         return decode_picture(path, size, invert, fit)
-    except PictureError as error:
-        raise PictureError(f"{path}: {error}") from error
+    except (PictureError, OSError) as error:
+        raise PictureError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def decode_picture(
@@ -67,6 +67,7 @@ def decode_picture(
 
     Raises:
         PictureError: If the picture cannot be used; the message does not name it.
+        OSError: If the file cannot be read.
     """
     try:
         with warnings.catch_warnings(action="error", category=Image.DecompressionBombWarning):
@@ -76,10 +77,11 @@ def decode_picture(
     except PictureError:
         raise
     except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # Pillow's own errors have none
+            raise
         formats = ", ".join(PICTURE_FORMATS)
         said = "" if isinstance(error, UnidentifiedImageError) else f". Pillow says: {error}"  # it has the file's name
-        unreadable = f"not a whole picture in a format that can be read ({formats}){said}"
-        raise PictureError(getattr(error, "strerror", None) or unreadable) from error
+        raise PictureError(f"not a whole picture in a format that can be read ({formats}){said}") from error
     if fit == "digit":
         try:
             return fit_digit(np.asarray(grey), size)
