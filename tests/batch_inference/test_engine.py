@@ -15,7 +15,7 @@ from mnist_resnet.batch_inference.worker import WorkerOrder
 from mnist_resnet.computing.cluster import ClusterError
 from tests.batch_inference.test_answers import JOB
 
-CORES = 8
+CORES = (5, 3)
 
 
 @pytest.fixture
@@ -27,8 +27,10 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         counts.append(workers)
         yield from ()
 
-    resources = SimpleNamespace(cluster_resources=lambda: {"CPU": float(CORES)})
-    monkeypatch.setattr(engine, "cluster", lambda address: nullcontext(resources))
+    nodes = [{"Alive": True, "Resources": {"CPU": float(cores)}} for cores in CORES]
+    gone = {"Alive": False, "Resources": {"CPU": 64.0}}
+    ray = SimpleNamespace(nodes=lambda: [*nodes, gone, {"Alive": True, "Resources": {}}])
+    monkeypatch.setattr(engine, "cluster", lambda address: nullcontext(ray))
     monkeypatch.setattr(engine, "_made", made)
     return counts
 
@@ -42,7 +44,15 @@ def make(folder: Path, workers: int | None, threads: int, parts: int = 20) -> No
 
 @pytest.mark.parametrize(
     ("workers", "threads", "parts", "count"),
-    [(None, 1, 20, 8), (None, 3, 20, 2), (3, 1, 20, 3), (30, 1, 20, 8), (None, 1, 5, 5), (30, 1, 5, 5)],
+    [
+        (None, 1, 20, 8),
+        (None, 3, 20, 2),
+        (None, 4, 20, 1),
+        (3, 1, 20, 3),
+        (30, 1, 20, 8),
+        (None, 1, 5, 5),
+        (9, 1, 5, 5),
+    ],
 )
 def test_a_cluster_is_used_as_far_as_there_is_work_unless_fewer_workers_are_asked_for(
     workers: int | None, threads: int, parts: int, count: int, tmp_path: Path, pool: list[int]
@@ -51,7 +61,7 @@ def test_a_cluster_is_used_as_far_as_there_is_work_unless_fewer_workers_are_aske
     assert pool == [count]
 
 
-def test_a_worker_that_no_cluster_has_the_cores_for_is_refused(tmp_path: Path, pool: list[int]) -> None:
-    with pytest.raises(ClusterError, match=r"--threads: received 9, but Ray has 8 cores"):
-        make(tmp_path, None, CORES + 1)
+def test_a_worker_that_no_node_has_the_cores_for_is_refused(tmp_path: Path, pool: list[int]) -> None:
+    with pytest.raises(ClusterError, match=r"--threads: received 6, but no node has more than 5 cores"):
+        make(tmp_path, None, 6)
     assert pool == []

@@ -4,13 +4,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mnist_resnet.batch_inference import run_job as module
 from mnist_resnet.batch_inference.engine import ClassifyError
 from mnist_resnet.batch_inference.job import JOB_FILE, JobError, open_job
 from mnist_resnet.batch_inference.run_job import ClassifyRequest, run_job
 from mnist_resnet.storage.lock import LockedError
 from tests.batch_inference.test_answers import JOB
+from tests.made_model import halves_model
 
 
 def test_the_same_job_goes_on_by_whatever_name_its_model_and_sources_are_called(tmp_path: Path) -> None:
@@ -50,6 +53,33 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name != "run.lock"] == ["thesis.txt"]
 
 
+def test_nothing_is_cleaned_up_in_a_folder_of_another(tmp_path: Path) -> None:
+    written = tmp_path / "models" / ".model.onnx.abcd_123"  # by a run that goes on
+    written.mkdir(parents=True)
+    with pytest.raises(JobError, match="other files"), open_job(tmp_path, JOB):
+        pass
+    assert written.is_dir()
+
+
+def test_what_a_killed_command_had_begun_is_cleaned_up(tmp_path: Path) -> None:
+    folder = tmp_path / "answers"
+    begun = [folder / f".{name}.abcd_123" for name in (JOB_FILE, "part-000000.parquet")]
+    begun[0].mkdir(parents=True)
+    for _ in range(2):
+        with open_job(folder, JOB):
+            assert not any(path.exists() for path in begun)
+            begun[1].mkdir()
+
+
+def test_a_folder_that_is_in_use_says_to_name_another(tmp_path: Path) -> None:
+    with (
+        open_job(tmp_path / "answers", JOB),
+        pytest.raises(LockedError, match=r"Wait for it or stop it, or name another folder by --output$"),
+        open_job(tmp_path / "answers", JOB),
+    ):
+        pass
+
+
 def test_a_file_is_no_folder_and_a_damaged_record_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(JobError, match="which is a file"), open_job(tmp_path / "file", JOB):
@@ -60,13 +90,12 @@ def test_a_file_is_no_folder_and_a_damaged_record_is_told(tmp_path: Path) -> Non
         pass
 
 
-def test_answers_within_the_source_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "scans").mkdir()
-    request = ClassifyRequest(
-        sources=[str(tmp_path / "scans")],
-        output=str(tmp_path / "scans" / "answers"),
+def request(sources: list[str], output: str, content: bytes = b"") -> ClassifyRequest:
+    return ClassifyRequest(
+        sources=sources,
+        output=output,
         model="model.onnx",
-        content=b"",
+        content=content,
         rows_per_part=10,
         column=None,
         invert=False,
@@ -76,5 +105,23 @@ def test_answers_within_the_source_are_refused(tmp_path: Path) -> None:
         batch_size=8,
         address=None,
     )
+
+
+@pytest.mark.parametrize("source", ["scans", "../work/scans", "scans/../scans", "scans/*", "sc*/**", "*"])
+def test_answers_within_the_source_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    (tmp_path / "work" / "scans").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
     with pytest.raises(ClassifyError, match="which is in the source"):
-        run_job(request)
+        run_job(request([source], "scans/answers"))
+
+
+def test_a_command_goes_on_whose_pattern_was_expanded_to_its_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "make_parts", lambda *_: None)
+    monkeypatch.setattr(module, "finish_job", lambda folder, job, plan: job)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scans").mkdir()
+    np.save("scans/a.npy", np.zeros((3, 8, 8), np.uint8))
+    first = run_job(request(["scans/a.npy"], "scans/answers", halves_model()))
+    assert run_job(request(["scans/a.npy", "scans/answers"], "scans/answers", halves_model())).summary == first.summary

@@ -5,12 +5,14 @@ import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from PIL import Image
 
+from mnist_resnet.batch_inference import run_job
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.fingerprints import Fingerprint
 from tests.conftest import flip_a_bit
@@ -97,6 +99,34 @@ def test_an_exported_file_that_has_changed_is_refused(project: Project, predict:
     ended = predict("left.png", "--env", "smoke")
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert "model.onnx has changed since it was exported; `kedro run --only-missing-outputs`" in ended.stderr
+
+
+def test_a_variant_classifies_only_as_the_last_whole_export_has_made_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[bytes]()
+    monkeypatch.chdir(project.folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr(import_module("mnist_resnet.cli.classify"), "require_extra", lambda *_: None)
+    monkeypatch.setattr(run_job, "run_job", lambda request: asked.append(request.content) or sys.exit(7))
+    words = ("classify", "left.png", "--output", "answers", "--env", "smoke", "--variant", "int8")
+    variant = (project.folder / EXPORTED).parent / "variants" / "model.int8.onnx"
+    variant.parent.mkdir()
+    variant.write_bytes(halves_model())
+    refused = "variants are not those of the last whole export; `kedro run --only-missing-outputs`"
+
+    ended = project.typed(*words)
+    assert (ended.exit_code, refused in ended.stderr) == (1, True)  # it was broken off
+    outputs = {
+        "mnist.onnx": sha256_of_path(project.folder / EXPORTED),
+        "mnist.variants": sha256_of_path(variant.parent),
+    }
+    Fingerprint({}, {}, outputs).write(project.folder / "data/recipes/smoke/fingerprints/mnist/export.json")
+    assert project.typed(*words).exit_code == 7
+    assert asked == [variant.read_bytes()]
+    flip_a_bit(variant)
+    ended = project.typed(*words)
+    assert (ended.exit_code, refused in ended.stderr, len(asked)) == (1, True, 1)
 
 
 @pytest.mark.parametrize(

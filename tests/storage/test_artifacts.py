@@ -122,10 +122,12 @@ def test_what_a_killed_process_had_begun_to_write_is_removed(tmp_path):
     (tmp_path / "sub" / ".ipynb_checkpoints.d").mkdir()
     (tmp_path / "sub" / ".ipynb_checkpoints.d" / "notes").touch()
     (tmp_path / "sub" / ".gitkeep.txt").touch()
+    (tmp_path / "sub" / ".empty.d").mkdir()
     remove_leftovers(tmp_path, seconds_old=60)
-    assert len(list((tmp_path / "sub").iterdir())) == 5
+    assert len(list((tmp_path / "sub").iterdir())) == 6
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in (tmp_path / "sub").iterdir()) == [
+        ".empty.d",
         ".gitkeep.txt",
         ".ipynb_checkpoints.d",
         "target",

@@ -115,3 +115,16 @@ def test_an_empty_file_does_not_hide_the_refusal(tmp_path):
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "data").write_text("a file where the folder should be")
     refuse(tmp_path / "data" / "outputs", r"data/outputs cannot be written: Not a directory\. Make it writable")
+
+
+def test_what_the_file_says_has_no_credentials(tmp_path):
+    with folder_lock(tmp_path, ["kedro", "classify", "sftp://user:password@host/scans", "--output", "answers"]):
+        content = (tmp_path / LOCK_FILE).read_text()
+    assert "kedro classify sftp://host/scans --output answers" in content
+    assert "password" not in content
+
+
+def test_a_refusal_says_what_else_could_be_done(tmp_path):
+    with folder_lock(tmp_path), pytest.raises(LockedError) as raised, folder_lock(tmp_path, elsewhere="or go away"):
+        pass
+    assert str(raised.value).endswith(". Wait for it or stop it, or go away")

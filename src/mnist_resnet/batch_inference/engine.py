@@ -1,6 +1,7 @@
 """Classification by a pool of workers, which Ray Data feeds with chunks, starts again and tells of what is done."""
 
 import logging
+import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -68,10 +69,13 @@ def make_parts(
 
 
 def _room(ray: Any, threads: int) -> int:
-    cores = int(ray.cluster_resources().get("CPU", 0))
-    if cores < threads:
-        raise ClusterError(f"--threads: received {threads}, but Ray has {cores} cores; choose at most that many")
-    return cores // threads
+    """How many workers the nodes have cores for; the cores of one worker are those of one node."""
+    cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    room = sum(each // threads for each in cores)
+    if not room:
+        most = max(cores, default=0)
+        raise ClusterError(f"--threads: received {threads}, but no node has more than {most} cores; choose fewer")
+    return room
 
 
 def _made(
@@ -106,4 +110,9 @@ def answers_folder(output: str) -> Path:
     """
     if "://" in output:
         raise ClassifyError(f"--output: received '{output}'; name a folder, which all hosts see if there are several")
-    return Path(output).expanduser().absolute()
+    return absolute(output)
+
+
+def absolute(name: str) -> Path:
+    """The whole path of a local name, without `..`; links are kept."""
+    return Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.prediction.pictures import Fit
-from mnist_resnet.storage.artifacts import remove_leftovers, replacing
+from mnist_resnet.storage.artifacts import is_leftover, remove_leftovers, replacing
 from mnist_resnet.storage.lock import LOCK_FILE, folder_lock
 
 JOB_FILE = "job.json"
@@ -81,9 +81,9 @@ def open_job(folder: Path, job: Job) -> Iterator[None]:
     """
     if folder.exists() and not folder.is_dir():
         raise JobError(f"--output: received '{folder}', which is a file; name a folder")
-    with folder_lock(folder):
-        remove_leftovers(folder)
+    with folder_lock(folder, elsewhere="or name another folder by --output"):
         _claim(folder, job)
+        remove_leftovers(folder)  # which is the job's own
         yield
 
 
@@ -93,7 +93,7 @@ def _claim(folder: Path, job: Job) -> None:
         if difference := job.difference(_read(file)):
             raise JobError(f"--output: '{folder}' has the answers of another job: {difference}; {_REMEDY}")
         return
-    if others := [path.name for path in folder.iterdir() if path.name != LOCK_FILE]:
+    if others := [path.name for path in folder.iterdir() if path.name != LOCK_FILE and not is_leftover(path)]:
         raise JobError(f"--output: '{folder}' has other files, such as {min(others)}; name a new folder")
     with replacing(file) as temporary:
         temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")

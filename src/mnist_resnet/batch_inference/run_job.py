@@ -1,5 +1,6 @@
 """A whole job: sources listed, parts made, what came out summed up."""
 
+import fnmatch
 import logging
 import time
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from pathlib import Path
 
 from mnist_resnet.batch_inference.answers import finished_parts, first_refusals, remove_damaged_parts
 from mnist_resnet.batch_inference.chunks import Refusal, SourcePlan
-from mnist_resnet.batch_inference.engine import ClassifyError, answers_folder, make_parts
+from mnist_resnet.batch_inference.engine import ClassifyError, absolute, answers_folder, make_parts
 from mnist_resnet.batch_inference.job import Job, open_job
 from mnist_resnet.batch_inference.job_summary import JobSummary, finish_job
 from mnist_resnet.batch_inference.planning import plan_chunks
@@ -90,10 +91,12 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
         ClusterError: If Ray cannot be used.
     """
     folder = answers_folder(request.output)
-    _require_apart(folder, request.sources)
-    _require_text(request.sources)
+    # A pattern that the shell expands finds the answers, too, once there are some.
+    sources = [source for source in request.sources if "://" in source or absolute(source) != folder]
+    _require_apart(folder, sources)
+    _require_text(sources)
     classifier = open_classifier(request.content, request.model, request.threads)
-    plan = plan_chunks(request.sources, classifier.image_size, request.rows_per_part, request.column)
+    plan = plan_chunks(sources, classifier.image_size, request.rows_per_part, request.column)
     job = Job(
         model=request.model,
         model_sha256=sha256_of_bytes(request.content),
@@ -101,7 +104,7 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
         image_size=classifier.image_size,
         rows_per_part=request.rows_per_part,
         column=request.column,
-        sources=tuple(without_credentials(source) for source in request.sources),
+        sources=tuple(without_credentials(source) for source in sources),
         source_digest=plan.digest,
         rows=plan.rows,
         parts=len(plan.chunks),
@@ -120,8 +123,10 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
 
 def _require_apart(folder: Path, sources: Sequence[str]) -> None:
     """Refuse answers within a source, which would be listed as a part of it when the command is typed again."""
-    for source in sources:
-        if "://" not in source and folder.is_relative_to(Path(source).expanduser().absolute()):
+    for source in (each for each in sources if "://" not in each):
+        place = absolute(source)
+        matched = (fnmatch.fnmatchcase(str(each), str(place)) for each in (folder, *folder.parents))
+        if folder.is_relative_to(place) or any(matched):
             raise ClassifyError(f"--output: received '{folder}', which is in the source {source}; name another folder")
 
 

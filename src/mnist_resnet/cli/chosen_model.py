@@ -14,6 +14,7 @@ from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
 
 _RECORDED = "models:/"
+_MAKE_AGAIN = "`kedro run --only-missing-outputs` exports anew"
 # Kedro logs a line where it is not told what other names mean.
 _NO_OTHERS = {"{default}": {"type": "kedro.io.MemoryDataset"}}
 
@@ -59,7 +60,8 @@ def read_variant(variant: str, namespace: str | None, env: str | None) -> tuple[
         env: The recipe; the base recipe if None.
 
     Raises:
-        CommandError: If there is none; it says which there are.
+        CommandError: If there is none, and it says which there are; or if they are not, byte for byte, those that the
+            export pipeline has made of the present model.
     """
     context = load_context(env)
     name = namespace or _namespaces(context)[0]
@@ -69,6 +71,9 @@ def read_variant(variant: str, namespace: str | None, env: str | None) -> tuple[
     if not path.exists():
         there = ", ".join(sorted(each.name.split(".")[1] for each in folder.glob("model.*.onnx"))) or "none"
         raise CommandError(f"--variant: received '{variant}', which was not published; in {folder} there are: {there}.")
+    made = _export(context, name)
+    if made is None or made.outputs.get(f"{name}.variants") != sha256_of_path(folder):
+        raise CommandError(f"The files in {folder} are not those of the last whole export; {_MAKE_AGAIN}.")
     return _read(path)
 
 
@@ -110,11 +115,15 @@ def _exported_model(context: KedroContext, namespace: str) -> Path:
     path = _path(context, namespace)
     if not path.exists():
         raise CommandError(f"{path} does not exist. Make it with `kedro run`, or name an ONNX file with --model.")
-    outputs = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
-    made = Fingerprint.read(fingerprint_path(outputs, namespace, "export"))
+    made = _export(context, namespace)
     if made and made.outputs.get(f"{namespace}.onnx") != sha256_of_path(path):
         raise CommandError(
-            f"{path} has changed since it was exported; `kedro run --only-missing-outputs` makes it again. "
-            f"To use the changed file, name it with --model."
+            f"{path} has changed since it was exported; {_MAKE_AGAIN}. To use the changed file, name it with --model."
         )
     return path
+
+
+def _export(context: KedroContext, namespace: str) -> Fingerprint | None:
+    """What the last whole export has made; None if there was none, or a later one was broken off."""
+    outputs = outputs_folder(context.config_loader["globals"], context.env, context.project_path)
+    return Fingerprint.read(fingerprint_path(outputs, namespace, "export"))

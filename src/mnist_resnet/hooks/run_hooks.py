@@ -161,7 +161,8 @@ def _remove_leftovers(context: "RunContext") -> None:
     """Remove what killed runs had begun to write."""
     for folder in context.outputs.iterdir():
         if folder.is_dir() and folder.name not in _SHARED:
-            remove_leftovers(folder)
+            for namespace in context.namespaces:  # beside them lies whatever the user keeps there
+                remove_leftovers(folder / namespace)
     raw = {context.catalog.get(f"params:{namespace}.raw_folder").path for namespace in context.namespaces}  # type: ignore[union-attr]
     for folder in (*raw, context.project / "data" / "copies"):
         remove_leftovers(folder, seconds_old=_HOUR)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -10,6 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mnist_resnet.storage.space import writing
+
+# As `replacing` names its folders: `tempfile` ends them with eight such signs.
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}")
 
 
 def sha256_of_bytes(content: bytes | memoryview) -> str:
@@ -84,7 +88,7 @@ def remove_leftovers(folder: Path, seconds_old: float = 0, deep: bool = True) ->
     """
     for path in _hidden(folder, deep):
         with suppress(OSError):  # its owner is alive and has removed it itself
-            if _is_leftover(path) and time.time() - path.stat().st_mtime >= seconds_old:
+            if is_leftover(path) and time.time() - path.stat().st_mtime >= seconds_old:
                 shutil.rmtree(path)
 
 
@@ -95,10 +99,12 @@ def _hidden(folder: Path, deep: bool) -> list[Path]:
         return []
 
 
-def _is_leftover(path: Path) -> bool:
+def is_leftover(path: Path) -> bool:
     """Whether a path is a temporary folder of ``replacing``, by its name and by what is in it."""
-    name = path.name[1:].rpartition(".")[0]
-    return path.is_dir() and {each.name for each in path.iterdir()} <= {name, f"{name}.replaced"}
+    named = _TEMPORARY.fullmatch(path.name)
+    if not named or not path.is_dir():
+        return False
+    return {each.name for each in path.iterdir()} <= {named["name"], f"{named['name']}.replaced"}
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -14,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.terminal.redaction import without_credentials
 
 logger = logging.getLogger(__name__)
 
 LOCK_FILE = "run.lock"
+_ELSEWHERE = (
+    "or use another folder: each recipe (--env) has one, and `outputs` in conf/local/globals.yml moves that of base"
+)
 
 
 class LockedError(UserError, RuntimeError):
@@ -25,7 +29,7 @@ class LockedError(UserError, RuntimeError):
 
 
 @contextmanager
-def folder_lock(folder: Path, command: Sequence[str] = sys.argv) -> Iterator[None]:
+def folder_lock(folder: Path, command: Sequence[str] = sys.argv, elsewhere: str = _ELSEWHERE) -> Iterator[None]:
     """Hold the right to write into a folder within the block; one process at a time has it.
 
     It is a ``flock`` on a file in the folder. The file says who holds it, and is removed when it is
@@ -34,19 +38,17 @@ def folder_lock(folder: Path, command: Sequence[str] = sys.argv) -> Iterator[Non
 
     Args:
         folder: Made if it is missing, and removed with the lock if nothing was written there.
-        command: What this process does, for the message that others see.
+        command: What this process does, for the message that others see; credentials are left out.
+        elsewhere: What another process could do instead, for the end of a message.
 
     Raises:
         LockedError: At once, if another run holds it or the folder cannot be written.
     """
     path = folder / LOCK_FILE
     try:
-        file = _locked(path)
+        file = _locked(path, elsewhere)
     except OSError as error:
-        raise LockedError(
-            f"{folder} cannot be written: {error.strerror}. Make it writable, or, for base, choose another folder as "
-            f"`outputs` in conf/local/globals.yml"
-        ) from error
+        raise LockedError(f"{folder} cannot be written: {error.strerror}. Make it writable, {elsewhere}") from error
     with file:
         _describe(file, command)
         try:
@@ -57,30 +59,30 @@ def folder_lock(folder: Path, command: Sequence[str] = sys.argv) -> Iterator[Non
                 folder.rmdir()  # succeeds only where the run has written nothing
 
 
-def _locked(path: Path) -> io.FileIO:
+def _locked(path: Path, elsewhere: str) -> io.FileIO:
     """Open and lock the file, again if it was removed meanwhile by the one that held it."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError), ExitStack() as opened:
             file = opened.enter_context(path.open("a+b", buffering=0))
-            _lock(file, path)
+            _lock(file, path, elsewhere)
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 opened.pop_all()
                 return file
 
 
-def _lock(file: io.FileIO, path: Path) -> None:
+def _lock(file: io.FileIO, path: Path, elsewhere: str) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise LockedError(_refusal(path, os.pread(file.fileno(), 1 << 16, 0))) from None
+        raise LockedError(f"{_refusal(path, os.pread(file.fileno(), 1 << 16, 0))}, {elsewhere}") from None
     except OSError as error:  # some network file systems have no locks
         logger.warning("%s cannot be locked (%s): start only one run at a time there", path.parent, error.strerror)
 
 
 def _describe(file: io.FileIO, command: Sequence[str]) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    words = shlex.join([Path(command[0]).name, *command[1:]]) if command else ""
+    words = without_credentials(shlex.join([Path(command[0]).name, *command[1:]])) if command else ""
     with suppress(OSError):  # a full disk: then others are refused without this
         file.truncate(0)
         file.write(json.dumps({"process": os.getpid(), "since": since, "command": words}).encode() + b"\n")
@@ -92,7 +94,4 @@ def _refusal(path: Path, content: bytes) -> str:
         who = f"process {holder['process']} since {holder['since']}: `{holder['command']}`"
     except (ValueError, KeyError, TypeError):
         who = f"a process that has just started (see {path})"
-    return (
-        f"Another run is using {path.parent}: {who}. Wait for it or stop it; "
-        f"a run of another recipe (--env) can run at the same time"
-    )
+    return f"Another run is using {path.parent}: {who}. Wait for it or stop it"
