@@ -99,3 +99,22 @@ def test_an_error_that_a_library_has_made_of_a_signal_is_not_shown():
         _, errors = process.communicate(timeout=30)
     assert errors == "Interrupted by SIGTERM. To continue: kedro --only-missing-outputs\n"
     assert process.returncode == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("a.b=1,a.c=x y", {"a": {"b": 1, "c": "x y"}}),
+        ("a.size=[28, 28]", {"a": {"size": [28, 28]}}),
+        ("a.b=true, a.size=[28,28],a.names=[],c=null,", {"a": {"b": True, "size": [28, 28], "names": []}, "c": None}),
+    ],
+)
+def test_parameters_may_be_lists(typed: str, read: dict[str, object]) -> None:
+    assert run.make_context("run", ["--params", typed]).params["params"] == read
+
+
+@pytest.mark.parametrize("wrong", ["[28,28]", "a=[1],b", "=[1]"])
+def test_what_names_no_parameter_is_refused_as_kedro_does(wrong: str) -> None:
+    ended = typed("--params", wrong)
+    assert ended.exit_code == 2
+    assert "Invalid format of `params` option" in ended.output

@@ -3,11 +3,15 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow import MlflowClient
 
-from mnist_resnet.sweep.children import SweepRecord, read_result
+from mnist_resnet.sweep.children import SweepRecord, end_child, open_child, read_result, read_results
+from mnist_resnet.sweep.plan import Trial
+from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE
+from mnist_resnet.tracking.store import availability
 
 
 @pytest.mark.parametrize(("epochs", "plain"), [("made/epochs/", "made/"), ("made.", "made.")])
@@ -31,3 +35,43 @@ def test_figures_are_read_under_the_names_of_this_and_of_earlier_versions(
     figures = read_result(SweepRecord(store, "sweeps", "0", ("made",)), run_id).figures["made"]
     assert (figures.losses, figures.epochs, figures.test_accuracy) == ((0.5, 0.25), 2, 0.75)
     assert (figures.validation_loss, figures.validation_accuracy) == (0.25, 0.25)
+
+
+@pytest.fixture
+def record(tmp_path: Path, empty_store: Path) -> SweepRecord:
+    store = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"
+    MlflowClient(store).create_experiment("sweeps")
+    return SweepRecord(store, "sweeps", "0", ("made",))
+
+
+@pytest.mark.parametrize("lost", ["create_run", "search_runs", "set_tag", "set_terminated", "get_run"])
+def test_a_store_that_is_away_for_a_moment_costs_no_trial(
+    record: SweepRecord, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    whole, tries = getattr(MlflowClient, lost), []
+
+    def lose(self: MlflowClient, *arguments: Any, **options: Any) -> Any:
+        answer = whole(self, *arguments, **options)  # which is lost on its way back
+        tries.append(lost)
+        if len(tries) < 3:
+            raise ConnectionResetError("reset")
+        return answer
+
+    monkeypatch.setattr(MlflowClient, lost, lose)
+    monkeypatch.setattr(availability, "_FIRST_PAUSE", 0.001)
+    run_id, seconds = open_child(record, Trial(1, {}))
+    end_child(record, run_id, "FINISHED", None, seconds + 2)
+    (result,) = read_results(record)
+    assert result == read_result(record, run_id)
+    assert (result.status, result.seconds, result.run_id) == ("FINISHED", 2.0, run_id)
+    assert len(tries) == 1 if lost == "create_run" else len(tries) >= 3  # what was created is found
+
+
+def test_a_trial_that_goes_on_is_said_to_have_died_no_longer(record: SweepRecord) -> None:
+    client = MlflowClient(record.store)
+    run_id, _ = open_child(record, Trial(1, {}))
+    client.set_tag(run_id, ENDED_BECAUSE, "its process died without closing it")
+    client.set_terminated(run_id, "FAILED")
+    assert open_child(record, Trial(1, {}))[0] == run_id
+    run = client.get_run(run_id)
+    assert (run.info.status, ENDED_BECAUSE in run.data.tags) == ("RUNNING", False)

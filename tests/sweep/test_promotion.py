@@ -42,7 +42,7 @@ def order(tmp_path: Path, empty_store: Path) -> TrialOrder:
 
 def promoted(order: TrialOrder, exit_code: int = 0) -> Promotion:
     (order.project / "kedro.py").write_text(PROGRAM % (json.dumps(RELEASE), exit_code))
-    return promote(order, "mnist")
+    return promote(order, "mnist", significance=0.0125)
 
 
 def told(order: TrialOrder) -> tuple[list[str], dict[str, str]]:
@@ -55,7 +55,12 @@ def test_a_run_of_its_own_evaluates_the_trials_model_and_may_register_it(order: 
     words, variables = told(order)
     assert promotion == Promotion(3, variables["MLFLOW_RUN_ID"], "7", True, "it is the first")
     assert words[:-1] == ["run", "--env", "fast", "--pipelines", "evaluate", "--namespaces", "mnist", "--params"]
-    expected = {"mnist.release.register=true", "mnist.training.epochs=1", f"{RATE}=0.2"}
+    expected = {
+        "mnist.release.register=true",
+        "mnist.release.significance=0.0125",
+        "mnist.training.epochs=1",
+        f"{RATE}=0.2",
+    }
     assert set(words[-1].split(",")) == expected
     assert (variables["MLFLOW_TRACKING_URI"], variables["MLFLOW_EXPERIMENT_NAME"]) == (order.record.store, "sweeps")
     run: Any = MlflowClient(order.record.store).get_run(promotion.run_id)

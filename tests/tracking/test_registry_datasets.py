@@ -8,7 +8,7 @@ from mnist_resnet.tracking.offline.spool import read_spool
 from mnist_resnet.tracking.registry import RegisterCandidate
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.tracked_run import TrackedRun
-from tests.made_model import CLASS_NAMES, bright_half, halves_model
+from tests.made_model import CLASS_NAMES, bright_half, halves_model, linear_model
 
 MODEL = halves_model()
 WINNER = Release(Decision(True, "it wins"), sha256_of_bytes(MODEL), {"test_accuracy": "1.0"})
@@ -42,6 +42,20 @@ def test_a_release_that_is_saved_is_registered_and_crowned_and_then_loaded_as_ch
     assert mlflow.MlflowClient().get_model_version("squares", "1").tags.items() >= WINNER.tags.items()
     release.save(Release(Decision(False, "no better"), WINNER.onnx_sha256, champion_before="1"))
     assert release.load() == decided | {"reason": "it is the champion already"}
+
+
+@pytest.mark.parametrize(("before", "crowned"), [(None, False), ("9", False), ("1", True)])
+def test_no_model_takes_the_place_of_a_champion_that_it_was_not_compared_with(entries, before, crowned):
+    run, champion, release = entries()
+    models = [MODEL, linear_model()]
+    for model in models:
+        run.log_model(LoggedModel("squares", model, bright_half("left")[None], CLASS_NAMES, ("CPUExecutionProvider",)))
+    release.save(WINNER)
+    release.save(Release(Decision(True, "it wins"), sha256_of_bytes(models[1]), champion_before=before))
+    outcome = release.load()
+    assert (outcome["version"], outcome["champion"]) == ("2", crowned)
+    assert champion.load().version == ("2" if crowned else "1")
+    assert crowned or outcome["reason"].startswith("version 1, with which it was not compared, became champion")
 
 
 def test_a_file_that_was_never_recorded_is_not_registered(entries):

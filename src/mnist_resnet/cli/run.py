@@ -3,9 +3,10 @@
 import copy
 import functools
 import os
+import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
+from omegaconf import OmegaConf
 
 from mnist_resnet.cli.project import CONF_SOURCE_HELP, CONF_SOURCE_VARIABLE, raised_in, without_traceback
 from mnist_resnet.errors import UserError
@@ -23,6 +25,7 @@ from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
 _ONLY_MISSING = "--only-missing-outputs"
+_BETWEEN_PARAMETERS = re.compile(r",(?![^\[\]]*\])")  # a comma that is not within a list
 # Variables that say which configuration is used.
 _DECIDING = ("KEDRO_ENV", CONF_SOURCE_VARIABLE)
 # The modules of Kedro that look for the pipelines, namespaces, nodes and tags that are asked for.
@@ -73,18 +76,33 @@ def _run(*arguments: Any, **options: Any) -> Any:
         raise SelectionError(f"{said.rstrip('.')}; the pipelines are {names}, the data sets {datasets}") from error
 
 
-def _with_variable(option: click.Parameter) -> click.Parameter:
-    """Kedro's option, but ``--conf-source`` as the other commands have it."""
-    if option.name != "conf_source":
-        return option
+def _ours(option: click.Parameter) -> click.Parameter:
+    """Kedro's option, but ``--conf-source`` as the other commands have it, and ``--params`` that may hold lists."""
     ours = copy.copy(option)
-    assert isinstance(ours, click.Option)
-    ours.envvar, ours.show_envvar, ours.help = CONF_SOURCE_VARIABLE, True, CONF_SOURCE_HELP
+    if option.name == "conf_source":
+        assert isinstance(ours, click.Option)
+        ours.envvar, ours.show_envvar, ours.help = CONF_SOURCE_VARIABLE, True, CONF_SOURCE_HELP
+    if option.name == "params":
+        assert option.callback is not None
+        ours.callback = functools.partial(_read_params, option.callback)
     return ours
 
 
+def _read_params(by_kedro: Callable[..., Any], context: click.Context, option: click.Parameter, value: Any) -> Any:
+    """Parameters as Kedro reads them, which ends each at the next comma, also within ``size=[28,28]``."""
+    if not isinstance(value, str) or "[" not in value:
+        return by_kedro(context, option, value)
+    read = []
+    for each in filter(str.strip, _BETWEEN_PARAMETERS.split(value)):
+        key, equals, typed = each.partition("=")
+        if not key.strip() or not equals:
+            return by_kedro(context, option, each)  # which refuses it
+        read.append(f"{key.strip()}={typed}")
+    return OmegaConf.to_container(OmegaConf.from_dotlist(read))
+
+
 run = copy.copy(kedro_run)
-run.params = [_with_variable(option) for option in kedro_run.params]
+run.params = [_ours(option) for option in kedro_run.params]
 run.callback = saying_how_to_resume(without_traceback(_run))
 
 

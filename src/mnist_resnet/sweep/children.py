@@ -1,18 +1,35 @@
 """The MLflow runs of a sweep's trials, which are children of the sweep's own."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast, get_args
 
 from mnist_resnet.sweep.plan import Trial
 from mnist_resnet.sweep.trial_result import Figures, Status, TrialResult
+from mnist_resnet.tracking.dead_runs import reopen
+from mnist_resnet.tracking.store.availability import patiently
 
 _PARENT, _NUMBER, _IDENTITY = "mlflow.parentRunId", "sweep.trial", "sweep.identity"
 _OVERRIDES, _OUTCOME, _REASON, _SECONDS = "sweep.overrides", "sweep.outcome", "sweep.reason", "sweep.seconds"
 _KEEPS_BEST = "training.keep_best_epoch"
 # MLflow knows no pruned runs. They are ended early on purpose, as KILLED, and this tag tells the difference.
 _AS_MLFLOW: Mapping[Status, str] = {"FINISHED": "FINISHED", "PRUNED": "KILLED", "FAILED": "FAILED", "KILLED": "KILLED"}
+
+
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+def _patiently(question: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """A function that waits while the store is away; what it asks for may be asked several times."""
+
+    @wraps(question)
+    def asked(*arguments: Arguments.args, **options: Arguments.kwargs) -> Answer:
+        return patiently(lambda: question(*arguments, **options))
+
+    return asked
 
 
 @dataclass(frozen=True)
@@ -39,6 +56,7 @@ class SweepRecord:
         return MlflowClient(self.store)
 
 
+@_patiently
 def open_child(record: SweepRecord, trial: Trial, lock: Mapping[str, str] | None = None) -> tuple[str, float]:
     """The run of a trial, open to be filled: that of an earlier process of the same trial, or a new one.
 
@@ -58,7 +76,7 @@ def open_child(record: SweepRecord, trial: Trial, lock: Mapping[str, str] | None
         run = found[0]
         for key, value in {_OUTCOME: "", **(lock or {})}.items():
             client.set_tag(run.info.run_id, key, value)
-        client.update_run(run.info.run_id, status="RUNNING")
+        reopen(client, run)
         return run.info.run_id, float(run.data.tags.get(_SECONDS, 0))
     experiment = client.get_experiment_by_name(record.experiment).experiment_id
     tags = {_PARENT: record.parent_id, _NUMBER: str(trial.number), _IDENTITY: trial.identity, **(lock or {})}
@@ -67,6 +85,7 @@ def open_child(record: SweepRecord, trial: Trial, lock: Mapping[str, str] | None
     return run.info.run_id, 0.0
 
 
+@_patiently
 def end_child(record: SweepRecord, run_id: str, status: Status, reason: str | None, seconds: float) -> None:
     """End the run of a trial, and say how the trial has ended.
 
@@ -83,6 +102,7 @@ def end_child(record: SweepRecord, run_id: str, status: Status, reason: str | No
     client.set_terminated(run_id, _AS_MLFLOW[status])
 
 
+@_patiently
 def close_dead_children(record: SweepRecord) -> None:
     """Mark as KILLED the trials that are RUNNING by the record, whose driver and workers are known to be dead."""
     for run in _children(record, "attributes.status = 'RUNNING'"):
@@ -90,12 +110,14 @@ def close_dead_children(record: SweepRecord) -> None:
         end_child(record, run.info.run_id, "KILLED", None, seconds)
 
 
+@_patiently
 def read_results(record: SweepRecord) -> list[TrialResult]:
     """How each trial ended that was begun, by its number."""
     results = [_result(record, run) for run in _children(record)]
     return sorted(results, key=lambda result: result.trial.number)
 
 
+@_patiently
 def read_result(record: SweepRecord, run_id: str) -> TrialResult:
     """How a trial ended."""
     return _result(record, record.client.get_run(run_id))

@@ -74,7 +74,7 @@ def run_sweep(
             outcome = outcome_of(plan, results, time.monotonic() - started, run.run_id)
             if plan.promote:
                 run.log_files({OUTCOME_FILE: outcome.as_json()})  # where a promotion fails, it stays
-                outcome = _with_promotions(outcome, trials)
+                outcome = _with_promotions(outcome, trials, parameters)
             _log(outcome, run)
     return outcome
 
@@ -92,10 +92,15 @@ def _run_trials(trials: RunningTrials, resumed: bool) -> Sequence[Any]:
         signals.unregister(close)
 
 
-def _with_promotions(outcome: SweepOutcome, trials: RunningTrials) -> SweepOutcome:
+def _with_promotions(outcome: SweepOutcome, trials: RunningTrials, parameters: Parameters) -> SweepOutcome:
+    """The outcome with what became of the winners; each is the best of many, so they share one chance (Bonferroni)."""
+    finished = sum(result.status == "FINISHED" for result in outcome.trials)
     by_number = {result.trial.number: result.trial for result in outcome.trials}
     winners = {name: by_number[winner.trial] for name, winner in outcome.winners.items()}
-    promotions = {name: promote(trials.order(trial), name) for name, trial in winners.items()}
+    promotions = {
+        name: promote(trials.order(trial), name, parameters.namespaces[name].release.significance / finished)
+        for name, trial in winners.items()
+    }
     return replace(outcome, promotions=promotions)
 
 

@@ -34,7 +34,7 @@ class Promotion:
     reason: str
 
 
-def promote(order: TrialOrder, namespace: str) -> Promotion:
+def promote(order: TrialOrder, namespace: str, significance: float) -> Promotion:
     """Evaluate the model of a finished trial once more, in a run that may register it.
 
     The figures of the run are those of the trial. Whether the model becomes champion is decided as by any run.
@@ -42,8 +42,10 @@ def promote(order: TrialOrder, namespace: str) -> Promotion:
     Args:
         order: Of the trial.
         namespace: The data set.
+        significance: The chance at which a model that is no better becomes champion, at most.
     """
-    params = {**parameters_of(order), f"{namespace}.release.register": True}
+    release = {f"{namespace}.release.register": True, f"{namespace}.release.significance": significance}
+    params = {**parameters_of(order), **release}
     options = ["--pipelines", "evaluate", "--namespaces", namespace]
     log = order.outputs / _LOG_FILE
     record = order.record
@@ -53,10 +55,10 @@ def promote(order: TrialOrder, namespace: str) -> Promotion:
     if ended:
         reason = f"its evaluation has failed; see {shown_path(log, order.project)}"
         return Promotion(order.trial.number, run_id, None, False, reason)
-    release = _release(order.outputs / _RELEASE_FILE.format(namespace))
-    return Promotion(order.trial.number, run_id, release["version"], release["champion"], release["reason"])
+    outcome = _outcome(order.outputs / _RELEASE_FILE.format(namespace))
+    return Promotion(order.trial.number, run_id, outcome["version"], outcome["champion"], outcome["reason"])
 
 
-def _release(file: Path) -> Mapping[str, Any]:
+def _outcome(file: Path) -> Mapping[str, Any]:
     read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return read

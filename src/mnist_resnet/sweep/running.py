@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,8 @@ class RunningTrials:
         if self._running:
             every = list(self._running)
             self._ray.wait(every, num_returns=len(every), timeout=_SECONDS_TO_STOP)
-        close_dead_children(self.record)
+        with suppress(Exception):  # of a store that is away; what has stopped the sweep is what is told
+            close_dead_children(self.record)
 
 
 def _count_done(results: Iterable[TrialResult]) -> int:

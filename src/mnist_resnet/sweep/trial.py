@@ -16,15 +16,21 @@ from mnist_resnet.computing.threads import THREADS_VARIABLE
 from mnist_resnet.config import OUTPUTS_VARIABLE, as_typed
 from mnist_resnet.provenance.record import COMMAND_VARIABLE
 from mnist_resnet.sweep.children import SweepRecord, end_child, open_child, read_result
+from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.project_session import project_session
 from mnist_resnet.sweep.trial_result import Status, TrialResult
+from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.terminal.signals import Interrupted, stopping_orderly
 from mnist_resnet.tracking.dead_runs import locked_while_open
+from mnist_resnet.tracking.offline.spool import spools_of
 from mnist_resnet.training.events import EpochResult, TrainingStopped, listening
 
 LOG_FILE = "trial.log"
+_HALF_RECORDED = (
+    "MLflow's store went away, and the rest of its record is in {}; type `kedro sync-tracking`, then go on by --resume"
+)
 # After an epoch, counted from 1, with its validation loss: whether the trial is to stop.
 Report = Callable[[int, float], bool]
 _SIGNALS: dict[signal.Signals, Any] = {
@@ -71,6 +77,8 @@ def run_trial(order: TrialOrder, report: Report) -> TrialResult:
         run_id, earlier = open_child(order.record, order.trial, lock)
         _set_variables(order, run_id)
         status, reason = _outcome(order, report)
+        if status in DONE and (spools := spools_of(order.project, run_id)):  # recorded are only the figures before
+            status, reason = "FAILED", _HALF_RECORDED.format(shown_path(spools[0], order.project))
         end_child(order.record, run_id, status, reason, earlier + time.monotonic() - started)
     return read_result(order.record, run_id)
 

@@ -45,6 +45,18 @@ def locked_while_open(project: Path) -> Iterator[dict[str, str]]:
         yield tags
 
 
+def reopen(client: Any, run: Any) -> None:
+    """Let a run that has ended go on; that its process once died is said no longer.
+
+    Args:
+        client: MLflow's, of the store.
+        run: As MLflow has it.
+    """
+    if ENDED_BECAUSE in run.data.tags:
+        client.delete_tag(run.info.run_id, ENDED_BECAUSE)
+    client.update_run(run.info.run_id, status="RUNNING")
+
+
 def moved_lock(tag: str, former: Path, present: Path) -> str:
     """The tag of a run whose project was moved or copied; unchanged if its file belongs to another project.
 

@@ -8,7 +8,7 @@ from typing import Any
 from kedro.io import AbstractDataset, DatasetError
 
 from mnist_resnet.datasets import JsonDataset
-from mnist_resnet.evaluation.champion import Champion, NoChampion, Release
+from mnist_resnet.evaluation.champion import Champion, Decision, NoChampion, Release
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.model_lookup import download_onnx
 from mnist_resnet.tracking.opening import now
@@ -20,6 +20,10 @@ logger = logging.getLogger(__name__)
 _POSTPONED = (
     "MLflow's registry is not available: `kedro sync-tracking` registers this model as candidate; then `kedro run "
     "--pipelines evaluate` decides who is champion"
+)
+_OVERTAKEN = (
+    "version {}, with which it was not compared, became champion meanwhile; `kedro run --pipelines evaluate` compares "
+    "them"
 )
 _NOT_RECORDED = "no run of this experiment recorded this file; run the export pipeline with tracking.enabled: true"
 
@@ -99,13 +103,16 @@ def _present_champion(model: str) -> Champion | NoChampion:
 
 
 def _released(candidate: RegisterCandidate, release: Release) -> dict[str, Any]:
-    """Register a model as candidate, and as champion if that is decided."""
+    """Register a model as candidate, and as champion if that is decided and nobody else became it meanwhile."""
     name, decision = candidate.name, release.decision
     version = registry.register_candidate(candidate)
     if version is None:
         return _undecided(_NOT_RECORDED)
     if version == release.champion_before:
         return {"version": version, "champion": True, "reason": "it is the champion already"}
+    present = registry.champion_version(name)
+    if decision.champion and present not in {None, version, release.champion_before}:
+        decision = Decision(False, _OVERTAKEN.format(present))
     if decision.champion:
         registry.crown(name, version)
     standing = "is champion" if decision.champion else "stays candidate"

@@ -14,7 +14,7 @@ from mnist_resnet.provenance.record import RunStatus, typed_command
 from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.program import program_words
-from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
+from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open, reopen
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
 from mnist_resnet.tracking.store.address import absolute_uri
 from mnist_resnet.tracking.tracked_run import TrackedRun
@@ -119,14 +119,15 @@ def _reopened(earlier: RecordedRun, project: Path) -> Iterator[dict[str, str]]:
     client = mlflow.MlflowClient(earlier.store)
     run = client.get_run(earlier.run_id)
     close_dead_runs(client, client.get_experiment(run.info.experiment_id).name)
-    if client.get_run(earlier.run_id).info.status == "RUNNING":
+    run = client.get_run(earlier.run_id)
+    if run.info.status == "RUNNING":
         raise SweepRunError(
             f"--resume: {earlier.in_words()} is still running, or was on a machine that is not seen from here; wait "
             f"for it, or end it in MLflow: `mlflow.MlflowClient().set_terminated('{earlier.run_id}', 'KILLED')`"
         )
     before = os.environ.get(_RUN)
     with locked_while_open(project) as lock:
-        client.update_run(earlier.run_id, status="RUNNING")
+        reopen(client, run)
         os.environ[_RUN] = earlier.run_id  # MLflow takes it away when it opens the run
         try:
             yield lock

@@ -90,6 +90,11 @@ def spool_folders(project: Path) -> list[Path]:
     return sorted((each.parent for each in journals), key=lambda folder: (last_written(folder), folder))
 
 
+def spools_of(project: Path, run_id: str) -> list[Path]:
+    """The folders of a run's own spools: of each time that its store went away."""
+    return [folder for folder in spool_folders(project) if folder.name.partition("-")[0] == run_id]
+
+
 def read_spool(folder: Path) -> tuple[SpooledRun, list[Operation]]:
     """The run that a spool belongs to, and what is to be recorded in it.
 
