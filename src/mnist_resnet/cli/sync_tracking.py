@@ -83,8 +83,10 @@ def _send(spool: "Pending", project: Path, away: set[str]) -> None:
     except UserError as error:
         if isinstance(error, StoreAwayError):
             away.add(spool.target)
+        remedy = "--tracking-uri names another store"
+        if spool.run.created:
+            remedy = "the rest of a run goes where its beginning is; remove the folder if that is gone for good"
         raise SpoolError(
-            f"{run}: {error}. What was not sent stays in {spool.folder}. It was meant for {spool.run.store}; "
-            f"--tracking-uri names another store"
+            f"{run}: {error}. What was not sent stays in {spool.folder}. It was meant for {spool.run.store}; {remedy}"
         ) from error
     write_line(f"Sent; MLflow's run is {run_id}")

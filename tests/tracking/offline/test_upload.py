@@ -256,7 +256,8 @@ def test_the_rest_of_a_run_is_refused_where_the_run_is_not(project, other_store,
     run = losing_store(project, model, after=1)
     said = sync(project, "--tracking-uri", other_store, code=1)
     assert f"Run with id={run.run_id} not found" in said
-    assert f"meant for {run.uri}" in said
+    assert f"meant for {run.uri}; the rest of a run goes where its beginning is; remove the folder" in said
+    assert "--tracking-uri" not in said
     assert len(spool_folders(project)) == 1
 
 
