@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -108,7 +109,9 @@ def last_line(command: Sequence[str | Path], limit: float | None = None) -> Any:
         answered = subprocess.run(words, capture_output=True, encoding="utf-8", check=False, timeout=limit)
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"not done after {limit:g} s") from error
-    if answered.returncode != 0:
+    if answered.returncode < 0:
+        raise RuntimeError(f"it was ended by {signal.Signals(-answered.returncode).name}")
+    if answered.returncode > 0:
         raise RuntimeError(_error(answered.stderr) or f"exit status {answered.returncode}")
     if not answered.stdout.strip():
         raise RuntimeError("it answered nothing")
@@ -116,10 +119,14 @@ def last_line(command: Sequence[str | Path], limit: float | None = None) -> Any:
 
 
 def _error(said: str) -> str:
-    """The line that names the error: that of a traceback, behind which PyTorch gives advice, or the last one."""
+    """The line that names the error: that of a traceback, behind which PyTorch gives advice, or the last one.
+
+    OpenVINO names places first, in lines that end with a colon, and the reason behind them.
+    """
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
-    return (named or lines or [""])[-1]
+    named = [place for place, line in enumerate(lines) if re.match(r"[\w.]+(Error|Exception): ", line)]
+    behind = lines[named[-1] :] if named else lines[-1:]
+    return next((line for line in behind if not line.endswith(":")), "".join(behind[-1:]))
 
 
 def describe(*packages: str) -> None:

@@ -14,7 +14,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from hardware import describe_machine
+from hardware import describe_machine, matrix_products
 from images import published
 from side_by_side import LIMIT, Contestant, find_interpreter, last_line, take_turns
 from training_table import (
@@ -81,7 +81,7 @@ def main() -> None:
     pytorch = find_interpreter(start, PYTORCH)
     everyone = contestants(pytorch)
     for _ in range(asked.rounds):
-        results.products.append(last_line([sys.executable, FOLDER / "matrix_product.py"]))
+        results.products.append(matrix_products())
         take_turns(everyone, asked.batch_sizes, partial(measure, images=asked.images, limit=asked.limit), results)
     images = f"{asked.images:,} {'MNIST' if published(asked.images) else 'made'} images an epoch"
     print(f"{describe_machine()}, {pytorch.get('versions', 'no PyTorch')}; {images}; n = {asked.rounds}\n")

@@ -43,10 +43,10 @@ class TrainingResults(Results[Measurement]):
 
     products: list[dict[str, float]] = field(default_factory=list)
 
-    def peak(self, precision: str) -> float:
-        """Median GFLOP/s of the matrix products of that width."""
+    def peaks(self, precision: str) -> list[float]:
+        """GFLOP/s of the matrix products of that width; none where the processor cannot do them."""
         kind = "float32" if precision == "float32" else "bfloat16"
-        return median(products[kind] for products in self.products)
+        return [products[kind] for products in self.products if kind in products]
 
 
 def row(contestant: Contestant, batch_size: int, results: TrainingResults) -> str:
@@ -56,10 +56,11 @@ def row(contestant: Contestant, batch_size: int, results: TrainingResults) -> st
     measured, speeds = results.measurements[batch_size, contestant.name], results.speeds(batch_size, contestant.name)
     ratios, precision = results.ratios(batch_size, OURS, contestant.name), measured[0].precision
     first_epoch = median(each.seconds_to_first_epoch for each in measured)
-    share = median(speeds) * GFLOP_PER_IMAGE / results.peak(precision)
+    peaks = results.peaks(precision)
+    share = f"{median(speeds) * GFLOP_PER_IMAGE / median(peaks):.0%}" if peaks else "–"
     return (
         f"| {contestant.name} | {median(speeds):,.0f} | {spread(speeds, 0)} | {first_epoch:.1f} s | "
-        f"{median_and_spread(ratios)} | {share:.0%} of {precision.removeprefix('mixed_')} |"
+        f"{median_and_spread(ratios)} | {share} of {precision.removeprefix('mixed_')} |"
     )
 
 
@@ -73,8 +74,8 @@ def against_fastest(name: str, target: float, rivals: Sequence[str], batch_size:
 def report(everyone: Sequence[Contestant], batch_sizes: Sequence[int], results: TrainingResults) -> None:
     """Print the peaks, and for each batch size a table and the targets."""
     for precision in ("float32", "bfloat16"):
-        values = [products[precision] for products in results.products]
-        print(f"3072³ matrix product, {precision}: {median(values):,.0f} GFLOP/s ({spread(values, 0)})  ")
+        if values := results.peaks(precision):
+            print(f"3072³ matrix product, {precision}: {median(values):,.0f} GFLOP/s ({spread(values, 0)})  ")
     for batch_size in batch_sizes:
         print(f"\n### Batch size {batch_size}\n")
         print("| what | images/s | least–most | end of epoch 1 | ours (auto) to this | share of matrix product |")

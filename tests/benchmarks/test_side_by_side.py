@@ -19,7 +19,11 @@ def program(text: str) -> list[str]:
         ("raise SystemExit('no bfloat16 here')", "no bfloat16 here"),
         ("import no_such_package", "ModuleNotFoundError: No module named 'no_such_package'"),
         ("import sys; sys.exit('RuntimeError: no compiler\\n\\nSet SOME_VARIABLE=1 to hear more.')", "no compiler"),
-        ("import os; os.abort()", "exit status -6"),
+        ("import os, sys; print('a warning', file=sys.stderr); os.abort()", "it was ended by SIGABRT"),
+        (
+            "import sys; sys.exit('RuntimeError: in a.cpp:1:\\nin b.cpp:2:\\nno bfloat16 here\\n\\n')",
+            "^no bfloat16 here$",
+        ),
         ("pass", "it answered nothing"),
     ],
 )
