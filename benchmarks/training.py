@@ -66,6 +66,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (default: 3)")
     parser.add_argument("--images", type=int, default=12_800, help="images in an epoch (default: 12800)")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[64, 256], help="default: 64 256")
+    parser.add_argument("--leave-out", nargs="+", default=[], help="words; who has one in his name does not take part")
     parser.add_argument("--pytorch-python", type=Path, help="a Python with torch and torchvision (default: by uv)")
     parser.add_argument("--limit", type=float, default=LIMIT, help=f"seconds of a measurement (default: {LIMIT:g})")
     asked = parser.parse_args()
@@ -79,7 +80,7 @@ def main() -> None:
     asked, results = arguments(), TrainingResults()
     start = [asked.pytorch_python] if asked.pytorch_python else [UV, "run", "--script"]
     pytorch = find_interpreter(start, PYTORCH)
-    everyone = contestants(pytorch)
+    everyone = [each for each in contestants(pytorch) if not any(word in each.name for word in asked.leave_out)]
     for _ in range(asked.rounds):
         results.products.append(matrix_products())
         take_turns(everyone, asked.batch_sizes, partial(measure, images=asked.images, limit=asked.limit), results)

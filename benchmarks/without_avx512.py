@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/without_avx512.py -- .venv/bin/python benchmarks/training_step.py --rounds 2
 
-TensorFlow's, OpenVINO's and PyTorch's convolutions and products are oneDNN's, which a variable holds to AVX2; another
-does so for the rest of PyTorch. onnxruntime has no such switch: the command gets a copy that is told by the system that
+TensorFlow's, OpenVINO's and PyTorch's convolutions and products are oneDNN's, which a variable holds to AVX2; what else
+PyTorch computes keeps AVX-512. onnxruntime has no such switch: the command gets a copy that is told by the system that
 the registers of AVX-512 are not saved, which is how it learns of a system too old for them. Ratios say what
 a processor with AVX2 would have; seconds and GFLOP/s are still those of this one. For Linux on x86-64, without AMX.
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mnist_resnet.computing.processor import offered_instruction_sets
 
-SWITCHES = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
+SWITCHES = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 # xgetbv tells in the lowest bits of eax whose registers the system saves. Of equal length: mov al, 7; nop, which says
 # x87, SSE and AVX.
 _ASKED, _ANSWERED = b"\x0f\x01\xd0", b"\xb0\x07\x90"
