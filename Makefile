@@ -74,7 +74,7 @@ docs: $(VENV)/requirements-docs.lock $(LESSONS) ## Build the site of the documen
 # The notebooks with outputs; they look at the published data, and at a run of the recipe smoke.
 docs/notebooks/%.ipynb: notebooks/%.ipynb $(SMOKE_RUN) | $(VENV)/requirements-docs.lock
 	@mkdir -p $(@D)
-	KEDRO_ENV=smoke KEDRO_LOGGING_CONFIG=$(CURDIR)/conf/logging.yml \
+	KEDRO_ENV=smoke KEDRO_LOGGING_CONFIG="$(CURDIR)/conf/logging.yml" \
 		$(VENV)/bin/jupyter execute --timeout=300 --output=../$@ $<
 
 $(SMOKE_RUN): | install

@@ -176,6 +176,10 @@ CAUSES = [
     ("probabilities/sha256", "environment/packages/onnxruntime-gpu", "1.27.0", "package onnxruntime-gpu"),
     ("probabilities/sha256", "parameters/made/evaluation/batch_size", 7, "parameter made.evaluation.batch_size"),
     ("metrics/test_loss", "environment/packages/scikit-learn", "1.9.0", "package scikit-learn: 1.8.0 → 1.9.0"),
+    ("metrics/test_loss", "parameters/made/evaluation/robustness", {"seed": 1}, "seed made.evaluation.robustness.seed"),
+    ("metrics/test_loss", "environment/packages/onnxruntime-gpu", "1.27.0", "package onnxruntime-gpu"),
+    ("epochs/1", "parameters/made/data/shard_images", 4096, "parameter made.data.shard_images: None → 4096"),
+    ("initial_weights/a", "parameters/datasets/made/class_names", ["a"], "parameter datasets.made.class_names"),
 ]
 OTHER_VALUES = {"epochs/1": {}, "prepared_data/mean": 0.0, "metrics/test_loss": 0.0}
 
@@ -185,6 +189,11 @@ def test_the_likely_cause_of_the_first_difference_is_named(step, path, value, wo
     verdict = of_made(made(), made((f"{STEP}{step}", OTHER_VALUES.get(step, "cccc")), (path, value)))
     assert verdict.first_difference.name == step.split("/")[0]
     assert verdict.cause_in_words().startswith(words)
+
+
+def test_a_run_that_did_not_train_has_no_other_precision():
+    verdict = of_made(made(), made(("precision", {}), ("training_devices", {})))
+    assert (verdict.level, verdict.other) == (Level.BITWISE, ())
 
 
 NO_GIT = (("source", None), ("source_missing_because", "git is not installed; install it"))

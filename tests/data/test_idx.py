@@ -172,6 +172,15 @@ def test_a_flipped_byte_in_a_gzip_is_refused_or_harmless(content, data):
     assert expanded == content
 
 
+def test_all_members_of_a_gzip_file_are_expanded():
+    first, second = bytes(range(200)), b"and more"
+    assert decompress(gzip.compress(first) + gzip.compress(second), 208) == first + second
+    with pytest.raises(IdxError, match=r"truncated gzip stream: it ends after 200 of 208 bytes"):
+        decompress(gzip.compress(first) + gzip.compress(second)[:10], 208)
+    with pytest.raises(IdxError, match=r"more than the expected 207 bytes"):
+        decompress(gzip.compress(first) + gzip.compress(second), 207)
+
+
 def test_a_gzip_bomb_is_expanded_no_further_than_the_known_size():
     bomb = gzip.compress(bytes(20_000_000), 1)
     # A copy of the compressed rest is allowed, twenty expanded megabytes are not.

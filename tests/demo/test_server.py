@@ -80,6 +80,12 @@ def test_a_page_of_another_site_cannot_name_this_machine_as_its_own(server) -> N
     assert asked(server, Host=f"localhost:{server.server_port}")[0].status == 200
 
 
+@pytest.mark.parametrize(("port", "known"), [(80, True), (8080, False)])
+def test_browsers_leave_out_the_port_that_is_usual(server, monkeypatch, port, known) -> None:
+    monkeypatch.setattr(server, "server_port", port)
+    assert [server.knows(host) for host in ("127.0.0.1", "localhost", "site.example")] == [known, known, False]
+
+
 def test_on_all_addresses_any_name_is_answered() -> None:
     with running("0.0.0.0") as server:  # noqa: S104
         assert asked(server, Host="my-machine:80")[0].status == 200

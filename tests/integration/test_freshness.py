@@ -57,6 +57,15 @@ def test_a_later_stage_alone_refuses_what_is_not_there(squares: Project) -> None
         _run(squares, pipeline_names=["export"])
 
 
+def test_a_stage_of_which_only_a_part_was_made_again_is_not_complete(trained: Project) -> None:
+    _run(trained, pipeline_names=["train"], from_nodes=["squares.train.record_origin"])
+    assert _fingerprint(trained, "train").exists()  # nothing is behind it
+    _run(trained, pipeline_names=["train"], to_outputs=["squares.model"])
+    assert not _fingerprint(trained, "train").exists()
+    with pytest.raises(StaleInputError, match="the train pipeline has not been completed"):
+        _run(trained, pipeline_names=["export"])
+
+
 def test_a_later_stage_alone_runs_on_what_is_fresh(trained: Project) -> None:
     before = times_of(trained.folder / "data")
     _run(trained, pipeline_names=["evaluate"])

@@ -64,12 +64,13 @@ def _interrupt(*_: object) -> None:
 
 def test_what_killed_runs_had_begun_to_write_is_removed_but_not_what_others_write(squares: Project) -> None:
     outputs = squares.folder / "data"
-    folders = [outputs / "06_models", outputs / "recipes/fast/06_models", outputs / "01_raw"]
+    others = [outputs / "06_models/mine", outputs / "recipes/fast/06_models/squares", outputs / "01_raw"]
+    folders = [outputs / "06_models/squares", *others]
     contexts = [replacing(folder / "model.keras") for folder in folders]
     for context in contexts:
         context.__enter__().touch()  # as far as a kill lets it come
     squares.run(UNTRACKED, **DATA)
-    assert [_hidden(folder) for folder in folders] == [0, 1, 1]
+    assert [_hidden(folder) for folder in folders] == [0, 1, 1, 1]
 
 
 def _hidden(folder: Path) -> int:

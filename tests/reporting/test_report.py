@@ -16,6 +16,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting.layer_table import LayerRow
 from mnist_resnet.reporting.page import to_html
 from mnist_resnet.reporting.report import to_markdown
+from mnist_resnet.reporting.report.making import reproduction
 from mnist_resnet.reporting.report.shipping import timed_providers
 from mnist_resnet.training.events import EpochResult
 from tests.made_device import DEVICE
@@ -253,9 +254,19 @@ def test_the_report_says_what_each_perturbation_is_and_how_mnist_c_differs(write
 def test_the_report_says_how_to_make_it_again(text):
     _, section = text.split("## Make it again\n\n")
     assert section == (
+        "With MLflow's record of the training, all of it:\n\n```\nkedro reproduce 0f0f\n```\n\n"
+        "By the commit and the recipe, without parameters and changes that were given beside:\n\n"
         "```\ngit checkout c0ffee\nmake install\n"
         ".venv/bin/kedro run --pipelines training --namespaces made --env smoke\n```\n"
     )
+
+
+def test_the_commands_of_a_report_take_names_with_spaces_and_no_run_that_is_not_known():
+    unknown = replace(FP32, metadata={})
+    evaluation = replace(EVALUATION, dataset="a b", variants={**EVALUATION.variants, "fp32": unknown})
+    said = reproduction(evaluation)
+    assert ".venv/bin/kedro run --pipelines training --namespaces 'a b' --env smoke" in said
+    assert "reproduce" not in said
 
 
 @pytest.mark.parametrize(("method", "words"), [("pad", "padded with zeros"), ("resize", "resized bilinearly")])

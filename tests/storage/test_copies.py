@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from mnist_resnet.storage.addresses import Address
+from mnist_resnet.storage.addresses import Address, AddressError
 from mnist_resnet.storage.copies import CopiedFolder, LocalCopy, place_of_copies
 from tests.conftest import flip_a_bit
 
@@ -49,6 +49,17 @@ def test_a_file_is_fetched_once(copy):
         assert each.fetched().read_bytes() == b"content"
         assert each.digest() == sha256(b"content").hexdigest()
     assert copy.address.moved == ["down"]
+
+
+def test_a_download_that_breaks_off_is_no_fault_of_the_disk(tmp_path):
+    class Unreachable(Counting):
+        def download(self, file: Path) -> None:
+            raise AddressError(f"{self.url} cannot be used: reset")
+
+    address = Unreachable(f"memory://{uuid4()}/file")
+    address.write(b"content")
+    with pytest.raises(AddressError, match=r"^memory://\S+ cannot be used: reset$"):
+        LocalCopy(address, tmp_path / "copies" / "file").fetched()
 
 
 def test_a_file_that_has_changed_and_a_damaged_copy_are_fetched_again(copy):

@@ -1,6 +1,6 @@
 """The causes of a difference between two runs: what differs in what they were made from, the likely ones first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ def differences(first: Provenance, second: Provenance, namespace: str) -> tuple[
         *_sources(first, second),
         *environment_differences(first.environment, second.environment),
         *_training_devices(*(each.training_devices.get(namespace) for each in (first, second))),
-        *_differing("precision", *({namespace: each.precision.get(namespace)} for each in (first, second))),
+        *_precisions(namespace, first.precision.get(namespace), second.precision.get(namespace)),
     )
 
 
@@ -95,6 +95,11 @@ def _training_devices(first: TrainingDevice | None, second: TrainingDevice | Non
     """Different devices, or ways to use them; earlier versions did not record them."""
     if first and second and first.told_apart_by() != second.told_apart_by():
         yield Cause("training device", "training device", first.told_apart_by(), second.told_apart_by())
+
+
+def _precisions(namespace: str, first: str | None, second: str | None) -> Iterable[Cause]:
+    """Different precisions; a run that did not train has none."""
+    return _differing("precision", {namespace: first}, {namespace: second}) if first and second else ()
 
 
 def _used(precision: Any, record: Provenance, namespace: str) -> Any:

@@ -4,6 +4,8 @@ A file is a magic number (two zero bytes, a type code, the number of dimensions)
 a big-endian 32-bit integer, then the values in C order, big-endian too.
 """
 
+import gzip
+import io
 import math
 import struct
 import zlib
@@ -121,13 +123,17 @@ def decompress(content: RawContent, size: int) -> RawContent:
 
 
 def _gunzip(content: RawContent, size: int) -> bytes:
-    stream = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    """Expand all members of a gzip file (RFC 1952, section 2.2): ``bgzip`` and ``cat`` make several."""
+    pieces, found = list[bytes](), 0
     try:
-        expanded = stream.decompress(content, size + 1)
-    except zlib.error as error:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            while found <= size and (piece := stream.read1(size + 1 - found)):
+                pieces.append(piece)
+                found += len(piece)
+    except EOFError:
+        raise IdxError(f"truncated gzip stream: it ends after {found} of {size} bytes") from None
+    except (zlib.error, gzip.BadGzipFile) as error:
         raise IdxError(f"damaged gzip stream: {error}") from None
-    if len(expanded) > size:
+    if found > size:
         raise IdxError(f"the gzip stream expands to more than the expected {size} bytes")
-    if not stream.eof:
-        raise IdxError(f"truncated gzip stream: it ends after {len(expanded)} of {size} bytes")
-    return expanded
+    return b"".join(pieces)

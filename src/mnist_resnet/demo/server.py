@@ -38,6 +38,9 @@ _HEADERS = MappingProxyType(
 )
 
 
+_DEFAULT_PORT = 80  # which browsers leave out
+
+
 class ListeningError(UserError, OSError):
     """An address that the server cannot listen at."""
 
@@ -77,7 +80,8 @@ class PageServer(ThreadingHTTPServer):
         """Whether a request's ``Host`` names this server."""
         if not _is_loopback(self.host):
             return True
-        return host in {self._named(name) for name in (self.host, "localhost", "127.0.0.1")}
+        names = (self.host, "localhost", "127.0.0.1")
+        return host in {self._named(name) for name in names} or (self.server_port == _DEFAULT_PORT and host in names)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that has left before the answer was whole."""

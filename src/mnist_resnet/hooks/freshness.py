@@ -51,10 +51,10 @@ class Freshness:
     def __init__(self, context: RunContext) -> None:
         self._catalog, self._outputs = context.catalog, context.outputs
         self._parts = [part for namespace in context.namespaces for part in _parts(namespace)]
-        planned = set() if context.run_params["only_missing_outputs"] else context.pipeline.all_outputs()
+        planned = [] if context.run_params["only_missing_outputs"] else context.pipeline.nodes
         for part in self._parts:
             self._examine(part)
-            part.unsaved |= self._artifacts(planned & part.pipeline.all_outputs()).keys()
+            part.unsaved |= self._artifacts(_made_anew(part.pipeline, {node.name for node in planned})).keys()
         self._refuse_stale_inputs(context.pipeline)
 
     def note_saved(self, dataset_name: str, node: Node) -> None:
@@ -117,6 +117,12 @@ def _parts(namespace: str) -> list[_Part]:
     everything = pipelines["training"].filter(node_namespaces=[namespace])
     names = dict.fromkeys(tag for node in everything.nodes for tag in sorted(node.tags))
     return [_Part(namespace, name, everything.only_nodes_with_tags(name)) for name in names]
+
+
+def _made_anew(pipeline: Pipeline, planned: set[str]) -> set[str]:
+    """The outputs of the nodes that are run, and of those behind them, which a run of a part may leave out."""
+    names = [node.name for node in pipeline.nodes if node.name in planned]
+    return set(pipeline.from_nodes(*names).all_outputs()) if names else set()
 
 
 def _digests(datasets: Mapping[str, ArtifactDataset[Any]]) -> dict[str, str]:

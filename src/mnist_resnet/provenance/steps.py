@@ -92,9 +92,12 @@ _PARTS = [f"{part}_{kind}" for part in ("train", "validation", "test") for kind 
 _SPLIT = {name: _array_as(name) for name in _PARTS}
 _EXPORTS: dict[str, Callable[[Any], Values]] = {"onnx": digests_of_onnx, "variants": _variants}
 
-_SEED = ("training.seed", "training.precision", "model")
+_SEED = ("training.seed", "training.precision", "model", "datasets")
+_TRAINING = ("training", "model", "data.shard_images")
 _COMPUTING = ("keras", "tensorflow", "jax", "jaxlib", "numpy", "ml-dtypes", "nvidia-")
 _EXPORTING = ("tf2onnx", "onnx", *_COMPUTING)
+# Metrics of perturbed images are not computed from the probabilities before.
+_MEASURED = ("datasets", "evaluation")
 _SCORING = ("scikit-learn", "scipy", "numpy")
 _JUDGING = ("onnxruntime", "numpy", "nvidia-")
 _CODE = ("commit", "patch", "lock file", "Python")
@@ -107,14 +110,14 @@ STEPS = {
     "split": Step(_SPLIT, _Digests, "names", ("data", "datasets"), ("scikit-learn", "numpy"), _CODE, partial=True),
     "prepared_data": Step({"preprocessing": asdict}, Values, "values", ("preprocessing",), ("numpy",), _CODE),
     "initial_weights": Step({}, _Digests, "tensors", _SEED, _COMPUTING, (*_CODE, *_DEVICE)),
-    "epochs": Step({"history": _epochs}, _Epochs, "epochs", ("training", "model"), _COMPUTING, _ALL),
-    "final_weights": Step({"model": digests_of_weights}, _Digests, "tensors", ("training", "model"), _COMPUTING, _ALL),
+    "epochs": Step({"history": _epochs}, _Epochs, "epochs", _TRAINING, _COMPUTING, _ALL),
+    "final_weights": Step({"model": digests_of_weights}, _Digests, "tensors", _TRAINING, _COMPUTING, _ALL),
     # Which variants are exported depends on the machine.
     "export": Step(_EXPORTS, _Digests, "exports", ("export", "model", "recipe"), _EXPORTING, _ALL, partial=True),
     "probabilities": Step(
         {"test_probabilities": _probabilities}, ProbabilitiesRecord, "bits", ("evaluation",), _JUDGING, _ALL
     ),
-    "metrics": Step({"metrics": dict}, dict[str, float], "values", ("datasets",), _SCORING, _CODE, partial=True),
+    "metrics": Step({"metrics": dict}, dict[str, float], "values", _MEASURED, _SCORING + _JUDGING, _ALL, partial=True),
 }
 
 _STEP_OF = {artifact: name for name, step in STEPS.items() for artifact in step.artifacts}

@@ -28,11 +28,12 @@ def writing(path: Path, folder: Path | None = None) -> Iterator[None]:
         folder: Where it writes that at first, and all that it has written so far.
 
     Raises:
-        StorageError: In place of an OSError, and of whatever a library raises on a full disk.
+        StorageError: In place of an OSError, and of whatever a library raises on a full disk. An error that is one for
+            the user already, such as of the address that was to be copied, stays.
     """
     try:
         yield
-    except (StorageError, FileNotFoundError):
+    except (UserError, FileNotFoundError):
         raise
     except Exception as error:
         cause = _disk_error(error, folder)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -31,6 +32,19 @@ def test_learning_curves_show_both_parts_of_both_quantities(epochs):
         np.testing.assert_array_equal(places, np.arange(1, epochs + 1))
         np.testing.assert_array_equal(values, [getattr(entry, f"{part}_{quantity}") for entry in entries])
         assert any(f"{values[-1]:.4f}" in text for text in read)
+
+
+@pytest.mark.parametrize("epochs", [1, 4, 34, 300])
+def test_epochs_are_whole_numbers_that_do_not_touch(epochs):
+    figure = learning_curves(history(epochs), "Learning")
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        low, high = axes.get_xlim()
+        labels = [each for each in axes.get_xticklabels() if low <= each.get_position()[0] <= high]
+        assert [each.get_text() for each in labels] == [str(int(each.get_position()[0])) for each in labels]
+        boxes = [each.get_window_extent() for each in labels]
+        assert labels
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_learning_curves_without_validation_images_show_the_training_alone():

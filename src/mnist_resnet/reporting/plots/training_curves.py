@@ -16,6 +16,8 @@ def learning_curves(history: History, title: str) -> "Figure":
         history: One result for each epoch.
         title: Above the picture.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = new_figure(9, 3.6, title)
     epochs = [result.epoch for result in history]
     for axes, quantity in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -24,7 +26,8 @@ def learning_curves(history: History, title: str) -> "Figure":
             if None in values:  # no validation images
                 continue
             axes.plot(epochs, values, marker=marker, color=colour, label=part)
-        axes.set(xlabel="epoch", ylabel=quantity, xticks=epochs)
+        axes.set(xlabel="epoch", ylabel=quantity)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_title(_last_values(history[-1], quantity), fontsize=9)
         axes.grid(alpha=0.3)
         axes.margins(0.1)

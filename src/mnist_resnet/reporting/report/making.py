@@ -1,5 +1,7 @@
 """The report's sections on how the model was made."""
 
+import shlex
+
 from mnist_resnet.config import Dataset
 from mnist_resnet.evaluation.results import Evaluation
 from mnist_resnet.reporting.layer_table import LayerTable
@@ -30,9 +32,16 @@ def digest_table(dataset: Dataset) -> str:
 
 
 def reproduction(evaluation: Evaluation) -> str:
-    """The commands that make this report anew."""
-    commit = evaluation.fp32.metadata.get("git_commit")
-    environment = "" if evaluation.recipe == "base" else f" --env {evaluation.recipe}"
-    lines = [*([f"git checkout {commit}"] if commit else []), "make install"]
-    lines.append(f".venv/bin/kedro run --pipelines training --namespaces {evaluation.dataset}{environment}")
+    """The commands that make the model and this report anew."""
+    commit, run_id = (evaluation.fp32.metadata.get(name) for name in ("git_commit", "training_run_id"))
+    environment = [] if evaluation.recipe == "base" else ["--env", evaluation.recipe]
+    run = ["kedro", "run", "--pipelines", "training", "--namespaces", evaluation.dataset, *environment]
+    lines = [*([f"git checkout {commit}"] if commit else []), "make install", f".venv/bin/{shlex.join(run)}"]
+    parts = ["By the commit and the recipe, without parameters and changes that were given beside:", _commands(*lines)]
+    if run_id:
+        parts = ["With MLflow's record of the training, all of it:", _commands(f"kedro reproduce {run_id}"), *parts]
+    return "\n\n".join(parts)
+
+
+def _commands(*lines: str) -> str:
     return "\n".join(["```", *lines, "```"])
