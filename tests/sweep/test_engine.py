@@ -1,0 +1,29 @@
+"""The chance at which the winner of a sweep becomes champion."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from mnist_resnet.config import validate_parameters
+from mnist_resnet.sweep import engine
+from mnist_resnet.sweep.plan import Trial
+from mnist_resnet.sweep.promotion import Promotion
+from tests.conftest import recipe_parameters
+from tests.sweep.made_results import SEED, made_sweep, plan_of
+
+
+def test_the_winner_of_many_trials_has_its_share_of_one_chance(monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = validate_parameters(recipe_parameters("base"))
+    outcome = made_sweep(plan_of(*(Trial(n, {SEED: n}) for n in range(5))), statuses=("FINISHED", "FAILED"))
+    asked: list[tuple[Trial, str, float]] = []
+
+    def promote(trial: Trial, name: str, significance: float) -> Promotion:
+        asked.append((trial, name, significance))
+        return Promotion(trial.number, "run", "7", champion=True, reason="it wins")
+
+    monkeypatch.setattr(engine, "promote", promote)
+    promoted = engine._with_promotions(outcome, SimpleNamespace(order=lambda trial: trial), parameters)
+    ((trial, name, significance),) = asked
+    assert (trial.number, name) == (outcome.winners["mnist"].trial, "mnist")
+    assert significance == pytest.approx(parameters.namespaces["mnist"].release.significance / 3)
+    assert promoted.promotions["mnist"].champion
