@@ -46,7 +46,9 @@ def folder_lock(folder: Path, command: Sequence[str] = sys.argv, elsewhere: str 
     """
     path = folder / LOCK_FILE
     try:
-        file = _locked(path, elsewhere)
+        file = _locked(path)
+    except LockedError as refusal:
+        raise LockedError(f"{refusal}, {elsewhere}") from None
     except OSError as error:
         raise LockedError(f"{folder} cannot be written: {error.strerror}. Make it writable, {elsewhere}") from error
     with file:
@@ -59,23 +61,23 @@ def folder_lock(folder: Path, command: Sequence[str] = sys.argv, elsewhere: str 
                 folder.rmdir()  # succeeds only where the run has written nothing
 
 
-def _locked(path: Path, elsewhere: str) -> io.FileIO:
+def _locked(path: Path) -> io.FileIO:
     """Open and lock the file, again if it was removed meanwhile by the one that held it."""
     while True:
         path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileNotFoundError), ExitStack() as opened:
             file = opened.enter_context(path.open("a+b", buffering=0))
-            _lock(file, path, elsewhere)
+            _lock(file, path)
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 opened.pop_all()
                 return file
 
 
-def _lock(file: io.FileIO, path: Path, elsewhere: str) -> None:
+def _lock(file: io.FileIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise LockedError(f"{_refusal(path, os.pread(file.fileno(), 1 << 16, 0))}, {elsewhere}") from None
+        raise LockedError(_refusal(path, os.pread(file.fileno(), 1 << 16, 0))) from None
     except OSError as error:  # some network file systems have no locks
         logger.warning("%s cannot be locked (%s): start only one run at a time there", path.parent, error.strerror)
 
