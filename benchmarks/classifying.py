@@ -217,7 +217,7 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Print the tables for docs/results.md; each measurement goes to the error stream as it comes."""
+    """Print the tables for docs/results; each measurement goes to the error stream as it comes."""
     asked = arguments()
     if asked.part:
         print(json.dumps(classify_plainly(asked.model, asked.part, asked.rows_per_part, asked.batch_size)))

@@ -2,9 +2,9 @@
 
     KERAS_BACKEND=jax python benchmarks/gpu_recipe.py accurate fashion_mnist --seeds 0 1 2 --test --raw data/01_raw
 
-It prints a row of docs/seeds.csv for each seed, as JSON; `benchmarks/seeds.py --rows` adds them. Accuracy is that of
-the trained network, on the device, over both views where the recipe averages them. The packages that it needs come
-from `benchmarks/gpu_wheels.py`. What differs from the recipe is written as in docs/seeds.csv:
+It prints a row of docs/results/seeds.csv for each seed, as JSON; `benchmarks/seeds.py --rows` adds them. Accuracy is
+that of the trained network, on the device, over both views where the recipe averages them. The packages that it needs
+come from `benchmarks/gpu_wheels.py`. What differs from the recipe is written as in docs/results/seeds.csv:
 
     … --changed "training.epochs=30 data.validation_fraction=0.1667"
 """
@@ -31,7 +31,7 @@ _CLASSES = 10
 
 
 def outcome(parameters: NamespaceParameters, parts: Split, test: Split | None) -> dict[str, Any]:
-    """The figures of one training, as docs/seeds.csv names them; the test images are read only if they are given."""
+    """The figures of one training, as seeds.csv names them; the test images are read only if they are given."""
     preprocessing = fit_preprocessing(parts.train_images, parameters.preprocessing)
     with runtime(parameters.training) as device:
         network = build_network(parameters.model, preprocessing, parts.train_images.shape[1:], _CLASSES)
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("recipe", help="a folder of conf/")
     parser.add_argument("data_set", choices=("mnist", "fashion_mnist"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--changed", default="", help="what differs from the recipe, as in docs/seeds.csv")
+    parser.add_argument("--changed", default="", help="what differs from the recipe, as in docs/results/seeds.csv")
     parser.add_argument("--test", action="store_true", help="classify the test images, too")
     parser.add_argument("--raw", type=Path, default=Path("data/01_raw"), help="folder of both data sets' IDX files")
     asked = parser.parse_args()

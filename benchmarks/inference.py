@@ -92,7 +92,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Print the tables for docs/results.md; each measurement goes to the error stream as it comes."""
+    """Print the tables for docs/results; each measurement goes to the error stream as it comes."""
     asked = arguments()
     results: Results[Measurement] = Results()
     everyone, versions = contestants(asked)

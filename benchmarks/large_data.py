@@ -141,7 +141,7 @@ def measure(images: int, folder: Path) -> dict[str, Usage]:
 
 
 def main() -> None:
-    """Print the table for docs/results.md; each measurement goes to the error stream as it comes."""
+    """Print the table for docs/results; each measurement goes to the error stream as it comes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--draw", type=Path, help=argparse.SUPPRESS)

@@ -76,7 +76,7 @@ def measure(contest: Contest, rounds: int) -> dict[str, list[float]]:
 
 
 def report(speeds: dict[str, list[float]]) -> None:
-    """Print the table for docs/results.md."""
+    """Print the table for docs/results."""
     print("| batches | images/s | least–most | made ahead to this |\n| --- | --- | --- | --- |")
     ahead = speeds["made ahead"]
     for way, values in speeds.items():

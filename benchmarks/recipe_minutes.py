@@ -27,8 +27,8 @@ from mnist_resnet.config import NamespaceParameters
 from mnist_resnet.reporting.plots.canvas import BLUE, GREY, VERMILION, new_figure
 from mnist_resnet.training.epochs import Fed
 
-DOCS = Path(__file__).parents[1] / "docs"
-# Two tutorials, with three seeds each: docs/results.md, "The tutorials' recipes".
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+# Two tutorials, with three seeds each: docs/results/accuracy.md, "The tutorials' recipes".
 TUTORIALS = {
     ("mnist", "mnist_32"): (0.9933, 0.9935, 0.9939),
     ("fashion_mnist", "d2l_fashion_28"): (0.9042, 0.9082, 0.9111),
@@ -116,7 +116,7 @@ def _current(row: Any, recipes: Sequence[str]) -> bool:
 
 
 def table(speeds: Iterable[Speed], seeds: Path) -> Iterator[str]:
-    """The lines for docs/results.md."""
+    """The lines for docs/results."""
     yield "| data set | recipe | changed | epochs | images/s | minutes | validation accuracy | test accuracy | n |"
     yield "|---" * 9 + "|"
     for speed in speeds:
@@ -205,8 +205,8 @@ def _points(
 def main() -> None:
     """Measure, or draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=Path, default=DOCS / "seeds.csv", help="what benchmarks/seeds.py writes")
-    parser.add_argument("--minutes", type=Path, default=DOCS / "minutes.csv", help="what is measured")
+    parser.add_argument("--seeds", type=Path, default=RESULTS / "seeds.csv", help="what benchmarks/seeds.py writes")
+    parser.add_argument("--minutes", type=Path, default=RESULTS / "minutes.csv", help="what is measured")
     parser.add_argument("--picture", type=Path, help="draw this file from both, and measure nothing")
     parser.add_argument("--recipes", nargs="+", default=["fast", "base", "accurate"], help="besides the tutorials'")
     asked = parser.parse_args()

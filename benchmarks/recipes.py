@@ -24,7 +24,7 @@ def recipe_parameters(recipe: str, data_set: str, changed: Mapping[str, Any]) ->
 
 
 def as_parameters(text: str) -> dict[str, Any]:
-    """Parameters by their keys, from ``training.epochs=3 training.weight_decay=0.01`` as docs/seeds.csv has them."""
+    """Parameters by their keys, from ``training.epochs=3 training.weight_decay=0.01`` as seeds.csv has them."""
     return {key: yaml.safe_load(value) for key, _, value in (each.partition("=") for each in text.split())}
 
 

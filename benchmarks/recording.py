@@ -120,7 +120,7 @@ def print_turns(env: str | None, namespaces: list[str], turns: int) -> None:
 
 
 def main() -> None:
-    """Print the table for docs/results.md."""
+    """Print the table for docs/results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", help="the recipe (default: base)")
     parser.add_argument("--namespaces", default="", help="the data sets (default: all)")

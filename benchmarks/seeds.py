@@ -1,12 +1,12 @@
 """What sweeps over seeds came to: each trial as a row of a file, and a table of all that differ by seed alone.
 
     kedro sweep --namespaces fashion_mnist --seeds 0-9
-    .venv/bin/python benchmarks/seeds.py 0d5f3b1c --file docs/seeds.csv
-    .venv/bin/python benchmarks/seeds.py --file docs/seeds.csv
+    .venv/bin/python benchmarks/seeds.py 0d5f3b1c --file docs/results/seeds.csv
+    .venv/bin/python benchmarks/seeds.py --file docs/results/seeds.csv
 
 A sweep is named by the id of its MLflow run, or the beginning of it. Its finished trials are added to the file, those
 of an interrupted sweep too; they take the place of older rows of the same trial. `--rows` adds those that
-`benchmarks/gpu_recipe.py` has printed. The table, for docs/results.md, is that of all rows of the file. A commit is
+`benchmarks/gpu_recipe.py` has printed. The table, for docs/results, is that of all rows of the file. A commit is
 missing where files were changed after it.
 """
 
@@ -138,7 +138,7 @@ def write_rows(file: Path, rows: Iterable[Row]) -> None:
 
 
 def tables(rows: Iterable[Row]) -> list[str]:
-    """The lines for docs/results.md: mean, deviation, least and most of all trials that differ by seed alone."""
+    """The lines for docs/results: mean, deviation, least and most of all trials that differ by seed alone."""
     lines = []
     ordered = sorted(rows, key=lambda row: (row.data_set, row.commit, row.group))
     for (data_set, commit), together in groupby(ordered, key=lambda row: (row.data_set, row.commit)):

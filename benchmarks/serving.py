@@ -113,7 +113,7 @@ def measure(address: str, body: str, clients: int, seconds: float) -> tuple[Load
 
 
 def main() -> None:
-    """Print the table for docs/results.md."""
+    """Print the table for docs/results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="as mlflow names it, such as models:/mnist@champion (default: the newest)")
     parser.add_argument("--clients", type=int, default=32, help="how many ask at once (default: 32)")

@@ -117,7 +117,7 @@ def _figures(spent: Spent, whole: Spent) -> str:
 
 
 def main() -> None:
-    """Print the tables for docs/results.md."""
+    """Print the tables for docs/results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", help="the recipe (default: base)")
     parser.add_argument("--pipelines", default="training", help="which to run (default: training, which is all)")

@@ -43,7 +43,7 @@ def seconds_to_first_step() -> float:
 
 
 def main() -> None:
-    """Print the table for docs/results.md."""
+    """Print the table for docs/results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="how often each is timed (default: 5)")
     repeats = parser.parse_args().repeats

@@ -127,7 +127,7 @@ def quality(order: npt.NDArray[np.int64]) -> tuple[float, float, float]:
 
 
 def main() -> None:
-    """Print both tables for docs/results.md."""
+    """Print both tables for docs/results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=10_000_000)
     parser.add_argument("--shard-images", type=int, default=65_536)

@@ -47,7 +47,7 @@ def runs(options: Sequence[str], namespaces: Sequence[str], seeds: int) -> float
 
 
 def table(seconds: dict[str, list[float]], seeds: int) -> list[str]:
-    """The lines for docs/results.md: seconds, and how many times those of the runs, round by round."""
+    """The lines for docs/results: seconds, and how many times those of the runs, round by round."""
     lines = ["| what | seconds | against the runs | more seconds |", "| --- | --- | --- | --- |"]
     for name, measured in seconds.items():
         pairs = list(zip(measured, seconds[RUNS], strict=True))

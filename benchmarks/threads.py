@@ -105,7 +105,7 @@ def row(name: str, first: str, second: str, namespace: str, networks: tuple[np.n
 
 
 def main() -> None:
-    """Print the table for docs/results.md, a line after each run."""
+    """Print the table for docs/results, a line after each run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--env", default="smoke", help="the recipe (default: smoke)")
     parser.add_argument("--namespace", default="mnist", help="the data set (default: mnist)")

@@ -76,7 +76,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Print the tables for docs/results.md; each measurement goes to the error stream as it comes."""
+    """Print the tables for docs/results; each measurement goes to the error stream as it comes."""
     asked, results = arguments(), TrainingResults()
     start = [asked.pytorch_python] if asked.pytorch_python else [UV, "run", "--script"]
     pytorch = find_interpreter(start, PYTORCH)

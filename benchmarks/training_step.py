@@ -106,7 +106,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Print the tables for docs/results.md; each step's time goes to the error stream as it comes."""
+    """Print the tables for docs/results; each step's time goes to the error stream as it comes."""
     asked, measured = arguments(), dict[tuple[int, str], list[dict[str, Any]]]()
     products, memory = list[dict[str, float]](), list[float]()
     for _ in range(asked.rounds):

@@ -62,7 +62,7 @@ def test_each_page_is_in_the_contents() -> None:
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
 def test_each_accuracy_that_a_notebook_states_is_in_the_results(notebook: Path) -> None:
     accuracy = r"\b0\.\d{3,4}\b"
-    assert set(named(accuracy, notebook)) <= set(named(accuracy, PROJECT / "docs/results.md"))
+    assert set(named(accuracy, notebook)) <= set(named(accuracy, PROJECT / "docs/results/accuracy.md"))
 
 
 def test_the_readme_can_be_read_in_five_minutes() -> None:

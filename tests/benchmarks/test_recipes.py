@@ -48,7 +48,7 @@ def test_an_outcome_has_the_figures_of_the_file_of_seeds(
 def test_minutes_are_shown_beside_the_accuracies_of_all_seeds(
     benchmark: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:
-    minutes, seeds = benchmark("recipe_minutes"), PROJECT / "docs" / "seeds.csv"
+    minutes, seeds = benchmark("recipe_minutes"), PROJECT / "docs" / "results" / "seeds.csv"
     known = [("mnist", "base"), ("mnist", "mnist_32"), ("fashion_mnist", "base"), ("fashion_mnist", "d2l_fashion_28")]
     speeds = [minutes.Speed(data_set, recipe, "", 900, 1000, 1100, 3, 2.9) for data_set, recipe in known]
     lines = list(minutes.table(speeds, seeds))

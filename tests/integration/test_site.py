@@ -28,6 +28,8 @@ _PAGES = (
     "reference/files",
     "reference/library",
     "results",
+    "results/accuracy",
+    "results/training-speed",
     "decisions/0001-own-mlflow-hooks",
 )
 
