@@ -8,7 +8,7 @@ from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 from kedro.utils import find_kedro_project
 
-from mnist_resnet.config import NoConfigurationError
+from mnist_resnet.config import ENV_VARIABLE, NoConfigurationError
 from mnist_resnet.pipelines import data, evaluate, export, train
 
 CREATORS = {
@@ -33,7 +33,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         raise NoConfigurationError(
             f"{Path.cwd()} is not in a project of mnist_resnet: change to the project's folder, or load a context first"
         )
-    environment = os.environ.get("KEDRO_ENV")
+    environment = os.environ.get(ENV_VARIABLE)
     loader = settings.CONFIG_LOADER_CLASS(conf_source=str(source), env=environment, **settings.CONFIG_LOADER_ARGS)
     return create_pipelines(loader)
 

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 from kedro.framework.startup import bootstrap_project
 
-from mnist_resnet.cli.project import CONF_SOURCE_VARIABLE
 from mnist_resnet.cli.sweep import sweep
+from mnist_resnet.config import CONF_SOURCE_VARIABLE
 from mnist_resnet.sweep.outcome import SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepPlan
 from mnist_resnet.sweep.progress_lines import ProgressLines
@@ -111,6 +111,11 @@ def test_a_sweep_ends_with_its_table(engine: ModuleType) -> None:
     plan, project, address, resume = engine.called
     assert (project, address, resume) == (PROJECT, "head:6379", None)
     assert plan.params == {"mnist.training.epochs": 2}
+
+
+def test_a_parameter_of_all_trials_may_be_a_list(engine: ModuleType) -> None:
+    assert typed(*SEEDS, "--params", "mnist.preprocessing.size=[28,28],mnist.training.epochs=2").exit_code == 0
+    assert engine.called[0].params == {"mnist.preprocessing.size": [28, 28], "mnist.training.epochs": 2}
 
 
 def test_a_failed_trial_is_code_1(engine: ModuleType) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -118,7 +119,7 @@ def test_a_wheel_runs_in_an_empty_folder(package: Package, kind: str, tmp_path: 
     assert {path.name for path in folder.iterdir()} == made
     assert (folder / "data/05_model_input/squares/preprocessing.json").is_file()
     (run,) = Project(folder).runs()
-    assert run.data.tags["command"] == " ".join(["mnist_resnet run", *words, *RUN_DATA])
+    assert run.data.tags["command"] == shlex.join(["mnist_resnet", "run", *words, *RUN_DATA])
     assert run.info.status == "FINISHED"
 
 
@@ -182,7 +183,7 @@ def test_a_sweep_by_the_wheel_runs_trials_with_its_configuration(package: Packag
     assert ended.returncode == 0, ended.stderr
     assert "is version 1 of 'squares' in the registry, champion" in ended.stdout
     runs = Project(tmp_path).runs()
-    (parent,) = [run for run in runs if run.data.tags.get("command") == " ".join(["mnist_resnet", *words, *source])]
+    (parent,) = [run for run in runs if run.data.tags.get("command") == shlex.join(["mnist_resnet", *words, *source])]
     (trial,) = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
     assert {run.info.status for run in runs} == {"FINISHED"}
     assert len(runs) == 3

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mnist_resnet.config import validate_parameters
-from mnist_resnet.provenance.record import Provenance, RunArguments, resolved_parameters, typed_command
+from mnist_resnet.provenance.record import Provenance, RunArguments, resolved_parameters
 from mnist_resnet.provenance.source import Patch, Source
 from tests.made_record import made
 
@@ -86,13 +86,6 @@ def test_pipelines_are_recorded_in_the_order_of_the_flow_however_kedro_gives_the
     expected = ("data", "train", "export", "evaluate", "also", "mine")
     for given in (names, names[::-1], set(names)):
         assert RunArguments.of({"pipeline_names": given}, []).pipeline_names == expected
-
-
-def test_a_run_that_another_command_makes_is_recorded_as_that_command(monkeypatch):
-    monkeypatch.setattr("sys.argv", ["kedro", "run", "--config", "gone/run.yml"])
-    assert typed_command() == ["run", "--config", "gone/run.yml"]
-    monkeypatch.setenv("MNIST_RESNET_COMMAND", "reproduce 0123")
-    assert typed_command() == ["reproduce", "0123"]
 
 
 def test_a_run_goes_on_from_what_its_earlier_process_has_recorded():

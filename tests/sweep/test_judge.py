@@ -1,10 +1,14 @@
 """The judge of trials that are known before."""
 
+from dataclasses import replace
+
 from mnist_resnet.sweep.judge import FixedList
 from mnist_resnet.sweep.plan import Trial
 from mnist_resnet.sweep.trial_result import Status, TrialResult
+from tests.sweep.test_plan import PLAN
 
-TRIALS = [Trial(number, {"mnist.training.seed": number}) for number in range(5)]
+TRIALS = tuple(Trial(number, {"mnist.training.seed": number}) for number in range(5))
+OF_FIVE = replace(PLAN, trials=TRIALS)
 
 
 def asked(judge: FixedList) -> list[int]:
@@ -16,16 +20,16 @@ def ended(number: int, status: Status) -> TrialResult:
 
 
 def test_each_trial_is_given_once_in_order() -> None:
-    judge = FixedList(TRIALS)
+    judge = FixedList(OF_FIVE)
     assert asked(judge) == [0, 1, 2, 3, 4]
     assert judge.ask() is None
 
 
 def test_a_resumed_sweep_repeats_nothing_that_is_done_and_begins_with_what_was_begun() -> None:
-    judge = FixedList(TRIALS)
+    judge = FixedList(OF_FIVE)
     judge.resume([ended(0, "FINISHED"), ended(2, "KILLED"), ended(3, "FAILED")])
     assert asked(judge) == [2, 3, 1, 4]
 
 
 def test_none_is_stopped() -> None:
-    assert not FixedList(TRIALS).report(TRIALS[0], 1, float("nan"))
+    assert not FixedList(OF_FIVE).report(TRIALS[0], 1, float("nan"))

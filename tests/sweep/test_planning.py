@@ -58,8 +58,11 @@ def test_several_hosts_of_a_data_set_that_is_not_trained_are_no_concern(planned:
 
 def test_a_plan_names_the_configuration_that_it_was_made_from(planned: Planned) -> None:
     plan = planned(seeds="0", env="fast", conf_source="/archives/my conf.zip")
-    assert plan.options() == ["--env", "fast", "--conf-source", "/archives/my conf.zip"]
-    assert planned(seeds="0").options() == []
+    chosen = ["--pipelines", "data,train", "--namespaces", "mnist", "--params", "a.b=true,a.size=[28, 28]"]
+    params = {"a.b": True, "a.size": [28, 28]}
+    command = plan.run_command(["data", "train"], ["mnist"], params)
+    assert command == ["run", "--env", "fast", "--conf-source", "/archives/my conf.zip", *chosen]
+    assert planned(seeds="0").run_command(["data", "train"], ["mnist"], params) == ["run", *chosen]
 
 
 def test_parameters_of_all_trials_are_kept_by_dotted_key(planned: Planned) -> None:

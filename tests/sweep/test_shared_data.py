@@ -1,12 +1,14 @@
 """Data that trials share: prepared once for all that need the same, and linked into their outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mnist_resnet.cli.run import run
+from mnist_resnet.config import flatten
 from mnist_resnet.sweep.plan import Trial
 from mnist_resnet.sweep.shared_data import PreparationError, SharedData
 from tests.sweep.made_results import RATE, SEED
@@ -22,8 +24,8 @@ class MadePipelines:
         self.message = message
         self.params: list[Mapping[str, Any]] = []
 
-    def __call__(self, project, plan, outputs: Path, options, params: Mapping[str, Any], log: Path, variables) -> int:
-        self.params.append(params)
+    def __call__(self, project, command: Sequence[str], outputs: Path, cpus: int, log: Path, variables) -> int:
+        self.params.append(flatten(run.make_context("run", list(command[1:])).params["params"]))
         log.write_text(self.message)
         for name in (*FILES, "fingerprints/run.lock", "06_models/mnist/model.keras"):
             (outputs / name).parent.mkdir(parents=True, exist_ok=True)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from mnist_resnet.sweep.judge import Judge, judge_of
+from mnist_resnet.sweep.judge import Judge
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.space import Choice, Range
+from mnist_resnet.sweep.study import Study
 from mnist_resnet.sweep.trial_result import Figures, Status, TrialResult
 from tests.sweep.test_plan import PLAN
 
@@ -39,18 +40,18 @@ def trials_of(judge: Judge, status: Status = "FINISHED") -> list[Trial]:
 
 
 def test_there_are_as_many_trials_as_planned_and_no_two_alike() -> None:
-    given = trials_of(judge_of(search({RATE: RATES}, 15)))
+    given = trials_of(Study(search({RATE: RATES}, 15)))
     assert [trial.number for trial in given] == list(range(15))
     assert len({trial.identity for trial in given}) == 15
     assert all(0.001 <= trial.overrides[RATE] <= 1 for trial in given)
 
 
 def test_the_same_search_draws_the_same_trials() -> None:
-    assert trials_of(judge_of(search({RATE: RATES}, 15))) == trials_of(judge_of(search({RATE: RATES}, 15)))
+    assert trials_of(Study(search({RATE: RATES}, 15))) == trials_of(Study(search({RATE: RATES}, 15)))
 
 
 def test_a_search_gets_nearer_to_what_is_best() -> None:
-    given = trials_of(judge_of(search({RATE: Range(0.0, 10.0, False, None, False)}, 40)))
+    given = trials_of(Study(search({RATE: Range(0.0, 10.0, False, None, False)}, 40)))
     distances = [abs(trial.overrides[RATE] - 0.1) for trial in given]
     assert sum(distances[20:]) < sum(distances[:20]) / 2
 
@@ -58,13 +59,13 @@ def test_a_search_gets_nearer_to_what_is_best() -> None:
 def test_a_small_space_is_given_whole_each_point_once_as_it_was_written() -> None:
     heads: tuple[Any, ...] = ("flatten", None, [1, 2], True, 1)
     space = {HEAD: Choice(heads), "mnist.training.momentum": Range(0.0, 0.3, False, 0.1, False)}
-    given = trials_of(judge_of(search(space, 20)))
+    given = trials_of(Study(search(space, 20)))
     values = [(repr(trial.overrides[HEAD]), trial.overrides["mnist.training.momentum"]) for trial in given]
     assert sorted(values) == sorted((repr(head), rate) for head in heads for rate in (0.0, 0.1, 0.2, 0.3))
 
 
 def test_trials_that_run_at_the_same_time_differ() -> None:
-    judge = judge_of(search({HEAD: Choice(("a", "b", "c"))}, 3))
+    judge = Study(search({HEAD: Choice(("a", "b", "c"))}, 3))
     assert {trial.overrides[HEAD] for trial in iter(judge.ask, None)} == {"a", "b", "c"}
 
 
@@ -75,7 +76,7 @@ def reported(judge: Judge, trial: Trial, losses: tuple[float, ...]) -> list[bool
 @pytest.fixture
 def after_five() -> tuple[Judge, Trial]:
     """A judge that prunes, with five finished trials, and the sixth."""
-    judge = judge_of(search({RATE: RATES}, 10, prune=True))
+    judge = Study(search({RATE: RATES}, 10, prune=True))
     for _ in range(5):
         trial = judge.ask()
         assert trial is not None
@@ -110,7 +111,7 @@ def test_a_loss_that_is_no_number_is_worse_than_all(after_five: tuple[Judge, Tri
 
 
 def test_none_is_stopped_unless_asked_for() -> None:
-    judge = judge_of(search({RATE: RATES}, 10))
+    judge = Study(search({RATE: RATES}, 10))
     for _ in range(7):
         trial = judge.ask()
         assert trial is not None
@@ -120,7 +121,7 @@ def test_none_is_stopped_unless_asked_for() -> None:
 
 @pytest.mark.parametrize("status", ["FAILED", "KILLED", "PRUNED"])
 def test_a_search_goes_on_after_trials_without_figures(status: Status) -> None:
-    judge = judge_of(search({RATE: RATES}, 25))
+    judge = Study(search({RATE: RATES}, 25))
     for number in range(25):
         trial = judge.ask()
         assert trial is not None
@@ -130,7 +131,7 @@ def test_a_search_goes_on_after_trials_without_figures(status: Status) -> None:
 
 @pytest.mark.parametrize("loss", [None, float("nan"), float("inf")])
 def test_a_finished_trial_without_a_finite_loss_teaches_nothing(loss: float | None) -> None:
-    judge = judge_of(search({RATE: RATES}, 2))
+    judge = Study(search({RATE: RATES}, 2))
     trial = judge.ask()
     assert trial is not None
     judge.tell(result(trial, loss))
@@ -139,7 +140,7 @@ def test_a_finished_trial_without_a_finite_loss_teaches_nothing(loss: float | No
 
 def test_a_trial_that_fails_is_avoided() -> None:
     """Trainings above a rate of 1 diverge: the sampler is to leave them."""
-    judge, given = judge_of(search({RATE: Range(0.0, 10.0, False, None, False)}, 40)), []
+    judge, given = Study(search({RATE: Range(0.0, 10.0, False, None, False)}, 40)), []
     for trial in iter(judge.ask, None):
         given.append(trial.overrides[RATE])
         diverges = trial.overrides[RATE] > 1
@@ -149,7 +150,7 @@ def test_a_trial_that_fails_is_avoided() -> None:
 
 def test_a_resumed_search_repeats_nothing_and_goes_on_from_what_it_knows() -> None:
     plan = search({RATE: RATES}, 20, prune=True)
-    first = judge_of(plan)
+    first = Study(plan)
     done = []
     for _ in range(8):
         trial = first.ask()
@@ -167,7 +168,7 @@ def test_a_resumed_search_repeats_nothing_and_goes_on_from_what_it_knows() -> No
         TrialResult(failed, "FAILED", None, 1.0),
     ]
 
-    second = judge_of(plan)
+    second = Study(plan)
     second.resume([*done, *ended])
     again = [second.ask(), second.ask()]
     assert again == [killed, failed]
@@ -184,8 +185,8 @@ def test_a_resumed_search_repeats_nothing_and_goes_on_from_what_it_knows() -> No
 
 def test_what_is_finished_is_not_asked_for_again() -> None:
     plan = search({RATE: RATES}, 3)
-    first = judge_of(plan)
+    first = Study(plan)
     done = [result(trial, 0.5) for trial in iter(first.ask, None)]
-    second = judge_of(plan)
+    second = Study(plan)
     second.resume(done)
     assert second.ask() is None

@@ -17,8 +17,8 @@ from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError, find
 from mnist_resnet.tracking.sweep_run import (
     SweepRun,
     SweepRunError,
+    open_promotion,
     open_sweep_run,
-    opened_for_another_process,
     read_plan,
 )
 
@@ -55,7 +55,7 @@ def test_a_sweep_is_recorded_with_its_plan_progress_and_files(
 ) -> None:
     with opened(project) as run:
         run.note_progress(1, 2)
-        run.log_files({"sweep.json": b"{}", "mnist/accuracy.png": b"png"})
+        run.tracked.log_files({"sweep.json": b"{}", "mnist/accuracy.png": b"png"})
         assert client.get_run(run.run_id).info.status == "RUNNING"
     found = client.get_run(run.run_id)
     assert (found.info.status, found.info.run_name) == ("FINISHED", "base sweep")
@@ -141,7 +141,7 @@ def test_a_run_without_a_plan_is_no_sweep(project: Path, store: str, open_run) -
 
 def test_a_run_that_another_process_fills_is_killed_with_the_sweep(project: Path, store: str, client) -> None:
     client.create_experiment("sweeps")
-    with pytest.raises(KeyboardInterrupt), opened_for_another_process(store, "sweeps", "parent", project) as variables:
+    with pytest.raises(KeyboardInterrupt), open_promotion(store, "sweeps", "parent", project) as variables:
         raise KeyboardInterrupt
     assert client.get_run(variables["MLFLOW_RUN_ID"]).info.status == "KILLED"
 
@@ -151,7 +151,7 @@ def test_a_run_that_another_process_fills_is_not_left_open(
     project: Path, store: str, client, closed: bool, status: str
 ) -> None:
     client.create_experiment("sweeps")
-    with opened_for_another_process(store, "sweeps", "parent", project) as variables:
+    with open_promotion(store, "sweeps", "parent", project) as variables:
         run_id = variables.pop("MLFLOW_RUN_ID")
         assert variables == {"MLFLOW_TRACKING_URI": store, "MLFLOW_EXPERIMENT_NAME": "sweeps"}
         tags = client.get_run(run_id).data.tags

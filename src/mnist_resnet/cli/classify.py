@@ -1,6 +1,5 @@
 """``kedro classify``: any number of images, classified by an exported model into Parquet files."""
 
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -13,8 +12,7 @@ from mnist_resnet.cli.chosen_model import model_option, read_model, read_variant
 from mnist_resnet.cli.picture_options import fit_option, invert_option, require_one_of
 from mnist_resnet.cli.project import CommandError, conf_source_option, without_traceback
 from mnist_resnet.computing.cluster import require_extra
-from mnist_resnet.terminal.program import program_words
-from mnist_resnet.terminal.redaction import without_credentials
+from mnist_resnet.terminal.program import command_line
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
@@ -39,8 +37,7 @@ The answers:
 
 
 def _say_how_to_go_on(signal: str) -> None:
-    command = without_credentials(shlex.join([*program_words(sys.argv[0]), *sys.argv[1:]]))
-    write_line(f"Interrupted by {signal}. What is finished stays. To continue: {command}", sys.stderr)
+    write_line(f"Interrupted by {signal}. What is finished stays. To continue: {command_line()}", sys.stderr)
 
 
 @click.command(epilog=_EXAMPLES)

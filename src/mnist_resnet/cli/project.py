@@ -18,12 +18,12 @@ from kedro.utils import find_kedro_project
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from mnist_resnet.config import CONF_SOURCE_VARIABLE
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.terminal.streams import write_line
 
-CONF_SOURCE_VARIABLE = "MNIST_RESNET_CONF_SOURCE"
 CONF_SOURCE_HELP = (
     "Folder, tar.gz or zip of the configuration. Default: conf/ in the project's folder, or in the present one if "
     "there is no project."

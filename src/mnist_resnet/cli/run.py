@@ -17,17 +17,19 @@ from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 from omegaconf import OmegaConf
 
-from mnist_resnet.cli.project import CONF_SOURCE_HELP, CONF_SOURCE_VARIABLE, raised_in, without_traceback
+from mnist_resnet.cli.project import CONF_SOURCE_HELP, raised_in, without_traceback
+from mnist_resnet.config import CONF_SOURCE_VARIABLE, ENV_VARIABLE
 from mnist_resnet.errors import UserError
 from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.terminal.program import program_words
+from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
 
 _ONLY_MISSING = "--only-missing-outputs"
 _BETWEEN_PARAMETERS = re.compile(r",(?![^\[\]]*\])")  # a comma that is not within a list
 # Variables that say which configuration is used.
-_DECIDING = ("KEDRO_ENV", CONF_SOURCE_VARIABLE)
+_DECIDING = (ENV_VARIABLE, CONF_SOURCE_VARIABLE)
 # The modules of Kedro that look for the pipelines, namespaces, nodes and tags that are asked for.
 _SELECTING = {KedroSession.__module__, Pipeline.__module__}
 
@@ -37,7 +39,7 @@ class SelectionError(UserError, ValueError):
 
 
 def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The shell command that goes on where an interrupted one has stopped.
+    """The shell command that goes on where an interrupted one has stopped, without the credentials of addresses.
 
     Args:
         arguments: As in ``sys.argv`` of that one: the program's path, ``run``, and what follows.
@@ -46,7 +48,7 @@ def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -
     words = [*program_words(arguments[0]), *arguments[1:]]
     words += [] if _ONLY_MISSING in words else [_ONLY_MISSING]
     set_before = [f"{name}={shlex.quote(environment[name])}" for name in _DECIDING if environment.get(name)]
-    return " ".join([*set_before, shlex.join(words)])
+    return without_credentials(" ".join([*set_before, shlex.join(words)]))
 
 
 def _say_how_to_resume(signal: str) -> None:

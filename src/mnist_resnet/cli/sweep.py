@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
-from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import env_option, split_string
 from kedro.framework.project import pipelines, settings
 
@@ -20,7 +19,8 @@ from mnist_resnet.cli.project import (
     present_project,
     without_traceback,
 )
-from mnist_resnet.config import as_typed
+from mnist_resnet.cli.run import run
+from mnist_resnet.config import ENV_VARIABLE, as_typed
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.signals import stopping_orderly
 from mnist_resnet.terminal.streams import write_line
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from mnist_resnet.sweep.plan import SweepPlan
     from mnist_resnet.sweep.planning import Configured
 
-_ENVIRONMENT_VARIABLE = "KEDRO_ENV"
 _MOST_SHOWN = 50
-# Read as ``kedro run`` reads it.
-_read_params = next(option for option in kedro_run.params if option.name == "params").callback
+_PARAMS_OF_RUN = next(option for option in run.params if option.name == "params")
 
 
 # The first sign keeps click from wrapping the lines.
@@ -73,7 +71,7 @@ class UnusableOptionsError(CommandError):
 )
 @click.option(
     "--params",
-    callback=_read_params,
+    callback=_PARAMS_OF_RUN.callback,
     type=click.UNPROCESSED,
     default="",
     help="Parameters of all trials, as kedro run takes them: key=value, separated by commas.",
@@ -130,7 +128,7 @@ def _new_plan(options: Mapping[str, Any]) -> "SweepPlan":
     from mnist_resnet.sweep.planning import make_plan
     from mnist_resnet.sweep.sweep_options import SweepOptions
 
-    env = options["env"] or os.environ.get(_ENVIRONMENT_VARIABLE)
+    env = options["env"] or os.environ.get(ENV_VARIABLE)
     typed = SweepOptions(**{**options, "env": env}, conf_source=given_conf_source())
     return make_plan(typed, _configured(env, typed.conf_source), pipelines)
 

@@ -19,6 +19,7 @@ from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, chosen_backe
 from mnist_resnet.computing.cuda_libraries import load_cusolver
 from mnist_resnet.computing.native_output import native_output_held
 from mnist_resnet.computing.spared_imports import spared_imports
+from mnist_resnet.computing.variables import set_variables
 
 __all__ = ["keras"]
 
@@ -26,15 +27,9 @@ __all__ = ["keras"]
 @contextmanager
 def _own_settings(backend: str) -> Iterator[None]:
     """Have Keras find no settings but the backend: variables of its own put aside, and a home that is empty."""
-    aside = {name: os.environ.pop(name) for name in tuple(os.environ) if name.startswith("KERAS_")}
-    with tempfile.TemporaryDirectory() as home:
-        os.environ |= {BACKEND_VARIABLE: backend, "KERAS_HOME": home}
-        try:
-            yield
-        finally:
-            for name in (BACKEND_VARIABLE, "KERAS_HOME"):
-                del os.environ[name]
-            os.environ |= aside
+    aside = {name: None for name in os.environ if name.startswith("KERAS_")}
+    with tempfile.TemporaryDirectory() as home, set_variables({**aside, BACKEND_VARIABLE: backend, "KERAS_HOME": home}):
+        yield
 
 
 _backend = chosen_backend()

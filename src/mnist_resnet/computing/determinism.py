@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.computing.cuda_libraries import driver_loads
+from mnist_resnet.computing.variables import set_variables
 from mnist_resnet.terminal.once import log_once
 
 logger = logging.getLogger(__name__)
@@ -58,18 +59,14 @@ _jax_started_with_flag = False
 @contextmanager
 def _in_flags(asked: bool) -> Iterator[None]:
     """State the flag for JAX's start, unless the user has decided it, and put XLA_FLAGS back."""
-    before = os.environ.get(_FLAGS)
-    if not _jax_has_started():
-        if asked and driver_loads() and _FLAG not in (before or ""):
-            os.environ[_FLAGS] = f"{before or ''} {_FLAG}=true".strip()
-        _start_jax()
-    _tell_what_cannot_be_changed(asked)
-    try:
+    flags = os.environ.get(_FLAGS)
+    if not _jax_has_started() and asked and driver_loads() and _FLAG not in (flags or ""):
+        flags = f"{flags or ''} {_FLAG}=true".strip()
+    with set_variables({_FLAGS: flags}):
+        if not _jax_has_started():
+            _start_jax()
+        _tell_what_cannot_be_changed(asked)
         yield
-    finally:
-        os.environ.pop(_FLAGS, None)
-        if before is not None:
-            os.environ[_FLAGS] = before
 
 
 def _start_jax() -> None:

@@ -8,7 +8,7 @@ from mnist_resnet.config.evaluation_parameters import (
     ReleaseParameters,
     RobustnessParameters,
 )
-from mnist_resnet.config.outputs import OUTPUTS_VARIABLE, outputs_folder, with_own_outputs
+from mnist_resnet.config.outputs import outputs_folder, with_own_outputs
 from mnist_resnet.config.parameters import (
     WITHOUT_INFLUENCE,
     DataParameters,
@@ -21,7 +21,7 @@ from mnist_resnet.config.parameters import (
     TrainingParameters,
     VariantParameters,
 )
-from mnist_resnet.config.places import TEMPORARY_VARIABLE, check_places
+from mnist_resnet.config.places import check_places
 from mnist_resnet.config.published_data import (
     Dataset,
     DebianSource,
@@ -33,9 +33,19 @@ from mnist_resnet.config.published_data import (
 )
 from mnist_resnet.config.validation import ConfigurationError, NoConfigurationError, validate_parameters
 from mnist_resnet.config.values import MOST_CLASSES
+from mnist_resnet.config.variables import (
+    CONF_SOURCE_VARIABLE,
+    ENV_VARIABLE,
+    OF_ONE_RUN,
+    OUTPUTS_VARIABLE,
+    TEMPORARY_VARIABLE,
+)
 
 __all__ = [
+    "CONF_SOURCE_VARIABLE",
+    "ENV_VARIABLE",
     "MOST_CLASSES",
+    "OF_ONE_RUN",
     "OUTPUTS_VARIABLE",
     "TEMPORARY_VARIABLE",
     "WITHOUT_INFLUENCE",

@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.config.validation import ConfigurationError
-
-# Set for a trial of a sweep: its own folder of outputs, relative to the project.
-OUTPUTS_VARIABLE = "MNIST_RESNET_OUTPUTS"
+from mnist_resnet.config.variables import OUTPUTS_VARIABLE
 
 _BASE_ENVIRONMENTS = {None, "base", "local"}
 _OF_RECIPES = "data/recipes"

@@ -6,11 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from mnist_resnet.config.outputs import OUTPUTS_VARIABLE
 from mnist_resnet.config.validation import ConfigurationError
-
-# Set for a run in a project's folder that goes away afterwards.
-TEMPORARY_VARIABLE = "MNIST_RESNET_TEMPORARY"
+from mnist_resnet.config.variables import OUTPUTS_VARIABLE, TEMPORARY_VARIABLE
 
 _EXAMPLES = {"raw": "data/01_raw or s3://bucket/mnist/01_raw", "model_input": "null or s3://bucket/mnist"}
 # The package that fsspec reaches an object store with; the extras s3, gcs and azure have them.

@@ -6,14 +6,12 @@ processes fill, one after the other, keeps what the earlier ones have recorded.
 """
 
 import logging
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
 from mnist_resnet.computing.backend_choice import backends_of
 from mnist_resnet.errors import UserError
-from mnist_resnet.hooks.run_context import RunContext, status_after
+from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.catalog import collect_catalog
 from mnist_resnet.provenance.environment import collect_environment
 from mnist_resnet.provenance.record import (
@@ -23,11 +21,12 @@ from mnist_resnet.provenance.record import (
     RunArguments,
     RunStatus,
     resolved_parameters,
-    typed_command,
+    status_after,
     utc_now,
 )
 from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_commit
 from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, step_values
+from mnist_resnet.terminal.program import typed_command
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.inputs import CONTEXTS, describe_input
 from mnist_resnet.tracking.run_lookup import run_with_id
@@ -58,14 +57,14 @@ class ProvenanceRecord:
         source = self._provenance.source
         if source and source.patch and source.patch.content is not None:
             files[PATCH_FILE] = source.patch.content
-        self._log(files)
+        self._tracked.log_files(files)
         return self
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
         try:
             if error is None and self._context.run_params["only_missing_outputs"]:
                 self._note_present()
-            self._log(self._as_file(status_after(error)))
+            self._tracked.log_files(self._as_file(status_after(error)))
         except Exception as another:
             if error is None:
                 raise
@@ -84,7 +83,7 @@ class ProvenanceRecord:
             self._provenance.add(namespace, *recorded)
             self._log_input(namespace, artifact.rpartition("_")[0], data)
             if artifact == "model" and "train" in self._context.pipelines_of(namespace):
-                self._log(self._as_file("RUNNING"))
+                self._tracked.log_files(self._as_file("RUNNING"))
 
     def note_start(self, namespace: str, start: TrainingStart) -> None:
         """Record what a training starts from, and forget what an earlier one came to."""
@@ -92,7 +91,7 @@ class ProvenanceRecord:
         self._provenance.precision[namespace] = start.device.precision
         self._provenance.training_devices[namespace] = start.device
         self._provenance.add(namespace, "initial_weights", start.initial_weights)
-        self._log(self._as_file("RUNNING"))
+        self._tracked.log_files(self._as_file("RUNNING"))
 
     def note_epoch(self, namespace: str, result: EpochResult) -> None:
         """Record what an epoch came to."""
@@ -117,13 +116,6 @@ class ProvenanceRecord:
 
     def _as_file(self, status: RunStatus) -> dict[str, bytes]:
         return {PROVENANCE_FILE: self._provenance.as_json(status).encode()}
-
-    def _log(self, files: dict[str, bytes]) -> None:
-        with TemporaryDirectory() as folder:
-            for name, content in files.items():
-                path = Path(folder) / name
-                path.write_bytes(content)
-                self._tracked.log_artifact(path)
 
 
 def _recorded_before(tracked: TrackedRun) -> Provenance | None:

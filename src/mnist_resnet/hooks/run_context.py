@@ -10,9 +10,6 @@ from kedro.pipeline import Pipeline
 
 from mnist_resnet.config import Parameters
 from mnist_resnet.pipelines.wiring import dataset_of
-from mnist_resnet.provenance.record import RunStatus
-from mnist_resnet.terminal import signals
-from mnist_resnet.training.events import TrainingStopped
 
 
 @dataclass(frozen=True)
@@ -48,15 +45,3 @@ class RunContext:
         """
         chosen = [node for node in self.pipeline.nodes if namespace in {None, dataset_of(node)}]
         return {tag for node in chosen for tag in node.tags}
-
-
-def status_after(error: BaseException | None) -> RunStatus:
-    """The status of a run that an error has ended; FINISHED if there was none.
-
-    It is KILLED after an interruption, also where a library has made another error of that, and if a listener has
-    stopped the training.
-    """
-    if error is None:
-        return "FINISHED"
-    stopped = not isinstance(error, Exception) or isinstance(error, TrainingStopped)
-    return "KILLED" if stopped or signals.requested() else "FAILED"

@@ -6,7 +6,6 @@ illustrate it). Figures are named ``<data set>/<group>/<figure>``, since MLflow 
 """
 
 import logging
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from types import TracebackType
@@ -15,15 +14,14 @@ from typing import Any
 from mnist_resnet import __version__
 from mnist_resnet.config import flatten
 from mnist_resnet.evaluation.results import Evaluation
-from mnist_resnet.hooks.run_context import RunContext, status_after
-from mnist_resnet.provenance.record import in_order, typed_command
-from mnist_resnet.provenance.source import collect_commit
+from mnist_resnet.hooks.run_context import RunContext
+from mnist_resnet.provenance.record import in_order, status_after
 from mnist_resnet.terminal.paths import shown_path
-from mnist_resnet.terminal.program import program_words
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
 from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_release, describe_run
 from mnist_resnet.tracking.inputs import CONTEXTS
 from mnist_resnet.tracking.logged_model import LoggedModel
+from mnist_resnet.tracking.origin import commit_tags, origin_tags
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.system_metrics import SystemMetrics
 from mnist_resnet.tracking.tracked_run import TrackedRun
@@ -47,11 +45,9 @@ class Tracking:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         parameters, namespaces = context.parameters, context.namespaces
-        source = collect_commit(context.project)
-        git = {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}
         names = ",".join(in_order(context.run_params["pipeline_names"] or ["training"]))
         typed = (context.run_params.get("runtime_params") or {}).get("tracking", {})
-        self._tags = {"command": " ".join([*program_words(sys.argv[0]), *typed_command()]), **git}
+        self._tags = origin_tags(context.project)
         self._sections: dict[str, str] = {}
         self.run = TrackedRun(
             context.project,
@@ -63,7 +59,7 @@ class Tracking:
             insisted="experiment" in typed,
         )
         self._system = SystemMetrics(self.run.started, parameters.tracking.system_metrics_seconds)
-        self._described = {"recipe": parameters.recipe, "run_id": self.run.run_id, **git}
+        self._described = {"recipe": parameters.recipe, "run_id": self.run.run_id, **commit_tags(context.project)}
 
     def describe(self) -> None:
         """Tell the catalog of the run: where it is recorded, and by which run models may be registered."""

@@ -4,9 +4,6 @@ The fields and their meaning: docs/reproducibility.md.
 """
 
 import json
-import os
-import shlex
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,12 +15,11 @@ from mnist_resnet.config import Parameters
 from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.provenance.source import Source
 from mnist_resnet.provenance.steps import STEPS, RecordedSteps, Values
-from mnist_resnet.training.events import TrainingDevice
+from mnist_resnet.terminal import signals
+from mnist_resnet.training.events import TrainingDevice, TrainingStopped
 
 SCHEMA: Literal[1] = 1
 PROVENANCE_FILE = "provenance.json"
-# Set for a run that another command makes: what was typed.
-COMMAND_VARIABLE = "MNIST_RESNET_COMMAND"
 # The pipelines in the order of the flow; Kedro hands over what was asked for in any order.
 FLOW = ("data", "train", "export", "evaluate")
 
@@ -154,9 +150,16 @@ class Provenance:
         return json.dumps(record, indent=1, default=str) + "\n"
 
 
-def typed_command() -> list[str]:
-    """The words after ``kedro`` of what a person has typed, also where that has started this process."""
-    return shlex.split(os.environ.get(COMMAND_VARIABLE, "")) or sys.argv[1:]
+def status_after(error: BaseException | None) -> RunStatus:
+    """The status of a run that an error has ended; FINISHED if there was none.
+
+    It is KILLED after an interruption, also where a library has made another error of that, and if a listener has
+    stopped the training.
+    """
+    if error is None:
+        return "FINISHED"
+    stopped = not isinstance(error, Exception) or isinstance(error, TrainingStopped)
+    return "KILLED" if stopped or signals.requested() else "FAILED"
 
 
 def in_order(pipeline_names: Iterable[str]) -> list[str]:

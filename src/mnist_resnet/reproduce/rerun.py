@@ -13,13 +13,14 @@ from mnist_resnet.comparison.table import as_markdown, as_values
 from mnist_resnet.computing.processor import set_by_user
 from mnist_resnet.data.fetch import MIRROR_VARIABLE
 from mnist_resnet.provenance.environment import collect_environment, decisive_variables
-from mnist_resnet.provenance.record import COMMAND_VARIABLE, Provenance
+from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.reproduce.checkout import check_present_source, check_source, clone
 from mnist_resnet.reproduce.options import in_present_names, preparing_options, run_options
 from mnist_resnet.reproduce.preflight import Check, ReproductionError, check_determinism, check_environment
 from mnist_resnet.reproduce.raw_data import find_raw_data
 from mnist_resnet.reproduce.restoring import check_precision, restored_variables, with_recorded_precision
 from mnist_resnet.reproduce.workplace import Workplace, choose_python
+from mnist_resnet.terminal.program import COMMAND_VARIABLE
 from mnist_resnet.tracking.reproduction_run import open_reproduction
 from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
 

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.computing.processor import set_by_user
-from mnist_resnet.config import OUTPUTS_VARIABLE, TEMPORARY_VARIABLE
+from mnist_resnet.config import OF_ONE_RUN, OUTPUTS_VARIABLE, TEMPORARY_VARIABLE
 from mnist_resnet.provenance.environment import LOCK_FILES, Environment
 from mnist_resnet.provenance.git import MISLEADING_VARIABLES
-from mnist_resnet.provenance.record import COMMAND_VARIABLE
 from mnist_resnet.reproduce.options import Options
 from mnist_resnet.reproduce.preflight import ReproductionError
+from mnist_resnet.terminal.program import COMMAND_VARIABLE
 
 _ASK_FOR_PACKAGE = "import os, mnist_resnet; os.write(1, os.fsencode(mnist_resnet.__file__))"
 # These would lead the run, or make, to another project, repository, run or package than its own.
 _MISLEADING = (
-    *("KEDRO_ENV", "MNIST_RESNET_CONF_SOURCE", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", *MISLEADING_VARIABLES),
-    *(COMMAND_VARIABLE, TEMPORARY_VARIABLE, OUTPUTS_VARIABLE),
-    *("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"),
+    *(*OF_ONE_RUN, COMMAND_VARIABLE, TEMPORARY_VARIABLE, OUTPUTS_VARIABLE),
+    *("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", *MISLEADING_VARIABLES),
     *("MAKEFLAGS", "MAKELEVEL"),  # of an outer make
 )
 _SECONDS_TO_END_BY_ITSELF, _SECONDS_TO_CLEAN_UP = 3, 60

@@ -73,7 +73,7 @@ def run_sweep(
             results = _run_trials(trials, resumed=earlier is not None)
             outcome = outcome_of(plan, results, time.monotonic() - started, run.run_id)
             if plan.promote:
-                run.log_files({OUTCOME_FILE: outcome.as_json()})  # where a promotion fails, it stays
+                run.tracked.log_files({OUTCOME_FILE: outcome.as_json()})  # where a promotion fails, it stays
                 outcome = _with_promotions(outcome, trials, parameters)
             _log(outcome, run)
     return outcome
@@ -123,7 +123,7 @@ def _asked(plan: SweepPlan) -> dict[str, Any]:
 def _log(outcome: SweepOutcome, run: SweepRun) -> None:
     """Record the outcome, and close the run by it."""
     run.tracked.log_metrics(outcome.metrics())
-    run.log_files({OUTCOME_FILE: outcome.as_json(), _TABLE_FILE: _as_text(outcome), **_pictures(outcome)})
+    run.tracked.log_files({OUTCOME_FILE: outcome.as_json(), _TABLE_FILE: _as_text(outcome), **_pictures(outcome)})
     run.tracked.close("FINISHED" if outcome.succeeded else "FAILED")
 
 

@@ -40,20 +40,15 @@ class Judge(Protocol):
         """Take note of how a trial has ended."""
 
 
-def judge_of(plan: SweepPlan) -> Judge:
-    """The judge that a plan asks for: a search in its space, or its fixed list."""
-    if plan.space:
-        from mnist_resnet.sweep.study import Study
-
-        return Study(plan)
-    return FixedList(plan.trials)
-
-
 class FixedList:
-    """The judge of trials that are all known before; none stops early."""
+    """The judge of trials that are all known before; none stops early.
 
-    def __init__(self, trials: Iterable[Trial]) -> None:
-        self._waiting = deque(trials)
+    Args:
+        plan: The trials.
+    """
+
+    def __init__(self, plan: SweepPlan) -> None:
+        self._waiting = deque(plan.trials)
 
     def resume(self, earlier: Iterable[TrialResult]) -> None:
         """Leave out what is done, and begin with what was begun."""

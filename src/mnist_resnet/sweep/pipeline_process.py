@@ -3,47 +3,33 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from mnist_resnet.computing.threads import THREADS_VARIABLE
-from mnist_resnet.config import OUTPUTS_VARIABLE, as_typed
-from mnist_resnet.sweep.plan import SweepPlan
+from mnist_resnet.config import OF_ONE_RUN, OUTPUTS_VARIABLE
 from mnist_resnet.terminal.program import program_words
-
-# What a sweep's own process is told, and its pipelines are told anew.
-_OF_THE_SWEEP = {"MLFLOW_RUN_ID", "KEDRO_ENV", "MNIST_RESNET_CONF_SOURCE"}
 
 
 def run_pipelines(
-    project: Path,
-    plan: SweepPlan,
-    outputs: Path,
-    options: list[str],
-    params: Mapping[str, Any],
-    log: Path,
-    variables: Mapping[str, str],
+    project: Path, command: Sequence[str], outputs: Path, cpus: int, log: Path, variables: Mapping[str, str]
 ) -> int:
     """Run pipelines with outputs of their own by the program that the user has typed, and wait for their exit code.
 
     Args:
         project: The project's folder.
-        plan: For the recipe, the configuration and the cores.
+        command: The words after the program's name.
         outputs: The folder of outputs.
-        options: What ``run`` is told besides.
-        params: By dotted key.
+        cpus: How many cores computing may use.
         log: What is printed is appended there.
         variables: Set for the process besides.
     """
-    typed = ",".join(f"{key}={as_typed(value)}" for key, value in params.items())
     program = [sys.executable, "-m", program_words(sys.argv[0])[-1]]
-    command = [*program, "run", *plan.options(), *options, "--params", typed]
-    own = {OUTPUTS_VARIABLE: os.path.relpath(outputs, project), THREADS_VARIABLE: str(plan.cpus)}
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_THE_SWEEP}
+    own = {OUTPUTS_VARIABLE: os.path.relpath(outputs, project), THREADS_VARIABLE: str(cpus)}
+    environment = {name: value for name, value in os.environ.items() if name not in OF_ONE_RUN}
     with log.open("ab") as printed:
         ended = subprocess.run(
-            command,
+            [*program, *command],
             cwd=project,
             env={**environment, **own, **variables},
             stdin=subprocess.DEVNULL,

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -90,10 +90,19 @@ class SweepPlan:
             return tuple(self.space)
         return tuple(dict.fromkeys(key for trial in self.trials for key in trial.overrides))
 
-    def options(self) -> list[str]:
-        """The options of ``run`` that choose the configuration."""
+    def run_command(self, pipelines: Sequence[str], namespaces: Sequence[str], params: Mapping[str, Any]) -> list[str]:
+        """The words after the program's name that run pipelines with this configuration.
+
+        Args:
+            pipelines: By name.
+            namespaces: The data sets.
+            params: By dotted key.
+        """
         env = ["--env", self.env] if self.env else []
-        return [*env, *(["--conf-source", self.conf_source] if self.conf_source else [])]
+        source = ["--conf-source", self.conf_source] if self.conf_source else []
+        chosen = ["--pipelines", ",".join(pipelines), "--namespaces", ",".join(namespaces)]
+        typed = ",".join(f"{key}={as_typed(value)}" for key, value in params.items())
+        return ["run", *env, *source, *chosen, "--params", typed]
 
     def as_json(self) -> str:
         """The plan as one JSON document, which ``from_json`` reads."""

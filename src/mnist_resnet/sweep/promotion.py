@@ -9,7 +9,7 @@ from typing import Any
 from mnist_resnet.sweep.pipeline_process import run_pipelines
 from mnist_resnet.sweep.trial import TrialOrder, parameters_of
 from mnist_resnet.terminal.paths import shown_path
-from mnist_resnet.tracking.sweep_run import opened_for_another_process
+from mnist_resnet.tracking.sweep_run import open_promotion
 
 _LOG_FILE = "promotion.log"
 _RELEASE_FILE = "08_reporting/{}/release.json"
@@ -45,13 +45,12 @@ def promote(order: TrialOrder, namespace: str, significance: float) -> Promotion
         significance: The chance at which a model that is no better becomes champion, at most.
     """
     release = {f"{namespace}.release.register": True, f"{namespace}.release.significance": significance}
-    params = {**parameters_of(order), **release}
-    options = ["--pipelines", "evaluate", "--namespaces", namespace]
+    command = order.plan.run_command(["evaluate"], [namespace], {**parameters_of(order), **release})
     log = order.outputs / _LOG_FILE
     record = order.record
-    with opened_for_another_process(record.store, record.experiment, record.parent_id, order.project) as variables:
+    with open_promotion(record.store, record.experiment, record.parent_id, order.project) as variables:
         run_id = variables["MLFLOW_RUN_ID"]
-        ended = run_pipelines(order.project, order.plan, order.outputs, options, params, log, variables)
+        ended = run_pipelines(order.project, command, order.outputs, order.plan.cpus, log, variables)
     if ended:
         reason = f"its evaluation has failed; see {shown_path(log, order.project)}"
         return Promotion(order.trial.number, run_id, None, False, reason)

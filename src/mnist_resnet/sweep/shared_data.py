@@ -61,8 +61,8 @@ class SharedData:
         outputs.mkdir(parents=True, exist_ok=True)
         log = outputs / _LOG_FILE
         params = {**self._plan.params, **overrides, "tracking.enabled": False}
-        options = ["--pipelines", "data", "--namespaces", ",".join(self._plan.namespaces), "--only-missing-outputs"]
-        ended = self._run(self._project, self._plan, outputs, options, params, log, {})
+        command = [*self._plan.run_command(["data"], self._plan.namespaces, params), "--only-missing-outputs"]
+        ended = self._run(self._project, command, outputs, self._plan.cpus, log, {})
         if ended == 0:
             return outputs
         return PreparationError(

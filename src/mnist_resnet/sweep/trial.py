@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.computing.threads import THREADS_VARIABLE
-from mnist_resnet.config import OUTPUTS_VARIABLE, as_typed
-from mnist_resnet.provenance.record import COMMAND_VARIABLE
+from mnist_resnet.config import OF_ONE_RUN, OUTPUTS_VARIABLE
 from mnist_resnet.sweep.children import SweepRecord, end_child, open_child, read_result
 from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.project_session import project_session
 from mnist_resnet.sweep.trial_result import Status, TrialResult
 from mnist_resnet.terminal.paths import shown_path
+from mnist_resnet.terminal.program import COMMAND_VARIABLE
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.terminal.signals import Interrupted, stopping_orderly
 from mnist_resnet.tracking.dead_runs import locked_while_open
@@ -120,11 +120,7 @@ def parameters_of(order: TrialOrder) -> dict[str, Any]:
 
 def command_of(order: TrialOrder) -> str:
     """The words after the program's name that run the same without a sweep."""
-    plan = order.plan
-    words = ["run", *plan.options(), "--pipelines", ",".join(plan.pipelines)]
-    words += ["--namespaces", ",".join(plan.namespaces)]
-    params = ",".join(f"{key}={as_typed(value)}" for key, value in parameters_of(order).items())
-    return shlex.join([*words, "--params", params])
+    return shlex.join(order.plan.run_command(order.plan.pipelines, order.plan.namespaces, parameters_of(order)))
 
 
 def _set_variables(order: TrialOrder, run_id: str) -> None:
@@ -132,6 +128,8 @@ def _set_variables(order: TrialOrder, run_id: str) -> None:
 
     OpenMP and BLAS have read their variables when this process began; TensorFlow has not been imported yet.
     """
+    for name in OF_ONE_RUN:
+        os.environ.pop(name, None)
     os.environ |= {
         "MLFLOW_TRACKING_URI": order.record.store,
         "MLFLOW_EXPERIMENT_NAME": order.record.experiment,
@@ -140,8 +138,6 @@ def _set_variables(order: TrialOrder, run_id: str) -> None:
         COMMAND_VARIABLE: command_of(order),
         THREADS_VARIABLE: str(order.plan.cpus),
     }
-    for name in ("MLFLOW_EXPERIMENT_ID", "KEDRO_ENV", "MNIST_RESNET_CONF_SOURCE"):
-        os.environ.pop(name, None)
     os.chdir(order.project)
     sys.argv = [order.program, *shlex.split(command_of(order))]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from mnist_resnet.computing.processor import set_by_user
 from mnist_resnet.storage.lock import LockedError, folder_lock
-from mnist_resnet.sweep.judge import judge_of
+from mnist_resnet.sweep.judge import FixedList, Judge
 from mnist_resnet.sweep.plan import SweepPlan
+from mnist_resnet.sweep.study import Study
 from mnist_resnet.sweep.trial import TrialOrder, run_trial
 from mnist_resnet.sweep.trial_result import TrialResult
 
@@ -23,7 +24,8 @@ _SHARE_OF_MEMORY = 0.9  # of a share of a GPU; the rest is the driver's own
 def start_judge(ray: Any, plan: SweepPlan) -> Any:
     """The judge of a plan, as an actor on this node that takes no core."""
     options = {"num_cpus": 0, "scheduling_strategy": on_node(ray, ray.get_runtime_context().get_node_id())}
-    return ray.remote(_Judge).options(**options).remote(plan)
+    judge: type[Judge] = Study if plan.space else FixedList
+    return ray.remote(judge).options(**options).remote(plan)
 
 
 def start_trial(ray: Any, order: TrialOrder, judge: Any) -> Any:
@@ -51,25 +53,6 @@ def facts(paths: Sequence[Path]) -> tuple[dict[str, str], list[Path]]:
 def on_node(ray: Any, node_id: str) -> Any:
     """Ray's strategy that places something on one node, or nowhere."""
     return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
-
-
-class _Judge:
-    """``judge_of`` a plan, in a process of its own."""
-
-    def __init__(self, plan: SweepPlan) -> None:
-        self._judge = judge_of(plan)
-
-    def resume(self, earlier: list[TrialResult]) -> None:
-        self._judge.resume(earlier)
-
-    def ask(self) -> Any:
-        return self._judge.ask()
-
-    def report(self, trial: Any, epoch: int, validation_loss: float) -> bool:
-        return self._judge.report(trial, epoch, validation_loss)
-
-    def tell(self, result: TrialResult) -> None:
-        self._judge.tell(result)
 
 
 def _trial(order: TrialOrder, judge: Any, variables: Mapping[str, str]) -> TrialResult:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mnist_resnet.computing.spared_imports import spared_imports
 from mnist_resnet.errors import UserError
+from mnist_resnet.provenance.record import RunStatus, status_after
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
 from mnist_resnet.tracking.offline.spool import SpooledRun
@@ -77,8 +78,39 @@ def opened_in_store(
             yield SpooledRun(run.run_id, True, store, chosen, name, dict(tags), begun), client
         except BaseException as error:
             with suppress(Exception):
-                mlflow.end_run("FAILED" if isinstance(error, Exception) else "KILLED")
+                mlflow.end_run(status_after(error))
             raise
+
+
+@contextmanager
+def opened_for_another_process(
+    client: Any, experiment_id: str, name: str | None, tags: Mapping[str, str], project: Path
+) -> Iterator[str]:
+    """Make a run that another process fills, which finds it by ``MLFLOW_RUN_ID``.
+
+    If that process leaves it open, it is marked FAILED, or KILLED if the block has been interrupted.
+
+    Args:
+        client: MLflow's, of the store.
+        experiment_id: MLflow's identifier of the experiment.
+        name: The run's name; None: one that MLflow makes up.
+        tags: What the run is.
+        project: The folder of the present project, by which a run whose process has died is found.
+
+    Yields:
+        MLflow's identifier of the run.
+    """
+    status: RunStatus = "FAILED"
+    with locked_while_open(project) as lock:
+        run_id = client.create_run(experiment_id, tags={**tags, **lock}, run_name=name).info.run_id
+        try:
+            yield run_id
+        except BaseException as error:
+            status = status_after(error)
+            raise
+        finally:
+            if client.get_run(run_id).info.status == "RUNNING":
+                client.set_terminated(run_id, status)
 
 
 def describe_offline(uri: str, experiment: str, insisted: bool, name: str, tags: Mapping[str, str]) -> SpooledRun:

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_resnet.provenance.record import RunStatus
-from mnist_resnet.tracking.dead_runs import locked_while_open
+from mnist_resnet.tracking.opening import opened_for_another_process
 from mnist_resnet.tracking.run_lookup import RecordedRun
 
 REPRODUCES = "reproduces"
@@ -60,18 +59,9 @@ def open_reproduction(original: RecordedRun, project: Path) -> Iterator[Reproduc
 
     client = mlflow.MlflowClient(original.store)
     experiment = client.get_experiment(client.get_run(original.run_id).info.experiment_id)
-    name = f"reproduction of {original.name}"
-    status: RunStatus = "KILLED"
-    with locked_while_open(project) as lock:
-        tags = {REPRODUCES: original.run_id, **lock}
-        run_id = client.create_run(experiment.experiment_id, tags=tags, run_name=name).info.run_id
+    name, tags = f"reproduction of {original.name}", {REPRODUCES: original.run_id}
+    with opened_for_another_process(client, experiment.experiment_id, name, tags, project) as run_id:
         try:
             yield Reproduction(run_id, experiment.name, original.store)
-            status = "FAILED"  # where the process ended without closing the run
-        except Exception:
-            status = "FAILED"
-            raise
         finally:
-            if client.get_run(run_id).info.status == "RUNNING":
-                client.set_terminated(run_id, status)
             client.update_run(run_id, name=name)  # the process has set its own name

@@ -1,20 +1,17 @@
 """The MLflow run of a sweep, whose trials are its children: opened, or opened again to go on."""
 
-import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
+from mnist_resnet.computing.variables import set_variables
 from mnist_resnet.errors import UserError
-from mnist_resnet.provenance.record import RunStatus, typed_command
-from mnist_resnet.provenance.source import collect_commit
-from mnist_resnet.terminal import signals
-from mnist_resnet.terminal.program import program_words
+from mnist_resnet.provenance.record import RunStatus, status_after
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open, reopen
+from mnist_resnet.tracking.opening import opened_for_another_process
+from mnist_resnet.tracking.origin import origin_tags
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
 from mnist_resnet.tracking.store.address import absolute_uri
 from mnist_resnet.tracking.tracked_run import TrackedRun
@@ -54,15 +51,6 @@ class SweepRun:
         """Say how far the sweep is."""
         self.tracked.set_tags({PROGRESS: f"{done} of {count} trials"})
 
-    def log_files(self, files: Mapping[str, bytes]) -> None:
-        """Record files by their path."""
-        with TemporaryDirectory() as folder:
-            for name, content in files.items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
-                self.tracked.log_artifact(path, str(Path(name).parent).removeprefix("."))
-
 
 @contextmanager
 def open_sweep_run(
@@ -88,9 +76,7 @@ def open_sweep_run(
     Raises:
         SweepRunError: If the store is away, or the sweep that is to go on is still running.
     """
-    source = collect_commit(project)
-    git = {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}
-    tags = {"recipe": recipe, "command": " ".join([*program_words(sys.argv[0]), *typed_command()]), **git}
+    tags = {"recipe": recipe, **origin_tags(project)}
     tags |= {key: str(parameters[key]) for key in ("pipelines", "namespaces")}
     with ExitStack() as held:
         if earlier:
@@ -101,11 +87,10 @@ def open_sweep_run(
             if tracked.spool_folder is not None:
                 raise SweepRunError("MLflow's store does not answer, but a sweep is kept there; try again later")
             run = SweepRun(tracked, _experiment_of(tracked))
-            run.log_files({PLAN_FILE: plan.encode()})
+            tracked.log_files({PLAN_FILE: plan.encode()})
             yield run
         except BaseException as error:
-            failed = isinstance(error, Exception) and not signals.requested()
-            status = "FAILED" if failed else "KILLED"
+            status = status_after(error)
             raise
         finally:
             tracked.close(status)  # does nothing if the block has closed it
@@ -125,16 +110,10 @@ def _reopened(earlier: RecordedRun, project: Path) -> Iterator[dict[str, str]]:
             f"--resume: {earlier.in_words()} is still running, or was on a machine that is not seen from here; wait "
             f"for it, or end it in MLflow: `mlflow.MlflowClient().set_terminated('{earlier.run_id}', 'KILLED')`"
         )
-    before = os.environ.get(_RUN)
     with locked_while_open(project) as lock:
         reopen(client, run)
-        os.environ[_RUN] = earlier.run_id  # MLflow takes it away when it opens the run
-        try:
+        with set_variables({_RUN: earlier.run_id}):  # MLflow takes it away when it opens the run
             yield lock
-        finally:
-            os.environ.pop(_RUN, None)
-            if before is not None:
-                os.environ[_RUN] = before
 
 
 def _experiment_of(tracked: TrackedRun) -> str:
@@ -158,10 +137,8 @@ def read_plan(run: RecordedRun) -> bytes:
 
 
 @contextmanager
-def opened_for_another_process(store: str, experiment: str, sweep: str, project: Path) -> Iterator[dict[str, str]]:
-    """Open a run that another process fills, and that belongs to a sweep.
-
-    If that process leaves it open, it is marked FAILED, or KILLED if the block has been interrupted.
+def open_promotion(store: str, experiment: str, sweep: str, project: Path) -> Iterator[dict[str, str]]:
+    """Open a run that another process fills, and that belongs to a sweep; see ``opened_for_another_process``.
 
     Args:
         store: MLflow's tracking URI.
@@ -175,16 +152,6 @@ def opened_for_another_process(store: str, experiment: str, sweep: str, project:
     import mlflow
 
     client = mlflow.MlflowClient(store)
-    identifier = client.get_experiment_by_name(experiment).experiment_id
-    with locked_while_open(project) as lock:
-        run_id = client.create_run(identifier, tags={"sweep.promotes_for": sweep, **lock}).info.run_id
-        status: RunStatus = "KILLED"
-        try:
-            yield {"MLFLOW_TRACKING_URI": store, "MLFLOW_EXPERIMENT_NAME": experiment, _RUN: run_id}
-            status = "FAILED"
-        except Exception:
-            status = "FAILED"
-            raise
-        finally:
-            if client.get_run(run_id).info.status == "RUNNING":
-                client.set_terminated(run_id, status)
+    identifier, tags = client.get_experiment_by_name(experiment).experiment_id, {"sweep.promotes_for": sweep}
+    with opened_for_another_process(client, identifier, None, tags, project) as run_id:
+        yield {"MLFLOW_TRACKING_URI": store, "MLFLOW_EXPERIMENT_NAME": experiment, _RUN: run_id}

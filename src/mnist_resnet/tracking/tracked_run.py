@@ -10,9 +10,11 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from mnist_resnet.provenance.record import RunStatus
+from mnist_resnet.storage.artifacts import write_files
 from mnist_resnet.terminal import signals
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.opening import describe_offline, now, opened_in_store
@@ -137,6 +139,13 @@ class TrackedRun:
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds, in a folder of the run's artifacts."""
         self._recorder.record(LogArtifact(path, folder))
+
+    def log_files(self, files: Mapping[str, bytes]) -> None:
+        """Record files by their path below the run's artifacts."""
+        with TemporaryDirectory() as folder:
+            write_files(Path(folder), files)
+            for name in files:
+                self.log_artifact(Path(folder, name), str(Path(name).parent).removeprefix("."))
 
     def log_model(self, model: LoggedModel) -> None:
         """Record an ONNX model that ``mlflow models serve`` answers raw images with, and nothing else."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import threading
@@ -126,7 +127,7 @@ def test_a_trial_whose_process_is_killed_goes_on_bitwise_in_the_same_run(squares
     assert (child.info.run_id, child.info.status) == (result.run_id, "FINISHED")
     outputs = outputs_of(squares, outcome, 0)
     assert "resuming after epoch" in (outputs / "trial.log").read_text()
-    words = child.data.tags["command"].split()[1:]
+    words = shlex.split(child.data.tags["command"])[1:]
     alone = squares.kedro(*words, TF_NUM_INTRAOP_THREADS="1")
     assert alone.returncode == 0, alone.stderr
     assert weights_of(squares.folder / "data") == weights_of(outputs)

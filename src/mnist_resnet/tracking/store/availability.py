@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from mnist_resnet.computing.variables import set_variables
+
 REQUEST_SECONDS, UPLOAD_SECONDS = 10, 60
 # Seconds from the first failure; a server that is started again is back within this time.
 PATIENCE = 15.0
@@ -79,13 +81,6 @@ def bounded_requests(seconds: int, uri: str) -> Iterator[None]:
     limits["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     if "@" in uri:
         limits["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
-    before = {name: os.environ.get(name) for name in (*limits, *_SET_BY_MLFLOW)}
-    os.environ.update({name: value for name, value in limits.items() if before[name] is None})
-    try:
+    set_here = {name: os.environ.get(name, value) for name, value in limits.items()}
+    with set_variables(set_here | {name: os.environ.get(name) for name in _SET_BY_MLFLOW}):
         yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
