@@ -107,7 +107,9 @@ def request(sources: list[str], output: str, content: bytes = b"") -> ClassifyRe
     )
 
 
-@pytest.mark.parametrize("source", ["scans", "../work/scans", "scans/../scans", "scans/*", "sc*/**", "*"])
+@pytest.mark.parametrize(
+    "source", ["scans", "../work/scans", "scans/../scans", "scans/*", "sc*/**", "*", "scans/answers"]
+)
 def test_answers_within_the_source_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     (tmp_path / "work" / "scans").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "work")

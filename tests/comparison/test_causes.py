@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mnist_resnet.comparison.causes import differences, environment_differences
+from mnist_resnet.comparison.causes import differences, environment_differences, likely_causes
 from mnist_resnet.comparison.level import Level
 from mnist_resnet.comparison.verdict import compare_runs
 from tests.made_record import change, made, older_record, read
@@ -61,3 +61,17 @@ def test_what_another_version_recorded_in_another_way_is_no_difference() -> None
     (cause,) = differences(read(other), made(), "made")
     assert cause.in_words() == "parameter made.model.architecture: resnet34 → resnet18"
     assert compare_runs(read(older_record()), made()).level == Level.BITWISE
+
+
+def test_a_training_that_was_resumed_may_have_been_begun_by_anything() -> None:
+    resumed = made(("resumed_epochs", {"made": 1}))
+    (cause,) = differences(made(), resumed, "made")
+    assert cause.in_words() == "resumed training: no → after epoch 1"
+    assert likely_causes((cause,), "final_weights", "made") == (cause,)
+    assert likely_causes((cause,), "split", "made") == ()
+    assert len(differences(resumed, resumed, "made")) == 1
+
+
+def test_a_source_that_changed_while_the_run_went_on_is_not_known() -> None:
+    (cause,) = differences(made(), made(("source_changed", True)), "made")
+    assert cause.in_words() == "commit: aaaa → unknown (files of the package changed while the run went on)"

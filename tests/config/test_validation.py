@@ -62,8 +62,8 @@ IMPOSSIBLE = [
         "datasets.mnist.files: received the name 'train-images-idx3-ubyte' more than once",
     ),
     (
-        {"mnist.data.training_images": 199},
-        "mnist.data.training_images: received 199 … 10 classes … raise it, or validation_fraction",
+        {"mnist.data.training_images": 189},
+        "mnist.data.training_images: received 189 … 10 classes … raise it, or validation_fraction",
     ),
     (
         {"mnist.data.validation_fraction": 0, "mnist.training.patience": 2},

@@ -118,4 +118,7 @@ def test_a_variant_without_integers_has_no_kernels_to_be_compared(parameters):
 def test_what_is_meant_for_processors_is_evaluated_there_and_fp16_as_asked_for(evaluation_parameters, name):
     asked = replace(evaluation_parameters, providers=("CUDAExecutionProvider", CPU_PROVIDER), require_gpu=True)
     assert evaluated_by("fp16", asked) == asked
+    cpu_first = replace(asked, providers=(CPU_PROVIDER, "CUDAExecutionProvider"), require_gpu=False)
+    assert evaluated_by("fp16", cpu_first).providers == asked.providers
+    assert evaluated_by("fp16", replace(asked, providers=(CPU_PROVIDER,))).providers == (CPU_PROVIDER,)
     assert evaluated_by(name, asked) == replace(asked, providers=(CPU_PROVIDER,), require_gpu=False)

@@ -16,6 +16,7 @@ from mnist_resnet.config import ConfigurationError, Parameters, validate_paramet
 from mnist_resnet.data.check import DataError
 from mnist_resnet.data.idx import encode
 from mnist_resnet.datasets import IdxDataset
+from mnist_resnet.evaluation.providers import ProviderError
 from mnist_resnet.hooks.checks import check_catalog, check_present_labels, check_run
 from mnist_resnet.hooks.run_context import RunContext
 
@@ -65,10 +66,12 @@ def test_labels_other_than_those_configured_are_the_data_stages_matter(
 def run(tmp_path: Path, catalog: DataCatalog, raw_parameters: dict[str, Any]) -> Callable[..., RunContext]:
     """A run of one pipeline that has a node without a task, where training may need a GPU."""
 
-    def run(pipeline: str, require_gpu: bool) -> RunContext:
+    def run(pipeline: str, require_gpu: bool = False, providers: tuple[str, ...] = ()) -> RunContext:
         base = validate_parameters(raw_parameters)
         chosen = base.namespaces["mnist"]
         chosen = replace(chosen, training=replace(chosen.training, require_gpu=require_gpu))
+        if providers:
+            chosen = replace(chosen, evaluation=replace(chosen.evaluation, providers=providers))
         nodes = [Node(lambda: 0, None, "made", name="made", tags=pipeline)]
         pipelines = Pipeline(nodes, namespace="mnist")
         parameters = replace(base, namespaces={"mnist": chosen})
@@ -94,6 +97,39 @@ def test_where_nothing_is_trained_or_no_gpu_is_required_none_is_missed(
     run: Callable[..., RunContext], pipeline: str, require_gpu: bool
 ) -> None:
     check_run(run(pipeline, require_gpu))
+
+
+@pytest.mark.usefixtures("no_gpu")
+@pytest.mark.parametrize(
+    ("providers", "said"),
+    [
+        (
+            ("CUDAExecutionProvidr", "CPUExecutionProvider"),
+            "received .*Providr.*; this onnxruntime knows",
+        ),
+        (("CUDAExecutionProvider",), "none of .* can be used here"),
+    ],
+)
+def test_providers_that_cannot_be_had_are_refused_before_any_work(
+    run: Callable[..., RunContext], providers: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ProviderError, match=said):
+        check_run(run("evaluate", providers=providers))
+    check_run(run("train", providers=providers))
+    check_run(run("evaluate", providers=("CUDAExecutionProvider", "CPUExecutionProvider")))
+
+
+def test_a_limit_that_leaves_out_a_class_is_refused_before_any_work(
+    tmp_path: Path, raw_parameters: dict[str, Any]
+) -> None:
+    labels = np.repeat(np.arange(3, dtype=np.uint8), [5000, 5000, 2])
+    (tmp_path / "few").write_bytes(encode(labels))
+    kept, missing = (IdxDataset(filepath=str(tmp_path / name)) for name in ("few", "missing"))
+    catalog = DataCatalog({"mnist.published_labels": kept, "mnist.published_test_labels": missing})
+    asked = parameters(raw_parameters, labels, training_images=50, validation_fraction=0.2)
+    asked = replace(asked, datasets={"mnist": replace(asked.datasets["mnist"], class_names=("a", "b", "c"))})
+    with pytest.raises(DataError, match="leaves no training image of the classes 2 .* or more training_images"):
+        check_present_labels("mnist", asked, catalog, {"data"})
 
 
 TOLD = ("name", "run", "raw_folder", "checkpoint_folder")

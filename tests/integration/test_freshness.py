@@ -1,6 +1,7 @@
 """Outputs made from other parameters or inputs count as missing, and are not built upon."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from mnist_resnet.hooks.freshness import StaleInputError
 from mnist_resnet.storage.artifacts import sha256_of_path
+from mnist_resnet.training.events import EpochResult, listening
 from tests.integration.conftest import Project, times_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
@@ -58,12 +60,33 @@ def test_a_later_stage_alone_refuses_what_is_not_there(squares: Project) -> None
 
 
 def test_a_stage_of_which_only_a_part_was_made_again_is_not_complete(trained: Project) -> None:
-    _run(trained, pipeline_names=["train"], from_nodes=["squares.train.record_origin"])
+    _run(trained, pipeline_names=["train"], from_nodes=["squares.train.plot_learning_curves"])
     assert _fingerprint(trained, "train").exists()  # nothing is behind it
     _run(trained, pipeline_names=["train"], to_outputs=["squares.model"])
     assert not _fingerprint(trained, "train").exists()
     with pytest.raises(StaleInputError, match="the train pipeline has not been completed"):
         _run(trained, pipeline_names=["export"])
+
+
+def test_no_run_names_itself_the_origin_of_a_model_that_was_there(trained: Project) -> None:
+    origin = (trained.folder / "data/06_models/squares/origin.json").read_bytes()
+    with pytest.raises(ValueError, match=r"squares\.epochs"):
+        _run(trained, pipeline_names=["train"], node_names=["squares.train.record_origin"])
+    assert (trained.folder / "data/06_models/squares/origin.json").read_bytes() == origin
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_something_else_has_written_while_a_run_went_on_is_refused(squares: Project, changed: bool) -> None:
+    images = squares.folder / "data/05_model_input/squares/test_images.npy"
+
+    def write(_: EpochResult) -> None:
+        array = np.load(images)
+        images.unlink()
+        np.save(images, np.zeros_like(array) if changed else array)
+
+    refused = pytest.raises(StaleInputError, match=r"^squares\.test_images has been changed by something else")
+    with listening(write), refused if changed else nullcontext():
+        _run(squares, {"training": {"epochs": 1}}, pipeline_names=["training"])
 
 
 def test_a_later_stage_alone_runs_on_what_is_fresh(trained: Project) -> None:

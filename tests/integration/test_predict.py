@@ -94,11 +94,19 @@ def test_an_exported_file_that_has_changed_is_refused(project: Project, predict:
     exported = project.folder / EXPORTED
     made = Fingerprint({}, {}, {"mnist.onnx": sha256_of_path(exported)})
     made.write(project.folder / "data/recipes/smoke/fingerprints/mnist/export.json")
-    assert predict("left.png", "--env", "smoke").exit_code == 0
+    right = predict("left.png", "--env", "smoke")
+    assert (right.exit_code, right.stderr) == (0, "")
     flip_a_bit(exported)
     ended = predict("left.png", "--env", "smoke")
     assert (ended.exit_code, ended.stdout) == (1, "")
     assert "model.onnx has changed since it was exported; `kedro run --only-missing-outputs`" in ended.stderr
+
+
+def test_an_exported_file_that_nothing_tells_of_is_used_with_a_warning(predict: Callable[..., Result]) -> None:
+    ended = predict("left.png", "--env", "smoke")
+    assert ended.exit_code == 0
+    assert ended.stderr.startswith("Nothing tells whether ")
+    assert "model.onnx is as it was exported: its export was not completed, or the fingerprint is gone" in ended.stderr
 
 
 def test_a_variant_classifies_only_as_the_last_whole_export_has_made_it(

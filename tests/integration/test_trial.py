@@ -6,17 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.sweep.children import SweepRecord, close_dead_children, open_child, read_results
-from mnist_resnet.sweep.plan import SweepPlan, Trial
+from mnist_resnet.sweep.plan import SweepPlan, Trial, parameters_digest
+from mnist_resnet.sweep.project_session import project_session
 from mnist_resnet.sweep.trial import LOG_FILE, TrialOrder, command_of
 from mnist_resnet.sweep.trial_result import TrialResult
 from mnist_resnet.tracking.store.database import artifacts_uri
-from tests.integration.conftest import Project, clean_environment
+from tests.integration.conftest import Project, clean_environment, edit
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
@@ -39,7 +41,7 @@ file.with_suffix(".result").write_bytes(pickle.dumps((result, reports)))
 
 
 def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> TrialOrder:
-    plan = SweepPlan(
+    described = SweepPlan(
         env=None,
         namespaces=("squares",),
         pipelines=("training",),
@@ -53,6 +55,9 @@ def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> 
         promote=False,
         parameters_digest="",
     )
+    with project_session(project.folder, described, described.params) as session:
+        raw = session.load_context().config_loader["parameters"]
+    plan = replace(described, parameters_digest=parameters_digest(raw, described.namespaces))
     known = project.client.get_experiment_by_name("mnist_resnet")
     experiment = (
         known.experiment_id
@@ -143,6 +148,15 @@ def test_a_failing_trial_says_why(squares: Project) -> None:
     assert result.status == "FAILED"
     assert "squares.training.learning_rate" in str(result.reason) or "loss" in str(result.reason)
     assert squares.client.get_run(result.run_id).info.status == "FAILED"
+
+
+def test_a_trial_by_another_configuration_than_the_sweeps_is_refused(squares: Project) -> None:
+    order = ordered(squares, {"squares.training.seed": 1})
+    changed = squares.folder / "conf/base/parameters.yml"
+    edit(changed, lambda parameters: parameters["squares"]["training"].update(momentum=0.8))
+    result, reports = finish(order, start(order))
+    assert (result.status, reports) == ("FAILED", [])
+    assert str(result.reason).startswith("the parameters in conf/ have changed since this sweep began")
 
 
 @pytest.mark.slow

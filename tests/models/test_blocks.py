@@ -183,12 +183,31 @@ def test_kernels_are_initialized_as_asked_for(bound, initializer, kind):
 
 @pytest.mark.parametrize("kind", BLOCKS)
 @pytest.mark.parametrize("preactivation", [False, True])
-@pytest.mark.parametrize(("zero", "last"), [(False, 1.0), (True, 0.0)])
-def test_only_the_last_norm_of_the_residual_branch_may_start_at_zero(bound, kind, preactivation, zero, last):
+@pytest.mark.parametrize("zero", [False, True])
+def test_only_the_last_norm_or_kernel_of_the_residual_branch_may_start_at_zero(bound, kind, preactivation, zero):
     build, count = BLOCKS[kind]
     model = block(bound(zero_last_gamma=zero, preactivation=preactivation), 32, 2, kind=build)
     expected = {f"block_{number}_norm": {1.0} for number in range(1, count)}
-    assert initial_gammas(model) == {**expected, f"block_{count}_norm": {last}, "block_projection_norm": {1.0}}
+    last = {0.0} if zero and not preactivation else {1.0}
+    assert initial_gammas(model) == {**expected, f"block_{count}_norm": last, "block_projection_norm": {1.0}}
+    zeros = [layer.name for layer in layers_named(model, "_conv") if not layer.kernel.numpy().any()]
+    assert zeros == ([f"block_{count}_conv"] if zero and preactivation else [])
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+@pytest.mark.parametrize("preactivation", [False, True])
+@pytest.mark.parametrize("zero", [False, True])
+def test_every_weight_of_a_block_learns(bound, kind, preactivation, zero):
+    """Also of one that starts as its shortcut: what is zero first lets the others learn from the second step on."""
+    layers = bound(zero_last_gamma=zero, preactivation=preactivation)
+    model = block(layers, 32, 2, kind=BLOCKS[kind][0])
+    before = {weight.path: weight.numpy() for weight in model.trainable_weights}
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    targets = np.random.default_rng(1).normal(size=(2, 4, 4, 32)).astype("float32")
+    for _ in range(3):
+        model.train_on_batch(images(), targets)
+    still = [weight.path for weight in model.trainable_weights if np.array_equal(weight.numpy(), before[weight.path])]
+    assert still == []
 
 
 @pytest.mark.parametrize("kind", BLOCKS)

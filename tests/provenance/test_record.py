@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from mnist_resnet.config import validate_parameters
+from mnist_resnet.provenance.patch import Patch
 from mnist_resnet.provenance.record import Provenance, RunArguments, resolved_parameters
-from mnist_resnet.provenance.source import Patch, Source
+from mnist_resnet.provenance.source import Source
 from tests.made_record import made
 
 RUN_PARAMS = {
@@ -35,8 +36,9 @@ def written(provenance: Provenance, status: Any = "RUNNING") -> dict[str, Any]:
 
 def test_the_record_has_all_fields_of_its_schema_in_their_order():
     record = written(made())
-    fields = "schema status started ended run parameters environment backends source source_missing_because catalog"
-    assert list(record) == [*fields.split(), "precision", "training_devices", "namespaces"]
+    fields = "schema status started ended run parameters environment backends source source_missing_because"
+    of_steps = ["precision", "training_devices", "resumed_epochs", "found", "namespaces"]
+    assert list(record) == [*fields.split(), "source_changed", "catalog", *of_steps]
     asked = "command env pipeline_names namespaces runtime_params tags node_names from_nodes to_nodes from_inputs"
     assert list(record["run"]) == [*asked.split(), "to_outputs", "only_missing_outputs"]
     assert (record["schema"], record["status"], record["ended"]) == (1, "RUNNING", None)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.provenance.source import Patch, collect_commit, collect_source, why_no_commit
+from mnist_resnet.provenance.patch import Patch
+from mnist_resnet.provenance.source import collect_commit, collect_source, why_no_commit
 from tests.made_repository import commit, git, head, make_repository, write
 
 SECRET = "hunter2-swordfish"
@@ -256,3 +257,28 @@ def test_a_submodule_that_has_changed_is_left_out_by_name_and_has_a_source_of_it
     assert (patch.content, patch.left_out) == (b"", ("part",))
     assert collect_source(part).dirty == (change == "content")
     assert collect_commit(part).commit == head(part)
+
+
+@pytest.mark.parametrize("hiding", ["--skip-worktree", "--assume-unchanged"])
+def test_a_change_that_git_was_told_to_overlook_is_recorded(repository, hiding):
+    git(repository, "update-index", hiding, "src/train.py")
+    assert not collect_source(repository).dirty
+    patch = patch_of(repository, FASTER)
+    assert b"rate = 2" in patch.content
+    assert not git(repository, "ls-files", "-v", "src/train.py").startswith(b"H")  # the user's index is as it was
+
+
+def test_a_commit_is_not_what_replaces_it(repository):
+    right = head(repository)
+    write(repository, FASTER)
+    git(repository, "add", "-A")
+    tree = git(repository, "write-tree").decode().strip()
+    git(repository, "replace", right, git(repository, "commit-tree", "-m", "other", tree).decode().strip())
+    source = collect_source(repository)
+    assert (source.commit, source.dirty) == (right, True)
+
+
+def test_the_commit_of_a_project_is_not_that_of_a_package_from_elsewhere(repository):
+    commit(repository, {"src/mnist_resnet/__init__.py": ""})
+    assert collect_source(repository) is None
+    assert f"not from {repository / 'src/mnist_resnet'}" in why_no_commit(repository)

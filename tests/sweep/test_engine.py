@@ -14,7 +14,7 @@ from tests.sweep.made_results import SEED, made_sweep, plan_of
 
 def test_the_winner_of_many_trials_has_its_share_of_one_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = validate_parameters(recipe_parameters("base"))
-    outcome = made_sweep(plan_of(*(Trial(n, {SEED: n}) for n in range(5))), statuses=("FINISHED", "FAILED"))
+    outcome = made_sweep(plan_of(*(Trial(n, {SEED: n}) for n in range(5))), statuses=("FINISHED", "PRUNED", "FAILED"))
     asked: list[tuple[Trial, str, float]] = []
 
     def promote(trial: Trial, name: str, significance: float) -> Promotion:
@@ -25,5 +25,5 @@ def test_the_winner_of_many_trials_has_its_share_of_one_chance(monkeypatch: pyte
     promoted = engine._with_promotions(outcome, SimpleNamespace(order=lambda trial: trial), parameters)
     ((trial, name, significance),) = asked
     assert (trial.number, name) == (outcome.winners["mnist"].trial, "mnist")
-    assert significance == pytest.approx(parameters.namespaces["mnist"].release.significance / 3)
+    assert significance == pytest.approx(parameters.namespaces["mnist"].release.significance / 4)
     assert promoted.promotions["mnist"].champion

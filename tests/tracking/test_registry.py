@@ -77,3 +77,17 @@ def test_a_registry_with_a_place_of_its_own_is_used_and_read(
     assert mlflow.MlflowClient(store, registry_uri=store).search_registered_models() == []
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", other_store)
     assert sha256_of_bytes(read_recorded_onnx("models:/squares@champion", project)) == digest
+
+
+def test_a_clock_that_was_ahead_keeps_the_alias_and_nothing_else(
+    run: TrackedRun, caplog: pytest.LogCaptureFixture
+) -> None:
+    ahead, present = log(run, "ahead"), log(run, "present")
+    for digest, evaluated in ((ahead, 9), (present, 5)):
+        tags = {"recipe": f"at {evaluated}"}
+        registry.register_candidate(registry.RegisterCandidate("squares", digest, tags, evaluated, f"of {evaluated}"))
+    client = mlflow.MlflowClient()
+    assert str(client.get_model_version_by_alias("squares", registry.CANDIDATE).version) == "1"
+    second = client.get_model_version("squares", "2")
+    assert (second.tags["recipe"], second.description) == ("at 5", "of 5")
+    assert "The alias candidate of squares stays at version 1, which was evaluated later than version 2" in caplog.text

@@ -6,6 +6,7 @@ import pytest
 from mnist_resnet.tracking.dead_runs import LOCK
 from mnist_resnet.tracking.reproduction_run import open_reproduction
 from mnist_resnet.tracking.run_lookup import RecordedRun, find_run
+from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
 from tests.tracking.recordings import record
 
 
@@ -47,3 +48,28 @@ def test_a_run_that_nobody_went_on_with_is_closed(
     with pytest.raises(error), open_reproduction(original, Path.cwd()) as reproduction:
         raise error
     assert _run(original, reproduction.run_id).info.status == status
+
+
+def test_a_store_that_goes_away_takes_no_error_with_it(
+    original: RecordedRun, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionError("nobody there")
+
+    opened = open_reproduction(original, Path.cwd())
+    run_id = opened.__enter__().run_id
+    monkeypatch.setattr(mlflow.MlflowClient, "get_run", away)
+    assert not opened.__exit__(RuntimeError, RuntimeError("the real fault"), None)  # so that it goes on
+    assert f"Run {run_id[:8]} could not be closed: nobody there" in caplog.messages
+
+
+def test_a_verdict_that_the_store_does_not_take_is_an_error_of_the_users(
+    original: RecordedRun, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionError("nobody there")
+
+    with open_reproduction(original, project) as reproduction:
+        monkeypatch.setattr(mlflow.MlflowClient, "set_tag", away)
+        with pytest.raises(TrackingUnavailableError, match="cannot be used: nobody there"):
+            reproduction.log_verdict("BITWISE", {}, original)

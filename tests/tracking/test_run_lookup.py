@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.reading import ProvenanceError
+from mnist_resnet.storage.digests import digest_of_array
 from mnist_resnet.tracking.run_lookup import RecordedRunError, find_run
 from mnist_resnet.tracking.store.remedies import TrackingUnavailableError
 from tests.made_record import made, made_record
@@ -49,7 +50,7 @@ def test_what_was_recorded_is_read(project, store):
     record(project, {"provenance.json": provenance, PROBABILITIES: array.getvalue()})
     run = find_run("a run", store)
     assert run.provenance() == made()
-    read = run.probabilities(["made", "other"])
+    read = run.probabilities({"made": digest_of_array(probabilities), "other": ""})
     assert read.keys() == {"made"}
     np.testing.assert_array_equal(read["made"], probabilities)
 
@@ -74,7 +75,7 @@ def test_files_that_cannot_be_fetched_are_not_taken_for_missing(store):
         "elsewhere", f"http://127.0.0.1:{free_port()}/api/2.0/mlflow-artifacts/artifacts/x"
     )
     run = find_run(client.create_run(experiment).info.run_id, store)
-    for read in (run.provenance, run.patch, lambda: run.probabilities(["made"])):
+    for read in (run.provenance, run.patch, lambda: run.probabilities({"made": ""})):
         with pytest.raises(TrackingUnavailableError, match="cannot be used: API request to http"):
             read()
 
@@ -83,7 +84,14 @@ def test_files_that_cannot_be_fetched_are_not_taken_for_missing(store):
 def test_damaged_probabilities_are_refused(project, store, content):
     record(project, {PROBABILITIES: content})
     with pytest.raises(RecordedRunError, match=r"its made/test_probabilities\.npy is damaged"):
-        find_run("a run", store).probabilities(["made"])
+        find_run("a run", store).probabilities({"made": ""})
+
+
+def test_probabilities_that_are_not_the_recorded_ones_are_refused(project, store):
+    np.save(array := io.BytesIO(), np.array([[0.25, 0.75]], np.float32))
+    record(project, {PROBABILITIES: array.getvalue()})
+    with pytest.raises(RecordedRunError, match=r"made/test_probabilities\.npy was changed in MLflow's store"):
+        find_run("a run", store).probabilities({"made": digest_of_array(np.array([[0.5, 0.5]], np.float32))})
 
 
 def test_a_store_that_is_away_is_named_without_its_credentials():

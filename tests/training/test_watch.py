@@ -15,7 +15,11 @@ def shown() -> list:
 @pytest.fixture
 def watch(shown) -> StepWatch:
     """Of an epoch before which there were 24 steps, at rates that say their steps."""
-    return StepWatch(lambda amount, detail="": shown.append((amount, detail)), 16, 24, "Made squares", float)
+
+    def show(amount, detail=""):
+        shown.append((amount, detail))
+
+    return StepWatch(show, 16, 24, "Made squares", float, "Lower it")
 
 
 def test_each_step_is_shown_with_the_figures_so_far(watch, shown):
@@ -47,8 +51,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_rate_and_remedies(watch, show
     assert isinstance(stopped.value, UserError)
     assert str(stopped.value) == (
         # 24 steps came before this epoch, of which it is the fourth; the rate is that of the step, not of the next.
-        f"Made squares: the loss is {loss} at step 28, the learning rate 27. "
-        "Lower training.learning_rate, lengthen training.warmup_fraction, or set training.precision to float32"
+        f"Made squares: the loss is {loss} at step 28, the learning rate 27. Lower it"
     )
     assert len(shown) == 1
 

@@ -93,7 +93,7 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
     folder = answers_folder(request.output)
     # A pattern that the shell expands finds the answers, too, once there are some.
     sources = [source for source in request.sources if "://" in source or absolute(source) != folder]
-    _require_apart(folder, sources)
+    _require_apart(folder, sources or request.sources)
     _require_text(sources)
     classifier = open_classifier(request.content, request.model, request.threads)
     plan = plan_chunks(sources, classifier.image_size, request.rows_per_part, request.column)

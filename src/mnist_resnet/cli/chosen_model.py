@@ -1,6 +1,7 @@
 """The model that a command is to use: a recipe's export, an ONNX file of the user's, or a recorded one."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from mnist_resnet.cli.project import CommandError, load_context, present_project
 from mnist_resnet.config import outputs_folder
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
+from mnist_resnet.terminal.streams import write_line
 
 _RECORDED = "models:/"
 _MAKE_AGAIN = "`kedro run --only-missing-outputs` exports anew"
@@ -116,6 +118,9 @@ def _exported_model(context: KedroContext, namespace: str) -> Path:
     if not path.exists():
         raise CommandError(f"{path} does not exist. Make it with `kedro run`, or name an ONNX file with --model.")
     made = _export(context, namespace)
+    if made is None:
+        why = "its export was not completed, or the fingerprint is gone"
+        write_line(f"Nothing tells whether {path} is as it was exported: {why}; {_MAKE_AGAIN}", sys.stderr)
     if made and made.outputs.get(f"{namespace}.onnx") != sha256_of_path(path):
         raise CommandError(
             f"{path} has changed since it was exported; {_MAKE_AGAIN}. To use the changed file, name it with --model."

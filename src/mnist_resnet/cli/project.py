@@ -61,10 +61,15 @@ def without_traceback(command: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             if isinstance(error, ValueError) and raised_in(error).startswith("kedro.config"):
                 raise CommandError(f"conf/ cannot be read: {error}") from error
-            write_line(without_credentials(traceback.format_exc()).rstrip(), sys.stderr)
+            show_traceback()
             raise SystemExit(1) from None
 
     return wrapped
+
+
+def show_traceback() -> None:
+    """Print the traceback of the error that is being handled, without the credentials of addresses."""
+    write_line(without_credentials(traceback.format_exc()).rstrip(), sys.stderr)
 
 
 def raised_in(error: Exception) -> str:

@@ -60,7 +60,6 @@ def reproduce(
             _say(f"Temporary folder, which is kept: {folder}")
         comparison = make_again(planned, folder, tolerances, _say)
     print_verdict(comparison)
-    _say(f"Recorded as run {comparison.second.run_id}, with reproduction.json and reproduction.md")
     return comparison
 
 

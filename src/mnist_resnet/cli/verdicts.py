@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_resnet.cli.project import CommandError, present_project, write_json
+from mnist_resnet.cli.project import CommandError, present_project, show_traceback, write_json
 from mnist_resnet.comparison.level import Level, Tolerances
 from mnist_resnet.errors import UserError
+from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
@@ -73,9 +74,16 @@ def ending_with_verdict(command: Callable[..., "Comparison | None"]) -> Callable
             comparison = command(project=project, store=store, tolerances=tolerances, **own)
         except UserError as error:
             raise CannotTellError(str(error)) from error
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):
             write_line("Interrupted", sys.stderr)
             sys.exit(_INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            if signals.requested():  # which a library has made an error of
+                raise
+            show_traceback()
+            raise SystemExit(CannotTellError.exit_code) from error
         if comparison and comparison.verdict.level < Level[at_least.upper()]:
             sys.exit(1)
 

@@ -49,6 +49,7 @@ def differences(first: Provenance, second: Provenance, namespace: str) -> tuple[
         *_sources(first, second),
         *environment_differences(first.environment, second.environment),
         *_training_devices(*(each.training_devices.get(namespace) for each in (first, second))),
+        *_resumed(*(each.resumed_epochs.get(namespace, 0) for each in (first, second))),
         *_precisions(namespace, first.precision.get(namespace), second.precision.get(namespace)),
     )
 
@@ -97,6 +98,13 @@ def _training_devices(first: TrainingDevice | None, second: TrainingDevice | Non
         yield Cause("training device", "training device", first.told_apart_by(), second.told_apart_by())
 
 
+def _resumed(first: int, second: int) -> Iterator[Cause]:
+    """Epochs of earlier processes, whose source and machine no record tells."""
+    if first or second:
+        kind = "resumed training"
+        yield Cause(kind, kind, *(f"after epoch {epochs}" if epochs else "no" for epochs in (first, second)))
+
+
 def _precisions(namespace: str, first: str | None, second: str | None) -> Iterable[Cause]:
     """Different precisions; a run that did not train has none."""
     return _differing("precision", {namespace: first}, {namespace: second}) if first and second else ()
@@ -116,7 +124,9 @@ def _sources(first: Provenance, second: Provenance) -> Iterator[Cause]:
 
 
 def _commit_in_words(record: Provenance) -> str:
-    """The commit, or why there is none; earlier versions did not record the reason."""
+    """The commit, or why it is not known; earlier versions did not record the reason."""
+    if record.source_changed:
+        return f"{UNKNOWN} (files of the package changed while the run went on)"
     if record.source:
         return record.source.commit
     return f"{UNKNOWN} ({record.source_missing_because})" if record.source_missing_because else UNKNOWN

@@ -39,9 +39,15 @@ def compare_recorded(first: str, second: str, store: str, tolerances: Tolerances
     """
     runs = find_run(first, store), find_run(second, store)
     records = finished_record(runs[0]), finished_record(runs[1])
-    before, after = (run.probabilities(set.intersection(*(set(each.namespaces) for each in records))) for run in runs)
+    before, after = (run.probabilities(_digests(record)) for run, record in zip(runs, records, strict=True))
     pairs = {name: (before[name], after[name]) for name in before if name in after}
     return Comparison(*runs, compare_runs(*records, pairs, tolerances))
+
+
+def _digests(record: Provenance) -> dict[str, str]:
+    """Those of the test probabilities, by data set."""
+    recorded = {name: steps.get("probabilities") for name, steps in record.namespaces.items()}
+    return {name: values["sha256"] for name, values in recorded.items() if values}
 
 
 def finished_record(run: RecordedRun) -> Provenance:

@@ -167,7 +167,7 @@ def _too_few_images(name: str, limit: int, dataset: Dataset, parameters: Namespa
     classes = len(dataset.class_names) - len(dataset.empty_classes)
     fraction, batch = parameters.data.validation_fraction, parameters.training.batch_size
     left = limit - round(limit * fraction)
-    if fraction and int(limit * fraction) < classes:
+    if fraction and round(limit * fraction) < classes:
         yield (
             f"{name}.data.training_images: received {limit}, which leaves fewer validation images than the "
             f"{classes} classes; raise it, or validation_fraction."

@@ -126,10 +126,13 @@ def _drawn(indices: Indices, labels: UInt8Array, size: int, seed: int) -> tuple[
 
 def _check_classes_left(labels: UInt8Array, train: Indices, parameters: DataParameters) -> None:
     lost = np.setdiff1d(labels, labels[train])
-    if lost.size:
-        raise DataError(
-            f"data.validation: received '{parameters.validation}', which with validation_fraction "
-            f"{parameters.validation_fraction} and training_images {parameters.training_images} leaves no "
-            f"training image of the classes {', '.join(map(str, lost))} (counted from 0); choose 'stratified', a "
-            f"smaller fraction or more training_images"
-        )
+    if not lost.size:
+        return
+    limit, remedies = parameters.training_images, ["a smaller validation_fraction"]
+    remedies += ["'stratified'"] if parameters.validation == "last" else []
+    remedies += ["more training_images"] if limit is not None else []
+    raise DataError(
+        f"data.validation: received '{parameters.validation}', which with validation_fraction "
+        f"{parameters.validation_fraction} and training_images {limit} leaves no training image of the classes "
+        f"{', '.join(map(str, lost))} (counted from 0); choose {' or '.join(remedies)}"
+    )

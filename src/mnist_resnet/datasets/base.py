@@ -87,6 +87,13 @@ class ArtifactDataset(AbstractDataset[Content, Content], Generic[Content]):
             return self._local_copy.digest()
         return sha256_of_path(self.path) if self.path.exists() else None
 
+    def state(self) -> tuple[int, ...] | None:
+        """What changes whenever the artifact's file is written; None for a folder, an address, or nothing."""
+        if self._local_copy or not self.path.is_file():
+            return None
+        found = self.path.stat()
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
     @abstractmethod
     def _read(self, path: Path) -> Content: ...
 

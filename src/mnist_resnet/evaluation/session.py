@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.computing.threads import asked_threads
+from mnist_resnet.computing.threads import asked_threads, usable_cores
 from mnist_resnet.config import CudaParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.binding import FixedBatch
@@ -41,9 +41,11 @@ class Session:
 
     @property
     def threads(self) -> int:
-        """How many threads an operation is spread over."""
+        """How many threads an operation is spread over; by itself, onnxruntime takes one for each physical core."""
+        import psutil
+
         asked: int = self.inference.get_session_options().intra_op_num_threads
-        return asked or os.cpu_count() or 1
+        return asked or psutil.cpu_count(logical=False) or os.cpu_count() or 1
 
     @property
     def provider_options(self) -> dict[str, str]:
@@ -119,7 +121,7 @@ def open_session(
         optimized: Whether onnxruntime may replace operations by others. If not, a quantized file is computed as it is
             written: by float32 operations between quantizing and dequantizing ones.
         threads: Over how many an operation is spread; 0: as many as ``TF_NUM_INTRAOP_THREADS`` asks for, such as
-            the cores of a trial of a sweep, else all cores.
+            the cores of a trial of a sweep, else all cores that this process may use.
         takes_turns: Whether its threads leave the cores to another session as soon as a call has ended. By default
             they look for the next call for up to 30 ms, which makes single calls faster.
 
@@ -154,7 +156,9 @@ def _load(
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads or asked_threads(os.environ)
+    # By itself it would bind its threads to cores that this process is held away from.
+    held = usable_cores() if usable_cores() < (os.cpu_count() or 1) else 0
+    options.intra_op_num_threads = threads or asked_threads(os.environ) or held
     options.add_session_config_entry("session.force_spinning_stop", str(int(takes_turns)))
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

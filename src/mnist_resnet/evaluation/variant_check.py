@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from mnist_resnet.config import EvaluationParameters, VariantParameters
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
 
@@ -52,9 +53,12 @@ MEASURABLY_FASTER = 1.05
 
 
 def evaluated_by(name: str, parameters: EvaluationParameters) -> EvaluationParameters:
-    """The parameters by which a variant is evaluated: on the processor in any case, if it is meant for that."""
+    """The parameters by which a variant is evaluated: on that for which it is meant, if that is among the providers."""
     if name in _FOR_PROCESSORS:
         return replace(parameters, providers=(CPU_PROVIDER,), require_gpu=False)
+    others = tuple(each for each in parameters.providers if each != CUDA_PROVIDER)
+    if name == "fp16" and CUDA_PROVIDER in parameters.providers:
+        return replace(parameters, providers=(CUDA_PROVIDER, *others))
     return parameters
 
 

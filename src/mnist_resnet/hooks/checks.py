@@ -1,7 +1,7 @@
 """Checks of a run before any work."""
 
 import sys
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -16,8 +16,9 @@ from mnist_resnet.config import ConfigurationError, IdxFile, NamespaceParameters
 from mnist_resnet.data.check import DataError, class_indices
 from mnist_resnet.data.idx import IdxArray, UInt8Array
 from mnist_resnet.data.split import check_sizes, split
+from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
 from mnist_resnet.evaluation.package import onnxruntime_package
-from mnist_resnet.evaluation.providers import usable_providers
+from mnist_resnet.evaluation.providers import CPU_PROVIDER, usable_providers
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.pipelines.wiring import TOLD_BY_THE_RUN
 
@@ -68,8 +69,13 @@ def check_run(context: RunContext) -> None:
         training = context.parameters.namespaces[namespace].training
         if "train" in pipelines:
             _check_devices(namespace, training)
-        if "evaluate" in pipelines and evaluation.require_gpu:
-            usable_providers(evaluation.providers, require_gpu=True)
+        if "evaluate" in pipelines and (evaluation.require_gpu or not _surely_usable(evaluation.providers)):
+            usable_providers(evaluation.providers, evaluation.require_gpu)
+
+
+def _surely_usable(providers: Sequence[str]) -> bool:
+    """Whether one of them is the processor's, and none misspelt, for which onnxruntime need not be imported."""
+    return CPU_PROVIDER in providers and {*providers} <= {CPU_PROVIDER, CUDA_PROVIDER}
 
 
 def check_present_labels(namespace: str, parameters: Parameters, catalog: DataCatalog, pipelines: Set[str]) -> None:
@@ -104,7 +110,8 @@ def _check_split(labels: UInt8Array, parameters: NamespaceParameters, pipelines:
             f"training.batch_size: received {batch_size}, but there are only {left} images to train on; choose at most "
             f"that many"
         )
-    if "data" in pipelines and parameters.data.validation == "last":  # which alone may take all images of a class
+    # A limit, or the last images, may leave out a class.
+    if "data" in pipelines and (parameters.data.validation == "last" or parameters.data.training_images is not None):
         split(labels, labels, parameters.data)
 
 

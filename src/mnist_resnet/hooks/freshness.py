@@ -2,11 +2,12 @@
 
 When all outputs of a pipeline have been saved for a data set, a fingerprint of both is stored. Before a run, present
 parameters and digests are compared with it: what no longer matches is made again under ``--only-missing-outputs``, and
-refused as the input of a later pipeline that is run alone.
+refused as the input of a later pipeline that is run alone. While the run goes on, an artifact that something else has
+written since is refused, too.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,14 @@ class _Part:
     unsaved: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True)
+class _Known:
+    """An artifact as this run has made or found it."""
+
+    digest: str | None
+    state: tuple[int, ...] | None
+
+
 class Freshness:
     """The fingerprints of all pipelines of a run's data sets.
 
@@ -50,6 +59,7 @@ class Freshness:
 
     def __init__(self, context: RunContext) -> None:
         self._catalog, self._outputs = context.catalog, context.outputs
+        self._known: dict[str, _Known] = {}
         self._parts = [part for namespace in context.namespaces for part in _parts(namespace)]
         planned = [] if context.run_params["only_missing_outputs"] else context.pipeline.nodes
         for part in self._parts:
@@ -59,6 +69,8 @@ class Freshness:
 
     def note_saved(self, dataset_name: str, node: Node) -> None:
         """Forget a fingerprint with the first output that changes, and store it anew after the last."""
+        if dataset := self._artifacts([dataset_name]).get(dataset_name):
+            self._known[dataset_name] = _Known(dataset.digest(), dataset.state())
         for part in self._parts:
             if part.namespace != dataset_of(node) or part.name not in node.tags:
                 continue
@@ -67,6 +79,21 @@ class Freshness:
             part.unsaved.discard(dataset_name)
             if not part.unsaved:
                 self._fingerprint(part).write(self._path(part))
+
+    def check_unchanged(self, dataset_name: str) -> None:
+        """Refuse to load an artifact that is not as this run has made it, or found it when it began.
+
+        Raises:
+            StaleInputError: If something else has written it since.
+        """
+        known, dataset = self._known.get(dataset_name), self._artifacts([dataset_name]).get(dataset_name)
+        if known is None or dataset is None or (known.state is not None and dataset.state() == known.state):
+            return
+        if dataset.digest() not in {known.digest, None}:  # what is not there any more, loading it tells
+            raise StaleInputError(
+                f"{dataset_name} has been changed by something else while this run went on: {dataset.path} is not as "
+                f"the run has made or found it. Run again once nothing else writes there"
+            )
 
     def _examine(self, part: _Part) -> None:
         stored = Fingerprint.read(self._path(part))
@@ -100,9 +127,17 @@ class Freshness:
         parameters = sorted(name for name in part.pipeline.inputs() - told if name.startswith("params:"))
         return Fingerprint(
             {name.removeprefix("params:"): _plain(self._catalog.load(name)) for name in parameters},
-            _digests(self._artifacts(part.pipeline.inputs())),
-            _digests(self._artifacts(part.pipeline.all_outputs())),
+            self._digests(part.pipeline.inputs()),
+            self._digests(part.pipeline.all_outputs()),
         )
+
+    def _digests(self, names: Iterable[str]) -> dict[str, str]:
+        """The digests of those artifacts that are there, as they were made or found."""
+        for name, dataset in self._artifacts(names).items():
+            if name not in self._known:
+                self._known[name] = _Known(dataset.digest(), dataset.state())
+        known = {name: self._known[name].digest for name in self._artifacts(names)}
+        return {name: digest for name, digest in known.items() if digest is not None}
 
     def _artifacts(self, names: Iterable[str]) -> dict[str, ArtifactDataset[Any]]:
         datasets = {name: self._catalog.get(name) for name in sorted(names) if not name.startswith("params:")}
@@ -123,11 +158,6 @@ def _made_anew(pipeline: Pipeline, planned: set[str]) -> set[str]:
     """The outputs of the nodes that are run, and of those behind them, which a run of a part may leave out."""
     names = [node.name for node in pipeline.nodes if node.name in planned]
     return set(pipeline.from_nodes(*names).all_outputs()) if names else set()
-
-
-def _digests(datasets: Mapping[str, ArtifactDataset[Any]]) -> dict[str, str]:
-    found = {name: dataset.digest() for name, dataset in datasets.items()}
-    return {name: digest for name, digest in found.items() if digest is not None}
 
 
 def _plain(value: Any) -> Any:

@@ -10,10 +10,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from mnist_resnet.computing.backend_choice import backends_of
-from mnist_resnet.errors import UserError
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.catalog import collect_catalog
 from mnist_resnet.provenance.environment import collect_environment
+from mnist_resnet.provenance.package_code import digest_of_code
+from mnist_resnet.provenance.patch import PATCH_FILE
+from mnist_resnet.provenance.reading import ProvenanceError
 from mnist_resnet.provenance.record import (
     PROVENANCE_FILE,
     SCHEMA,
@@ -24,12 +26,13 @@ from mnist_resnet.provenance.record import (
     status_after,
     utc_now,
 )
-from mnist_resnet.provenance.source import PATCH_FILE, collect_source, why_no_commit
-from mnist_resnet.provenance.steps import QUICKLY_LOADED, epoch_values, step_values
+from mnist_resnet.provenance.source import collect_source, why_no_commit
+from mnist_resnet.provenance.steps import QUICKLY_LOADED, Values, epoch_values, step_values
 from mnist_resnet.terminal.program import typed_command
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.inputs import CONTEXTS, describe_input
-from mnist_resnet.tracking.run_lookup import run_with_id
+from mnist_resnet.tracking.run_lookup import RecordedRunError, run_with_id
+from mnist_resnet.tracking.store.availability import patiently
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult, TrainingStart
 
@@ -46,11 +49,13 @@ class ProvenanceRecord:
 
     def __init__(self, context: RunContext, tracked: TrackedRun) -> None:
         self._context, self._tracked = context, tracked
-        self._made: set[str] = set()
+        self._known: set[str] = set()
+        self._code = digest_of_code()
         self._inputs: set[tuple[str, str]] = set()
         self._provenance = _collect(context)
-        if earlier := _recorded_before(tracked):
-            self._provenance.go_on_from(earlier)
+        self._earlier = _recorded_before(tracked)
+        if self._earlier:
+            self._provenance.go_on_from(self._earlier)
 
     def __enter__(self) -> Self:
         files = self._as_file("RUNNING")
@@ -64,6 +69,9 @@ class ProvenanceRecord:
         try:
             if error is None and self._context.run_params["only_missing_outputs"]:
                 self._note_present()
+            if digest_of_code() != self._code:
+                self._provenance.source_changed = True
+                logger.warning("Files of the package changed while the run went on, so its commit is not certain")
             self._tracked.log_files(self._as_file(status_after(error)))
         except Exception as another:
             if error is None:
@@ -71,15 +79,20 @@ class ProvenanceRecord:
             logger.warning("%s could not be completed: %s", PROVENANCE_FILE, in_one_line(another))
 
     def note_loaded(self, dataset_name: str, data: Any) -> None:
-        """Record an artifact that an earlier run has made."""
-        if dataset_name not in self._made:
-            self.note_saved(dataset_name, data)
+        """Record an artifact that was there before."""
+        if dataset_name not in self._known:
+            self._note(dataset_name, data, found=True)
 
     def note_saved(self, dataset_name: str, data: Any) -> None:
         """Record an artifact that this run has made."""
-        self._made.add(dataset_name)
+        self._note(dataset_name, data, found=False)
+
+    def _note(self, dataset_name: str, data: Any, found: bool) -> None:
+        self._known.add(dataset_name)
         namespace, _, artifact = dataset_name.rpartition(".")
         if namespace in self._provenance.namespaces and (recorded := step_values(artifact, data)):
+            if found and not self._made_earlier(namespace, *recorded):
+                self._provenance.found.append(dataset_name)
             self._provenance.add(namespace, *recorded)
             self._log_input(namespace, artifact.rpartition("_")[0], data)
             if artifact == "model" and "train" in self._context.pipelines_of(namespace):
@@ -90,6 +103,7 @@ class ProvenanceRecord:
         self._provenance.forget_training(namespace)
         self._provenance.precision[namespace] = start.device.precision
         self._provenance.training_devices[namespace] = start.device
+        self._provenance.resumed_epochs[namespace] = start.resumed_epochs
         self._provenance.add(namespace, "initial_weights", start.initial_weights)
         self._tracked.log_files(self._as_file("RUNNING"))
 
@@ -110,21 +124,33 @@ class ProvenanceRecord:
     def _note_present(self) -> None:
         """Record what was there already and so was neither made nor read."""
         catalog = self._context.catalog
-        for name in sorted(self._context.pipeline.datasets() - self._made):
+        for name in sorted(self._context.pipeline.datasets() - self._known):
             if name.rpartition(".")[2] in QUICKLY_LOADED and catalog.exists(name):
-                self.note_saved(name, catalog.load(name))
+                self.note_loaded(name, catalog.load(name))
+
+    def _made_earlier(self, namespace: str, step: str, values: Values) -> bool:
+        """Whether an earlier process of this run has recorded the same."""
+        recorded = self._earlier.namespaces.get(namespace, {}) if self._earlier else {}
+        return values.items() <= recorded.get(step, {}).items()
 
     def _as_file(self, status: RunStatus) -> dict[str, bytes]:
         return {PROVENANCE_FILE: self._provenance.as_json(status).encode()}
 
 
 def _recorded_before(tracked: TrackedRun) -> Provenance | None:
-    """What an earlier process has recorded of the run that is filled; None if there is nothing that can be read."""
+    """What an earlier process has recorded of the run that is filled; None if there is nothing that can be read.
+
+    Raises:
+        TrackingUnavailableError: If the store is away: what it has would be overwritten.
+    """
     if not tracked.filled or tracked.spool_folder is not None:
         return None
     try:
-        return run_with_id(tracked.run_id, tracked.uri).provenance()
-    except UserError:
+        return patiently(lambda: run_with_id(tracked.run_id, tracked.uri).provenance())
+    except RecordedRunError:  # it has recorded nothing
+        return None
+    except ProvenanceError as error:
+        logger.warning("What an earlier process of this run has recorded is lost: %s", error)
         return None
 
 

@@ -123,6 +123,11 @@ class RunHooks:
         self._summary.stop_clock(node)
 
     @hook_impl
+    def before_dataset_loaded(self, dataset_name: str) -> None:
+        """Refuse what something else has written since."""
+        self._freshness.check_unchanged(dataset_name)
+
+    @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
         """Record what the run is made from."""
         if self._provenance:

@@ -17,12 +17,14 @@ class Layers:
 
     parameters: ModelParameters
 
-    def convolve(self, inputs: Any, filters: int, kernel_size: int, strides: int, name: str) -> Any:
-        """A padded convolution, named after its place."""
+    def convolve(
+        self, inputs: Any, filters: int, kernel_size: int, strides: int, name: str, kernel: str | None = None
+    ) -> Any:
+        """A padded convolution, named after its place, whose kernel is initialized as ``kernel`` says, if it does."""
         options = {
             "padding": "same",
             "use_bias": self.parameters.convolution_bias,
-            "kernel_initializer": self.parameters.kernel_initializer,
+            "kernel_initializer": kernel or self.parameters.kernel_initializer,
         }
         return Convolution(filters, kernel_size, strides=strides, name=f"{name}_conv", **options)(inputs)
 
@@ -68,17 +70,17 @@ def residual_block(inputs: Any, layers: Layers, convolutions: Sequence[Convolved
         (batch, height / strides, width / strides, filters).
     """
     relu, parameters, last = keras.layers.ReLU, layers.parameters, len(convolutions)
-    last_gamma = "zeros" if parameters.zero_last_gamma else "ones"
     residual, shortcut = inputs, inputs
     for number, (filters, kernel_size, strides) in enumerate(convolutions, start=1):
-        place, gamma = f"{name}_{number}", last_gamma if number == last else "ones"
+        place, zero = f"{name}_{number}", parameters.zero_last_gamma and number == last
         if parameters.preactivation:
-            residual = relu(name=f"{place}_relu")(layers.normalize(residual, place, gamma))
+            residual = relu(name=f"{place}_relu")(layers.normalize(residual, place))
             shortcut = residual if project and number == 1 else shortcut  # what is projected is activated, too
-            residual = layers.convolve(residual, filters, kernel_size, strides, place)
+            # A last norm that starts at zero would have no gradient, since a ReLU follows it.
+            residual = layers.convolve(residual, filters, kernel_size, strides, place, "zeros" if zero else None)
         else:
             residual = layers.convolve(residual, filters, kernel_size, strides, place)
-            residual = layers.normalize(residual, place, gamma)
+            residual = layers.normalize(residual, place, "zeros" if zero else "ones")
             residual = residual if number == last else relu(name=f"{place}_relu")(residual)
     if project:
         place, strides = f"{name}_projection", max(size.strides for size in convolutions)

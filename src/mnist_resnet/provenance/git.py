@@ -27,8 +27,8 @@ def git(folder: Path, *arguments: str, given: bytes = b"", variables: Mapping[st
         subprocess.SubprocessError: If it fails, or takes more than a minute.
     """
     kept = {name: value for name, value in os.environ.items() if name not in MISLEADING_VARIABLES}
-    environment = {**kept, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **(variables or {})}
-    command = ["git", "-C", str(folder), *arguments]
+    environment = {**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C", **(variables or {})}
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments]
     return subprocess.run(
         command, input=given, capture_output=True, check=True, timeout=TIMEOUT_SECONDS, env=environment
     ).stdout

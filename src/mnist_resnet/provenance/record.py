@@ -90,9 +90,13 @@ class Provenance:
         backends: Keras' backend and its version, for each of the pipelines ``train`` and ``export`` in the run.
         source: The code; None if git tells of no commit.
         source_missing_because: The reason, if there is no source.
+        source_changed: Whether files of the package changed while the run went on, so that the source may be another.
         catalog: Where the artifacts are kept; see ``collect_catalog``.
         precision: For each data set that was trained, the precision that ``auto`` came to.
         training_devices: Likewise, what the training computed on and how.
+        resumed_epochs: Likewise, how many epochs an earlier process had trained, whose source and machine are not told
+            here.
+        found: The artifacts that are recorded, but were there before the run.
         namespaces: For each data set, for each of ``STEPS`` that the run made or used, its values.
     """
 
@@ -106,9 +110,12 @@ class Provenance:
     backends: dict[str, str] | None = None
     source: Source | None
     source_missing_because: str | None = None
+    source_changed: bool = False
     catalog: dict[str, Values] | None = None
     precision: dict[str, str]
     training_devices: dict[str, TrainingDevice] = field(default_factory=dict)
+    resumed_epochs: dict[str, int] = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
     namespaces: dict[str, RecordedSteps]
 
     def training(self, namespace: str) -> Values:

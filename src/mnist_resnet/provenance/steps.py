@@ -101,7 +101,7 @@ _MEASURED = ("datasets", "evaluation")
 _SCORING = ("scikit-learn", "scipy", "numpy")
 _JUDGING = ("onnxruntime", "numpy", "nvidia-")
 _CODE = ("commit", "patch", "lock file", "Python")
-_DEVICE = ("training device", "precision")
+_DEVICE = ("training device", "precision", "resumed training")
 _ALL = (*_CODE, "platform", "processor", "instruction sets", "threads", "GPU", "driver", "variable", *_DEVICE)
 
 # In the order of the flow: what differs in one step is a reason for what differs in those behind it.

@@ -1,6 +1,6 @@
 """The preflight table: what a run was made from beside what is here, before any work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,16 @@ def check_determinism(record: Provenance) -> Check:
     result = CheckResult.PASS if all(asked.values()) else CheckResult.WARN
     values = ", ".join(f"{name} {str(value).lower()}" for name, value in asked.items())
     return Check("training.deterministic", result, values, "as recorded")
+
+
+def check_wholeness(record: Provenance) -> Iterator[Check]:
+    """What the run was made from, but its record does not tell."""
+    if record.source_changed:
+        yield Check("source", CheckResult.WARN, "changed while the run went on", "as it was at the beginning")
+    for name, epochs in record.resumed_epochs.items():
+        if epochs:
+            what = f"epochs of {name}"
+            yield Check(what, CheckResult.WARN, f"the first {epochs} by an earlier process", "all by one")
 
 
 def refuse(checks: Sequence[Check], strict: bool) -> None:

@@ -12,11 +12,18 @@ from mnist_resnet.comparison.level import Tolerances
 from mnist_resnet.comparison.table import as_markdown, as_values
 from mnist_resnet.computing.processor import set_by_user
 from mnist_resnet.data.fetch import MIRROR_VARIABLE
+from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.environment import collect_environment, decisive_variables
 from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.reproduce.checkout import check_present_source, check_source, clone
 from mnist_resnet.reproduce.options import in_present_names, preparing_options, run_options
-from mnist_resnet.reproduce.preflight import Check, ReproductionError, check_determinism, check_environment
+from mnist_resnet.reproduce.preflight import (
+    Check,
+    ReproductionError,
+    check_determinism,
+    check_environment,
+    check_wholeness,
+)
 from mnist_resnet.reproduce.raw_data import find_raw_data
 from mnist_resnet.reproduce.restoring import check_precision, restored_variables, with_recorded_precision
 from mnist_resnet.reproduce.workplace import Workplace, choose_python
@@ -87,6 +94,7 @@ def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan
         check_precision(record, variables),
         data,
         check_determinism(record),
+        *check_wholeness(record),
     )
     settings = restored | ({MIRROR_VARIABLE: mirror} if mirror else {})
     return Plan(run, record, patch, project, in_place, checks, present.lock_files, settings)
@@ -120,7 +128,11 @@ def make_again(planned: Plan, scratch: Path, tolerances: Tolerances, say: Say) -
     comparison = compare_recorded(planned.run.run_id, reproduction.run_id, planned.run.store, tolerances)
     values = json.dumps(as_values(comparison), indent=1, ensure_ascii=False)
     documents = {"reproduction.json": f"{values}\n", "reproduction.md": as_markdown(comparison)}
-    reproduction.log_verdict(comparison.verdict.level.name, documents, planned.run)
+    try:
+        reproduction.log_verdict(comparison.verdict.level.name, documents, planned.run)
+        say(f"Recorded as run {reproduction.run_id}, with {' and '.join(documents)}")
+    except UserError as error:
+        say(f"The verdict is not recorded: {error}")
     return comparison
 
 

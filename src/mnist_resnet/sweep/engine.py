@@ -10,11 +10,12 @@ from typing import Any
 from mnist_resnet.computing.cluster import cluster
 from mnist_resnet.config import Parameters, flatten, nest, validate_parameters
 from mnist_resnet.sweep.children import close_dead_children
+from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.nodes import check_nodes
 from mnist_resnet.sweep.outcome import OUTCOME_FILE, SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepError, SweepPlan
 from mnist_resnet.sweep.progress_lines import ProgressLines
-from mnist_resnet.sweep.project_session import project_session
+from mnist_resnet.sweep.project_session import project_session, require_unchanged
 from mnist_resnet.sweep.promotion import promote
 from mnist_resnet.sweep.running import RunningTrials
 from mnist_resnet.terminal import signals
@@ -74,6 +75,7 @@ def run_sweep(
             outcome = outcome_of(plan, results, time.monotonic() - started, run.run_id)
             if plan.promote:
                 run.tracked.log_files({OUTCOME_FILE: outcome.as_json()})  # where a promotion fails, it stays
+                require_unchanged(project, plan)
                 outcome = _with_promotions(outcome, trials, parameters)
             _log(outcome, run)
     return outcome
@@ -93,12 +95,15 @@ def _run_trials(trials: RunningTrials, resumed: bool) -> Sequence[Any]:
 
 
 def _with_promotions(outcome: SweepOutcome, trials: RunningTrials, parameters: Parameters) -> SweepOutcome:
-    """The outcome with what became of the winners; each is the best of many, so they share one chance (Bonferroni)."""
-    finished = sum(result.status == "FINISHED" for result in outcome.trials)
+    """The outcome with what became of the winners; each is the best of many, so they share one chance (Bonferroni).
+
+    Trials that were pruned have their share: they were left out by the images on which the winner is then compared.
+    """
+    compared = sum(result.status in DONE for result in outcome.trials)
     by_number = {result.trial.number: result.trial for result in outcome.trials}
     winners = {name: by_number[winner.trial] for name, winner in outcome.winners.items()}
     promotions = {
-        name: promote(trials.order(trial), name, parameters.namespaces[name].release.significance / finished)
+        name: promote(trials.order(trial), name, parameters.namespaces[name].release.significance / compared)
         for name, trial in winners.items()
     }
     return replace(outcome, promotions=promotions)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -104,6 +104,21 @@ class SweepPlan:
         typed = ",".join(f"{key}={as_typed(value)}" for key, value in params.items())
         return ["run", *env, *source, *chosen, "--params", typed]
 
+    def require_unchanged(self, raw: Mapping[str, Any]) -> None:
+        """Refuse to go on by other parameters than those that the sweep began with: its trials could not be compared.
+
+        Args:
+            raw: What Kedro makes of the configuration and of ``params`` now.
+
+        Raises:
+            SweepError: If the parameters of its data sets have changed.
+        """
+        if parameters_digest(raw, self.namespaces) != self.parameters_digest:
+            raise SweepError(
+                "the parameters in conf/ have changed since this sweep began, so its trials could not be compared; put "
+                "them back and go on by --resume, or start a new sweep"
+            )
+
     def as_json(self) -> str:
         """The plan as one JSON document, which ``from_json`` reads."""
         return json.dumps(TypeAdapter(SweepPlan).dump_python(self, mode="json"), indent=2)
@@ -135,6 +150,11 @@ def read_document(kind: type[Document], text: str | bytes, name: str) -> Documen
         fault = error.errors()[0]
         key = ".".join(map(str, fault["loc"]))
         raise SweepError(f"{name} cannot be read: {': '.join(filter(None, (key, fault['msg'])))}") from error
+
+
+def parameters_digest(raw: Mapping[str, Any], namespaces: Iterable[str]) -> str:
+    """The digest of the parameters that concern some data sets."""
+    return digest({name: [raw["datasets"].get(name), raw.get(name)] for name in namespaces})
 
 
 def digest(values: Any) -> str:

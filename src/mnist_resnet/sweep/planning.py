@@ -5,7 +5,7 @@ from typing import Any
 
 from mnist_resnet.config import Parameters, flatten, nest, validate_parameters
 from mnist_resnet.provenance.record import in_order
-from mnist_resnet.sweep.plan import SEED, SweepError, SweepPlan, Trial, digest
+from mnist_resnet.sweep.plan import SEED, SweepError, SweepPlan, Trial, parameters_digest
 from mnist_resnet.sweep.space import Space, points, read_space
 from mnist_resnet.sweep.sweep_options import (
     SweepOptions,
@@ -62,7 +62,7 @@ def make_plan(options: SweepOptions, configured: Configured, known_pipelines: It
         cpus=options.cpus,
         gpus=options.gpus,
         promote=options.promote,
-        parameters_digest=_digest(raw, namespaces),
+        parameters_digest=parameters_digest(raw, namespaces),
     )
 
 
@@ -79,16 +79,7 @@ def check_unchanged(plan: SweepPlan, configured: Configured) -> None:
     """
     raw = configured(nest(plan.params))
     validate_parameters(raw)
-    if _digest(raw, plan.namespaces) != plan.parameters_digest:
-        raise SweepError(
-            "--resume: the parameters in conf/ have changed since this sweep began, so its trials could not be "
-            "compared; put them back, or start a new sweep"
-        )
-
-
-def _digest(raw: Mapping[str, Any], namespaces: Iterable[str]) -> str:
-    """The digest of what concerns some data sets."""
-    return digest({name: [raw["datasets"].get(name), raw.get(name)] for name in namespaces})
+    plan.require_unchanged(raw)
 
 
 def _namespaces(options: SweepOptions, parameters: Parameters) -> tuple[str, ...]:

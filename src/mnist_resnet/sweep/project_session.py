@@ -34,3 +34,17 @@ def project_session(project: Path, plan: SweepPlan, params: Mapping[str, Any]) -
     ) as session:
         assert isinstance(session, KedroSession)
         yield session
+
+
+def require_unchanged(project: Path, plan: SweepPlan) -> None:
+    """Refuse to go on with a sweep whose configuration has changed.
+
+    Args:
+        project: The project's folder, or any other if the plan names a configuration.
+        plan: The sweep's.
+
+    Raises:
+        SweepError: If the parameters of its data sets have changed.
+    """
+    with project_session(project, plan, plan.params) as session:
+        plan.require_unchanged(session.load_context().config_loader["parameters"])

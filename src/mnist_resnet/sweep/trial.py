@@ -17,7 +17,7 @@ from mnist_resnet.config import OF_ONE_RUN, OUTPUTS_VARIABLE
 from mnist_resnet.sweep.children import SweepRecord, end_child, open_child, read_result
 from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.plan import SweepPlan, Trial
-from mnist_resnet.sweep.project_session import project_session
+from mnist_resnet.sweep.project_session import project_session, require_unchanged
 from mnist_resnet.sweep.trial_result import Status, TrialResult
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.program import COMMAND_VARIABLE
@@ -108,6 +108,7 @@ def _kedro_run(order: TrialOrder, report: Report) -> None:
     plan = order.plan
     # It would warn of each trial that it does not show its progress; trials at the same time would share one file.
     logging.getLogger("kedro_viz").setLevel(logging.ERROR)
+    require_unchanged(order.project, plan)
     with listening(note), project_session(order.project, plan, parameters_of(order)) as session:
         session.run(pipeline_names=list(plan.pipelines), namespaces=list(plan.namespaces), only_missing_outputs=True)
 

@@ -1,5 +1,6 @@
 """The MLflow run that a process is going to fill: made in the store, or described to be made there later."""
 
+import logging
 import os
 import time
 import uuid
@@ -11,12 +12,15 @@ from typing import Any
 from mnist_resnet.computing.spared_imports import spared_imports
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import RunStatus, status_after
-from mnist_resnet.terminal.redaction import without_credentials
+from mnist_resnet.terminal.redaction import in_one_line, without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
 from mnist_resnet.tracking.offline.spool import SpooledRun
+from mnist_resnet.tracking.store.availability import is_away
 from mnist_resnet.tracking.store.database import open_store
 from mnist_resnet.tracking.store.experiments import experiment_name, require_run_to_fill, select_experiment
 from mnist_resnet.tracking.store.remedies import naming_remedies
+
+logger = logging.getLogger(__name__)
 
 _REGISTRY = "MLFLOW_REGISTRY_URI"
 # By which MLflow finds out whether a notebook calls it.
@@ -109,8 +113,15 @@ def opened_for_another_process(
             status = status_after(error)
             raise
         finally:
-            if client.get_run(run_id).info.status == "RUNNING":
-                client.set_terminated(run_id, status)
+            try:
+                if client.get_run(run_id).info.status == "RUNNING":
+                    client.set_terminated(run_id, status)
+                if name:
+                    client.update_run(run_id, name=name)  # that process has set its own name
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                logger.warning("Run %s could not be closed: %s", run_id[:8], in_one_line(error))
 
 
 def describe_offline(uri: str, experiment: str, insisted: bool, name: str, tags: Mapping[str, str]) -> SpooledRun:

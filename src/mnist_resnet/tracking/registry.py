@@ -1,10 +1,13 @@
 """MLflow's model registry: who is the candidate, who is the champion."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mnist_resnet.tracking.store.availability import if_there
+
+logger = logging.getLogger(__name__)
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 _EVALUATED = "evaluated"
@@ -51,16 +54,25 @@ def register_candidate(candidate: RegisterCandidate, experiment_ids: Sequence[st
         return None
     model = whole[0]
     version = _version_of(client, name, model) or _new_version(client, name, model)
-    present = if_there(lambda: client.get_model_version_by_alias(name, CANDIDATE))
-    known = [client.get_model_version(name, version), *([present] if present else [])]
-    if any(int(each.tags.get(_EVALUATED, 0)) > candidate.evaluated for each in known):
+    if _evaluated_later(client.get_model_version(name, version), candidate):
         return version
     for key, value in {**candidate.tags, _EVALUATED: candidate.evaluated}.items():
         client.set_model_version_tag(name, version, key, str(value))
     if candidate.description:
         client.update_model_version(name, version, candidate.description)
+    present = if_there(lambda: client.get_model_version_by_alias(name, CANDIDATE))
+    if present and _evaluated_later(present, candidate):
+        logger.warning(
+            "The alias %s of %s stays at version %s, which was evaluated later than version %s, by the clocks",
+            *(CANDIDATE, name, present.version, version),
+        )
+        return version
     client.set_registered_model_alias(name, CANDIDATE, version)
     return version
+
+
+def _evaluated_later(version: Any, candidate: RegisterCandidate) -> bool:
+    return int(version.tags.get(_EVALUATED, 0)) > candidate.evaluated
 
 
 def _version_of(client: Any, name: str, model: Any) -> str | None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mnist_resnet.tracking.opening import opened_for_another_process
 from mnist_resnet.tracking.run_lookup import RecordedRun
+from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
+from mnist_resnet.tracking.store.remedies import naming_remedies
 
 REPRODUCES = "reproduces"
 VERDICT = "reproduction_verdict"
@@ -37,14 +39,18 @@ class Reproduction:
             level: The verdict.
             files: Documents for the artifacts, by name.
             original: The run that was repeated.
+
+        Raises:
+            TrackingUnavailableError: If the store cannot take it.
         """
         import mlflow
 
         client = mlflow.MlflowClient(self.store)
-        for name, content in files.items():
-            client.log_text(self.run_id, content, name)
-        for run_id in (self.run_id, original.run_id):
-            client.set_tag(run_id, VERDICT, level)
+        with bounded_requests(REQUEST_SECONDS, self.store), naming_remedies(self.store, otherwise=""):
+            for file, content in files.items():
+                client.log_text(self.run_id, content, file)
+            for run_id in (self.run_id, original.run_id):
+                client.set_tag(run_id, VERDICT, level)
 
 
 @contextmanager
@@ -61,7 +67,4 @@ def open_reproduction(original: RecordedRun, project: Path) -> Iterator[Reproduc
     experiment = client.get_experiment(client.get_run(original.run_id).info.experiment_id)
     name, tags = f"reproduction of {original.name}", {REPRODUCES: original.run_id}
     with opened_for_another_process(client, experiment.experiment_id, name, tags, project) as run_id:
-        try:
-            yield Reproduction(run_id, experiment.name, original.store)
-        finally:
-            client.update_run(run_id, name=name)  # the process has set its own name
+        yield Reproduction(run_id, experiment.name, original.store)

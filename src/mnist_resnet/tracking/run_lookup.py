@@ -1,7 +1,7 @@
 """Runs that MLflow holds, found by id or name, with the files that were recorded of them."""
 
 import io
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.provenance.patch import PATCH_FILE
 from mnist_resnet.provenance.reading import read_provenance
 from mnist_resnet.provenance.record import PROVENANCE_FILE, Provenance
-from mnist_resnet.provenance.source import PATCH_FILE
+from mnist_resnet.storage.digests import digest_of_array
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, UPLOAD_SECONDS, bounded_requests
@@ -71,14 +72,17 @@ class RecordedRun:
         """The uncommitted changes that it was made with, as ``git apply`` takes them; None if none are kept."""
         return self.artifact(PATCH_FILE)
 
-    def probabilities(self, namespaces: Iterable[str]) -> dict[str, npt.NDArray[np.float32]]:
+    def probabilities(self, digests: Mapping[str, str]) -> dict[str, npt.NDArray[np.float32]]:
         """The test probabilities, float32 (images, classes), of those data sets of which the run recorded them.
 
+        Args:
+            digests: As recorded with the run, by data set.
+
         Raises:
-            RecordedRunError: If they cannot be read.
+            RecordedRunError: If they cannot be read, or are not those that the run has recorded.
         """
         arrays = {}
-        for name in namespaces:
+        for name, digest in digests.items():
             path = f"{name}/test_probabilities.npy"
             if (content := self.artifact(path)) is None:
                 continue
@@ -86,6 +90,10 @@ class RecordedRun:
                 arrays[name] = np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
             except (ValueError, EOFError) as error:
                 raise RecordedRunError(f"{self.in_words()}: its {path} is damaged: {error}") from error
+            if digest_of_array(arrays[name]) != digest:
+                raise RecordedRunError(
+                    f"{self.in_words()}: its {path} was changed in MLflow's store: its SHA-256 is not the recorded one"
+                )
         return arrays
 
     def artifact(self, path: str) -> bytes | None:

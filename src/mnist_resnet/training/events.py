@@ -88,15 +88,17 @@ def _as_in_yaml(value: Any) -> str:
 
 @dataclass(frozen=True)
 class TrainingStart:
-    """What a training starts from, whether or not it then goes on from a checkpoint.
+    """What a training starts from.
 
     Attributes:
         device: What it computes on and how.
         initial_weights: The digest of each weight of the network, by its path.
+        resumed_epochs: How many epochs an earlier process has trained; 0 without a checkpoint.
     """
 
     device: TrainingDevice
     initial_weights: Mapping[str, str]
+    resumed_epochs: int = 0
 
 
 _listeners: list[tuple[type, Callable[..., None]]] = []

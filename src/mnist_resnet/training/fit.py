@@ -66,14 +66,16 @@ def train(
     if checkpoint:
         require_space_for(network, trainee.optimizer, parameters.keep_best_epoch, checkpoint)
     device = device_in_use(parameters)
-    announce(TrainingStart(device, digests_of_weights(network)))
-    epochs = make_epochs(trainee, network, split, parameters)
+    initial_weights = digests_of_weights(network)
     state, checkpoints = TrainingState(), None
     if checkpoint:
         decisive = identity(network, split, parameters, device)
         checkpoints = Checkpoints(checkpoint, decisive, parameters.checkpoint_seconds, writes=own_share().rank == 0)
-        state = _restored(trainee, checkpoints, title)
+        state = checkpoints.restore(trainee)
     history = state.history
+    announce(TrainingStart(device, initial_weights, len(history)))
+    _announce_again(history, title)
+    epochs = make_epochs(trainee, network, split, parameters)
     while len(history) < parameters.epochs and not _stops_early(history, parameters.patience, title):
         result, raw_weights = _run_epoch(epochs, split, len(history), parameters, title)
         history.append(result)
@@ -103,14 +105,12 @@ def best_epoch(history: Sequence[EpochResult]) -> int:
     return min(history, key=order).epoch
 
 
-def _restored(trainee: keras.Model, checkpoints: Checkpoints, title: str) -> TrainingState:
-    """The state to go on from; its epochs are announced again."""
-    state = checkpoints.restore(trainee)
-    for result in state.history:
+def _announce_again(history: Sequence[EpochResult], title: str) -> None:
+    """Announce the epochs that an earlier process has trained."""
+    for result in history:
         announce(result)
-    if state.history:
-        logger.info("%s: resuming after epoch %d from its checkpoint", title, len(state.history))
-    return state
+    if history:
+        logger.info("%s: resuming after epoch %d from its checkpoint", title, len(history))
 
 
 def _stops_early(history: Sequence[EpochResult], patience: int | None, title: str) -> bool:
@@ -118,6 +118,14 @@ def _stops_early(history: Sequence[EpochResult], patience: int | None, title: st
         return False
     logger.info("%s: validation loss has not improved for %d epochs; stopping early", title, patience)
     return True
+
+
+def _against_divergence(parameters: TrainingParameters) -> str:
+    """What helps against a loss that is not finite, as far as the recipe does not have it already."""
+    remedies = ["lower training.learning_rate"]
+    remedies += ["lengthen training.warmup_fraction"] if parameters.schedule != "constant" else []
+    remedies += ["set training.precision to float32"] if keras.config.dtype_policy().name != "float32" else []
+    return " or ".join(remedies).capitalize()
 
 
 def _run_epoch(
@@ -130,7 +138,8 @@ def _run_epoch(
     draws = draws_for(split, epoch, parameters)
     with progress(f"{title}, epoch {epoch + 1} of {parameters.epochs}", images, "images") as advance:
         rate = partial(rate_at, steps=all_steps, parameters=parameters)
-        end = epochs.run(draws, StepWatch(advance, parameters.batch_size, epoch * steps, title, rate))
+        watch = StepWatch(advance, parameters.batch_size, epoch * steps, title, rate, _against_divergence(parameters))
+        end = epochs.run(draws, watch)
     seconds = time.perf_counter() - started
     validation_loss, validation_accuracy = epochs.validate() if len(split.validation_labels) else (None, None)
     result = EpochResult(

@@ -21,13 +21,20 @@ class StepWatch:
         first_step: How many steps of the training came before this epoch.
         title: The data set's name.
         rate_at: Gives the learning rate of a step of the training, counted from 0.
+        remedies: Against a loss that is not finite.
     """
 
     def __init__(
-        self, advance: Advance, batch_size: int, first_step: int, title: str, rate_at: Callable[[int], float]
+        self,
+        advance: Advance,
+        batch_size: int,
+        first_step: int,
+        title: str,
+        rate_at: Callable[[int], float],
+        remedies: str,
     ) -> None:
         self.advance, self.batch_size, self.first_step, self.title = advance, batch_size, first_step, title
-        self.rate_at = rate_at
+        self.rate_at, self.remedies = rate_at, remedies
         self.started = time.perf_counter()
 
     def seen(self, first: int, losses: Sequence[float], accuracy: float) -> None:
@@ -52,5 +59,5 @@ class StepWatch:
         rate = self.rate_at(self.first_step + step)
         return (
             f"{self.title}: the loss is {loss} at step {self.first_step + step + 1}, the learning rate {rate:.3g}. "
-            "Lower training.learning_rate, lengthen training.warmup_fraction, or set training.precision to float32"
+            f"{self.remedies}"
         )

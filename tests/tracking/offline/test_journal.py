@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.tracking.offline.journal import append_record, read_records
+from mnist_resnet.tracking.offline.journal import append_record, as_operation, as_record, read_records
+from mnist_resnet.tracking.operations import LogArtifact
 
 
 def test_records_are_read_in_order_with_their_exact_values(tmp_path: Path) -> None:
@@ -51,3 +52,12 @@ def test_a_full_disk_costs_the_record_that_did_not_fit_only(tmp_path: Path) -> N
     # A limit on the size of files stops a write in its midst, as a full disk does.
     subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path / "journal")], check=True)
     assert read_records(tmp_path / "journal") == [{"number": 1}, {"number": 3}]
+
+
+def test_files_that_are_not_as_they_were_written_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "report.md").write_text("right")
+    record = as_record(LogArtifact(tmp_path / "report.md", "mnist"), tmp_path / "files/0")
+    assert as_operation(record, tmp_path / "files") == LogArtifact(tmp_path / "files/0/report.md", "mnist")
+    (tmp_path / "files/0/report.md").write_text("wrong")
+    with pytest.raises(ValueError, match="0 is damaged: its SHA-256 is not the recorded one"):
+        as_operation(record, tmp_path / "files")

@@ -68,9 +68,12 @@ def record_history(epochs: History, checkpoint_folder: Path) -> History:
     return epochs
 
 
-def record_origin(history: History, run: Run) -> Origin:
-    """The commit and the MLflow run that the model comes from, for the files made of it later."""
-    return Origin(run.get("run_id"), run.get("git_commit"), len(history))
+def record_origin(epochs: History, run: Run) -> Origin:
+    """The commit and the MLflow run that the model comes from, for the files made of it later.
+
+    It takes what only a training has: no run can name itself the origin of a model that was there before.
+    """
+    return Origin(run.get("run_id"), run.get("git_commit"), len(epochs))
 
 
 def plot_learning_curves(history: History, dataset: Dataset, run: Run) -> Figure:

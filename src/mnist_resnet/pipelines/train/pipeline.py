@@ -16,7 +16,7 @@ def create_pipeline() -> Pipeline:
         [
             node(nodes.train_network, made, *needed, name="train"),
             node(nodes.record_history, "history", "epochs", checkpoint),
-            node(nodes.record_origin, "origin", "history", "params:run"),
+            node(nodes.record_origin, "origin", "epochs", "params:run"),
             node(nodes.plot_learning_curves, "learning_curves", "history", "params:dataset", "params:run"),
         ],
         tags="train",

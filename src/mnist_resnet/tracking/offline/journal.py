@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_resnet.storage.artifacts import replacing
+from mnist_resnet.storage.artifacts import replacing, sha256_of_path
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.operations import (
     EndRun,
@@ -86,7 +86,7 @@ def as_record(operation: Operation, files: Path) -> dict[str, Any]:
     with replacing(files) as made:
         made.mkdir()
         record = _write_files(operation, made)
-    return {**record, "files": files.name}
+    return {**record, "files": files.name, "sha256": sha256_of_path(files)}
 
 
 def _write_files(operation: LogArtifact | LogModel, folder: Path) -> dict[str, Any]:
@@ -109,6 +109,7 @@ def as_operation(record: dict[str, Any], folder: Path) -> Operation:
 
     Raises:
         KeyError, TypeError: If it describes none.
+        ValueError: If its files are not as they were written.
         OSError: If its files cannot be read.
     """
     kind, values = record["kind"], {key: value for key, value in record.items() if key != "kind"}
@@ -116,6 +117,8 @@ def as_operation(record: dict[str, Any], folder: Path) -> Operation:
         operation: Operation = _PLAIN[kind](**values)
         return operation
     files = folder / values["files"]
+    if values.get("sha256") not in {None, sha256_of_path(files)}:  # earlier versions did not write it
+        raise ValueError(f"{files} is damaged: its SHA-256 is not the recorded one")
     if kind == "Artifact":
         return LogArtifact(files / values["name"], values["folder"])
     content, example = (files / _MODEL).read_bytes(), np.load(files / _EXAMPLE, allow_pickle=False)
