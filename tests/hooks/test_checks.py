@@ -128,7 +128,7 @@ def test_a_limit_that_leaves_out_a_class_is_refused_before_any_work(
     catalog = DataCatalog({"mnist.published_labels": kept, "mnist.published_test_labels": missing})
     asked = parameters(raw_parameters, labels, training_images=50, validation_fraction=0.2)
     asked = replace(asked, datasets={"mnist": replace(asked.datasets["mnist"], class_names=("a", "b", "c"))})
-    with pytest.raises(DataError, match="leaves no training image of the classes 2 .* or more training_images"):
+    with pytest.raises(DataError, match=r"leaves no training image of the classes 2 .* or more training_images"):
         check_present_labels("mnist", asked, catalog, {"data"})
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kedro.io import DatasetError
 
 from mnist_resnet.hooks.freshness import StaleInputError
 from mnist_resnet.storage.artifacts import sha256_of_path
@@ -70,7 +71,7 @@ def test_a_stage_of_which_only_a_part_was_made_again_is_not_complete(trained: Pr
 
 def test_no_run_names_itself_the_origin_of_a_model_that_was_there(trained: Project) -> None:
     origin = (trained.folder / "data/06_models/squares/origin.json").read_bytes()
-    with pytest.raises(ValueError, match=r"squares\.epochs"):
+    with pytest.raises(DatasetError, match=r"squares\.epochs"):
         _run(trained, pipeline_names=["train"], node_names=["squares.train.record_origin"])
     assert (trained.folder / "data/06_models/squares/origin.json").read_bytes() == origin
 

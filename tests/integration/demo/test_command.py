@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from mnist_resnet.storage.artifacts import sha256_of_path
+from mnist_resnet.storage.fingerprints import Fingerprint
 from tests.integration.conftest import KEDRO, Project, clean_environment, listening_addresses, make_project
 from tests.made_model import digits_model
 
@@ -21,6 +23,8 @@ def project(tmp_path: Path, runtime: dict[str, bytes]) -> Project:
     exported = tmp_path / "data/recipes/smoke/06_models/mnist/model.onnx"
     exported.parent.mkdir(parents=True)
     exported.write_bytes(digits_model())
+    made = Fingerprint({}, {}, {"mnist.onnx": sha256_of_path(exported)})
+    made.write(tmp_path / "data/recipes/smoke/fingerprints/mnist/export.json")
     return project
 
 
