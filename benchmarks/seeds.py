@@ -25,9 +25,9 @@ from pydantic import TypeAdapter
 
 from mnist_resnet.config import as_typed
 from mnist_resnet.provenance.record import Provenance
-from mnist_resnet.sweep.children import SweepRecord, read_results
 from mnist_resnet.sweep.plan import SEED, SweepPlan
 from mnist_resnet.sweep.trial_result import TrialResult
+from mnist_resnet.sweep.trial_runs import SweepRecord, read_results
 from mnist_resnet.tracking.run_lookup import find_run, run_with_id
 from mnist_resnet.tracking.store.database import present_store
 from mnist_resnet.tracking.sweep_run import PLAN_FILE

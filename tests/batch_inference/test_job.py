@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mnist_resnet.batch_inference import run_job as module
-from mnist_resnet.batch_inference.engine import ClassifyError
 from mnist_resnet.batch_inference.job import JOB_FILE, JobError, open_job
+from mnist_resnet.batch_inference.ray_pool import ClassifyError
 from mnist_resnet.batch_inference.run_job import ClassifyRequest, run_job
 from mnist_resnet.storage.lock import LockedError
-from tests.batch_inference.test_answers import JOB
+from tests.batch_inference.test_answer_files import JOB
 from tests.made_model import halves_model
 
 

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import pyarrow.parquet
 import pytest
 
-from mnist_resnet.batch_inference.answers import part_path
+from mnist_resnet.batch_inference.answer_files import part_path
 from mnist_resnet.batch_inference.chunks import ChunkImages
 from mnist_resnet.batch_inference.planning import plan_chunks
-from mnist_resnet.batch_inference.worker import ATTEMPTS, MODEL_FILE, Worker, WorkerOrder
+from mnist_resnet.batch_inference.worker import ATTEMPTS, MODEL_FILE, Worker, WorkerSettings
 from mnist_resnet.evaluation.classifier import open_classifier
-from tests.batch_inference.test_answers import JOB
+from tests.batch_inference.test_answer_files import JOB
 from tests.made_model import halves_model
 
 
@@ -27,11 +27,11 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> WorkerOrder:
+def order(tmp_path: Path) -> WorkerSettings:
     folder = tmp_path / "answers"
     folder.mkdir()
     (folder / MODEL_FILE).write_bytes(halves_model())
-    return WorkerOrder(folder, JOB, threads=1, batch_size=4)
+    return WorkerSettings(folder, JOB, threads=1, batch_size=4)
 
 
 def batch_of(source: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def batch_of(source: Path) -> dict[str, Any]:
     return {"number": range(len(chunks)), "chunk": [pickle.dumps(chunk) for chunk in chunks]}
 
 
-def test_each_chunk_becomes_a_part_with_the_answers_of_the_plain_session(source: Path, order: WorkerOrder) -> None:
+def test_each_chunk_becomes_a_part_with_the_answers_of_the_plain_session(source: Path, order: WorkerSettings) -> None:
     assert Worker(order)(batch_of(source)) == {"number": [0, 1, 2], "rows": [10, 10, 5], "error": ["", "", ""]}
     tables = [pyarrow.parquet.read_table(part_path(order.folder, number)) for number in range(3)]
     assert [row for table in tables for row in table["row_id"].to_pylist()] == list(range(25))
@@ -49,14 +49,14 @@ def test_each_chunk_becomes_a_part_with_the_answers_of_the_plain_session(source:
     assert list((order.folder / ATTEMPTS).iterdir()) == []
 
 
-def test_dark_and_bright_can_be_swapped(source: Path, order: WorkerOrder) -> None:
+def test_dark_and_bright_can_be_swapped(source: Path, order: WorkerSettings) -> None:
     Worker(replace(order, job=replace(JOB, invert=True)))(batch_of(source))
     swapped = open_classifier(halves_model(), "model").session.probabilities(255 - np.load(source)[:10], 10)
     table = pyarrow.parquet.read_table(part_path(order.folder, 0))
     assert np.allclose(np.array(table["probabilities"].to_pylist(), np.float32), swapped, atol=1e-6)
 
 
-def test_a_source_that_changes_is_an_error_and_no_part(source: Path, order: WorkerOrder) -> None:
+def test_a_source_that_changes_is_an_error_and_no_part(source: Path, order: WorkerSettings) -> None:
     batch = batch_of(source)
     np.save(source, np.zeros((3, 8, 8), np.uint8))
     made = Worker(order)(batch)
@@ -65,7 +65,7 @@ def test_a_source_that_changes_is_an_error_and_no_part(source: Path, order: Work
     assert list(order.folder.glob("part-*")) == []
 
 
-def test_a_chunk_that_has_ended_three_workers_is_named(source: Path, order: WorkerOrder) -> None:
+def test_a_chunk_that_has_ended_three_workers_is_named(source: Path, order: WorkerSettings) -> None:
     (order.folder / ATTEMPTS).mkdir()
     for attempt in (1, 2, 3):
         (order.folder / ATTEMPTS / f"1-{attempt}").touch()
@@ -75,7 +75,7 @@ def test_a_chunk_that_has_ended_three_workers_is_named(source: Path, order: Work
     assert str(source) in made["error"][1]
 
 
-def test_a_model_that_does_not_take_a_batch_is_told_in_one_line(source: Path, order: WorkerOrder) -> None:
+def test_a_model_that_does_not_take_a_batch_is_told_in_one_line(source: Path, order: WorkerSettings) -> None:
     class Broken(Worker):
         def classify(self, images: ChunkImages) -> npt.NDArray[np.float32]:
             raise RuntimeError("Got invalid dimensions\nfor input")

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from mnist_resnet.computing.native_output import native_output_held
+from mnist_resnet.computing.native_output import captured_native_output
 
 
 def write_natively(text):
@@ -11,19 +11,19 @@ def write_natively(text):
 
 
 def write_and_fail(text, error):
-    with native_output_held():
+    with captured_native_output():
         write_natively(text)
         raise error
 
 
 def test_native_output_is_hidden(capfd):
-    with native_output_held():
+    with captured_native_output():
         write_natively("chatter\n")
     assert capfd.readouterr().err == ""
 
 
 def test_what_is_held_can_be_read(capfd):
-    with native_output_held() as held:
+    with captured_native_output() as held:
         write_natively("first\n")
         assert held() == "first\n"
         write_natively("second\n")
@@ -33,7 +33,7 @@ def test_what_is_held_can_be_read(capfd):
 
 def test_output_before_and_after_is_shown(capfd):
     sys.stderr.write("before\n")
-    with native_output_held():
+    with captured_native_output():
         write_natively("chatter\n")
     write_natively("after\n")
     assert capfd.readouterr().err.splitlines() == ["before", "after"]
@@ -55,7 +55,7 @@ def test_much_output_is_shown_whole(capfd):
 
 
 def test_blocks_may_be_nested(capfd):
-    with native_output_held():
+    with captured_native_output():
         write_natively("outer\n")
         with pytest.raises(ImportError):
             write_and_fail("inner\n", ImportError)
@@ -69,7 +69,7 @@ def test_no_file_stays_open(capfd):
         return descriptor
 
     before = next_free()
-    with native_output_held():
+    with captured_native_output():
         pass
     with pytest.raises(ImportError):
         write_and_fail("", ImportError)

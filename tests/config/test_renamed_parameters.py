@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from mnist_resnet.config import flatten
-from mnist_resnet.config.renamed_parameters import ADDED, RENAMED, with_added_parameters, with_present_names
+from mnist_resnet.config.renamed_parameters import ADDED, RENAMED, with_added_parameters, with_current_names
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from mnist_resnet.config.renamed_parameters import ADDED, RENAMED, with_added_pa
 )
 def test_parameters_have_their_present_names_and_the_recorded_ones_stay(recorded, present):
     before = copy.deepcopy(recorded)
-    assert with_present_names(recorded) == present
+    assert with_current_names(recorded) == present
     assert recorded == before
 
 

@@ -183,7 +183,7 @@ import sys
 from pathlib import Path
 
 def note(event, arguments, noted=Path(__file__).with_name("imports")):
-    # None stands for a package that is not there: see mnist_resnet.computing.spared_imports.
+    # None stands for a package that is not there: see mnist_resnet.computing.blocked_imports.
     if event == "import" and "." not in arguments[0] and sys.modules.get(arguments[0], "") is not None:
         by = sys._getframe(1).f_globals.get("__name__", "")
         with noted.open("a") as file:

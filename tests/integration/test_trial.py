@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from mnist_resnet.storage.digests import digests_of_weights
-from mnist_resnet.sweep.children import SweepRecord, close_dead_children, open_child, read_results
 from mnist_resnet.sweep.plan import SweepPlan, Trial, parameters_digest
 from mnist_resnet.sweep.project_session import project_session
-from mnist_resnet.sweep.trial import LOG_FILE, TrialOrder, command_of
+from mnist_resnet.sweep.trial import LOG_FILE, TrialTask, command_of
 from mnist_resnet.sweep.trial_result import TrialResult
+from mnist_resnet.sweep.trial_runs import SweepRecord, close_dead_children, open_child, read_results
 from mnist_resnet.tracking.store.database import artifacts_uri
 from tests.integration.conftest import Project, clean_environment, edit
 
@@ -40,7 +40,7 @@ file.with_suffix(".result").write_bytes(pickle.dumps((result, reports)))
 """
 
 
-def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> TrialOrder:
+def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> TrialTask:
     described = SweepPlan(
         env=None,
         namespaces=("squares",),
@@ -67,10 +67,10 @@ def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> 
     parent = project.client.create_run(experiment, run_name="sweep").info.run_id
     record = SweepRecord(project.store, "mnist_resnet", parent, plan.namespaces)
     trial = Trial(number, overrides)
-    return TrialOrder(project.folder, plan, trial, record, project.folder / f"data/sweeps/made/{number}", "kedro")
+    return TrialTask(project.folder, plan, trial, record, project.folder / f"data/sweeps/made/{number}", "kedro")
 
 
-def start(order: TrialOrder, stop_after: int = 0) -> "subprocess.Popen[bytes]":
+def start(order: TrialTask, stop_after: int = 0) -> "subprocess.Popen[bytes]":
     file = order.outputs.with_suffix(".order")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(pickle.dumps((order, stop_after)))
@@ -78,12 +78,12 @@ def start(order: TrialOrder, stop_after: int = 0) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(command, cwd="/", env=clean_environment() | {"MLFLOW_DISABLE_TELEMETRY": "true"})
 
 
-def finish(order: TrialOrder, process: "subprocess.Popen[bytes]") -> tuple[TrialResult, list[tuple[int, float]]]:
+def finish(order: TrialTask, process: "subprocess.Popen[bytes]") -> tuple[TrialResult, list[tuple[int, float]]]:
     assert process.wait(240) == 0, log_of(order)
     return pickle.loads(order.outputs.with_suffix(".result").read_bytes())  # noqa: S301  # written above
 
 
-def log_of(order: TrialOrder) -> str:
+def log_of(order: TrialTask) -> str:
     return (order.outputs / LOG_FILE).read_text(errors="replace")
 
 

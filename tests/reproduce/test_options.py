@@ -6,7 +6,7 @@ import yaml
 from kedro.framework.cli.project import run as kedro_run
 
 from mnist_resnet.provenance.record import Provenance
-from mnist_resnet.reproduce.options import in_present_names, preparing_options, run_options
+from mnist_resnet.reproduce.options import in_current_names, preparing_options, run_options
 from tests.made_record import made, older_record, read
 
 NOTHING = {"env": None, "pipeline_names": [], "namespaces": [], "runtime_params": {}}
@@ -92,8 +92,8 @@ def test_kedro_reads_from_a_file_what_was_typed(tmp_path: Path) -> None:
 
 def test_an_older_record_is_given_back_in_its_own_words_or_in_those_of_the_present_source() -> None:
     older = read(older_record())
-    given_back, present = (run_options(each, "any")["params"] for each in (older, in_present_names(older)))
+    given_back, present = (run_options(each, "any")["params"] for each in (older, in_current_names(older)))
     assert given_back["made"]["model"] == {"variant": "resnet18"}
     assert present["made"] == PARAMETERS["made"]
-    assert in_present_names(older).run.runtime_params == {"made": {"model": {"architecture": "resnet18"}}}
-    assert in_present_names(made()) == made()
+    assert in_current_names(older).run.runtime_params == {"made": {"model": {"architecture": "resnet18"}}}
+    assert in_current_names(made()) == made()

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from mnist_resnet.sweep.children import SweepRecord
 from mnist_resnet.sweep.plan import Trial
 from mnist_resnet.sweep.promotion import Promotion, promote
-from mnist_resnet.sweep.trial import TrialOrder
+from mnist_resnet.sweep.trial import TrialTask
+from mnist_resnet.sweep.trial_runs import SweepRecord
 from tests.sweep.made_results import RATE
 from tests.sweep.test_plan import PLAN
 
@@ -30,27 +30,27 @@ sys.exit(%d)
 
 
 @pytest.fixture
-def order(tmp_path: Path, empty_store: Path) -> TrialOrder:
+def order(tmp_path: Path, empty_store: Path) -> TrialTask:
     """A finished trial, recorded in a store of its own."""
     store = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"
     MlflowClient(store).create_experiment("sweeps")
     trial, outputs = Trial(3, {RATE: 0.2}), tmp_path / "data/sweeps/abc/3-f00"
     outputs.mkdir(parents=True)
     plan = replace(PLAN, promote=True, params={"mnist.training.epochs": 1})
-    return TrialOrder(tmp_path, plan, trial, SweepRecord(store, "sweeps", "parent", ("mnist",)), outputs, "kedro")
+    return TrialTask(tmp_path, plan, trial, SweepRecord(store, "sweeps", "parent", ("mnist",)), outputs, "kedro")
 
 
-def promoted(order: TrialOrder, exit_code: int = 0) -> Promotion:
+def promoted(order: TrialTask, exit_code: int = 0) -> Promotion:
     (order.project / "kedro.py").write_text(PROGRAM % (json.dumps(RELEASE), exit_code))
     return promote(order, "mnist", significance=0.0125)
 
 
-def told(order: TrialOrder) -> tuple[list[str], dict[str, str]]:
+def told(order: TrialTask) -> tuple[list[str], dict[str, str]]:
     words, variables = json.loads((order.project / "told.json").read_text())
     return words, variables
 
 
-def test_a_run_of_its_own_evaluates_the_trials_model_and_may_register_it(order: TrialOrder) -> None:
+def test_a_run_of_its_own_evaluates_the_trials_model_and_may_register_it(order: TrialTask) -> None:
     promotion = promoted(order)
     words, variables = told(order)
     assert promotion == Promotion(3, variables["MLFLOW_RUN_ID"], "7", True, "it is the first")
@@ -67,7 +67,7 @@ def test_a_run_of_its_own_evaluates_the_trials_model_and_may_register_it(order: 
     assert run.data.tags["sweep.promotes_for"] == "parent"
 
 
-def test_an_evaluation_that_fails_is_told_with_its_log_and_registers_nothing(order: TrialOrder) -> None:
+def test_an_evaluation_that_fails_is_told_with_its_log_and_registers_nothing(order: TrialTask) -> None:
     promotion = promoted(order, exit_code=1)
     assert (promotion.version, promotion.champion) == (None, False)
     assert promotion.reason == "its evaluation has failed; see data/sweeps/abc/3-f00/promotion.log"

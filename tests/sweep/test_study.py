@@ -1,4 +1,4 @@
-"""The judge of a search: what Optuna is asked and told."""
+"""The scheduler of a search: what Optuna is asked and told."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from mnist_resnet.sweep.judge import Judge
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.space import Choice, Range
 from mnist_resnet.sweep.study import Study
 from mnist_resnet.sweep.trial_result import Figures, Status, TrialResult
+from mnist_resnet.sweep.trial_scheduler import TrialScheduler
 from tests.sweep.test_plan import PLAN
 
 pytestmark = pytest.mark.scale
@@ -29,13 +29,13 @@ def result(
     return TrialResult(trial, status, None, 1.0, {"mnist": Figures(loss, 0.9, 0.9, len(losses), losses)})
 
 
-def trials_of(judge: Judge, status: Status = "FINISHED") -> list[Trial]:
-    """All trials that a judge gives, each with the loss that is least at a rate of 0.1."""
+def trials_of(scheduler: TrialScheduler, status: Status = "FINISHED") -> list[Trial]:
+    """All trials that a scheduler gives, each with the loss that is least at a rate of 0.1."""
     given = []
-    for trial in iter(judge.ask, None):
+    for trial in iter(scheduler.ask, None):
         given.append(trial)
         loss = abs(trial.overrides[RATE] - 0.1) if RATE in trial.overrides else 0.5
-        judge.tell(result(trial, loss, status))
+        scheduler.tell(result(trial, loss, status))
     return given
 
 
@@ -65,86 +65,90 @@ def test_a_small_space_is_given_whole_each_point_once_as_it_was_written() -> Non
 
 
 def test_trials_that_run_at_the_same_time_differ() -> None:
-    judge = Study(search({HEAD: Choice(("a", "b", "c"))}, 3))
-    assert {trial.overrides[HEAD] for trial in iter(judge.ask, None)} == {"a", "b", "c"}
+    scheduler = Study(search({HEAD: Choice(("a", "b", "c"))}, 3))
+    assert {trial.overrides[HEAD] for trial in iter(scheduler.ask, None)} == {"a", "b", "c"}
 
 
-def reported(judge: Judge, trial: Trial, losses: tuple[float, ...]) -> list[bool]:
-    return [judge.report(trial, epoch, loss) for epoch, loss in enumerate(losses, start=1)]
+def reported(scheduler: TrialScheduler, trial: Trial, losses: tuple[float, ...]) -> list[bool]:
+    return [scheduler.report(trial, epoch, loss) for epoch, loss in enumerate(losses, start=1)]
 
 
 @pytest.fixture
-def after_five() -> tuple[Judge, Trial]:
-    """A judge that prunes, with five finished trials, and the sixth."""
-    judge = Study(search({RATE: RATES}, 10, prune=True))
+def after_five() -> tuple[TrialScheduler, Trial]:
+    """A scheduler that prunes, with five finished trials, and the sixth."""
+    scheduler = Study(search({RATE: RATES}, 10, prune=True))
     for _ in range(5):
-        trial = judge.ask()
+        trial = scheduler.ask()
         assert trial is not None
-        assert reported(judge, trial, (1.0, 0.5)) == [False, False]
-        judge.tell(result(trial, 0.5))
-    sixth = judge.ask()
+        assert reported(scheduler, trial, (1.0, 0.5)) == [False, False]
+        scheduler.tell(result(trial, 0.5))
+    sixth = scheduler.ask()
     assert sixth is not None
-    return judge, sixth
+    return scheduler, sixth
 
 
-def test_a_trial_that_is_worse_than_the_median_is_stopped(after_five: tuple[Judge, Trial]) -> None:
-    judge, trial = after_five
-    assert reported(judge, trial, (0.9, 0.6)) == [False, True]
-    judge.tell(result(trial, None, "PRUNED"))
-    assert judge.ask() is not None
+def test_a_trial_that_is_worse_than_the_median_is_stopped(after_five: tuple[TrialScheduler, Trial]) -> None:
+    scheduler, trial = after_five
+    assert reported(scheduler, trial, (0.9, 0.6)) == [False, True]
+    scheduler.tell(result(trial, None, "PRUNED"))
+    assert scheduler.ask() is not None
 
 
-def test_an_epoch_may_be_reported_again(after_five: tuple[Judge, Trial]) -> None:
-    judge, trial = after_five
-    assert not judge.report(trial, 1, 0.9)
-    assert not judge.report(trial, 1, 7.0)  # the first report stands
-    assert judge.report(trial, 2, 0.6)
-    assert judge.report(trial, 2, 0.6)  # killed before it could stop, and started again
-    judge.tell(result(trial, None, "PRUNED"))
-    assert judge.report(trial, 3, 0.1)  # too late
-    judge.tell(result(trial, None, "PRUNED"))
+def test_an_epoch_may_be_reported_again(after_five: tuple[TrialScheduler, Trial]) -> None:
+    scheduler, trial = after_five
+    assert not scheduler.report(trial, 1, 0.9)
+    assert not scheduler.report(trial, 1, 7.0)  # the first report stands
+    assert scheduler.report(trial, 2, 0.6)
+    assert scheduler.report(trial, 2, 0.6)  # killed before it could stop, and started again
+    scheduler.tell(result(trial, None, "PRUNED"))
+    assert scheduler.report(trial, 3, 0.1)  # too late
+    scheduler.tell(result(trial, None, "PRUNED"))
 
 
-def test_a_loss_that_is_no_number_is_worse_than_all(after_five: tuple[Judge, Trial]) -> None:
-    judge, trial = after_five
-    assert judge.report(trial, 1, float("nan"))
+def test_a_loss_that_is_no_number_is_worse_than_all(after_five: tuple[TrialScheduler, Trial]) -> None:
+    scheduler, trial = after_five
+    assert scheduler.report(trial, 1, float("nan"))
 
 
 def test_none_is_stopped_unless_asked_for() -> None:
-    judge = Study(search({RATE: RATES}, 10))
+    scheduler = Study(search({RATE: RATES}, 10))
     for _ in range(7):
-        trial = judge.ask()
+        trial = scheduler.ask()
         assert trial is not None
-        assert reported(judge, trial, (1.0, 5.0)) == [False, False]
-        judge.tell(result(trial, 5.0))
+        assert reported(scheduler, trial, (1.0, 5.0)) == [False, False]
+        scheduler.tell(result(trial, 5.0))
 
 
 @pytest.mark.parametrize("status", ["FAILED", "KILLED", "PRUNED"])
 def test_a_search_goes_on_after_trials_without_figures(status: Status) -> None:
-    judge = Study(search({RATE: RATES}, 25))
+    scheduler = Study(search({RATE: RATES}, 25))
     for number in range(25):
-        trial = judge.ask()
+        trial = scheduler.ask()
         assert trial is not None
-        judge.tell(TrialResult(trial, status, None, 1.0) if number % 2 else result(trial, 0.1 + trial.overrides[RATE]))
-    assert judge.ask() is None
+        scheduler.tell(
+            TrialResult(trial, status, None, 1.0) if number % 2 else result(trial, 0.1 + trial.overrides[RATE])
+        )
+    assert scheduler.ask() is None
 
 
 @pytest.mark.parametrize("loss", [None, float("nan"), float("inf")])
 def test_a_finished_trial_without_a_finite_loss_teaches_nothing(loss: float | None) -> None:
-    judge = Study(search({RATE: RATES}, 2))
-    trial = judge.ask()
+    scheduler = Study(search({RATE: RATES}, 2))
+    trial = scheduler.ask()
     assert trial is not None
-    judge.tell(result(trial, loss))
-    assert judge.ask() is not None
+    scheduler.tell(result(trial, loss))
+    assert scheduler.ask() is not None
 
 
 def test_a_trial_that_fails_is_avoided() -> None:
     """Trainings above a rate of 1 diverge: the sampler is to leave them."""
-    judge, given = Study(search({RATE: Range(0.0, 10.0, False, None, False)}, 40)), []
-    for trial in iter(judge.ask, None):
+    scheduler, given = Study(search({RATE: Range(0.0, 10.0, False, None, False)}, 40)), []
+    for trial in iter(scheduler.ask, None):
         given.append(trial.overrides[RATE])
         diverges = trial.overrides[RATE] > 1
-        judge.tell(TrialResult(trial, "FAILED", None, 1.0) if diverges else result(trial, 1 - trial.overrides[RATE]))
+        scheduler.tell(
+            TrialResult(trial, "FAILED", None, 1.0) if diverges else result(trial, 1 - trial.overrides[RATE])
+        )
     assert sum(rate > 1 for rate in given[20:]) <= 15  # 13; 19 if Optuna were told that these failed
 
 

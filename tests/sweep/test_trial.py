@@ -12,10 +12,10 @@ from mlflow import MlflowClient
 from mnist_resnet.cli.run import run
 from mnist_resnet.config import nest
 from mnist_resnet.sweep import trial
-from mnist_resnet.sweep.children import SweepRecord
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.project_session import project_session
-from mnist_resnet.sweep.trial import TrialOrder, command_of, parameters_of, run_trial
+from mnist_resnet.sweep.trial import TrialTask, command_of, parameters_of, run_trial
+from mnist_resnet.sweep.trial_runs import SweepRecord
 from mnist_resnet.tracking.offline.spool import Spool, SpooledRun
 from tests.conftest import PROJECT
 from tests.sweep.made_results import SEED
@@ -31,9 +31,9 @@ def archive(tmp_path: Path) -> Path:
     return Path(shutil.make_archive(str(tmp_path / "conf"), "zip", tmp_path / "apart", "conf/base"))
 
 
-def order(plan: SweepPlan) -> TrialOrder:
+def order(plan: SweepPlan) -> TrialTask:
     record = SweepRecord("sqlite:///mlflow.db", "sweeps", "parent", ("mnist",))
-    return TrialOrder(PROJECT, plan, Trial(2, {RATE: 0.2, SEED: 3}), record, PROJECT / "data/sweeps/1/2-f", "kedro")
+    return TrialTask(PROJECT, plan, Trial(2, {RATE: 0.2, SEED: 3}), record, PROJECT / "data/sweeps/1/2-f", "kedro")
 
 
 def test_the_same_run_without_the_sweep_registers_no_model() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.terminal.signals import stopping_orderly
+from mnist_resnet.terminal.signals import graceful_shutdown
 
 PROGRAM = """
 import hashlib
@@ -58,7 +58,7 @@ def fail():
 signals.register(close)
 signals.register(fail)  # does not hold up the rest
 signals._SECONDS_TO_UNWIND = 1.0
-with signals.stopping_orderly(lambda name: print(name, flush=True)):
+with signals.graceful_shutdown(lambda name: print(name, flush=True)):
     print("begun", flush=True)
     work()
 """
@@ -113,7 +113,7 @@ def test_nothing_goes_on_after_a_call_that_was_waited_for_too_long():
 
 
 def fail_while_stopping_orderly() -> None:
-    with stopping_orderly(print):
+    with graceful_shutdown(print):
         assert signal.getsignal(signal.SIGTERM) not in {signal.SIG_DFL, signal.default_int_handler}
         raise ValueError("its own")
 
@@ -135,7 +135,7 @@ def test_nothing_is_left_of_a_block_that_ends_by_itself():
 def test_a_signal_that_is_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of a command that a script has put in the background
     try:
-        with stopping_orderly(print):
+        with graceful_shutdown(print):
             signal.raise_signal(signal.SIGINT)
             assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
@@ -146,7 +146,7 @@ def test_in_another_thread_signals_are_left_alone():
     done = []
 
     def work():
-        with stopping_orderly(print):
+        with graceful_shutdown(print):
             done.append(signal.getsignal(signal.SIGTERM))
 
     before = signal.getsignal(signal.SIGTERM)

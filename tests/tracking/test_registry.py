@@ -33,7 +33,7 @@ def test_candidates_are_versions_and_one_is_champion(run: TrackedRun) -> None:
     first, second = log(run, "first"), log(run, "second")
     assert register(first, validation_accuracy="0.5") == "1"
     assert registry.champion_version("squares") is None  # there is a model of that name, but no champion
-    registry.crown("squares", "1")
+    registry.set_champion("squares", "1")
     assert register(second) == "2"
     client = mlflow.MlflowClient()
     candidate = client.get_model_version_by_alias("squares", registry.CANDIDATE)
@@ -70,7 +70,7 @@ def test_a_registry_with_a_place_of_its_own_is_used_and_read(
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", other_store)
     run = opened(project)
     digest = log(run, "first")
-    registry.crown("squares", str(register(digest)))
+    registry.set_champion("squares", str(register(digest)))
     assert registry.champion_version("squares") == "1"
     run.close("FINISHED")
     monkeypatch.delenv("MLFLOW_REGISTRY_URI")

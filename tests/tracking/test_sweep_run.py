@@ -38,7 +38,7 @@ with open_sweep_run(Path(sys.argv[1]), "sweeps", False, "base", "{}", asked, Non
 
 @contextmanager
 def opened(project: Path, earlier: RecordedRun | None = None, **changes: Any) -> Iterator[SweepRun]:
-    asked = {"experiment": "sweeps", "insisted": False, "recipe": "base", "plan": PLAN, "parameters": ASKED}
+    asked = {"experiment": "sweeps", "explicit": False, "recipe": "base", "plan": PLAN, "parameters": ASKED}
     with open_sweep_run(project, **{**asked, **changes}, earlier=earlier) as run:
         yield run
 

@@ -14,8 +14,8 @@ from mlflow.system_metrics.metrics import gpu_monitor
 
 from mnist_resnet.tracking import recorder
 from mnist_resnet.tracking.offline.spool import read_spool
-from mnist_resnet.tracking.opening import now
 from mnist_resnet.tracking.operations import LogMetrics
+from mnist_resnet.tracking.run_creation import now
 from mnist_resnet.tracking.system_metrics import SystemMetrics, monitors_of_machine, read
 from mnist_resnet.tracking.tracked_run import TrackedRun
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_resnet.computing.batch_sharing import devices_for
 from mnist_resnet.computing.device import DeviceError
+from mnist_resnet.computing.training_devices import devices_for
 from mnist_resnet.training.distribution import Share
 from mnist_resnet.training.input import NO_CLASS, filling, validation_batches
 from tests.conftest import make_images
@@ -118,7 +118,9 @@ def test_on_tensorflow_all_devices_may_be_one(monkeypatch: pytest.MonkeyPatch, g
 
 
 def test_one_device_needs_no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnist_resnet.computing.batch_sharing.chosen_backend", lambda: pytest.fail("it was asked for"))
+    monkeypatch.setattr(
+        "mnist_resnet.computing.training_devices.chosen_backend", lambda: pytest.fail("it was asked for")
+    )
     assert devices_for(1, 255) == []
 
 

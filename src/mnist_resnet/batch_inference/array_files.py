@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.batch_inference.chunks import ArrayLayout, Slice
-from mnist_resnet.batch_inference.extract import Extract, Refused, grey_images, joined, nothing
+from mnist_resnet.batch_inference.image_rows import Extract, Refused, grey_images, joined, nothing
 from mnist_resnet.batch_inference.streams import GzipStream, opened_once
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib import format as numpy_format
 
 from mnist_resnet.batch_inference.chunks import ArrayLayout
-from mnist_resnet.batch_inference.extract import MOST_IMAGES, shape_fault
+from mnist_resnet.batch_inference.image_rows import MOST_IMAGES, shape_fault
 from mnist_resnet.batch_inference.inspection import Fault, Inspection, WithoutImagesError
 from mnist_resnet.batch_inference.streams import GZIP_START, GzipStream
 from mnist_resnet.data import idx

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mnist_resnet.batch_inference.answers import read_counts, write_refused
+from mnist_resnet.batch_inference.answer_files import read_counts, write_refused
 from mnist_resnet.batch_inference.chunks import SourcePlan
 from mnist_resnet.batch_inference.job import Job
 from mnist_resnet.storage.artifacts import replacing

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mnist_resnet.batch_inference.chunks import SourceError
+from mnist_resnet.batch_inference.file_types import is_hidden
 from mnist_resnet.batch_inference.filesystems import (
     LOCAL,
     cannot_list,
@@ -16,7 +17,6 @@ from mnist_resnet.batch_inference.filesystems import (
     open_filesystem,
     received,
 )
-from mnist_resnet.batch_inference.kinds import is_hidden
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -6,8 +6,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from mnist_resnet.batch_inference.chunks import ParquetLayout, Slice
 from mnist_resnet.batch_inference.columns import choose_column, images_of
-from mnist_resnet.batch_inference.extract import MOST_IMAGES, Extract, Refused, joined, nothing
 from mnist_resnet.batch_inference.filesystems import reading_failed
+from mnist_resnet.batch_inference.image_rows import MOST_IMAGES, Extract, Refused, joined, nothing
 from mnist_resnet.batch_inference.inspection import Fault, Inspection
 from mnist_resnet.batch_inference.streams import opened_once
 from mnist_resnet.prediction.pictures import Fit

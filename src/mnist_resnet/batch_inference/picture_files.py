@@ -8,9 +8,9 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from mnist_resnet.batch_inference.chunks import Slice, SourceError
-from mnist_resnet.batch_inference.extract import Extract, Refused, nothing
 from mnist_resnet.batch_inference.filesystems import LOCAL, is_of_file, shown_in
-from mnist_resnet.batch_inference.wording import in_words
+from mnist_resnet.batch_inference.image_rows import Extract, Refused, nothing
+from mnist_resnet.batch_inference.printable_text import in_words
 from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
 
 if TYPE_CHECKING:

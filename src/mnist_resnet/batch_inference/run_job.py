@@ -1,4 +1,4 @@
-"""A whole job: sources listed, parts made, what came out summed up."""
+"""A job of batch inference: sources listed, chunks classified, a summary written."""
 
 import fnmatch
 import logging
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_resnet.batch_inference.answers import finished_parts, first_refusals, remove_damaged_parts
+from mnist_resnet.batch_inference.answer_files import finished_parts, first_refusals, remove_damaged_parts
 from mnist_resnet.batch_inference.chunks import Refusal, SourcePlan
-from mnist_resnet.batch_inference.engine import ClassifyError, absolute, answers_folder, make_parts
 from mnist_resnet.batch_inference.job import Job, open_job
 from mnist_resnet.batch_inference.job_summary import JobSummary, finish_job
 from mnist_resnet.batch_inference.planning import plan_chunks
-from mnist_resnet.batch_inference.wording import printable
-from mnist_resnet.batch_inference.worker import WorkerOrder
+from mnist_resnet.batch_inference.printable_text import printable
+from mnist_resnet.batch_inference.ray_pool import ClassifyError, absolute, answers_folder, make_parts
+from mnist_resnet.batch_inference.worker import WorkerSettings
 from mnist_resnet.evaluation.classifier import open_classifier
 from mnist_resnet.prediction.pictures import Fit
 from mnist_resnet.storage.artifacts import sha256_of_bytes
@@ -143,7 +143,7 @@ def _require_text(sources: Sequence[str]) -> None:
 
 def _make(plan: SourcePlan, job: Job, folder: Path, request: ClassifyRequest, rows: int) -> None:
     """Make the parts that are not there, which have so many row ids."""
-    order = WorkerOrder(folder, job, request.threads, request.batch_size)
+    order = WorkerSettings(folder, job, request.threads, request.batch_size)
     started = time.monotonic()
     made = 0
 

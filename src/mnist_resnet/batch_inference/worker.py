@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.batch_inference.answers import write_part
+from mnist_resnet.batch_inference.answer_files import write_part
 from mnist_resnet.batch_inference.chunks import Chunk, ChunkImages
 from mnist_resnet.batch_inference.job import Job
+from mnist_resnet.batch_inference.printable_text import in_words
 from mnist_resnet.batch_inference.reading import read_chunk
-from mnist_resnet.batch_inference.wording import in_words
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.classifier import open_classifier
 
@@ -21,7 +21,7 @@ _MOST_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
-class WorkerOrder:
+class WorkerSettings:
     """All that a worker needs besides the chunks.
 
     Attributes:
@@ -44,7 +44,7 @@ class Worker:
         order: What is done.
     """
 
-    def __init__(self, order: WorkerOrder) -> None:
+    def __init__(self, order: WorkerSettings) -> None:
         self._order = order
         model = (order.folder / MODEL_FILE).read_bytes()
         self._classifier = open_classifier(model, order.job.model, order.threads)

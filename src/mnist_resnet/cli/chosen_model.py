@@ -9,7 +9,7 @@ import click
 from kedro.framework.context import KedroContext
 from kedro.io import CatalogConfigResolver
 
-from mnist_resnet.cli.project import CommandError, load_context, present_project, require_known
+from mnist_resnet.cli.project import CommandError, current_project, load_context, require_known
 from mnist_resnet.config import outputs_folder
 from mnist_resnet.storage.artifacts import sha256_of_path
 from mnist_resnet.storage.fingerprints import Fingerprint, fingerprint_path
@@ -44,7 +44,7 @@ def read_model(model: str | None, namespace: str | None, env: str | None) -> tup
     if model is not None and model.startswith(_RECORDED):
         from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 
-        return model, read_recorded_onnx(model, present_project())
+        return model, read_recorded_onnx(model, current_project())
     if model:
         return _read(Path(model))
     context = load_context(env)

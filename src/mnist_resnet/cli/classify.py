@@ -13,7 +13,7 @@ from mnist_resnet.cli.picture_options import fit_option, invert_option, require_
 from mnist_resnet.cli.project import CommandError, conf_source_option, without_traceback
 from mnist_resnet.computing.cluster import require_extra
 from mnist_resnet.terminal.program import command_line
-from mnist_resnet.terminal.signals import stopping_orderly
+from mnist_resnet.terminal.signals import graceful_shutdown
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ def classify(
     require_extra("ray")
     name, content = _chosen(model, namespace, env, variant)
 
+    from mnist_resnet.batch_inference.printable_text import printable
     from mnist_resnet.batch_inference.run_job import ClassifyRequest, run_job
-    from mnist_resnet.batch_inference.wording import printable
 
     request = ClassifyRequest(
         sources=tuple(sources),
@@ -117,7 +117,7 @@ def classify(
         address=address,
     )
     started = time.monotonic()
-    with stopping_orderly(_say_how_to_go_on):
+    with graceful_shutdown(_say_how_to_go_on):
         finished = run_job(request)
     _show(finished, time.monotonic() - started)
     if strict and finished.summary.refusals:

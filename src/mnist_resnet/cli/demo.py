@@ -9,7 +9,7 @@ from kedro.framework.cli.utils import env_option
 
 from mnist_resnet.cli.chosen_model import model_option, read_exported_models, read_model
 from mnist_resnet.cli.project import conf_source_option, without_traceback
-from mnist_resnet.terminal.signals import stopping_orderly
+from mnist_resnet.terminal.signals import graceful_shutdown
 from mnist_resnet.terminal.streams import write_line
 
 
@@ -60,7 +60,7 @@ def _serve(site: Mapping[str, bytes], host: str, port: int) -> None:
     from mnist_resnet.demo.server import PageServer
 
     with (
-        stopping_orderly(lambda signal: write_line(f"Stopped by {signal}.", sys.stderr)),
+        graceful_shutdown(lambda signal: write_line(f"Stopped by {signal}.", sys.stderr)),
         PageServer(site, host, port) as server,
     ):
         write_line(f"The page is at {server.address} until you press Ctrl-C.")

@@ -111,7 +111,7 @@ def load_context(env: str | None, conf_source: str | None = None) -> KedroContex
         return session.load_context()
 
 
-def present_project() -> Path:
+def current_project() -> Path:
     """The folder of the project that the present folder is in; the present one if it is in none."""
     return find_kedro_project(Path.cwd()) or Path.cwd()
 

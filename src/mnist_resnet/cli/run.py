@@ -23,7 +23,7 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.pipelines.wiring import dataset_of
 from mnist_resnet.terminal.program import program_words
 from mnist_resnet.terminal.redaction import without_credentials
-from mnist_resnet.terminal.signals import stopping_orderly
+from mnist_resnet.terminal.signals import graceful_shutdown
 from mnist_resnet.terminal.streams import write_line
 
 _ONLY_MISSING = "--only-missing-outputs"
@@ -56,7 +56,7 @@ def _say_how_to_resume(signal: str) -> None:
 
 
 # Lets Ctrl-C and SIGTERM end a command within seconds, and prints the command that continues it.
-saying_how_to_resume = stopping_orderly(_say_how_to_resume)
+saying_how_to_resume = graceful_shutdown(_say_how_to_resume)
 
 
 @functools.wraps(kedro_run.callback or kedro_run)

@@ -14,15 +14,15 @@ from kedro.framework.project import pipelines, settings
 from mnist_resnet.cli.project import (
     CommandError,
     conf_source_option,
+    current_project,
     given_conf_source,
     load_context,
-    present_project,
     without_traceback,
 )
 from mnist_resnet.cli.run import run
 from mnist_resnet.config import ENV_VARIABLE, as_typed
 from mnist_resnet.errors import UserError
-from mnist_resnet.terminal.signals import stopping_orderly
+from mnist_resnet.terminal.signals import graceful_shutdown
 from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _new_plan(options: Mapping[str, Any]) -> "SweepPlan":
 
 def _configured(env: str | None, conf_source: str | None) -> "Configured":
     """What Kedro makes of the configuration of a recipe and of parameters."""
-    context = load_context(env, conf_source or str(present_project().resolve() / settings.CONF_SOURCE))
+    context = load_context(env, conf_source or str(current_project().resolve() / settings.CONF_SOURCE))
     source = str(context.config_loader.conf_source)
 
     def merged(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _resumed_plan(run_id: str, options: Mapping[str, Any]) -> "SweepPlan":
     from mnist_resnet.sweep.engine import recorded_plan
     from mnist_resnet.sweep.planning import check_unchanged
 
-    plan: SweepPlan = recorded_plan(run_id, present_project())
+    plan: SweepPlan = recorded_plan(run_id, current_project())
     check_unchanged(plan, _configured(plan.env, plan.conf_source))
     return plan
 
@@ -173,8 +173,8 @@ def _run(plan: "SweepPlan", address: str | None, resume: str | None) -> "SweepOu
 
     require_extra("ray", *(["optuna"] if plan.space else []))
     lines = ProgressLines(plan, lambda line: write_line(line, sys.stderr))
-    with stopping_orderly(lines.say_how_to_resume):
-        outcome: SweepOutcome = run_sweep(plan, present_project(), address, resume, lines)
+    with graceful_shutdown(lines.say_how_to_resume):
+        outcome: SweepOutcome = run_sweep(plan, current_project(), address, resume, lines)
     return outcome
 
 

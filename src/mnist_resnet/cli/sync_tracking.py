@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mnist_resnet.cli.project import present_project, without_traceback
+from mnist_resnet.cli.project import current_project, without_traceback
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.streams import write_line
 
@@ -33,7 +33,7 @@ def sync_tracking(tracking_uri: str | None, dry_run: bool) -> None:
     from mnist_resnet.tracking.offline.spool import locked, spool_folders
     from mnist_resnet.tracking.offline.upload import pending
 
-    project = present_project()
+    project = current_project()
     folders, away, failed = spool_folders(project), set[str](), False
     if not folders:
         write_line("Nothing to send")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mnist_resnet.cli.project import CommandError, present_project, show_traceback, write_json
+from mnist_resnet.cli.project import CommandError, current_project, show_traceback, write_json
 from mnist_resnet.comparison.level import Level, Tolerances
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal import signals
@@ -67,7 +67,7 @@ def ending_with_verdict(command: Callable[..., "Comparison | None"]) -> Callable
     ) -> None:
         from mnist_resnet.tracking.store.database import present_store
 
-        project = present_project()
+        project = current_project()
         tolerances = Tolerances(probability_tolerance, accuracy_tolerance)
         try:
             store = present_store(project, tracking_uri)

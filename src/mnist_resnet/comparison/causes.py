@@ -7,7 +7,7 @@ from typing import Any
 from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, onednn_by_itself
 from mnist_resnet.computing.threads import THREADS_VARIABLE
 from mnist_resnet.config import WITHOUT_INFLUENCE, flatten
-from mnist_resnet.config.renamed_parameters import with_added_parameters, with_present_names
+from mnist_resnet.config.renamed_parameters import with_added_parameters, with_current_names
 from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.provenance.source import UNKNOWN, patch_in_words
@@ -88,7 +88,7 @@ def _parameters(first: Provenance, second: Provenance, namespace: str) -> Iterat
 def _concerning(record: Provenance, namespace: str) -> dict[str, Any]:
     concerns = ("recipe.", f"{namespace}.", f"datasets.{namespace}.")
     ignored = {f"{namespace}.{name}" for name in WITHOUT_INFLUENCE}
-    flat = flatten(with_added_parameters(with_present_names(record.parameters)))
+    flat = flatten(with_added_parameters(with_current_names(record.parameters)))
     return {key: flat[key] for key in flat if f"{key}.".startswith(concerns) and key not in ignored}
 
 

@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, chosen_backend
+from mnist_resnet.computing.blocked_imports import blocked_imports
 from mnist_resnet.computing.cuda_libraries import load_cusolver
-from mnist_resnet.computing.native_output import native_output_held
-from mnist_resnet.computing.spared_imports import spared_imports
+from mnist_resnet.computing.native_output import captured_native_output
 from mnist_resnet.computing.variables import set_variables
 
 __all__ = ["keras"]
@@ -37,7 +37,7 @@ _backend = chosen_backend()
 _unused = ("IPython", "jax") if _backend == "tensorflow" else ("IPython",)
 if _backend == "tensorflow":
     load_cusolver()
-with native_output_held(), _own_settings(_backend), spared_imports(*_unused):
+with captured_native_output(), _own_settings(_backend), blocked_imports(*_unused):
     import keras
 
     if _backend == "tensorflow":

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from mnist_resnet.computing.native_output import native_output_held
+from mnist_resnet.computing.native_output import captured_native_output
 from mnist_resnet.errors import UserError
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
@@ -43,7 +43,7 @@ def cluster(address: str | None = None, cpus: int | None = None) -> Iterator[Any
         return
     before = signal.getsignal(signal.SIGTERM)
     try:
-        with native_output_held():  # Ray says there how much it is going to say
+        with captured_native_output():  # Ray says there how much it is going to say
             if named:
                 _join(ray, named)
             else:

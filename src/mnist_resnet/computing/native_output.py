@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def native_output_held() -> Iterator[Callable[[], str]]:
+def captured_native_output() -> Iterator[Callable[[], str]]:
     """Keep what native code writes to the error stream, and show it only if the block raises.
 
     Yields:

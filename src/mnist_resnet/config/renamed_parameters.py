@@ -41,7 +41,7 @@ def _within(concerns: Any, group: str) -> Any:
     return concerns.get(group) if isinstance(concerns, dict) else None
 
 
-def with_present_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
+def with_current_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a run of any version, under the names that they have now.
 
     Args:

@@ -10,7 +10,7 @@ from io import StringIO
 
 import numpy as np
 
-from mnist_resnet.computing.native_output import native_output_held
+from mnist_resnet.computing.native_output import captured_native_output
 from mnist_resnet.config import CudaParameters
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
@@ -55,7 +55,7 @@ def cuda_obstacle() -> Obstacle | None:
     except OSError as error:
         return Obstacle(f"the NVIDIA driver does not load: {error}", expected=True)
     printed = StringIO()
-    with native_output_held() as held, redirect_stdout(printed):
+    with captured_native_output() as held, redirect_stdout(printed):
         try:
             onnxruntime.preload_dlls()
             failed = _try_convolution()

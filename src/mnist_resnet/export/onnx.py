@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mnist_resnet.computing.native_output import native_output_held
+from mnist_resnet.computing.native_output import captured_native_output
 from mnist_resnet.export.onnx_graph import name_batch_axis, remove_idle_reshapes, remove_unread_constants
 from mnist_resnet.export.resize import raise_scales
 from mnist_resnet.export.savedmodel import image_signature
@@ -32,7 +32,7 @@ def to_onnx(network: keras.Model, opset: int, metadata: Mapping[str, Any]) -> by
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     function = tf.function(lambda image: {OUTPUT_NAME: network(image, training=False)})
-    with native_output_held():  # TensorFlow's graph optimizer reports on itself
+    with captured_native_output():  # TensorFlow's graph optimizer reports on itself
         model, _ = tf2onnx.convert.from_function(function, input_signature=[image_signature(network)], opset=opset)
     raise_scales(model)
     remove_idle_reshapes(model)

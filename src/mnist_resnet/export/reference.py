@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.computing.native_output import native_output_held
+from mnist_resnet.computing.native_output import captured_native_output
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.session import batches
 from mnist_resnet.export.rebuild import in_float64
@@ -35,7 +35,7 @@ def keras_probabilities(network: keras.Model, images: UInt8Array, batch_size: in
 
 def exact_probabilities(network: keras.Model, images: UInt8Array) -> npt.NDArray[np.floating]:
     """Likewise, with every computation in float64, which JAX does not compute in."""
-    with native_output_held():  # TensorFlow's graph optimizer does not know every operation in float64
+    with captured_native_output():  # TensorFlow's graph optimizer does not know every operation in float64
         return keras_probabilities(in_float64(network), images, len(images))
 
 

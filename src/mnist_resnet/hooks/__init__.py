@@ -1,4 +1,4 @@
-"""A run's surroundings: checks before it, freshness and records during it, a summary after it."""
+"""Kedro's hooks: checks before a run, freshness and tracking during it, a summary after it."""
 
 from mnist_resnet.hooks.run_hooks import RunHooks
 

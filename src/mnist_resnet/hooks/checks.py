@@ -10,8 +10,8 @@ from typing import Any
 from kedro.io import DataCatalog
 
 from mnist_resnet.computing.backend_choice import chosen_backend, require_exporting_backend
-from mnist_resnet.computing.batch_sharing import devices_for
 from mnist_resnet.computing.device import require_driver, require_gpu
+from mnist_resnet.computing.training_devices import devices_for
 from mnist_resnet.config import ConfigurationError, IdxFile, NamespaceParameters, Parameters, TrainingParameters
 from mnist_resnet.data.check import DataError, class_indices
 from mnist_resnet.data.idx import IdxArray, UInt8Array

@@ -32,7 +32,7 @@ from mnist_resnet.terminal.program import typed_command
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.inputs import CONTEXTS, describe_input
 from mnist_resnet.tracking.run_lookup import RecordedRunError, run_with_id
-from mnist_resnet.tracking.store.availability import patiently
+from mnist_resnet.tracking.store.availability import retry_while_away
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult, TrainingStart
 
@@ -146,7 +146,7 @@ def _recorded_before(tracked: TrackedRun) -> Provenance | None:
     if not tracked.filled or tracked.spool_folder is not None:
         return None
     try:
-        return patiently(lambda: run_with_id(tracked.run_id, tracked.uri).provenance())
+        return retry_while_away(lambda: run_with_id(tracked.run_id, tracked.uri).provenance())
     except RecordedRunError:  # it has recorded nothing
         return None
     except ProvenanceError as error:

@@ -56,7 +56,7 @@ class Tracking:
             tags={"pipelines": names, "namespaces": ",".join(namespaces), **_filtering_tags(context), **self._tags},
             parameters=_flat_parameters(context),
             offline=parameters.tracking.offline,
-            insisted="experiment" in typed,
+            explicit="experiment" in typed,
         )
         self._system = SystemMetrics(self.run.started, parameters.tracking.system_metrics_seconds)
         self._described = {"recipe": parameters.recipe, "run_id": self.run.run_id, **commit_tags(context.project)}

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from mnist_resnet.config.renamed_parameters import with_added_parameters, with_present_names
+from mnist_resnet.config.renamed_parameters import with_added_parameters, with_current_names
 from mnist_resnet.provenance.record import FLOW, Provenance, RunArguments, in_order
 
 Options = dict[str, Any]
@@ -40,14 +40,14 @@ def preparing_options(record: Provenance) -> Options | None:
     return _common(record, before, {"enabled": False}) | {"namespaces": ",".join(record.namespaces)}
 
 
-def in_present_names(record: Provenance) -> Provenance:
+def in_current_names(record: Provenance) -> Provenance:
     """The record of a run of any version for the present source: with the names that parameters have now.
 
     Args:
         record: The run's provenance.
     """
-    asked = replace(record.run, runtime_params=with_present_names(record.run.runtime_params))
-    return replace(record, run=asked, parameters=with_added_parameters(with_present_names(record.parameters)))
+    asked = replace(record.run, runtime_params=with_current_names(record.run.runtime_params))
+    return replace(record, run=asked, parameters=with_added_parameters(with_current_names(record.parameters)))
 
 
 def _common(record: Provenance, pipeline_names: Iterable[str], tracking: Mapping[str, Any]) -> Options:

@@ -1,4 +1,4 @@
-"""The preflight table: what a run was made from beside what is here, before any work."""
+"""Preflight checks: the recorded source, environment and data against those of this machine."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.environment import collect_environment, decisive_variables
 from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.reproduce.checkout import check_present_source, check_source, clone
-from mnist_resnet.reproduce.options import in_present_names, preparing_options, run_options
+from mnist_resnet.reproduce.options import in_current_names, preparing_options, run_options
 from mnist_resnet.reproduce.preflight import (
     Check,
     ReproductionError,
@@ -77,7 +77,7 @@ def plan(wanted: str, store: str, project: Path, in_place: bool = False) -> Plan
     record = finished_record(run)
     source, patch = record.source, None
     if in_place:
-        record, sources = in_present_names(record), check_present_source(project, source)
+        record, sources = in_current_names(record), check_present_source(project, source)
     else:
         patch = run.patch() if source and source.dirty else None
         sources = check_source(project, source, patch, record.source_missing_because)

@@ -1,1 +1,1 @@
-"""Many runs by one command: which trials there are, who judges them, and what they come to."""
+"""Sweeps: plans, schedulers, trials and their results."""

@@ -1,4 +1,4 @@
-"""A sweep from its plan to its outcome: trials as Ray's tasks, one judge, one record in MLflow."""
+"""A sweep from its plan to its outcome: trials as Ray's tasks, one scheduler, one record in MLflow."""
 
 import io
 import time
@@ -9,15 +9,15 @@ from typing import Any
 
 from mnist_resnet.computing.cluster import cluster
 from mnist_resnet.config import Parameters, flatten, nest, validate_parameters
-from mnist_resnet.sweep.children import close_dead_children
-from mnist_resnet.sweep.judge import DONE
-from mnist_resnet.sweep.nodes import check_nodes
+from mnist_resnet.sweep.cluster_checks import check_nodes
 from mnist_resnet.sweep.outcome import OUTCOME_FILE, SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepError, SweepPlan
 from mnist_resnet.sweep.progress_lines import ProgressLines
 from mnist_resnet.sweep.project_session import project_session, require_unchanged
 from mnist_resnet.sweep.promotion import promote
-from mnist_resnet.sweep.running import RunningTrials
+from mnist_resnet.sweep.trial_runner import TrialRunner
+from mnist_resnet.sweep.trial_runs import close_dead_children
+from mnist_resnet.sweep.trial_scheduler import DONE
 from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.run_lookup import find_run
@@ -65,12 +65,12 @@ def run_sweep(
         raise SweepError("tracking.offline: received true, but a sweep is kept in MLflow's store; make it false")
     with cluster(address) as ray:
         check_nodes(ray, plan, project, store)
-        experiment, insisted = parameters.tracking.experiment, "tracking.experiment" in plan.params
-        named = project, experiment, insisted, parameters.recipe
+        experiment, explicit = parameters.tracking.experiment, "tracking.experiment" in plan.params
+        named = project, experiment, explicit, parameters.recipe
         with open_sweep_run(*named, plan.as_json(), _asked(plan), earlier) as run:
             where = f"MLflow run: {run.run_id} in {without_credentials(store)} (see it with `mlflow ui`)"
             lines.recorded(run.run_id, where)
-            trials = RunningTrials(ray, plan, project, run, lines)
+            trials = TrialRunner(ray, plan, project, run, lines)
             results = _run_trials(trials, resumed=earlier is not None)
             outcome = outcome_of(plan, results, time.monotonic() - started, run.run_id)
             if plan.promote:
@@ -81,7 +81,7 @@ def run_sweep(
     return outcome
 
 
-def _run_trials(trials: RunningTrials, resumed: bool) -> Sequence[Any]:
+def _run_trials(trials: TrialRunner, resumed: bool) -> Sequence[Any]:
     def close() -> None:
         close_dead_children(trials.record)
 
@@ -94,7 +94,7 @@ def _run_trials(trials: RunningTrials, resumed: bool) -> Sequence[Any]:
         signals.unregister(close)
 
 
-def _with_promotions(outcome: SweepOutcome, trials: RunningTrials, parameters: Parameters) -> SweepOutcome:
+def _with_promotions(outcome: SweepOutcome, trials: TrialRunner, parameters: Parameters) -> SweepOutcome:
     """The outcome with what became of the winners; each is the best of many, so they share one chance (Bonferroni).
 
     Trials that were pruned have their share: they were left out by the images on which the winner is then compared.

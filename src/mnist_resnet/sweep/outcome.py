@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, field
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.plan import SweepPlan, read_document
 from mnist_resnet.sweep.promotion import Promotion
 from mnist_resnet.sweep.trial_groups import Group, Statistics, finite, groups_of
 from mnist_resnet.sweep.trial_result import TrialResult
+from mnist_resnet.sweep.trial_scheduler import DONE
 
 OUTCOME_FILE = "sweep.json"
 
@@ -57,7 +57,7 @@ class SweepOutcome:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every trial finished, or was stopped by the judge."""
+        """Whether every trial finished, or was stopped by the scheduler."""
         return all(result.status in DONE for result in self.trials) and len(self.trials) == self.plan.count
 
     def as_json(self) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.sweep.pipeline_process import run_pipelines
-from mnist_resnet.sweep.trial import TrialOrder, parameters_of
+from mnist_resnet.sweep.trial import TrialTask, parameters_of
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.tracking.sweep_run import open_promotion
 
@@ -34,7 +34,7 @@ class Promotion:
     reason: str
 
 
-def promote(order: TrialOrder, namespace: str, significance: float) -> Promotion:
+def promote(order: TrialTask, namespace: str, significance: float) -> Promotion:
     """Evaluate the model of a finished trial once more, in a run that may register it.
 
     The figures of the run are those of the trial. Whether the model becomes champion is decided as by any run.

@@ -1,4 +1,4 @@
-"""The judge of a search: Optuna's sampler proposes trials, its pruner stops those that are worse than others.
+"""The scheduler of a search: Optuna's sampler proposes trials, its pruner stops those that are worse than others.
 
 Both see validation losses only. Sampler: tree-structured Parzen estimator (Bergstra et al. 2011). Pruner: the median
 rule (Golovin et al. 2017), from the fifth finished trial on.
@@ -11,17 +11,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.space import Choice, Range, points
 from mnist_resnet.sweep.trial_result import TrialResult
+from mnist_resnet.sweep.trial_scheduler import DONE
 
 _SEED = 0
 _TRIES = 10  # to draw a trial that was not given before, until one is looked for in the list of all
 
 
 class Study:
-    """The judge of a plan with a space.
+    """The scheduler of a plan with a space.
 
     Args:
         plan: The space, how many trials there are, and whether some are stopped early.

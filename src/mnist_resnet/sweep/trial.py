@@ -14,15 +14,15 @@ from typing import Any
 
 from mnist_resnet.computing.threads import THREADS_VARIABLE
 from mnist_resnet.config import OF_ONE_RUN, OUTPUTS_VARIABLE
-from mnist_resnet.sweep.children import SweepRecord, end_child, open_child, read_result
-from mnist_resnet.sweep.judge import DONE
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.project_session import project_session, require_unchanged
 from mnist_resnet.sweep.trial_result import Status, TrialResult
+from mnist_resnet.sweep.trial_runs import SweepRecord, end_child, open_child, read_result
+from mnist_resnet.sweep.trial_scheduler import DONE
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.program import COMMAND_VARIABLE
 from mnist_resnet.terminal.redaction import in_one_line
-from mnist_resnet.terminal.signals import Interrupted, stopping_orderly
+from mnist_resnet.terminal.signals import Interrupted, graceful_shutdown
 from mnist_resnet.tracking.dead_runs import locked_while_open
 from mnist_resnet.tracking.offline.spool import spools_of
 from mnist_resnet.training.events import EpochResult, TrainingStopped, listening
@@ -40,7 +40,7 @@ _SIGNALS: dict[signal.Signals, Any] = {
 
 
 @dataclass(frozen=True)
-class TrialOrder:
+class TrialTask:
     """All that a worker needs to run a trial, wherever it is.
 
     Attributes:
@@ -60,7 +60,7 @@ class TrialOrder:
     program: str
 
 
-def run_trial(order: TrialOrder, report: Report) -> TrialResult:
+def run_trial(order: TrialTask, report: Report) -> TrialResult:
     """Run a trial in this process, which must have done nothing else before, or go on where an earlier one has stopped.
 
     What is printed goes to ``trial.log`` in the trial's folder. A trial that fails does not raise.
@@ -83,10 +83,10 @@ def run_trial(order: TrialOrder, report: Report) -> TrialResult:
     return read_result(order.record, run_id)
 
 
-def _outcome(order: TrialOrder, report: Report) -> tuple[Status, str | None]:
+def _outcome(order: TrialTask, report: Report) -> tuple[Status, str | None]:
     """How the run ends, and why it failed."""
     try:
-        with stopping_orderly(lambda name: print(f"Interrupted by {name}", file=sys.stderr)):  # noqa: T201
+        with graceful_shutdown(lambda name: print(f"Interrupted by {name}", file=sys.stderr)):  # noqa: T201
             _kedro_run(order, report)
     except TrainingStopped:
         return "PRUNED", None
@@ -99,7 +99,7 @@ def _outcome(order: TrialOrder, report: Report) -> tuple[Status, str | None]:
     return "FINISHED", None
 
 
-def _kedro_run(order: TrialOrder, report: Report) -> None:
+def _kedro_run(order: TrialTask, report: Report) -> None:
     def note(result: EpochResult) -> None:
         loss = result.validation_loss
         if loss is not None and report(result.epoch, loss):
@@ -113,18 +113,18 @@ def _kedro_run(order: TrialOrder, report: Report) -> None:
         session.run(pipeline_names=list(plan.pipelines), namespaces=list(plan.namespaces), only_missing_outputs=True)
 
 
-def parameters_of(order: TrialOrder) -> dict[str, Any]:
+def parameters_of(order: TrialTask) -> dict[str, Any]:
     """The parameters of a trial by dotted key; trials register no model."""
     registers = {f"{name}.release.register": False for name in order.plan.namespaces}
     return {**registers, **order.plan.params, **order.trial.overrides}
 
 
-def command_of(order: TrialOrder) -> str:
+def command_of(order: TrialTask) -> str:
     """The words after the program's name that run the same without a sweep."""
     return shlex.join(order.plan.run_command(order.plan.pipelines, order.plan.namespaces, parameters_of(order)))
 
 
-def _set_variables(order: TrialOrder, run_id: str) -> None:
+def _set_variables(order: TrialTask, run_id: str) -> None:
     """Tell the run where it is recorded, where its outputs go, and how many cores it has.
 
     OpenMP and BLAS have read their variables when this process began; TensorFlow has not been imported yet.

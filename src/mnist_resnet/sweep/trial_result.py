@@ -35,7 +35,7 @@ class TrialResult:
 
     Attributes:
         trial: Which one.
-        status: PRUNED: the judge has stopped it. FAILED: with an error. KILLED: it was interrupted.
+        status: PRUNED: the scheduler has stopped it. FAILED: with an error. KILLED: it was interrupted.
         run_id: Of its MLflow run; None if it ended before there was one.
         seconds: It took, all its processes together.
         figures: What it came to, by data set; empty if it trained no epoch.

@@ -1,4 +1,4 @@
-"""What Ray runs for a sweep: the judge, trials, and the checks of other nodes."""
+"""What Ray runs for a sweep: the scheduler, trials, and the checks of other nodes."""
 
 import os
 import platform
@@ -10,25 +10,25 @@ from typing import Any
 
 from mnist_resnet.computing.processor import set_by_user
 from mnist_resnet.storage.lock import LockedError, folder_lock
-from mnist_resnet.sweep.judge import FixedList, Judge
 from mnist_resnet.sweep.plan import SweepPlan
 from mnist_resnet.sweep.study import Study
-from mnist_resnet.sweep.trial import TrialOrder, run_trial
+from mnist_resnet.sweep.trial import TrialTask, run_trial
 from mnist_resnet.sweep.trial_result import TrialResult
+from mnist_resnet.sweep.trial_scheduler import FixedList, TrialScheduler
 
 _CARRIED = ("MNIST_RESNET_", "MLFLOW_", "KERAS_BACKEND", "TF_", "XLA_", "ONEDNN_")
 _SECONDS_UNTIL_FREE = 60
 _SHARE_OF_MEMORY = 0.9  # of a share of a GPU; the rest is the driver's own
 
 
-def start_judge(ray: Any, plan: SweepPlan) -> Any:
-    """The judge of a plan, as an actor on this node that takes no core."""
+def start_scheduler(ray: Any, plan: SweepPlan) -> Any:
+    """The scheduler of a plan, as an actor on this node that takes no core."""
     options = {"num_cpus": 0, "scheduling_strategy": on_node(ray, ray.get_runtime_context().get_node_id())}
-    judge: type[Judge] = Study if plan.space else FixedList
-    return ray.remote(judge).options(**options).remote(plan)
+    scheduler: type[TrialScheduler] = Study if plan.space else FixedList
+    return ray.remote(scheduler).options(**options).remote(plan)
 
 
-def start_trial(ray: Any, order: TrialOrder, judge: Any) -> Any:
+def start_trial(ray: Any, order: TrialTask, scheduler: Any) -> Any:
     """Start a trial in a fresh process, as soon as there are cores and GPUs for it.
 
     Returns:
@@ -36,7 +36,7 @@ def start_trial(ray: Any, order: TrialOrder, judge: Any) -> Any:
     """
     plan = order.plan
     options = {"num_cpus": plan.cpus, "num_gpus": plan.gpus, "max_calls": 1, "max_retries": 0}
-    return ray.remote(**options)(_trial).remote(order, judge, _variables(plan))
+    return ray.remote(**options)(_trial).remote(order, scheduler, _variables(plan))
 
 
 def node_facts(ray: Any, node_id: str, paths: Sequence[Path]) -> Any:
@@ -55,12 +55,12 @@ def on_node(ray: Any, node_id: str) -> Any:
     return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
 
 
-def _trial(order: TrialOrder, judge: Any, variables: Mapping[str, str]) -> TrialResult:
+def _trial(order: TrialTask, scheduler: Any, variables: Mapping[str, str]) -> TrialResult:
     import ray
 
     os.environ |= variables
     _wait_for_earlier_process(order.outputs)
-    return run_trial(order, lambda epoch, loss: bool(ray.get(judge.report.remote(order.trial, epoch, loss))))
+    return run_trial(order, lambda epoch, loss: bool(ray.get(scheduler.report.remote(order.trial, epoch, loss))))
 
 
 def _variables(plan: SweepPlan) -> dict[str, str]:

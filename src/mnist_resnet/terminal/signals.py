@@ -26,7 +26,7 @@ class Interrupted(SystemExit):
 
 
 def register(close: Callable[[], None]) -> None:
-    """Have something closed when ``stopping_orderly`` is interrupted; it may be called from another thread."""
+    """Have something closed when ``graceful_shutdown`` is interrupted; it may be called from another thread."""
     _closing.append(close)
 
 
@@ -37,12 +37,12 @@ def unregister(close: Callable[[], None]) -> None:
 
 
 def requested() -> bool:
-    """Whether a signal has asked this process to stop, within ``stopping_orderly``."""
+    """Whether a signal has asked this process to stop, within ``graceful_shutdown``."""
     return any(watch.received is not None for watch in _watches)
 
 
 @contextmanager
-def stopping_orderly(say: Callable[[str], None]) -> Iterator[None]:
+def graceful_shutdown(say: Callable[[str], None]) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the block within seconds, with all that is registered closed.
 
     The signal is raised where the main thread is, and once more if that is a callback of the garbage

@@ -1,4 +1,4 @@
-"""What MLflow shows first of a run and of a registered model: what came out, in Markdown."""
+"""Descriptions of runs and of registered models for MLflow's pages, in Markdown."""
 
 from collections.abc import Mapping
 from typing import Any

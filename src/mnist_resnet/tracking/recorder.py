@@ -1,4 +1,4 @@
-"""The place that the records of an open run go to: MLflow's store as long as it answers, a spool from then on."""
+"""The records of an open run: into MLflow's store while it answers, into a spool from then on."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.offline.spool import Spool, SpooledRun
 from mnist_resnet.tracking.operations import EndRun, Operation, perform
-from mnist_resnet.tracking.store.availability import is_away, patiently
+from mnist_resnet.tracking.store.availability import is_away, retry_while_away
 from mnist_resnet.tracking.store.remedies import naming_remedies
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Recorder:
         if self._spool is not None:
             return None
         try:
-            return patiently(question)
+            return retry_while_away(question)
         except Exception as error:
             if not is_away(error):
                 raise

@@ -101,7 +101,7 @@ def champion_version(name: str) -> str | None:
     return str(champion.version) if champion else None
 
 
-def crown(name: str, version: str) -> None:
+def set_champion(name: str, version: str) -> None:
     """Point the alias ``champion`` at a version."""
     import mlflow
 

@@ -11,8 +11,8 @@ from mnist_resnet.datasets import JsonDataset
 from mnist_resnet.evaluation.champion import Champion, Decision, NoChampion, Release
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.model_lookup import download_onnx
-from mnist_resnet.tracking.opening import now
 from mnist_resnet.tracking.registry import RegisterCandidate
+from mnist_resnet.tracking.run_creation import now
 from mnist_resnet.tracking.tracked_run import TrackedRun
 
 logger = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def _released(candidate: RegisterCandidate, release: Release) -> dict[str, Any]:
     if decision.champion and present not in {None, version, release.champion_before}:
         decision = Decision(False, _OVERTAKEN.format(present))
     if decision.champion:
-        registry.crown(name, version)
+        registry.set_champion(name, version)
     standing = "is champion" if decision.champion else "stays candidate"
     level = logging.INFO if release.comparable else logging.WARNING
     logger.log(level, "Model %s, version %s in MLflow's registry, %s: %s", name, version, standing, decision.reason)

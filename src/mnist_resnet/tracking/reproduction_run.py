@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_resnet.tracking.opening import opened_for_another_process
+from mnist_resnet.tracking.run_creation import opened_for_another_process
 from mnist_resnet.tracking.run_lookup import RecordedRun
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests
 from mnist_resnet.tracking.store.remedies import naming_remedies

@@ -10,8 +10,8 @@ from mnist_resnet.computing.variables import set_variables
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import RunStatus, status_after
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open, reopen
-from mnist_resnet.tracking.opening import opened_for_another_process
 from mnist_resnet.tracking.origin import origin_tags
+from mnist_resnet.tracking.run_creation import opened_for_another_process
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
 from mnist_resnet.tracking.store.address import absolute_uri
 from mnist_resnet.tracking.tracked_run import TrackedRun
@@ -56,7 +56,7 @@ class SweepRun:
 def open_sweep_run(
     project: Path,
     experiment: str,
-    insisted: bool,
+    explicit: bool,
     recipe: str,
     plan: str,
     parameters: Mapping[str, Any],
@@ -67,7 +67,7 @@ def open_sweep_run(
     Args:
         project: The project's folder.
         experiment: The name of the experiment, unless the environment names another.
-        insisted: Whether the experiment goes before what the environment names.
+        explicit: Whether the experiment goes before what the environment names.
         recipe: Of all trials.
         plan: The sweep's plan, which is recorded.
         parameters: What the sweep was asked for, flat; ``pipelines`` and ``namespaces`` are tags, too.
@@ -81,7 +81,7 @@ def open_sweep_run(
     with ExitStack() as held:
         if earlier:
             tags = held.enter_context(_reopened(earlier, project))
-        tracked = TrackedRun(project, experiment, f"{recipe} sweep", tags, parameters, insisted=insisted)
+        tracked = TrackedRun(project, experiment, f"{recipe} sweep", tags, parameters, explicit=explicit)
         status: RunStatus = "FINISHED"
         try:
             if tracked.spool_folder is not None:

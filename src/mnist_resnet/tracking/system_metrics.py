@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 from mnist_resnet.terminal.redaction import in_one_line
-from mnist_resnet.tracking.opening import now
 from mnist_resnet.tracking.operations import Point
+from mnist_resnet.tracking.run_creation import now
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.storage.artifacts import write_files
 from mnist_resnet.terminal import signals
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.opening import describe_offline, now, opened_in_store
 from mnist_resnet.tracking.operations import (
     Curves,
     EndRun,
@@ -32,6 +31,7 @@ from mnist_resnet.tracking.operations import (
 )
 from mnist_resnet.tracking.recorder import Recorder
 from mnist_resnet.tracking.registry import RegisterCandidate
+from mnist_resnet.tracking.run_creation import describe_offline, now, opened_in_store
 from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests, is_away
 
@@ -52,7 +52,7 @@ class TrackedRun:
         parameters: Flat; values are stored as text.
         offline: Whether to leave the store alone and spool everything. A run that another process has opened, and named
             by ``MLFLOW_RUN_ID``, is filled where it is all the same.
-        insisted: Whether the experiment goes before what the environment names.
+        explicit: Whether the experiment goes before what the environment names.
 
     Attributes:
         filled: Whether another process has opened it.
@@ -75,7 +75,7 @@ class TrackedRun:
         tags: Mapping[str, str],
         parameters: Mapping[str, Any],
         offline: bool = False,
-        insisted: bool = False,
+        explicit: bool = False,
     ) -> None:
         import mlflow  # noqa: F401  # sets levels of its own, which are lowered here
 
@@ -89,9 +89,9 @@ class TrackedRun:
         with ExitStack() as held:
             held.enter_context(bounded_requests(REQUEST_SECONDS, self.uri))
             if offline and not self.filled:
-                run, client = describe_offline(self.uri, experiment, insisted, name, tags), None
+                run, client = describe_offline(self.uri, experiment, explicit, name, tags), None
             else:
-                opened = opened_in_store(self.uri, project, experiment, insisted, name, tags)
+                opened = opened_in_store(self.uri, project, experiment, explicit, name, tags)
                 run, client = held.enter_context(opened)
             self.run_id, self.started = run.run_id, run.started
             self._recorder = Recorder(project, run, client)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from mnist_resnet.computing.backend import keras
-from mnist_resnet.computing.batch_sharing import devices_for
+from mnist_resnet.computing.training_devices import devices_for
 from mnist_resnet.config import TrainingParameters
 
 

@@ -1,4 +1,4 @@
-"""News of the ranks of a training: brought to the process that has started it, announced there once, and missed."""
+"""Events of the ranks of a training, announced once in the process that waits for them."""
 
 import logging
 from collections.abc import Callable

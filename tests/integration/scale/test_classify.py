@@ -14,12 +14,12 @@ import pyarrow.parquet
 import pytest
 
 from mnist_resnet.batch_inference.chunks import ChunkImages
-from mnist_resnet.batch_inference.engine import ClassifyError, make_parts
 from mnist_resnet.batch_inference.job import JOB_FILE
 from mnist_resnet.batch_inference.planning import plan_chunks
-from mnist_resnet.batch_inference.worker import MODEL_FILE, Worker, WorkerOrder
+from mnist_resnet.batch_inference.ray_pool import ClassifyError, make_parts
+from mnist_resnet.batch_inference.worker import MODEL_FILE, Worker, WorkerSettings
 from mnist_resnet.evaluation.classifier import open_classifier
-from tests.batch_inference.test_answers import JOB
+from tests.batch_inference.test_answer_files import JOB
 from tests.integration.conftest import KEDRO, PROJECT, clean_environment
 from tests.made_model import halves_model
 
@@ -55,9 +55,9 @@ class DiesAtOne(Worker):
         return super().classify(images)
 
 
-def order_in(folder: Path) -> WorkerOrder:
+def order_in(folder: Path) -> WorkerSettings:
     folder.mkdir()
-    return WorkerOrder(folder, JOB, threads=1, batch_size=64)
+    return WorkerSettings(folder, JOB, threads=1, batch_size=64)
 
 
 def make(source: Path, folder: Path, worker: type[Worker]) -> list[int]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from mnist_resnet.batch_inference.answers import PARTS_FOLDER
+from mnist_resnet.batch_inference.answer_files import PARTS_FOLDER
 from mnist_resnet.computing.cluster import ADDRESS_VARIABLE
 from mnist_resnet.evaluation.classifier import open_classifier
 from tests.conftest import PROJECT

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from mnist_resnet.batch_inference.answers import PARTS_FOLDER
+from mnist_resnet.batch_inference.answer_files import PARTS_FOLDER
 from mnist_resnet.computing.cluster import ADDRESS_VARIABLE, ClusterError, cluster
 from tests.conftest import PROJECT
 from tests.integration.conftest import KEDRO, Project, clean_environment

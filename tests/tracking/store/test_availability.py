@@ -7,7 +7,7 @@ import sqlalchemy
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from mnist_resnet.tracking.store.availability import bounded_requests, is_away, patiently
+from mnist_resnet.tracking.store.availability import bounded_requests, is_away, retry_while_away
 from tests.tracking.servers import free_port, silent_server
 
 
@@ -78,10 +78,10 @@ def test_what_is_back_in_time_is_asked_again_and_what_is_not_is_given_up(monkeyp
         return "here"
 
     if asked > failures:
-        assert patiently(question) == "here"
+        assert retry_while_away(question) == "here"
     else:
         with pytest.raises(ConnectionError):
-            patiently(question)
+            retry_while_away(question)
     assert len(asking) == asked
 
 

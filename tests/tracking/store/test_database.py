@@ -119,7 +119,7 @@ def test_runs_models_and_champion_of_a_moved_project_are_had_as_before(project, 
     experiment = mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
     (logged,) = mlflow.search_logged_models([experiment], output_format="list")
     candidate = registry.RegisterCandidate("made", logged.tags["onnx_sha256"], {}, evaluated=1), [experiment]
-    registry.crown("made", registry.register_candidate(*candidate))
+    registry.set_champion("made", registry.register_candidate(*candidate))
     moved = tmp_path / name
     moved.parent.mkdir(exist_ok=True)
     project.rename(moved)

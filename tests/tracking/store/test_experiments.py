@@ -5,7 +5,7 @@ import mlflow
 import pytest
 from mlflow.exceptions import MlflowException
 
-from mnist_resnet.tracking.opening import ActiveRunError
+from mnist_resnet.tracking.run_creation import ActiveRunError
 from mnist_resnet.tracking.store.experiments import ExperimentError, experiment_name, select_experiment
 from mnist_resnet.tracking.store.remedies import ArtifactStoreError
 from tests.tracking.recordings import EXPERIMENT, only_run, record
@@ -43,7 +43,7 @@ def test_an_experiment_that_cannot_be_created_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("insisted", "identifier", "name", "chosen"),
+    ("explicit", "identifier", "name", "chosen"),
     [
         (False, "", None, "configured"),
         (False, "", "named", "named"),
@@ -55,12 +55,12 @@ def test_an_experiment_that_cannot_be_created_is_an_error(tmp_path):
     ],
 )
 def test_what_is_typed_goes_before_the_environment_and_that_before_the_recipe(
-    client, monkeypatch, insisted, identifier, name, chosen
+    client, monkeypatch, explicit, identifier, name, chosen
 ):
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", identifier)
     if name is not None:
         monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
-    assert experiment_name("configured", insisted, client) == chosen
+    assert experiment_name("configured", explicit, client) == chosen
 
 
 def test_an_experiment_is_named_by_its_identifier(project, store, monkeypatch):
@@ -152,7 +152,7 @@ def test_an_active_run_of_the_caller_stays_as_it_was(project, store, offline):
     mlflow.set_experiment("outer")
     with mlflow.start_run() as outer:
         if offline:
-            record(project, offline=True, insisted=True)
+            record(project, offline=True, explicit=True)
         else:
             with pytest.raises(ActiveRunError, match=f"run {outer.info.run_id} is active.*mlflow.end_run"):
                 record(project)

@@ -1,4 +1,4 @@
-"""Judge the exported ONNX file on the test images."""
+"""TrialScheduler the exported ONNX file on the test images."""
 
 from mnist_resnet.pipelines.evaluate.pipeline import create_pipeline
 

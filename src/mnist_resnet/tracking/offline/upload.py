@@ -12,7 +12,7 @@ from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.offline.spool import SpooledRun, last_written, read_spool, remove_spool
 from mnist_resnet.tracking.operations import EndRun, Operation, perform
 from mnist_resnet.tracking.store.address import tracking_uri
-from mnist_resnet.tracking.store.availability import UPLOAD_SECONDS, bounded_requests, patiently
+from mnist_resnet.tracking.store.availability import UPLOAD_SECONDS, bounded_requests, retry_while_away
 from mnist_resnet.tracking.store.database import open_store
 from mnist_resnet.tracking.store.experiments import select_experiment
 from mnist_resnet.tracking.store.remedies import naming_remedies
@@ -102,7 +102,7 @@ def upload(spool: Pending, project: Path, advance: Callable[[float], None]) -> s
         sent = before.sent if before is not None and (before.store, before.run_id) == (store, run_id) else 0
         advance(sent)
         for number, operation in enumerate(spool.operations[sent:], start=sent + 1):
-            patiently(partial(perform, operation, client, run_id))
+            retry_while_away(partial(perform, operation, client, run_id))
             with replacing(spool.folder / _PROGRESS) as file:
                 file.write_text(json.dumps(asdict(Progress(store, run_id, number))) + "\n")
             advance(1)

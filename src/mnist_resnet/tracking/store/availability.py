@@ -47,7 +47,7 @@ def if_there(question: Callable[[], Answer]) -> Answer | None:
         raise
 
 
-def patiently(question: Callable[[], Answer]) -> Answer:
+def retry_while_away(question: Callable[[], Answer]) -> Answer:
     """Ask again and again, with growing pauses, while the store is away; no try begins later than ``PATIENCE``.
 
     Args:

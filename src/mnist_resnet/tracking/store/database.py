@@ -1,4 +1,4 @@
-"""Stores that are files of SQLite: made whole, and in step with the folder of their project.
+"""Tracking stores in SQLite: created atomically, their addresses updated once the project has moved.
 
 MLflow records the places of artifacts as absolute addresses. In the store that belongs to a project, those that lie in
 the project's former folder are rewritten to lie in the present one, after it was moved, renamed or copied.

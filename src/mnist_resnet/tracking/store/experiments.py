@@ -19,12 +19,12 @@ class ExperimentError(UserError, ValueError):
     """An experiment or a run that is named by the configuration or the environment cannot be recorded in."""
 
 
-def experiment_name(name: str, insisted: bool, client: Any) -> str:
+def experiment_name(name: str, explicit: bool, client: Any) -> str:
     """The name of the experiment to record in.
 
     Args:
         name: That of ``tracking.experiment``.
-        insisted: Whether it goes before what the environment names: ``MLFLOW_EXPERIMENT_ID``, or else
+        explicit: Whether it goes before what the environment names: ``MLFLOW_EXPERIMENT_ID``, or else
             ``MLFLOW_EXPERIMENT_NAME``.
         client: Of the store; None where it is not asked.
 
@@ -33,7 +33,7 @@ def experiment_name(name: str, insisted: bool, client: Any) -> str:
             environment gives.
     """
     identifier, named = os.environ.get(_IDENTIFIER), os.environ.get(_NAME)
-    if insisted:
+    if explicit:
         return name
     if not identifier or (client is None and named):
         return named or name

@@ -1,6 +1,6 @@
 import pytest
 
-from mnist_resnet.batch_inference.kinds import Kind, kind_by_content, kind_by_name, reason_of_unknown
+from mnist_resnet.batch_inference.file_types import Kind, kind_by_content, kind_by_name, reason_of_unknown
 from tests.batch_inference.made_sources import FORMS, made_images, png
 
 

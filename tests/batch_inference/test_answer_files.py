@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from mnist_resnet.batch_inference.answers import (
+from mnist_resnet.batch_inference.answer_files import (
     REFUSED_FILE,
     PartCounts,
     finished_parts,

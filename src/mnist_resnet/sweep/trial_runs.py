@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast, get_args
 from mnist_resnet.sweep.plan import Trial
 from mnist_resnet.sweep.trial_result import Figures, Status, TrialResult
 from mnist_resnet.tracking.dead_runs import reopen
-from mnist_resnet.tracking.store.availability import patiently
+from mnist_resnet.tracking.store.availability import retry_while_away
 
 _PARENT, _NUMBER, _IDENTITY = "mlflow.parentRunId", "sweep.trial", "sweep.identity"
 _OVERRIDES, _OUTCOME, _REASON, _SECONDS = "sweep.overrides", "sweep.outcome", "sweep.reason", "sweep.seconds"
@@ -27,7 +27,7 @@ def _patiently(question: Callable[Arguments, Answer]) -> Callable[Arguments, Ans
 
     @wraps(question)
     def asked(*arguments: Arguments.args, **options: Arguments.kwargs) -> Answer:
-        return patiently(lambda: question(*arguments, **options))
+        return retry_while_away(lambda: question(*arguments, **options))
 
     return asked
 

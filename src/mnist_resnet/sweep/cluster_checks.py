@@ -1,4 +1,4 @@
-"""The nodes that a sweep is to use: whether they have what its trials need."""
+"""Checks of the cluster before a sweep: resources, versions, shared folders."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mnist_resnet.sweep.nodes import check_nodes, trials_at_once
+from mnist_resnet.sweep.cluster_checks import check_nodes, trials_at_once
 from mnist_resnet.sweep.plan import SweepError, SweepPlan, Trial
 from tests.sweep.made_results import SEED, plan_of
 

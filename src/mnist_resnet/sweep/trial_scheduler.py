@@ -1,4 +1,4 @@
-"""The judge of a sweep: which trials there are, and which stop early."""
+"""The scheduler of a sweep: which trials there are, and which stop early."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from mnist_resnet.sweep.trial_result import TrialResult
 DONE = frozenset({"FINISHED", "PRUNED"})
 
 
-class Judge(Protocol):
+class TrialScheduler(Protocol):
     """Whoever decides which trials are run. It never sees a figure of the test images before a trial is over."""
 
     def resume(self, earlier: Iterable[TrialResult]) -> None:
@@ -41,7 +41,7 @@ class Judge(Protocol):
 
 
 class FixedList:
-    """The judge of trials that are all known before; none stops early.
+    """The scheduler of trials that are all known before; none stops early.
 
     Args:
         plan: The trials.

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.batch_inference.answers import finished_parts
+from mnist_resnet.batch_inference.answer_files import finished_parts
 from mnist_resnet.batch_inference.chunks import Chunk, SourcePlan
-from mnist_resnet.batch_inference.worker import ATTEMPTS, MODEL_FILE, Worker, WorkerOrder
+from mnist_resnet.batch_inference.worker import ATTEMPTS, MODEL_FILE, Worker, WorkerSettings
 from mnist_resnet.computing.cluster import ClusterError, cluster
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import replacing
@@ -25,7 +25,7 @@ class ClassifyError(UserError, RuntimeError):
 def make_parts(
     plan: SourcePlan,
     model: bytes,
-    order: WorkerOrder,
+    order: WorkerSettings,
     workers: int | None,
     address: str | None,
     done: Callable[[int, int], None],
@@ -79,7 +79,7 @@ def _room(ray: Any, threads: int) -> int:
 
 
 def _made(
-    chunks: Sequence[Chunk], numbers: Sequence[int], order: WorkerOrder, workers: int, worker: type[Worker]
+    chunks: Sequence[Chunk], numbers: Sequence[int], order: WorkerSettings, workers: int, worker: type[Worker]
 ) -> Iterator[tuple[int, int, str]]:
     """Each part's number, rows and error, as they are made."""
     import ray.data

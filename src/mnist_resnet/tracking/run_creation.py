@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.computing.spared_imports import spared_imports
+from mnist_resnet.computing.blocked_imports import blocked_imports
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import RunStatus, status_after
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
@@ -33,7 +33,7 @@ class ActiveRunError(UserError, RuntimeError):
 
 @contextmanager
 def opened_in_store(
-    uri: str, project: Path, experiment: str, insisted: bool, name: str, tags: Mapping[str, str]
+    uri: str, project: Path, experiment: str, explicit: bool, name: str, tags: Mapping[str, str]
 ) -> Iterator[tuple[SpooledRun, Any]]:
     """Make a run in MLflow's store and make it MLflow's active one; that of ``MLFLOW_RUN_ID``, if that is set.
 
@@ -44,7 +44,7 @@ def opened_in_store(
         uri: The store's tracking URI.
         project: The project's folder.
         experiment: Its name, unless the environment names another.
-        insisted: Whether it goes before what the environment names.
+        explicit: Whether it goes before what the environment names.
         name: The run's name.
         tags: What the run is.
 
@@ -68,7 +68,7 @@ def opened_in_store(
         try:
             with naming_remedies(uri):
                 client = open_store(uri, project)
-                chosen = experiment_name(experiment, insisted, client)
+                chosen = experiment_name(experiment, explicit, client)
                 select_experiment(chosen, project)
                 require_run_to_fill(client, chosen)
                 _require_registry(client)
@@ -76,7 +76,7 @@ def opened_in_store(
                 # A run that another process has opened stays that process's own.
                 lock = {} if os.environ.get("MLFLOW_RUN_ID") else held.enter_context(locked_while_open(project))
                 # MLflow's own system metrics ask the store in a thread of their own; see system_metrics.py.
-                with spared_imports(_NOTEBOOKS):
+                with blocked_imports(_NOTEBOOKS):
                     run = mlflow.start_run(run_name=name, tags={**tags, **lock}, log_system_metrics=False).info
             store, begun = without_credentials(uri), run.start_time
             yield SpooledRun(run.run_id, True, store, chosen, name, dict(tags), begun), client
@@ -124,7 +124,7 @@ def opened_for_another_process(
                 logger.warning("Run %s could not be closed: %s", run_id[:8], in_one_line(error))
 
 
-def describe_offline(uri: str, experiment: str, insisted: bool, name: str, tags: Mapping[str, str]) -> SpooledRun:
+def describe_offline(uri: str, experiment: str, explicit: bool, name: str, tags: Mapping[str, str]) -> SpooledRun:
     """Describe a run that is made in the store when its spool is sent; the store is not asked.
 
     Arguments are those of ``opened_in_store``.
@@ -134,9 +134,9 @@ def describe_offline(uri: str, experiment: str, insisted: bool, name: str, tags:
     """
     from mlflow.tracking.context.registry import resolve_tags
 
-    with spared_imports(_NOTEBOOKS):
+    with blocked_imports(_NOTEBOOKS):
         all_tags = resolve_tags(dict(tags))
-    chosen = experiment_name(experiment, insisted, None)
+    chosen = experiment_name(experiment, explicit, None)
     return SpooledRun(uuid.uuid4().hex, False, without_credentials(uri), chosen, name, all_tags, now())
 
 

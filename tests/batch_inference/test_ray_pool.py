@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mnist_resnet.batch_inference import engine
+from mnist_resnet.batch_inference import ray_pool
 from mnist_resnet.batch_inference.planning import plan_chunks
-from mnist_resnet.batch_inference.worker import WorkerOrder
+from mnist_resnet.batch_inference.worker import WorkerSettings
 from mnist_resnet.computing.cluster import ClusterError
-from tests.batch_inference.test_answers import JOB
+from tests.batch_inference.test_answer_files import JOB
 
 CORES = (5, 3)
 
@@ -30,16 +30,17 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     nodes = [{"Alive": True, "Resources": {"CPU": float(cores)}} for cores in CORES]
     gone = {"Alive": False, "Resources": {"CPU": 64.0}}
     ray = SimpleNamespace(nodes=lambda: [*nodes, gone, {"Alive": True, "Resources": {}}])
-    monkeypatch.setattr(engine, "cluster", lambda address: nullcontext(ray))
-    monkeypatch.setattr(engine, "_made", made)
+    monkeypatch.setattr(ray_pool, "cluster", lambda address: nullcontext(ray))
+    monkeypatch.setattr(ray_pool, "_made", made)
     return counts
 
 
 def make(folder: Path, workers: int | None, threads: int, parts: int = 20) -> None:
     np.save(folder / "images.npy", np.zeros((parts, 8, 8), np.uint8))
     (folder / "answers").mkdir()
-    plan, order = plan_chunks([str(folder / "images.npy")], (8, 8), 1), WorkerOrder(folder / "answers", JOB, threads, 1)
-    engine.make_parts(plan, b"", order, workers, "HEAD:6379", lambda *_: None)
+    plan = plan_chunks([str(folder / "images.npy")], (8, 8), 1)
+    order = WorkerSettings(folder / "answers", JOB, threads, 1)
+    ray_pool.make_parts(plan, b"", order, workers, "HEAD:6379", lambda *_: None)
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.sweep.children import SweepRecord, close_dead_children, end_child, read_results
-from mnist_resnet.sweep.judge import DONE
-from mnist_resnet.sweep.nodes import trials_at_once
+from mnist_resnet.sweep.cluster_checks import trials_at_once
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.progress_lines import ProgressLines
 from mnist_resnet.sweep.shared_data import PreparationError, SharedData
-from mnist_resnet.sweep.trial import LOG_FILE, TrialOrder
+from mnist_resnet.sweep.trial import LOG_FILE, TrialTask
 from mnist_resnet.sweep.trial_result import TrialResult
-from mnist_resnet.sweep.workers import start_judge, start_trial
+from mnist_resnet.sweep.trial_runs import SweepRecord, close_dead_children, end_child, read_results
+from mnist_resnet.sweep.trial_scheduler import DONE
+from mnist_resnet.sweep.workers import start_scheduler, start_trial
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.sweep_run import SweepRun
@@ -32,11 +32,11 @@ _LOST = {
 
 @dataclass(frozen=True)
 class _Running:
-    order: TrialOrder
+    order: TrialTask
     processes: int
 
 
-class RunningTrials:
+class TrialRunner:
     """The trials of a sweep.
 
     Args:
@@ -52,7 +52,7 @@ class RunningTrials:
         self.record = SweepRecord(run.store, run.experiment, run.run_id, plan.namespaces)
         self.folder = project / "data" / "sweeps" / run.run_id[:8]
         self._data = SharedData(plan, project, self.folder)
-        self._judge = start_judge(ray, plan)
+        self._scheduler = start_scheduler(ray, plan)
         self._running: dict[Any, _Running] = {}
         self._results: dict[str, TrialResult] = {}
 
@@ -61,11 +61,11 @@ class RunningTrials:
         close_dead_children(self.record)
         earlier = read_results(self.record)
         self._results = {result.trial.identity: result for result in earlier}
-        self._ray.get(self._judge.resume.remote(earlier))
+        self._ray.get(self._scheduler.resume.remote(earlier))
         self._lines.resumed(earlier)
 
     def run(self) -> list[TrialResult]:
-        """Run all trials that the judge gives; the results of all that were begun, also earlier."""
+        """Run all trials that the scheduler gives; the results of all that were begun, also earlier."""
         try:
             while self._start_while_there_is_room() or self._running:
                 ended, _ = self._ray.wait(list(self._running), num_returns=1, timeout=_SECONDS_TO_WAIT)
@@ -76,15 +76,15 @@ class RunningTrials:
             raise
         return list(self._results.values())
 
-    def order(self, trial: Trial) -> TrialOrder:
+    def order(self, trial: Trial) -> TrialTask:
         """All that a worker needs to run a trial."""
         outputs = self.folder / f"{trial.number}-{trial.identity}"
-        return TrialOrder(self._project, self._plan, trial, self.record, outputs, sys.argv[0])
+        return TrialTask(self._project, self._plan, trial, self.record, outputs, sys.argv[0])
 
     def _start_while_there_is_room(self) -> bool:
         """Start trials; False once there is none left to start."""
         while len(self._running) < trials_at_once(self._ray, self._plan):
-            trial = self._ray.get(self._judge.ask.remote())
+            trial = self._ray.get(self._scheduler.ask.remote())
             if trial is None:
                 return False
             self._prepare_and_start(trial)
@@ -100,8 +100,8 @@ class RunningTrials:
             return
         self._start(order, processes=1)
 
-    def _start(self, order: TrialOrder, processes: int) -> None:
-        self._running[start_trial(self._ray, order, self._judge)] = _Running(order, processes)
+    def _start(self, order: TrialTask, processes: int) -> None:
+        self._running[start_trial(self._ray, order, self._scheduler)] = _Running(order, processes)
 
     def _end(self, reference: Any, running: _Running) -> None:
         exceptions, lost = self._ray.exceptions, _INTERRUPTED
@@ -122,7 +122,7 @@ class RunningTrials:
         self._lines.restarted(running.order.trial, lost)
         self._start(running.order, running.processes + 1)
 
-    def _failed(self, order: TrialOrder, reason: str) -> TrialResult:
+    def _failed(self, order: TrialTask, reason: str) -> TrialResult:
         """The result of a trial whose process could not tell it itself; its run is ended."""
         begun = [each for each in read_results(self.record) if each.trial.identity == order.trial.identity]
         for each in begun:
@@ -133,7 +133,7 @@ class RunningTrials:
 
     def _note(self, result: TrialResult) -> None:
         self._results[result.trial.identity] = result
-        self._judge.tell.remote(result)
+        self._scheduler.tell.remote(result)
         self._run.note_progress(_count_done(self._results.values()), self._plan.count)
         log = self.order(result.trial).outputs / LOG_FILE
         told = result.reason

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from mnist_resnet.sweep.children import SweepRecord, end_child, open_child, read_result, read_results
 from mnist_resnet.sweep.plan import Trial
+from mnist_resnet.sweep.trial_runs import SweepRecord, end_child, open_child, read_result, read_results
 from mnist_resnet.tracking.dead_runs import ENDED_BECAUSE
 from mnist_resnet.tracking.store import availability
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def spared_imports(*names: str) -> Iterator[None]:
+def blocked_imports(*names: str) -> Iterator[None]:
     """Let the import of a package fail in the block, as if it were not installed, unless it is imported already.
 
     Args:
