@@ -135,7 +135,7 @@ def test_a_sweep_that_is_still_running_does_not_go_on_twice(project: Path, store
 def test_a_run_without_a_plan_is_no_sweep(project: Path, store: str, open_run) -> None:
     run = open_run()
     run.close("FINISHED")
-    with pytest.raises(RecordedRunError, match="is no sweep; name the run of a sweep"):
+    with pytest.raises(RecordedRunError, match="is not a sweep; give the id of a sweep's own run"):
         read_plan(find_run(run.run_id, store))
 
 

@@ -42,7 +42,7 @@ def _say_how_to_go_on(signal: str) -> None:
 
 @click.command(epilog=_EXAMPLES)
 @click.argument("sources", nargs=-1, required=True)
-@click.option("--output", required=True, help="The folder for the answers. The same command goes on where it stopped.")
+@click.option("--output", required=True, help="The folder for the answers. Repeat the command to resume.")
 @model_option
 @click.option("--namespace", help="Data set whose model classifies. Default: the first one in datasets.yml.")
 @env_option
@@ -55,7 +55,9 @@ def _say_how_to_go_on(signal: str) -> None:
     help="Which of the recipe's exported files classifies.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that classify. Default: what all cores allow.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Cores of each worker.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads, so cores, of each worker."
+)
 @click.option("--address", help="A Ray cluster, host:port or auto. Default: RAY_ADDRESS, else this machine alone.")
 @click.option("--strict", is_flag=True, help="End with exit code 1 if an image cannot be read.")
 @invert_option

@@ -90,14 +90,16 @@ class UnusableOptionsError(CommandError):
 )
 @click.option("--trials", type=int, help="How many trials a search has. Default: 40.")
 @click.option(
-    "--prune", is_flag=True, help="Stop trials of a search whose validation loss is worse than the median of others."
+    "--prune",
+    is_flag=True,
+    help="Stop trials of a search whose validation loss is worse than the median of others at the same epoch.",
 )
 @click.option("--cpus", type=int, default=1, show_default=True, help="Cores of each trial.")
 @click.option(
     "--gpus", type=float, default=0.0, show_default=True, help="GPUs of each trial, or the share of one: 0.5."
 )
 @click.option("--address", help="A Ray cluster, host:port or auto. Default: RAY_ADDRESS, else this machine alone.")
-@click.option("--resume", metavar="RUN_ID", help="Go on with the sweep of this MLflow run; it knows all other options.")
+@click.option("--resume", metavar="RUN_ID", help="Resume the sweep of this MLflow run; its recorded options apply.")
 @click.option("--promote", is_flag=True, help="Offer the winner to the model registry, where it may become champion.")
 @click.option("--dry-run", is_flag=True, help="Check everything, show the trials and stop.")
 @without_traceback

@@ -4,6 +4,7 @@ Doing one twice has the effect of doing it once: parameters and metrics that are
 over, models, versions and runs are looked for before they are made.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any, Literal
 from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.tracking.logged_model import LoggedModel, find_logged_model, log_model
 from mnist_resnet.tracking.registry import CANDIDATE, RegisterCandidate, register_candidate
+
+logger = logging.getLogger(__name__)
 
 # A figure's name and value, the step that it belongs to, and when it was measured, in milliseconds since 1970.
 Point = tuple[str, float, int, int]
@@ -141,6 +144,8 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
 def _register(candidate: RegisterCandidate, client: Any, run_id: str) -> None:
     if register_candidate(candidate, [client.get_run(run_id).info.experiment_id]):
         client.set_tag(run_id, f"{candidate.name}.release", CANDIDATE)
+    else:
+        logger.warning("%s is not registered: the store has no whole model of its SHA-256", candidate.name)
 
 
 def _log_parameters(values: Mapping[str, str], client: Any, run_id: str) -> None:

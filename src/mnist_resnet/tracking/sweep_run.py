@@ -85,7 +85,9 @@ def open_sweep_run(
         status: RunStatus = "FINISHED"
         try:
             if tracked.spool_folder is not None:
-                raise SweepRunError("MLflow's store does not answer, but a sweep is kept there; try again later")
+                raise SweepRunError(
+                    "MLflow's store does not answer, but a sweep must be recorded there; try again once it does"
+                )
             run = SweepRun(tracked, _experiment_of(tracked))
             tracked.log_files({PLAN_FILE: plan.encode()})
             yield run
@@ -127,12 +129,12 @@ def read_plan(run: RecordedRun) -> bytes:
     """The plan that was recorded of a sweep.
 
     Raises:
-        RecordedRunError: If the run is no sweep.
+        RecordedRunError: If the run is not a sweep.
         TrackingUnavailableError: If the store or its files cannot be read.
     """
     content = run.artifact(PLAN_FILE)
     if content is None:
-        raise RecordedRunError(f"--resume: {run.in_words()} is no sweep; name the run of a sweep")
+        raise RecordedRunError(f"--resume: {run.in_words()} is not a sweep; give the id of a sweep's own run")
     return content
 
 
