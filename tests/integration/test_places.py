@@ -8,7 +8,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from mnist_resnet.tracking.store.database import artifacts_uri, present_store
+from mnist_resnet.tracking.store.address import artifacts_uri
+from mnist_resnet.tracking.store.database import present_store
 from tests.conftest import PROJECT, MadeData
 from tests.integration.conftest import Project, make_project
 from tests.made_repository import commit, git

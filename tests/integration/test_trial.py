@@ -17,7 +17,7 @@ from mnist_resnet.sweep.project_session import project_session
 from mnist_resnet.sweep.trial import LOG_FILE, TrialTask, command_of
 from mnist_resnet.sweep.trial_result import TrialResult
 from mnist_resnet.sweep.trial_runs import SweepRecord, close_dead_children, open_child, read_results
-from mnist_resnet.tracking.store.database import artifacts_uri
+from mnist_resnet.tracking.store.address import artifacts_uri
 from tests.integration.conftest import Project, clean_environment, edit
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]

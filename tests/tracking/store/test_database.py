@@ -12,15 +12,9 @@ from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.dead_runs import LOCK, locked_while_open
 from mnist_resnet.tracking.model_lookup import read_recorded_onnx
 from mnist_resnet.tracking.run_lookup import find_run
-from mnist_resnet.tracking.store.address import sqlite_uri
-from mnist_resnet.tracking.store.database import (
-    RelocationError,
-    StoreMissingError,
-    artifacts_uri,
-    follow_project,
-    make_store,
-    present_store,
-)
+from mnist_resnet.tracking.store.address import artifacts_uri, sqlite_uri
+from mnist_resnet.tracking.store.database import StoreMissingError, make_store, present_store
+from mnist_resnet.tracking.store.relocation import RelocationError, follow_project
 from tests.tracking.recordings import EXPERIMENT, record
 from tests.tracking.stores import addresses, held
 
@@ -224,7 +218,7 @@ def test_a_folder_is_no_store(project):
 
 @pytest.fixture
 def _impatient(monkeypatch) -> None:
-    monkeypatch.setattr("mnist_resnet.tracking.store.database.SECONDS", 0.1)
+    monkeypatch.setattr("mnist_resnet.tracking.store.relocation.LOCK_SECONDS", 0.1)
 
 
 @pytest.mark.usefixtures("_impatient")

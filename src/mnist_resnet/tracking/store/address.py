@@ -1,4 +1,4 @@
-"""Addresses of MLflow's stores."""
+"""Addresses of MLflow's stores and of artifacts."""
 
 import os
 import re
@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from mnist_resnet.errors import UserError
 
+ARTIFACTS_FOLDER = "mlartifacts"
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?!file:|:memory:)([^?]+)(\?.*)?")
 _NO_PATH = re.compile(r"[a-z+]+:|databricks|uc$")
 _OWN = "sqlite:///mlflow.db"
@@ -24,6 +25,11 @@ def tracking_uri(project: Path) -> str:
 def default_file(project: Path) -> Path:
     """The file of the store that belongs to a project."""
     return project / "mlflow.db"
+
+
+def artifacts_uri(project: Path) -> str:
+    """Where a project keeps the artifacts of stores that are files."""
+    return (project / ARTIFACTS_FOLDER).as_uri()
 
 
 def sqlite_uri(file: Path) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.tracking.store.address import artifacts_uri
 from mnist_resnet.tracking.store.availability import if_there
-from mnist_resnet.tracking.store.database import artifacts_uri
 from mnist_resnet.tracking.store.remedies import require_artifact_packages
 
 _NAME, _IDENTIFIER, _RUN = "MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"
