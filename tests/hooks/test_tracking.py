@@ -1,45 +1,21 @@
 """The MLflow run of a pipeline, and the entries of the catalog that may use it."""
 
-import shutil
 import threading
 import time
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import mlflow
 import pytest
-from kedro.io import DataCatalog, MemoryDataset
-from kedro.pipeline import node, pipeline
 from mlflow.entities import Metric, RunData
 
 from mnist_resnet import __version__
-from mnist_resnet.config import validate_parameters
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.hooks.tracking import Tracking
-from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
+from mnist_resnet.tracking.registry_datasets import ReleaseDataset
 from mnist_resnet.training.events import EpochResult, TrainingDevice, TrainingStart
 
 MEMORY = "system/process_memory_usage_megabytes"
-
-
-@pytest.fixture
-def context(
-    tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch, raw_parameters: dict[str, Any]
-) -> RunContext:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copy(empty_store, tmp_path / "mlflow.db")
-    catalog = DataCatalog(
-        {
-            "params:mnist.run": MemoryDataset(),
-            "mnist.champion": ChampionDataset(model="mnist"),
-            "mnist.release": ReleaseDataset(filepath=str(tmp_path / "release.json"), model="mnist"),
-        }
-    )
-    evaluate = pipeline([node(lambda: None, None, "mnist.release", namespace="mnist", tags="evaluate")])
-    asked = {"pipeline_names": ["evaluate"]}
-    return RunContext(tmp_path, tmp_path / "data", validate_parameters(raw_parameters), asked, evaluate, catalog)
 
 
 def runs_of_entries(context: RunContext) -> list[object]:

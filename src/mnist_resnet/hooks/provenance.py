@@ -5,6 +5,7 @@ fails. A step that was not run is recorded by the artifact that was read instead
 processes fill, one after the other, keeps what the earlier ones have recorded.
 """
 
+import json
 import logging
 from types import TracebackType
 from typing import Any, Self
@@ -131,7 +132,8 @@ class ProvenanceRecord:
     def _made_earlier(self, namespace: str, step: str, values: Values) -> bool:
         """Whether an earlier process of this run has recorded the same."""
         recorded = self._earlier.namespaces.get(namespace, {}) if self._earlier else {}
-        return values.items() <= recorded.get(step, {}).items()
+        as_recorded: Values = json.loads(json.dumps(values, default=str))
+        return as_recorded.items() <= recorded.get(step, {}).items()
 
     def _as_file(self, status: RunStatus) -> dict[str, bytes]:
         return {PROVENANCE_FILE: self._provenance.as_json(status).encode()}
