@@ -42,7 +42,7 @@ def shown() -> list:
 @pytest.fixture
 def watch(shown) -> StepWatch:
     """Of the first epoch, at rates that say their steps."""
-    return StepWatch(lambda amount, detail="": shown.append(amount), 16, 0, "Made squares", float)
+    return StepWatch(lambda amount, detail="": shown.append(amount), 16, 0, "Made squares", float, "")
 
 
 @pytest.fixture
