@@ -55,7 +55,7 @@ def test_a_package_that_changes_while_the_run_goes_on_is_noted(
     (tmp_path / "package").mkdir()
     module = tmp_path / "package/module.py"
     module.write_text("rate = 1")
-    monkeypatch.setattr("mnist_resnet.provenance.package_code.PACKAGE", tmp_path / "package")
+    monkeypatch.setattr("mnist_resnet.hooks.provenance.PACKAGE", tmp_path / "package")
     record = recorded(lambda _: module.write_text(f"rate = {1 + changed}"))
     assert record["source_changed"] is changed
     assert ("so its commit is not certain" in caplog.text) is changed

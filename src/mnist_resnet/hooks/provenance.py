@@ -14,7 +14,7 @@ from mnist_resnet.computing.backend_choice import backends_of
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.catalog import collect_catalog
 from mnist_resnet.provenance.environment import collect_environment
-from mnist_resnet.provenance.package_code import digest_of_code
+from mnist_resnet.provenance.package_code import PACKAGE, digest_of_code
 from mnist_resnet.provenance.patch import PATCH_FILE
 from mnist_resnet.provenance.reading import ProvenanceError
 from mnist_resnet.provenance.record import (
@@ -51,7 +51,7 @@ class ProvenanceRecord:
     def __init__(self, context: RunContext, tracked: TrackedRun) -> None:
         self._context, self._tracked = context, tracked
         self._known: set[str] = set()
-        self._code = digest_of_code()
+        self._code = digest_of_code(PACKAGE)
         self._inputs: set[tuple[str, str]] = set()
         self._provenance = _collect(context)
         self._earlier = _recorded_before(tracked)
@@ -70,7 +70,7 @@ class ProvenanceRecord:
         try:
             if error is None and self._context.run_params["only_missing_outputs"]:
                 self._note_present()
-            if digest_of_code() != self._code:
+            if digest_of_code(PACKAGE) != self._code:
                 self._provenance.source_changed = True
                 logger.warning("Files of the package changed while the run went on, so its commit is not certain")
             self._tracked.log_files(self._as_file(status_after(error)))

@@ -8,13 +8,17 @@ from mnist_resnet.storage.artifacts import sha256_of_pieces
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def digest_of_code() -> str:
-    """The SHA-256 of all files of Python in the package, with their names."""
-    return sha256_of_pieces(_pieces())
+def digest_of_code(package: Path) -> str:
+    """The SHA-256 of all files of Python in a package's folder, with their names.
+
+    Args:
+        package: The folder, such as ``PACKAGE``, from which this process imports.
+    """
+    return sha256_of_pieces(_pieces(package))
 
 
-def _pieces() -> Iterator[bytes]:
-    for file in sorted(PACKAGE.rglob("*.py")):
+def _pieces(package: Path) -> Iterator[bytes]:
+    for file in sorted(package.rglob("*.py")):
         content = file.read_bytes()
-        yield f"{file.relative_to(PACKAGE)} {len(content)}\n".encode()
+        yield f"{file.relative_to(package)} {len(content)}\n".encode()
         yield content
