@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,6 +31,8 @@ from mlflow.entities import Run
 from selenium import webdriver
 
 from mnist_resnet.cli import cli
+from mnist_resnet.sweep.plan import SweepPlan, parameters_digest
+from mnist_resnet.sweep.project_session import project_session
 from mnist_resnet.tracking.store.address import tracking_uri
 from tests.conftest import PROJECT, MadeData
 from tests.made_repository import git
@@ -139,6 +141,13 @@ def make_project(folder: Path, made_data: MadeData | None = None, store: Path | 
 def _add_squares(folder: Path, made_data: MadeData) -> None:
     edit(folder / "conf/base/datasets.yml", lambda known: known["datasets"].update(squares=asdict(made_data.dataset)))
     edit(folder / "conf/base/parameters.yml", lambda known: known.update(squares=merged(known["mnist"], SQUARES)))
+
+
+def as_configured(plan: SweepPlan, project: Project) -> SweepPlan:
+    """A plan as it would have been made from a project's configuration."""
+    with project_session(project.folder, plan, plan.params) as session:
+        raw = session.load_context().config_loader["parameters"]
+    return replace(plan, parameters_digest=parameters_digest(raw, plan.namespaces))
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -6,19 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from mnist_resnet.storage.digests import digests_of_weights
-from mnist_resnet.sweep.plan import SweepPlan, Trial, parameters_digest
-from mnist_resnet.sweep.project_session import project_session
+from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.trial import LOG_FILE, TrialTask, command_of
 from mnist_resnet.sweep.trial_result import TrialResult
 from mnist_resnet.sweep.trial_runs import SweepRecord, close_dead_children, open_child, read_results
 from mnist_resnet.tracking.store.address import artifacts_uri
-from tests.integration.conftest import Project, clean_environment, edit
+from tests.integration.conftest import Project, as_configured, clean_environment, edit
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
@@ -55,9 +53,7 @@ def ordered(project: Project, overrides: dict[str, object], number: int = 0) -> 
         promote=False,
         parameters_digest="",
     )
-    with project_session(project.folder, described, described.params) as session:
-        raw = session.load_context().config_loader["parameters"]
-    plan = replace(described, parameters_digest=parameters_digest(raw, described.namespaces))
+    plan = as_configured(described, project)
     known = project.client.get_experiment_by_name("mnist_resnet")
     experiment = (
         known.experiment_id

@@ -20,7 +20,7 @@ from mnist_resnet.sweep.outcome import SweepOutcome
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.progress_lines import ProgressLines
 from mnist_resnet.tracking.dead_runs import LOCK
-from tests.integration.conftest import KEDRO, Project, clean_environment
+from tests.integration.conftest import KEDRO, Project, as_configured, clean_environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.scale, pytest.mark.usefixtures("ray_cluster")]
 
@@ -45,7 +45,8 @@ def made_plan(*overrides: dict[str, Any], **changes: Any) -> SweepPlan:
 
 
 def swept(project: Project, plan: SweepPlan, said: list[str], resume: str | None = None) -> SweepOutcome:
-    return run_sweep(plan, project.folder, None, resume, ProgressLines(plan, said.append))
+    configured = as_configured(plan, project)
+    return run_sweep(configured, project.folder, None, resume, ProgressLines(configured, said.append))
 
 
 def children(project: Project, parent: str) -> list[Run]:
