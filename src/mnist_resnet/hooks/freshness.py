@@ -133,11 +133,13 @@ class Freshness:
 
     def _digests(self, names: Iterable[str]) -> dict[str, str]:
         """The digests of those artifacts that are there, as they were made or found."""
+        found: dict[str, str] = {}
         for name, dataset in self._artifacts(names).items():
             if name not in self._known:
                 self._known[name] = _Known(dataset.digest(), dataset.state())
-        known = {name: self._known[name].digest for name in self._artifacts(names)}
-        return {name: digest for name, digest in known.items() if digest is not None}
+            if digest := self._known[name].digest:
+                found[name] = digest
+        return found
 
     def _artifacts(self, names: Iterable[str]) -> dict[str, ArtifactDataset[Any]]:
         datasets = {name: self._catalog.get(name) for name in sorted(names) if not name.startswith("params:")}

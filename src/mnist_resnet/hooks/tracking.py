@@ -17,11 +17,12 @@ from mnist_resnet.evaluation.results import Evaluation
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.record import in_order, status_after
 from mnist_resnet.terminal.paths import shown_path
+from mnist_resnet.terminal.program import command_line
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
+from mnist_resnet.tracking.commit_tags import commit_tags
 from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_release, describe_run
 from mnist_resnet.tracking.inputs import CONTEXTS
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.origin import commit_tags, origin_tags
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
 from mnist_resnet.tracking.system_metrics import SystemMetrics
 from mnist_resnet.tracking.tracked_run import TrackedRun
@@ -47,7 +48,8 @@ class Tracking:
         parameters, namespaces = context.parameters, context.namespaces
         names = ",".join(in_order(context.run_params["pipeline_names"] or ["training"]))
         typed = (context.run_params.get("runtime_params") or {}).get("tracking", {})
-        self._tags = origin_tags(context.project)
+        git = commit_tags(context.project)
+        self._tags = {"command": command_line(), **git}
         self._sections: dict[str, str] = {}
         self.run = TrackedRun(
             context.project,
@@ -59,7 +61,7 @@ class Tracking:
             explicit="experiment" in typed,
         )
         self._system = SystemMetrics(self.run.started, parameters.tracking.system_metrics_seconds)
-        self._described = {"recipe": parameters.recipe, "run_id": self.run.run_id, **commit_tags(context.project)}
+        self._described = {"recipe": parameters.recipe, "run_id": self.run.run_id, **git}
 
     def describe(self) -> None:
         """Tell the catalog of the run: where it is recorded, and by which run models may be registered."""

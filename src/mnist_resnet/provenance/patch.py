@@ -131,6 +131,6 @@ def _size(path: Path) -> int:
 
 
 def hidden_files(folder: Path) -> list[bytes]:
-    """The files that are there and that git was told to take as unchanged, such as by ``--skip-worktree``."""
+    """The files that git was told to take as unchanged, such as by ``--skip-worktree``; they may be missing."""
     entries = git(folder, "ls-files", "-v", "-z", "--full-name", ":/").split(b"\0")
     return [name for tag, _, name in (each.partition(b" ") for each in entries) if tag.islower() or tag == b"S"]

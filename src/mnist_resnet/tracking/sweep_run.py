@@ -9,8 +9,9 @@ from typing import Any
 from mnist_resnet.computing.variables import set_variables
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import RunStatus, status_after
+from mnist_resnet.terminal.program import command_line
+from mnist_resnet.tracking.commit_tags import commit_tags
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open, reopen
-from mnist_resnet.tracking.origin import origin_tags
 from mnist_resnet.tracking.run_creation import opened_for_another_process
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
 from mnist_resnet.tracking.store.address import absolute_uri
@@ -76,7 +77,7 @@ def open_sweep_run(
     Raises:
         SweepRunError: If the store is away, or the sweep that is to go on is still running.
     """
-    tags = {"recipe": recipe, **origin_tags(project)}
+    tags = {"recipe": recipe, "command": command_line(), **commit_tags(project)}
     tags |= {key: str(parameters[key]) for key in ("pipelines", "namespaces")}
     with ExitStack() as held:
         if earlier:

@@ -1,4 +1,4 @@
-"""TrialScheduler the exported ONNX file on the test images."""
+"""Judge the exported ONNX file on the test images."""
 
 from mnist_resnet.pipelines.evaluate.pipeline import create_pipeline
 
