@@ -64,7 +64,10 @@ def register_candidate(candidate: RegisterCandidate, experiment_ids: Sequence[st
     if present and _evaluated_later(present, candidate):
         logger.warning(
             "The alias %s of %s stays at version %s, which was evaluated later than version %s, by the clocks",
-            *(CANDIDATE, name, present.version, version),
+            CANDIDATE,
+            name,
+            present.version,
+            version,
         )
         return version
     client.set_registered_model_alias(name, CANDIDATE, version)
