@@ -30,7 +30,7 @@ sys.exit(%d)
 
 
 @pytest.fixture
-def order(tmp_path: Path, empty_store: Path) -> TrialTask:
+def task(tmp_path: Path, empty_store: Path) -> TrialTask:
     """A finished trial, recorded in a store of its own."""
     store = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"
     MlflowClient(store).create_experiment("sweeps")
@@ -40,19 +40,19 @@ def order(tmp_path: Path, empty_store: Path) -> TrialTask:
     return TrialTask(tmp_path, plan, trial, SweepRecord(store, "sweeps", "parent", ("mnist",)), outputs, "kedro")
 
 
-def promoted(order: TrialTask, exit_code: int = 0) -> Promotion:
-    (order.project / "kedro.py").write_text(PROGRAM % (json.dumps(RELEASE), exit_code))
-    return promote(order, "mnist", significance=0.0125)
+def promoted(task: TrialTask, exit_code: int = 0) -> Promotion:
+    (task.project / "kedro.py").write_text(PROGRAM % (json.dumps(RELEASE), exit_code))
+    return promote(task, "mnist", significance=0.0125)
 
 
-def told(order: TrialTask) -> tuple[list[str], dict[str, str]]:
-    words, variables = json.loads((order.project / "told.json").read_text())
+def told(task: TrialTask) -> tuple[list[str], dict[str, str]]:
+    words, variables = json.loads((task.project / "told.json").read_text())
     return words, variables
 
 
-def test_a_run_of_its_own_evaluates_the_trials_model_and_may_register_it(order: TrialTask) -> None:
-    promotion = promoted(order)
-    words, variables = told(order)
+def test_a_run_of_its_own_evaluates_the_trials_model_and_may_register_it(task: TrialTask) -> None:
+    promotion = promoted(task)
+    words, variables = told(task)
     assert promotion == Promotion(3, variables["MLFLOW_RUN_ID"], "7", True, "it is the first")
     assert words[:-1] == ["run", "--env", "fast", "--pipelines", "evaluate", "--namespaces", "mnist", "--params"]
     expected = {
@@ -62,13 +62,13 @@ def test_a_run_of_its_own_evaluates_the_trials_model_and_may_register_it(order: 
         f"{RATE}=0.2",
     }
     assert set(words[-1].split(",")) == expected
-    assert (variables["MLFLOW_TRACKING_URI"], variables["MLFLOW_EXPERIMENT_NAME"]) == (order.record.store, "sweeps")
-    run: Any = MlflowClient(order.record.store).get_run(promotion.run_id)
+    assert (variables["MLFLOW_TRACKING_URI"], variables["MLFLOW_EXPERIMENT_NAME"]) == (task.record.store, "sweeps")
+    run: Any = MlflowClient(task.record.store).get_run(promotion.run_id)
     assert run.data.tags["sweep.promotes_for"] == "parent"
 
 
-def test_an_evaluation_that_fails_is_told_with_its_log_and_registers_nothing(order: TrialTask) -> None:
-    promotion = promoted(order, exit_code=1)
+def test_an_evaluation_that_fails_is_told_with_its_log_and_registers_nothing(task: TrialTask) -> None:
+    promotion = promoted(task, exit_code=1)
     assert (promotion.version, promotion.champion) == (None, False)
     assert promotion.reason == "its evaluation has failed; see data/sweeps/abc/3-f00/promotion.log"
-    assert MlflowClient(order.record.store).get_run(promotion.run_id).info.status == "FAILED"
+    assert MlflowClient(task.record.store).get_run(promotion.run_id).info.status == "FAILED"

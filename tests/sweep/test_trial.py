@@ -31,26 +31,26 @@ def archive(tmp_path: Path) -> Path:
     return Path(shutil.make_archive(str(tmp_path / "conf"), "zip", tmp_path / "apart", "conf/base"))
 
 
-def order(plan: SweepPlan) -> TrialTask:
+def task(plan: SweepPlan) -> TrialTask:
     record = SweepRecord("sqlite:///mlflow.db", "sweeps", "parent", ("mnist",))
     return TrialTask(PROJECT, plan, Trial(2, {RATE: 0.2, SEED: 3}), record, PROJECT / "data/sweeps/1/2-f", "kedro")
 
 
 def test_the_same_run_without_the_sweep_registers_no_model() -> None:
-    words = shlex.split(command_of(order(PLAN)))
+    words = shlex.split(command_of(task(PLAN)))
     assert words[:-1] == ["run", "--env", "fast", "--pipelines", "training", "--namespaces", "mnist", "--params"]
     assert words[-1] == f"mnist.release.register=false,mnist.training.epochs=1,{RATE}=0.2,{SEED}=3"
 
 
 def test_the_same_run_without_the_sweep_can_be_typed_with_a_list() -> None:
-    made = order(PLAN)
+    made = task(PLAN)
     made = replace(made, trial=Trial(2, {"mnist.preprocessing.size": [32, 32], RATE: 0.2}))
     _, *words = shlex.split(command_of(made))
     assert run.make_context("run", words).params["params"] == nest(parameters_of(made))
 
 
 def test_the_same_run_without_the_sweep_reads_the_same_configuration() -> None:
-    words = shlex.split(command_of(order(replace(PLAN, env=None, conf_source="/my conf"))))
+    words = shlex.split(command_of(task(replace(PLAN, env=None, conf_source="/my conf"))))
     assert words[:3] == ["run", "--conf-source", "/my conf"]
 
 
@@ -61,7 +61,7 @@ def test_a_trial_reads_the_configuration_of_its_plan(
     folder = PROJECT if kind == "project" else tmp_path
     plan = replace(PLAN, env="base", conf_source=None if kind == "project" else str(archive))
     monkeypatch.chdir(folder)
-    with project_session(folder, plan, parameters_of(order(plan))) as session:
+    with project_session(folder, plan, parameters_of(task(plan))) as session:
         context: KedroContext = session.load_context()
         read = context.config_loader["parameters"]["mnist"]
     assert (read["training"]["seed"], read["training"]["learning_rate"]) == (3, 0.2)
@@ -76,7 +76,7 @@ def test_a_trial_whose_record_is_half_there_has_failed_until_the_rest_is_sent(
     store = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"
     MlflowClient(store).create_experiment("sweeps")
     record = SweepRecord(store, "sweeps", "parent", ("mnist",))
-    asked = replace(order(PLAN), project=tmp_path, record=record, outputs=tmp_path / "data/sweeps/1/2-f")
+    asked = replace(task(PLAN), project=tmp_path, record=record, outputs=tmp_path / "data/sweeps/1/2-f")
     runs: list[str] = []
 
     def runs_until_the_store_is_away(*_: object) -> None:

@@ -103,7 +103,7 @@ def _with_promotions(outcome: SweepOutcome, trials: TrialRunner, parameters: Par
     by_number = {result.trial.number: result.trial for result in outcome.trials}
     winners = {name: by_number[winner.trial] for name, winner in outcome.winners.items()}
     promotions = {
-        name: promote(trials.order(trial), name, parameters.namespaces[name].release.significance / compared)
+        name: promote(trials.task(trial), name, parameters.namespaces[name].release.significance / compared)
         for name, trial in winners.items()
     }
     return replace(outcome, promotions=promotions)

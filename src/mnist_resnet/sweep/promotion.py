@@ -34,28 +34,28 @@ class Promotion:
     reason: str
 
 
-def promote(order: TrialTask, namespace: str, significance: float) -> Promotion:
+def promote(task: TrialTask, namespace: str, significance: float) -> Promotion:
     """Evaluate the model of a finished trial once more, in a run that may register it.
 
     The figures of the run are those of the trial. Whether the model becomes champion is decided as by any run.
 
     Args:
-        order: Of the trial.
+        task: Of the trial.
         namespace: The data set.
         significance: The chance at which a model that is no better becomes champion, at most.
     """
     release = {f"{namespace}.release.register": True, f"{namespace}.release.significance": significance}
-    command = order.plan.run_command(["evaluate"], [namespace], {**parameters_of(order), **release})
-    log = order.outputs / _LOG_FILE
-    record = order.record
-    with open_promotion(record.store, record.experiment, record.parent_id, order.project) as variables:
+    command = task.plan.run_command(["evaluate"], [namespace], {**parameters_of(task), **release})
+    log = task.outputs / _LOG_FILE
+    record = task.record
+    with open_promotion(record.store, record.experiment, record.parent_id, task.project) as variables:
         run_id = variables["MLFLOW_RUN_ID"]
-        ended = run_pipelines(order.project, command, order.outputs, order.plan.cpus, log, variables)
+        ended = run_pipelines(task.project, command, task.outputs, task.plan.cpus, log, variables)
     if ended:
-        reason = f"its evaluation has failed; see {shown_path(log, order.project)}"
-        return Promotion(order.trial.number, run_id, None, False, reason)
-    outcome = _outcome(order.outputs / _RELEASE_FILE.format(namespace))
-    return Promotion(order.trial.number, run_id, outcome["version"], outcome["champion"], outcome["reason"])
+        reason = f"its evaluation has failed; see {shown_path(log, task.project)}"
+        return Promotion(task.trial.number, run_id, None, False, reason)
+    outcome = _outcome(task.outputs / _RELEASE_FILE.format(namespace))
+    return Promotion(task.trial.number, run_id, outcome["version"], outcome["champion"], outcome["reason"])
 
 
 def _outcome(file: Path) -> Mapping[str, Any]:

@@ -60,34 +60,34 @@ class TrialTask:
     program: str
 
 
-def run_trial(order: TrialTask, report: Report) -> TrialResult:
+def run_trial(task: TrialTask, report: Report) -> TrialResult:
     """Run a trial in this process, which must have done nothing else before, or go on where an earlier one has stopped.
 
     What is printed goes to ``trial.log`` in the trial's folder. A trial that fails does not raise.
 
     Args:
-        order: What to run.
+        task: What to run.
         report: Told of each epoch; also of those that an earlier process of the same trial has trained.
     """
     started = time.monotonic()
     with ExitStack() as held:
-        held.enter_context(_printing_to(order.outputs / LOG_FILE))
+        held.enter_context(_printing_to(task.outputs / LOG_FILE))
         held.enter_context(_default_signals())
-        lock = held.enter_context(locked_while_open(order.project))
-        run_id, earlier = open_child(order.record, order.trial, lock)
-        _set_variables(order, run_id)
-        status, reason = _outcome(order, report)
-        if status in DONE and (spools := spools_of(order.project, run_id)):  # recorded are only the figures before
-            status, reason = "FAILED", _HALF_RECORDED.format(shown_path(spools[0], order.project))
-        end_child(order.record, run_id, status, reason, earlier + time.monotonic() - started)
-    return read_result(order.record, run_id)
+        lock = held.enter_context(locked_while_open(task.project))
+        run_id, earlier = open_child(task.record, task.trial, lock)
+        _set_variables(task, run_id)
+        status, reason = _outcome(task, report)
+        if status in DONE and (spools := spools_of(task.project, run_id)):  # recorded are only the figures before
+            status, reason = "FAILED", _HALF_RECORDED.format(shown_path(spools[0], task.project))
+        end_child(task.record, run_id, status, reason, earlier + time.monotonic() - started)
+    return read_result(task.record, run_id)
 
 
-def _outcome(order: TrialTask, report: Report) -> tuple[Status, str | None]:
+def _outcome(task: TrialTask, report: Report) -> tuple[Status, str | None]:
     """How the run ends, and why it failed."""
     try:
         with graceful_shutdown(lambda name: print(f"Interrupted by {name}", file=sys.stderr)):  # noqa: T201
-            _kedro_run(order, report)
+            _kedro_run(task, report)
     except TrainingStopped:
         return "PRUNED", None
     except (Interrupted, KeyboardInterrupt):
@@ -99,32 +99,32 @@ def _outcome(order: TrialTask, report: Report) -> tuple[Status, str | None]:
     return "FINISHED", None
 
 
-def _kedro_run(order: TrialTask, report: Report) -> None:
+def _kedro_run(task: TrialTask, report: Report) -> None:
     def note(result: EpochResult) -> None:
         loss = result.validation_loss
         if loss is not None and report(result.epoch, loss):
             raise TrainingStopped(f"stopped after epoch {result.epoch}: its validation loss is worse than others'")
 
-    plan = order.plan
+    plan = task.plan
     # It would warn of each trial that it does not show its progress; trials at the same time would share one file.
     logging.getLogger("kedro_viz").setLevel(logging.ERROR)
-    require_unchanged(order.project, plan)
-    with listening(note), project_session(order.project, plan, parameters_of(order)) as session:
+    require_unchanged(task.project, plan)
+    with listening(note), project_session(task.project, plan, parameters_of(task)) as session:
         session.run(pipeline_names=list(plan.pipelines), namespaces=list(plan.namespaces), only_missing_outputs=True)
 
 
-def parameters_of(order: TrialTask) -> dict[str, Any]:
+def parameters_of(task: TrialTask) -> dict[str, Any]:
     """The parameters of a trial by dotted key; trials register no model."""
-    registers = {f"{name}.release.register": False for name in order.plan.namespaces}
-    return {**registers, **order.plan.params, **order.trial.overrides}
+    registers = {f"{name}.release.register": False for name in task.plan.namespaces}
+    return {**registers, **task.plan.params, **task.trial.overrides}
 
 
-def command_of(order: TrialTask) -> str:
+def command_of(task: TrialTask) -> str:
     """The words after the program's name that run the same without a sweep."""
-    return shlex.join(order.plan.run_command(order.plan.pipelines, order.plan.namespaces, parameters_of(order)))
+    return shlex.join(task.plan.run_command(task.plan.pipelines, task.plan.namespaces, parameters_of(task)))
 
 
-def _set_variables(order: TrialTask, run_id: str) -> None:
+def _set_variables(task: TrialTask, run_id: str) -> None:
     """Tell the run where it is recorded, where its outputs go, and how many cores it has.
 
     OpenMP and BLAS have read their variables when this process began; TensorFlow has not been imported yet.
@@ -132,15 +132,15 @@ def _set_variables(order: TrialTask, run_id: str) -> None:
     for name in OF_ONE_RUN:
         os.environ.pop(name, None)
     os.environ |= {
-        "MLFLOW_TRACKING_URI": order.record.store,
-        "MLFLOW_EXPERIMENT_NAME": order.record.experiment,
+        "MLFLOW_TRACKING_URI": task.record.store,
+        "MLFLOW_EXPERIMENT_NAME": task.record.experiment,
         "MLFLOW_RUN_ID": run_id,
-        OUTPUTS_VARIABLE: os.path.relpath(order.outputs, order.project),
-        COMMAND_VARIABLE: command_of(order),
-        THREADS_VARIABLE: str(order.plan.cpus),
+        OUTPUTS_VARIABLE: os.path.relpath(task.outputs, task.project),
+        COMMAND_VARIABLE: command_of(task),
+        THREADS_VARIABLE: str(task.plan.cpus),
     }
-    os.chdir(order.project)
-    sys.argv = [order.program, *shlex.split(command_of(order))]
+    os.chdir(task.project)
+    sys.argv = [task.program, *shlex.split(command_of(task))]
 
 
 @contextmanager

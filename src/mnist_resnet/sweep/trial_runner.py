@@ -32,7 +32,7 @@ _LOST = {
 
 @dataclass(frozen=True)
 class _Running:
-    order: TrialTask
+    task: TrialTask
     processes: int
 
 
@@ -76,7 +76,7 @@ class TrialRunner:
             raise
         return list(self._results.values())
 
-    def order(self, trial: Trial) -> TrialTask:
+    def task(self, trial: Trial) -> TrialTask:
         """All that a worker needs to run a trial."""
         outputs = self.folder / f"{trial.number}-{trial.identity}"
         return TrialTask(self._project, self._plan, trial, self.record, outputs, sys.argv[0])
@@ -91,24 +91,24 @@ class TrialRunner:
         return True
 
     def _prepare_and_start(self, trial: Trial) -> None:
-        order = self.order(trial)
+        task = self.task(trial)
         self._lines.started(trial)
         try:
-            self._data.give(trial, order.outputs)
+            self._data.give(trial, task.outputs)
         except PreparationError as error:
             self._note(TrialResult(trial, "FAILED", None, 0.0, reason=str(error)))
             return
-        self._start(order, processes=1)
+        self._start(task, processes=1)
 
-    def _start(self, order: TrialTask, processes: int) -> None:
-        self._running[start_trial(self._ray, order, self._scheduler)] = _Running(order, processes)
+    def _start(self, task: TrialTask, processes: int) -> None:
+        self._running[start_trial(self._ray, task, self._scheduler)] = _Running(task, processes)
 
     def _end(self, reference: Any, running: _Running) -> None:
         exceptions, lost = self._ray.exceptions, _INTERRUPTED
         try:
             result: TrialResult = self._ray.get(reference)
         except exceptions.RayTaskError as error:  # such as a store that is away
-            self._note(self._failed(running.order, in_one_line(error.cause)))
+            self._note(self._failed(running.task, in_one_line(error.cause)))
             return
         except exceptions.RayError as error:
             lost = _LOST.get(type(error).__name__, "its process has died")
@@ -117,25 +117,25 @@ class TrialRunner:
                 self._note(result)
                 return
         if running.processes == MOST_PROCESSES:
-            self._note(self._failed(running.order, f"{lost}, {MOST_PROCESSES} times"))
+            self._note(self._failed(running.task, f"{lost}, {MOST_PROCESSES} times"))
             return
-        self._lines.restarted(running.order.trial, lost)
-        self._start(running.order, running.processes + 1)
+        self._lines.restarted(running.task.trial, lost)
+        self._start(running.task, running.processes + 1)
 
-    def _failed(self, order: TrialTask, reason: str) -> TrialResult:
+    def _failed(self, task: TrialTask, reason: str) -> TrialResult:
         """The result of a trial whose process could not tell it itself; its run is ended."""
-        begun = [each for each in read_results(self.record) if each.trial.identity == order.trial.identity]
+        begun = [each for each in read_results(self.record) if each.trial.identity == task.trial.identity]
         for each in begun:
             assert each.run_id is not None
             end_child(self.record, each.run_id, "FAILED", reason, each.seconds)
             return replace(each, status="FAILED", reason=reason)
-        return TrialResult(order.trial, "FAILED", None, 0.0, reason=reason)
+        return TrialResult(task.trial, "FAILED", None, 0.0, reason=reason)
 
     def _note(self, result: TrialResult) -> None:
         self._results[result.trial.identity] = result
         self._scheduler.tell.remote(result)
         self._run.note_progress(_count_done(self._results.values()), self._plan.count)
-        log = self.order(result.trial).outputs / LOG_FILE
+        log = self.task(result.trial).outputs / LOG_FILE
         told = result.reason
         if told and log.exists():
             told = f"{told}; see {shown_path(log, self._project)}"

@@ -28,15 +28,15 @@ def start_scheduler(ray: Any, plan: SweepPlan) -> Any:
     return ray.remote(scheduler).options(**options).remote(plan)
 
 
-def start_trial(ray: Any, order: TrialTask, scheduler: Any) -> Any:
+def start_trial(ray: Any, task: TrialTask, scheduler: Any) -> Any:
     """Start a trial in a fresh process, as soon as there are cores and GPUs for it.
 
     Returns:
         Ray's reference to its result. Ray does not try again by itself: whoever waits is to know.
     """
-    plan = order.plan
+    plan = task.plan
     options = {"num_cpus": plan.cpus, "num_gpus": plan.gpus, "max_calls": 1, "max_retries": 0}
-    return ray.remote(**options)(_trial).remote(order, scheduler, _variables(plan))
+    return ray.remote(**options)(_trial).remote(task, scheduler, _variables(plan))
 
 
 def node_facts(ray: Any, node_id: str, paths: Sequence[Path]) -> Any:
@@ -55,12 +55,12 @@ def on_node(ray: Any, node_id: str) -> Any:
     return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
 
 
-def _trial(order: TrialTask, scheduler: Any, variables: Mapping[str, str]) -> TrialResult:
+def _trial(task: TrialTask, scheduler: Any, variables: Mapping[str, str]) -> TrialResult:
     import ray
 
     os.environ |= variables
-    _wait_for_earlier_process(order.outputs)
-    return run_trial(order, lambda epoch, loss: bool(ray.get(scheduler.report.remote(order.trial, epoch, loss))))
+    _wait_for_earlier_process(task.outputs)
+    return run_trial(task, lambda epoch, loss: bool(ray.get(scheduler.report.remote(task.trial, epoch, loss))))
 
 
 def _variables(plan: SweepPlan) -> dict[str, str]:
