@@ -1,7 +1,9 @@
 """Parts of the answers, what they say of themselves, and what was refused."""
 
+import errno
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pyarrow.parquet
@@ -19,7 +21,7 @@ from mnist_resnet.batch_inference.answer_files import (
     write_refused,
 )
 from mnist_resnet.batch_inference.chunks import ChunkImages, Refusal
-from mnist_resnet.batch_inference.job import Job
+from mnist_resnet.batch_inference.job import Job, JobError
 
 JOB = Job(
     model="model.onnx",
@@ -70,6 +72,17 @@ def test_a_part_that_cannot_be_read_is_removed_to_be_made_again(tmp_path: Path) 
     damaged = part_path(tmp_path, 1)
     damaged.write_bytes(damaged.read_bytes()[:100])
     assert remove_damaged_parts(tmp_path) == [1]
+    assert finished_parts(tmp_path) == {0}
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ESTALE, "Stale file handle"), PermissionError("no"), MemoryError()])
+def test_a_part_that_cannot_be_read_for_a_while_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    write_part(tmp_path, 0, images(), PROBABILITIES, JOB)
+    monkeypatch.setattr("pyarrow.parquet.read_schema", Mock(side_effect=error))
+    with pytest.raises(JobError, match=r"part-000000\.parquet cannot be read at present, so it stays"):
+        remove_damaged_parts(tmp_path)
     assert finished_parts(tmp_path) == {0}
 
 

@@ -117,6 +117,17 @@ def test_answers_within_the_source_are_refused(tmp_path: Path, monkeypatch: pyte
         run_job(request([source], "scans/answers"))
 
 
+@pytest.mark.parametrize("source", ["link", "link/*"])
+def test_answers_within_the_source_are_refused_whatever_link_leads_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "link").symlink_to("scans")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ClassifyError, match="which is in the source"):
+        run_job(request([source], "scans/answers"))
+
+
 def test_a_command_goes_on_whose_pattern_was_expanded_to_its_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

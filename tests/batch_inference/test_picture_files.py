@@ -1,6 +1,7 @@
 import errno
 import shutil
 import zipfile
+from contextlib import nullcontext
 
 import fsspec
 import numpy as np
@@ -48,6 +49,22 @@ def test_pictures_are_not_refused_because_their_folder_is_gone(tmp_path):
     _, filesystem, _ = open_filesystem(LOCAL)
     with pytest.raises(SourceError, match=r"1\.png cannot be read any more: No such file or directory"):
         read(LOCAL, filesystem, [path])
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_what_a_disk_cannot_read_is_refused_only_if_the_disk_is_there(tmp_path, monkeypatch, is_there):
+    path = tmp_path / "0.png"
+    path.write_bytes(png(made_images(1, size=SIZE)[0]))
+
+    def broken(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Image, "open", broken)
+    if not is_there:
+        monkeypatch.setattr("os.scandir", broken)
+    with nullcontext() if is_there else pytest.raises(SourceError, match="cannot be read any more: Input/output error"):
+        (extract,) = read(LOCAL, None, [path])
+        assert extract.refused[0].reason == "Input/output error"
 
 
 def test_what_may_not_be_read_is_refused(readable_folder, as_somebody):

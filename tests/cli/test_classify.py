@@ -1,5 +1,6 @@
 """``kedro classify``: what it says when it is interrupted."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -49,6 +50,7 @@ def test_an_interrupted_command_says_how_it_goes_on(
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, typed, *words, str(int(number))],
         cwd=PROJECT,
+        env=os.environ | {"RAY_ADDRESS": "auto"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -56,5 +58,5 @@ def test_an_interrupted_command_says_how_it_goes_on(
     )
     assert ended.returncode == 128 + number, ended.stderr
     shown = f"classify s3://bucket/digits --model {tmp_path}/model.onnx --output 'my answers' --batch-size 8"
-    said = f"Interrupted by {number.name}. What is finished stays. To continue: {program} {shown}"
+    said = f"Interrupted by {number.name}. What is finished stays. To continue: RAY_ADDRESS=auto {program} {shown}"
     assert ended.stderr.splitlines()[-1] == said

@@ -68,6 +68,12 @@ def test_another_runner_is_refused_also_from_a_file_of_options(runner: str, tmp_
             "MNIST_RESNET_CONF_SOURCE='/my conf' kedro run --only-missing-outputs",
         ),
         (["kedro", "run"], {"KEDRO_ENV": "smoke"}, "KEDRO_ENV=smoke kedro run --only-missing-outputs"),
+        # On another backend, the checkpoint would be that of another training.
+        (
+            ["kedro", "run"],
+            {"MLFLOW_TRACKING_URI": "https://ada:secret@host", "KERAS_BACKEND": "jax", "PATH": "/bin"},
+            "KERAS_BACKEND=jax MLFLOW_TRACKING_URI=https://host kedro run --only-missing-outputs",
+        ),
     ],
 )
 def test_the_resuming_command_can_be_pasted_into_a_shell(arguments, environment, expected):

@@ -48,6 +48,19 @@ def test_what_an_earlier_process_of_the_run_has_made_was_not_found(recorded: Any
     assert (same["found"], other["found"]) == ([], ["mnist.metrics"])
 
 
+def test_what_an_earlier_process_of_the_run_had_found_was_not_made_by_the_run(recorded: Any) -> None:
+    first = recorded(lambda record: record.note_loaded("mnist.metrics", METRICS))
+    read, untouched, made = (
+        recorded(do, first["run_id"])
+        for do in (
+            lambda record: record.note_loaded("mnist.metrics", METRICS),
+            lambda _: None,
+            lambda record: record.note_saved("mnist.metrics", METRICS),
+        )
+    )
+    assert (read["found"], untouched["found"], made["found"]) == (["mnist.metrics"], ["mnist.metrics"], [])
+
+
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_package_that_changes_while_the_run_goes_on_is_noted(
     recorded: Any, changed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import mlflow
 import pytest
+from kedro.pipeline import node, pipeline
 from mlflow.entities import Metric, RunData
 
 from mnist_resnet import __version__
@@ -30,6 +31,26 @@ def test_the_entries_of_the_registry_have_the_run_while_it_is_open(context: RunC
         assert runs_of_entries(context) == [tracking.run] * 2
         assert context.catalog.load("params:mnist.run")["run_id"] == tracking.run.run_id
     assert runs_of_entries(context) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("asked", "tags", "named"),
+    [
+        ([], ["data", "train", "export", "evaluate"], "training"),
+        ([], ["train", "data"], "data,train"),
+        (["training"], ["data"], "training"),
+        (["evaluate", "export"], ["export", "evaluate"], "export,evaluate"),
+    ],
+)
+def test_a_run_is_named_by_the_pipelines_that_were_asked_for_or_are_in_it(
+    context: RunContext, asked: list[str], tags: list[str], named: str
+) -> None:
+    nodes = [node(lambda: None, None, f"mnist.{tag}", namespace="mnist", tags=tag) for tag in tags]
+    run_params = {**context.run_params, "pipeline_names": asked}
+    tracking = Tracking(replace(context, pipeline=pipeline(nodes), run_params=run_params))
+    tracking.leave(None, None, None)
+    run = mlflow.MlflowClient(tracking.run.uri).get_run(tracking.run.run_id)
+    assert (run.info.run_name, run.data.tags["pipelines"]) == (f"base {named}", named)
 
 
 def test_where_models_are_not_to_be_registered_they_do_not_have_it(context: RunContext) -> None:

@@ -128,7 +128,7 @@ def test_a_run_that_is_ended_while_it_exports_leaves_no_process_and_no_temporary
     assert list((squares.folder / "temporary").glob("mnist_resnet.*")) == []
     assert process.returncode == 128 + number
     assert "Traceback" not in printed
-    assert "To continue: kedro run --namespaces squares --only-missing-outputs" in printed
+    assert "To continue: KERAS_BACKEND=jax kedro run --namespaces squares --only-missing-outputs" in printed
     assert [run.info.status for run in squares.runs()] == ["KILLED"]
     continued = squares.kedro(*RUN, "--only-missing-outputs", KERAS_BACKEND="jax")
     assert continued.returncode == 0, continued.stderr

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,8 @@ RUN_PARAMS = {
     "runner": "SequentialRunner",
     "only_missing_outputs": False,
 }
+PATCH = Patch(file="uncommitted.patch", sha256="00" * 32, size=4, left_out=(), content=b"diff")
+EDITED = Source("c0ffee", True, PATCH)
 
 
 def written(provenance: Provenance, status: Any = "RUNNING") -> dict[str, Any]:
@@ -93,9 +96,39 @@ def test_pipelines_are_recorded_in_the_order_of_the_flow_however_kedro_gives_the
 def test_a_run_goes_on_from_what_its_earlier_process_has_recorded():
     later, earlier = made(), made()
     later.precision, later.training_devices, later.namespaces = {}, {}, {"made": {}}
+    earlier.resumed_epochs, earlier.found = {"made": 3}, ["made.train_images", "another.train_images"]
     later.go_on_from(earlier)
+    assert (later.resumed_epochs, later.found) == ({"made": 3}, ["made.train_images"])
+    assert not later.source_changed
     assert (later.precision, later.training_devices) == (earlier.precision, earlier.training_devices)
     assert later.namespaces == earlier.namespaces
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "changed"),
+    [
+        (Source("c0ffee", False, None), Source("c0ffee", False, None), False),
+        (Source("c0ffee", False, None), Source("decade", False, None), True),
+        (EDITED, Source("c0ffee", False, None), True),
+        (EDITED, replace(EDITED, patch=replace(PATCH, content=None)), False),  # as it is read from a record
+        (Source("c0ffee", True, None), Source("c0ffee", True, None), True),  # nothing is known of the changes
+        (None, None, False),
+    ],
+)
+def test_a_source_that_changed_between_two_processes_of_a_run_is_noted(
+    earlier: Source | None, later: Source | None, changed: bool
+) -> None:
+    first, second = made(), made()
+    first.source, second.source, second.namespaces = earlier, later, {"made": {}}
+    second.go_on_from(first)
+    assert second.source_changed is changed
+
+
+def test_a_source_that_changed_before_stays_noted() -> None:
+    first, second = made(), made()
+    first.source_changed = True
+    second.go_on_from(first)
+    assert second.source_changed
 
 
 @pytest.mark.parametrize("other", ["another", "made"])

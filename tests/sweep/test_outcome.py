@@ -7,6 +7,7 @@ import pytest
 
 from mnist_resnet.sweep.outcome import SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepError, SweepPlan, Trial
+from mnist_resnet.sweep.promotion import Promotion
 from mnist_resnet.sweep.trial_result import TrialResult
 from tests.sweep.made_results import NESTEROV, RATE, SEED, failed, figures, made_sweep, plan_of, result
 
@@ -75,6 +76,13 @@ def test_each_data_set_has_its_winner() -> None:
 )
 def test_a_sweep_has_succeeded_if_each_trial_finished_or_was_pruned(results, succeeded: bool) -> None:
     assert came_to(plan_of(*SEEDS[:2]), *results).succeeded is succeeded
+
+
+@pytest.mark.parametrize("is_failed", [True, False])
+def test_a_sweep_whose_winner_could_not_be_offered_has_not_succeeded(is_failed: bool) -> None:
+    outcome = came_to(plan_of(SEEDS[0]), result(SEEDS[0]))
+    promotion = Promotion(0, "run", None, champion=False, reason="not better", failed=is_failed)
+    assert replace(outcome, promotions={"mnist": promotion}).succeeded is not is_failed
 
 
 def test_sweep_json_is_read_as_it_was_written() -> None:

@@ -158,6 +158,10 @@ def test_values_that_need_each_other_are_checked_together(planned: Planned, spac
             "received false from --params, but a sweep is kept",
         ),
         (
+            {"seeds": "0", "params": {"tracking": {"offline": True}}},
+            "tracking.offline: received true from --params, but a sweep is kept in MLflow's store; make it false",
+        ),
+        (
             {"seeds": "0", "promote": True, "params": {"mnist": {"data": {"validation_fraction": 0}}}},
             "--promote compares trials by validation images, but mnist.data.validation_fraction is 0",
         ),

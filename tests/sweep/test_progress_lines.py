@@ -95,6 +95,17 @@ def test_an_interrupted_sweep_tells_how_to_continue(followed: Followed) -> None:
     ]
 
 
+def test_what_continues_a_sweep_has_the_variables_that_it_was_started_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    followed = Followed(plan_of(*TRIALS))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "set by MLflow")
+    followed.lines.recorded("abc", "")
+    followed.lines.say_how_to_resume("SIGINT")
+    assert followed.said[-1].endswith("To continue: KERAS_BACKEND=jax kedro sweep --resume abc")
+
+
 def test_what_continues_a_sweep_is_the_program_that_was_typed(
     followed: Followed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,11 +64,11 @@ def test_a_run_of_its_own_evaluates_the_trials_model_and_may_register_it(task: T
     assert set(words[-1].split(",")) == expected
     assert (variables["MLFLOW_TRACKING_URI"], variables["MLFLOW_EXPERIMENT_NAME"]) == (task.record.store, "sweeps")
     run: Any = MlflowClient(task.record.store).get_run(promotion.run_id)
-    assert run.data.tags["sweep.promotes_for"] == "parent"
+    assert (run.info.run_name, run.data.tags["sweep.promotes_for"]) == ("promotion of trial 3", "parent")
 
 
 def test_an_evaluation_that_fails_is_told_with_its_log_and_registers_nothing(task: TrialTask) -> None:
     promotion = promoted(task, exit_code=1)
-    assert (promotion.version, promotion.champion) == (None, False)
+    assert (promotion.version, promotion.champion, promotion.failed) == (None, False, True)
     assert promotion.reason == "its evaluation has failed; see data/sweeps/abc/3-f00/promotion.log"
     assert MlflowClient(task.record.store).get_run(promotion.run_id).info.status == "FAILED"

@@ -37,6 +37,15 @@ def test_figures_are_read_under_the_names_of_this_and_of_earlier_versions(
     assert (figures.validation_loss, figures.validation_accuracy) == (0.25, 0.25)
 
 
+def test_the_epoch_that_a_training_keeps_is_never_one_whose_loss_is_no_number(record: SweepRecord) -> None:
+    client, (run_id, _) = MlflowClient(record.store), open_child(record, Trial(1, {}))
+    client.log_param(run_id, "made.training.keep_best_epoch", "True")
+    for epoch, loss in enumerate((float("nan"), 0.5, 0.25, 0.75), start=1):
+        for name in ("train_loss", "validation_loss"):
+            client.log_metric(run_id, f"made/epochs/{name}", loss, step=epoch)
+    assert read_result(record, run_id).figures["made"].validation_loss == 0.25
+
+
 @pytest.fixture
 def record(tmp_path: Path, empty_store: Path) -> SweepRecord:
     store = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"

@@ -130,7 +130,7 @@ def test_where_no_file_can_be_locked_the_run_has_no_tag(tmp_path):
         assert tags == {}
 
 
-def test_a_run_has_a_lock_as_long_as_it_is_open_unless_another_process_has_opened_it(
+def test_a_run_has_a_lock_as_long_as_it_is_open_unless_another_process_has_opened_and_named_it(
     project, client, open_run, monkeypatch
 ):
     run = open_run()
@@ -138,7 +138,8 @@ def test_a_run_has_a_lock_as_long_as_it_is_open_unless_another_process_has_opene
     assert file_of(tags).exists()
     run.close("FINISHED")
     assert not file_of(tags).exists()
-    theirs = client.create_run(client.get_run(run.run_id).info.experiment_id)
+    theirs = client.create_run(client.get_run(run.run_id).info.experiment_id, run_name="trial 3")
     monkeypatch.setenv("MLFLOW_RUN_ID", theirs.info.run_id)
     record(project)
-    assert LOCK not in client.get_run(theirs.info.run_id).data.tags
+    filled = client.get_run(theirs.info.run_id)
+    assert (LOCK in filled.data.tags, filled.info.run_name) == (False, "trial 3")

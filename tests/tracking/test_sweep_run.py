@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import mlflow
 import pytest
 
 from mnist_resnet.tracking.dead_runs import LOCK, locked_while_open
+from mnist_resnet.tracking.offline.spool import Spool, SpooledRun
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError, find_run
 from mnist_resnet.tracking.sweep_run import (
     SweepRun,
@@ -132,6 +134,38 @@ def test_a_sweep_that_is_still_running_does_not_go_on_twice(project: Path, store
     assert client.get_run(earlier.run_id).info.status == "RUNNING"
 
 
+def test_a_sweep_goes_on_in_its_own_experiment_whatever_is_asked_for_now(
+    project: Path, store: str, client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "of the first day")
+    earlier = recorded(project, store)
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
+    with opened(project, earlier) as run:
+        assert run.experiment == "of the first day"
+    assert client.get_run(earlier.run_id).info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("error", [ConnectionError("reset"), KeyboardInterrupt()])
+def test_a_sweep_that_cannot_be_opened_again_ends_as_it_had_ended(
+    project: Path, store: str, client, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    earlier = recorded(project, store)
+    client.set_terminated(earlier.run_id, "KILLED")
+    monkeypatch.setattr("mnist_resnet.tracking.sweep_run.TrackedRun", Mock(side_effect=error))
+    with pytest.raises(type(error)), opened(project, earlier):
+        pass
+    assert client.get_run(earlier.run_id).info.status == "KILLED"
+
+
+def test_a_sweep_whose_record_is_still_to_be_sent_does_not_go_on(project: Path, store: str, client) -> None:
+    earlier = recorded(project, store)
+    Spool(project, SpooledRun(earlier.run_id, True, store, "sweeps", "base sweep", {}, 0)).close()
+    told = rf"the rest of the record of run {earlier.run_id[:8]} .* is in mlspool/.*; type `kedro sync-tracking` first"
+    with pytest.raises(SweepRunError, match=told), opened(project, earlier):
+        pass
+    assert client.get_run(earlier.run_id).info.status == "FINISHED"
+
+
 def test_a_run_without_a_plan_is_no_sweep(project: Path, store: str, open_run) -> None:
     run = open_run()
     run.close("FINISHED")
@@ -141,7 +175,7 @@ def test_a_run_without_a_plan_is_no_sweep(project: Path, store: str, open_run) -
 
 def test_a_run_that_another_process_fills_is_killed_with_the_sweep(project: Path, store: str, client) -> None:
     client.create_experiment("sweeps")
-    with pytest.raises(KeyboardInterrupt), open_promotion(store, "sweeps", "parent", project) as variables:
+    with pytest.raises(KeyboardInterrupt), open_promotion(store, "sweeps", "promoted", "parent", project) as variables:
         raise KeyboardInterrupt
     assert client.get_run(variables["MLFLOW_RUN_ID"]).info.status == "KILLED"
 
@@ -151,11 +185,12 @@ def test_a_run_that_another_process_fills_is_not_left_open(
     project: Path, store: str, client, closed: bool, status: str
 ) -> None:
     client.create_experiment("sweeps")
-    with open_promotion(store, "sweeps", "parent", project) as variables:
+    with open_promotion(store, "sweeps", "promoted", "parent", project) as variables:
         run_id = variables.pop("MLFLOW_RUN_ID")
         assert variables == {"MLFLOW_TRACKING_URI": store, "MLFLOW_EXPERIMENT_NAME": "sweeps"}
         tags = client.get_run(run_id).data.tags
         assert (tags["sweep.promotes_for"], LOCK in tags) == ("parent", True)
+        assert client.get_run(run_id).info.run_name == "promoted"
         if closed:
             mlflow.MlflowClient(store).set_terminated(run_id, "FINISHED")
     assert client.get_run(run_id).info.status == status

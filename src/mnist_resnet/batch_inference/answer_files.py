@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from mnist_resnet import __version__
 from mnist_resnet.batch_inference.chunks import ChunkImages, Refusal
-from mnist_resnet.batch_inference.job import Job
+from mnist_resnet.batch_inference.filesystems import reading_failed
+from mnist_resnet.batch_inference.job import Job, JobError
+from mnist_resnet.batch_inference.printable_text import in_words
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.storage.artifacts import remove, replacing
 
@@ -86,13 +88,20 @@ def write_part(
 
 
 def remove_damaged_parts(folder: Path) -> list[int]:
-    """Remove the parts that cannot be read, such as after a full disk or by another's hand; their numbers."""
+    """Remove the parts that are no whole files, such as after a full disk or by another's hand; their numbers.
+
+    Raises:
+        JobError: If one cannot be read because the disk, the network or the memory is not there.
+    """
     damaged = []
     for number in sorted(finished_parts(folder)):
         try:
             _metadata(folder, number)
-        except Exception:  # noqa: BLE001  # of whatever pyarrow finds
-            remove(part_path(folder, number))
+        except Exception as error:  # of whatever pyarrow finds
+            path = part_path(folder, number)
+            if reading_failed(error) or isinstance(error, MemoryError):
+                raise JobError(f"{path} cannot be read at present, so it stays: {in_words(error)}") from error
+            remove(path)
             damaged.append(number)
     return damaged
 

@@ -58,9 +58,21 @@ def _read_local(path: str, size: tuple[int, int], fit: Fit) -> Extract:
         with open(path, "rb") as file:  # noqa: PTH123 - names that are no valid text
             return _decode(file, size, fit)
     except OSError as error:
-        if not is_of_file(error) or not os.path.isdir(os.path.dirname(path)):  # noqa: PTH112, PTH120
+        if not is_of_file(error) or not _is_there(os.path.dirname(path)):  # noqa: PTH120
             raise SourceError(f"{path} cannot be read any more: {in_words(error)}") from error
         return nothing(size, Refused(0, 1, in_words(error)))
+
+
+def _is_there(folder: str) -> bool:
+    """Whether a folder is on a disk that is there, and not only in what the system remembers of it."""
+    try:
+        with os.scandir(folder) as entries:
+            next(entries, None)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _decode(file: IO[bytes], size: tuple[int, int], fit: Fit) -> Extract:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import logging
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -125,9 +126,15 @@ def _require_apart(folder: Path, sources: Sequence[str]) -> None:
     """Refuse answers within a source, which would be listed as a part of it when the command is typed again."""
     for source in (each for each in sources if "://" not in each):
         place = absolute(source)
-        matched = (fnmatch.fnmatchcase(str(each), str(place)) for each in (folder, *folder.parents))
-        if folder.is_relative_to(place) or any(matched):
+        by_links = (Path(os.path.realpath(each)) for each in (folder, place))
+        if _is_within(folder, place) or _is_within(*by_links):
             raise ClassifyError(f"--output: received '{folder}', which is in the source {source}; name another folder")
+
+
+def _is_within(folder: Path, place: Path) -> bool:
+    """Whether a folder lies in a place, which may be a pattern."""
+    matched = (fnmatch.fnmatchcase(str(each), str(place)) for each in (folder, *folder.parents))
+    return folder.is_relative_to(place) or any(matched)
 
 
 def _require_text(sources: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """``kedro classify``: any number of images, classified by an exported model into Parquet files."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from mnist_resnet.cli.chosen_model import model_option, read_model, read_variant
 from mnist_resnet.cli.picture_options import fit_option, invert_option, require_one_of
 from mnist_resnet.cli.project import CommandError, conf_source_option, without_traceback
 from mnist_resnet.computing.cluster import require_extra
-from mnist_resnet.terminal.program import command_line
+from mnist_resnet.terminal.program import command_line, variables_before
 from mnist_resnet.terminal.signals import graceful_shutdown
 from mnist_resnet.terminal.streams import write_line
 
@@ -34,10 +35,6 @@ IDX, NumPy or Parquet files, also at an address, by the champion of MNIST:
 The answers:
   python -c "import pandas; print(pandas.read_parquet('answers/answers', columns=['path', 'name']))"
 """
-
-
-def _say_how_to_go_on(signal: str) -> None:
-    write_line(f"Interrupted by {signal}. What is finished stays. To continue: {command_line()}", sys.stderr)
 
 
 @click.command(epilog=_EXAMPLES)
@@ -118,8 +115,13 @@ def classify(
         batch_size=batch_size,
         address=address,
     )
-    started = time.monotonic()
-    with graceful_shutdown(_say_how_to_go_on):
+    started, variables = time.monotonic(), variables_before(os.environ)
+
+    def say(signal: str) -> None:
+        continued = " ".join([*variables, command_line()])
+        write_line(f"Interrupted by {signal}. What is finished stays. To continue: {continued}", sys.stderr)
+
+    with graceful_shutdown(say):
         finished = run_job(request)
     _show(finished, time.monotonic() - started)
     if strict and finished.summary.refusals:

@@ -18,18 +18,16 @@ from kedro.utils import load_obj
 from omegaconf import OmegaConf
 
 from mnist_resnet.cli.project import CONF_SOURCE_HELP, raised_in, without_traceback
-from mnist_resnet.config import CONF_SOURCE_VARIABLE, ENV_VARIABLE
+from mnist_resnet.config import CONF_SOURCE_VARIABLE
 from mnist_resnet.errors import UserError
 from mnist_resnet.pipelines.wiring import dataset_of
-from mnist_resnet.terminal.program import program_words
+from mnist_resnet.terminal.program import program_words, variables_before
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.terminal.signals import graceful_shutdown
 from mnist_resnet.terminal.streams import write_line
 
 _ONLY_MISSING = "--only-missing-outputs"
 _BETWEEN_PARAMETERS = re.compile(r",(?![^\[\]]*\])")  # a comma that is not within a list
-# Variables that say which configuration is used.
-_DECIDING = (ENV_VARIABLE, CONF_SOURCE_VARIABLE)
 # The modules of Kedro that look for the pipelines, namespaces, nodes and tags that are asked for.
 _SELECTING = {KedroSession.__module__, Pipeline.__module__}
 
@@ -47,16 +45,23 @@ def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -
     """
     words = [*program_words(arguments[0]), *arguments[1:]]
     words += [] if _ONLY_MISSING in words else [_ONLY_MISSING]
-    set_before = [f"{name}={shlex.quote(environment[name])}" for name in _DECIDING if environment.get(name)]
-    return without_credentials(" ".join([*set_before, shlex.join(words)]))
+    return " ".join([*variables_before(environment), without_credentials(shlex.join(words))])
 
 
-def _say_how_to_resume(signal: str) -> None:
-    write_line(f"Interrupted by {signal}. To continue: {resuming_command(sys.argv, os.environ)}", sys.stderr)
+def saying_how_to_resume(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let Ctrl-C and SIGTERM end a command within seconds, and print the command that continues it."""
 
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        continued = resuming_command(sys.argv, os.environ)
 
-# Lets Ctrl-C and SIGTERM end a command within seconds, and prints the command that continues it.
-saying_how_to_resume = graceful_shutdown(_say_how_to_resume)
+        def say(signal: str) -> None:
+            write_line(f"Interrupted by {signal}. To continue: {continued}", sys.stderr)
+
+        with graceful_shutdown(say):
+            return command(*arguments, **options)
+
+    return wrapped
 
 
 @functools.wraps(kedro_run.callback or kedro_run)

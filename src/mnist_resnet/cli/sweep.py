@@ -111,7 +111,8 @@ def sweep(address: str | None, resume: str | None, dry_run: bool, **options: Any
 
     The winner is the trial with the lowest validation loss; figures of the test images have no say in it. At the end
     there are a table, and sweep.json and pictures on the parent run. The exit code is 0 if all trials finished or were
-    pruned, 1 if one failed, and 2 if the options cannot be used.
+    pruned, 1 if one failed, a winner could not be offered or the sweep could not run, and 2 if the options cannot be
+    used.
     """
     try:
         plan = _resumed_plan(resume, options) if resume else _new_plan(options)

@@ -92,12 +92,15 @@ class ProvenanceRecord:
         self._known.add(dataset_name)
         namespace, _, artifact = dataset_name.rpartition(".")
         if namespace in self._provenance.namespaces and (recorded := step_values(artifact, data)):
-            if found and not self._made_earlier(namespace, *recorded):
-                self._provenance.found.append(dataset_name)
+            self._note_whether_found(dataset_name, found and not self._made_earlier(dataset_name, *recorded))
             self._provenance.add(namespace, *recorded)
             self._log_input(namespace, artifact.rpartition("_")[0], data)
             if artifact == "model" and "train" in self._context.pipelines_of(namespace):
                 self._tracked.log_files(self._as_file("RUNNING"))
+
+    def _note_whether_found(self, dataset_name: str, is_found: bool) -> None:
+        others = [name for name in self._provenance.found if name != dataset_name]
+        self._provenance.found = [*others, dataset_name] if is_found else others
 
     def note_start(self, namespace: str, start: TrainingStart) -> None:
         """Record what a training starts from, and forget what an earlier one came to."""
@@ -129,9 +132,11 @@ class ProvenanceRecord:
             if name.rpartition(".")[2] in QUICKLY_LOADED and catalog.exists(name):
                 self.note_loaded(name, catalog.load(name))
 
-    def _made_earlier(self, namespace: str, step: str, values: Values) -> bool:
-        """Whether an earlier process of this run has recorded the same."""
-        recorded = self._earlier.namespaces.get(namespace, {}) if self._earlier else {}
+    def _made_earlier(self, dataset_name: str, step: str, values: Values) -> bool:
+        """Whether an earlier process of this run has made, and recorded, the same."""
+        if self._earlier is None or dataset_name in self._earlier.found:
+            return False
+        recorded = self._earlier.namespaces.get(dataset_name.rpartition(".")[0], {})
         as_recorded: Values = json.loads(json.dumps(values, default=str))
         return as_recorded.items() <= recorded.get(step, {}).items()
 

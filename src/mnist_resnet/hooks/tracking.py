@@ -6,7 +6,7 @@ illustrate it). Figures are named ``<data set>/<group>/<figure>``, since MLflow 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from types import TracebackType
 from typing import Any
@@ -15,7 +15,7 @@ from mnist_resnet import __version__
 from mnist_resnet.config import flatten
 from mnist_resnet.evaluation.results import Evaluation
 from mnist_resnet.hooks.run_context import RunContext
-from mnist_resnet.provenance.record import in_order, status_after
+from mnist_resnet.provenance.record import FLOW, in_order, status_after
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.program import command_line
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
@@ -46,7 +46,7 @@ class Tracking:
     def __init__(self, context: RunContext) -> None:
         self._context = context
         parameters, namespaces = context.parameters, context.namespaces
-        names = ",".join(in_order(context.run_params["pipeline_names"] or ["training"]))
+        names = ",".join(in_order(_pipelines(context)))
         typed = (context.run_params.get("runtime_params") or {}).get("tracking", {})
         git = commit_tags(context.project)
         self._tags = {"command": command_line(), **git}
@@ -158,6 +158,12 @@ class Tracking:
             class_names=self._context.parameters.datasets[namespace].class_names,
             providers=tuple(settings["providers"]),
         )
+
+
+def _pipelines(context: RunContext) -> Iterable[str]:
+    """The pipelines that were asked for by name, else those that have nodes in the run: ``training`` if all have."""
+    present = context.pipelines_of()
+    return context.run_params["pipeline_names"] or ({"training"} if present >= set(FLOW) else present)
 
 
 def _flat_parameters(context: RunContext) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, TypeAdapter
 
 from mnist_resnet.config import Parameters
 from mnist_resnet.provenance.environment import Environment
-from mnist_resnet.provenance.source import Source
+from mnist_resnet.provenance.source import Source, is_same_source
 from mnist_resnet.provenance.steps import STEPS, RecordedSteps, Values
 from mnist_resnet.terminal import signals
 from mnist_resnet.training.events import TrainingDevice, TrainingStopped
@@ -90,7 +90,8 @@ class Provenance:
         backends: Keras' backend and its version, for each of the pipelines ``train`` and ``export`` in the run.
         source: The code; None if git tells of no commit.
         source_missing_because: The reason, if there is no source.
-        source_changed: Whether files of the package changed while the run went on, so that the source may be another.
+        source_changed: Whether files of the package changed while the run went on, or between two processes that have
+            filled it, so that the source may be another.
         catalog: Where the artifacts are kept; see ``collect_catalog``.
         precision: For each data set that was trained, the precision that ``auto`` came to.
         training_devices: Likewise, what the training computed on and how.
@@ -135,9 +136,12 @@ class Provenance:
         """
         asked = json.loads(self.as_json("RUNNING"))["parameters"]  # a list is a list in both
         equal = {name for name in self.namespaces if earlier.parameters.get(name) == asked[name]}
-        for name in ("namespaces", "precision", "training_devices"):
+        for name in ("namespaces", "precision", "training_devices", "resumed_epochs"):
             theirs = getattr(earlier, name)
             getattr(self, name).update({key: theirs[key] for key in equal & theirs.keys()})
+        self.found += [each for each in earlier.found if each.rpartition(".")[0] in equal]
+        if any(earlier.namespaces.get(name) for name in equal):
+            self.source_changed |= earlier.source_changed or not is_same_source(self.source, earlier.source)
 
     def forget_training(self, namespace: str) -> None:
         """Forget the training of a data set, and what was made from its model."""

@@ -61,6 +61,12 @@ def why_no_commit(project: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
+def is_same_source(first: Source | None, second: Source | None) -> bool:
+    """Whether two sources are the same, as far as they are known; nothing is certain of changes without a patch."""
+    commits = [source and source.commit for source in (first, second)]
+    return commits[0] == commits[1] and patch_in_words(first) == patch_in_words(second) != UNKNOWN
+
+
 def patch_in_words(source: Source | None) -> str:
     """The uncommitted changes of a source in words that are equal if they are; ``unknown`` if they were not recorded.
 

@@ -11,10 +11,11 @@ from mnist_resnet.computing.cluster import cluster
 from mnist_resnet.config import Parameters, flatten, nest, validate_parameters
 from mnist_resnet.sweep.cluster_checks import check_nodes
 from mnist_resnet.sweep.outcome import OUTCOME_FILE, SweepOutcome, outcome_of
-from mnist_resnet.sweep.plan import SweepError, SweepPlan
+from mnist_resnet.sweep.plan import SweepPlan
 from mnist_resnet.sweep.progress_lines import ProgressLines
 from mnist_resnet.sweep.project_session import project_session, require_unchanged
 from mnist_resnet.sweep.promotion import promote
+from mnist_resnet.sweep.sweep_options import check_recorded
 from mnist_resnet.sweep.trial_runner import TrialRunner
 from mnist_resnet.sweep.trial_runs import close_dead_children
 from mnist_resnet.sweep.trial_scheduler import DONE
@@ -22,6 +23,7 @@ from mnist_resnet.terminal import signals
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.address import absolute_uri, tracking_uri
+from mnist_resnet.tracking.store.database import present_store
 from mnist_resnet.tracking.sweep_run import SweepRun, open_sweep_run, read_plan
 
 _TABLE_FILE, _TABLE_COLUMNS = "sweep.txt", 160
@@ -38,7 +40,7 @@ def recorded_plan(run_id: str, project: Path) -> SweepPlan:
         RecordedRunError: If there is no such run, or it is no sweep.
         SweepError: If its plan cannot be read.
     """
-    return SweepPlan.from_json(read_plan(find_run(run_id, tracking_uri(project))))
+    return SweepPlan.from_json(read_plan(find_run(run_id, present_store(project))))
 
 
 def run_sweep(
@@ -60,9 +62,8 @@ def run_sweep(
     """
     started, parameters = time.monotonic(), _parameters(plan, project)
     store = absolute_uri(tracking_uri(project))
-    earlier = find_run(resume, store) if resume else None
-    if parameters.tracking.offline:
-        raise SweepError("tracking.offline: received true, but a sweep is kept in MLflow's store; make it false")
+    earlier = find_run(resume, present_store(project)) if resume else None
+    check_recorded(parameters, plan.params)
     with cluster(address) as ray:
         check_nodes(ray, plan, project, store)
         experiment, explicit = parameters.tracking.experiment, "tracking.experiment" in plan.params

@@ -57,8 +57,9 @@ class SweepOutcome:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every trial finished, or was stopped by the scheduler."""
-        return all(result.status in DONE for result in self.trials) and len(self.trials) == self.plan.count
+        """Whether every trial finished, or was stopped by the scheduler, and every winner could be offered."""
+        offered = not any(promotion.failed for promotion in self.promotions.values())
+        return offered and all(each.status in DONE for each in self.trials) and len(self.trials) == self.plan.count
 
     def as_json(self) -> bytes:
         """The content of ``sweep.json``."""

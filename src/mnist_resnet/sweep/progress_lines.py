@@ -1,5 +1,6 @@
 """The lines that a sweep prints while it runs: one as a trial starts, one as it ends."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -9,7 +10,7 @@ from mnist_resnet.sweep.outcome_table import IN_WORDS, duration, shown_keys, sho
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.trial_result import Figures, TrialResult
 from mnist_resnet.sweep.trial_scheduler import DONE
-from mnist_resnet.terminal.program import program_words
+from mnist_resnet.terminal.program import program_words, variables_before
 
 
 class ProgressLines:
@@ -29,6 +30,7 @@ class ProgressLines:
         self._results: dict[str, TrialResult] = {}
         self._ended = 0  # in this process
         self._run_id: str | None = None
+        self._variables = variables_before(os.environ)
 
     def recorded(self, run_id: str, where: str) -> None:
         """Say where the sweep is recorded.
@@ -73,8 +75,8 @@ class ProgressLines:
         Args:
             signal: Its name.
         """
-        program = " ".join(program_words(sys.argv[0]))
-        continued = f". To continue: {program} sweep --resume {self._run_id}" if self._run_id else ""
+        words = " ".join([*self._variables, *program_words(sys.argv[0]), "sweep --resume"])
+        continued = f". To continue: {words} {self._run_id}" if self._run_id else ""
         self._say(f"Interrupted by {signal}{continued}")
 
     def _overrides(self, trial: Trial) -> str:

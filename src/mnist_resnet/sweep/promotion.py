@@ -25,6 +25,7 @@ class Promotion:
         version: In the registry; None if it was not registered.
         champion: Whether it is the champion now.
         reason: Why, or why not.
+        failed: Whether its evaluation has failed, so that nothing was decided.
     """
 
     trial: int
@@ -32,6 +33,7 @@ class Promotion:
     version: str | None
     champion: bool
     reason: str
+    failed: bool = False
 
 
 def promote(task: TrialTask, namespace: str, significance: float) -> Promotion:
@@ -48,12 +50,13 @@ def promote(task: TrialTask, namespace: str, significance: float) -> Promotion:
     command = task.plan.run_command(["evaluate"], [namespace], {**parameters_of(task), **release})
     log = task.outputs / _LOG_FILE
     record = task.record
-    with open_promotion(record.store, record.experiment, record.parent_id, task.project) as variables:
+    name = f"promotion of trial {task.trial.number}"
+    with open_promotion(record.store, record.experiment, name, record.parent_id, task.project) as variables:
         run_id = variables["MLFLOW_RUN_ID"]
         ended = run_pipelines(task.project, command, task.outputs, task.plan.cpus, log, variables)
     if ended:
         reason = f"its evaluation has failed; see {shown_path(log, task.project)}"
-        return Promotion(task.trial.number, run_id, None, False, reason)
+        return Promotion(task.trial.number, run_id, None, False, reason, failed=True)
     outcome = _outcome(task.outputs / _RELEASE_FILE.format(namespace))
     return Promotion(task.trial.number, run_id, outcome["version"], outcome["champion"], outcome["reason"])
 

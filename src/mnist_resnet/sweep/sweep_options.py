@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.config import Parameters
+from mnist_resnet.config import Parameters, as_typed
 from mnist_resnet.sweep.plan import SEED, SweepError
 from mnist_resnet.sweep.variations import MOST_TRIALS
 
@@ -78,10 +78,14 @@ def check_keys(
 
 
 def check_recorded(parameters: Parameters, fixed: Mapping[str, Any]) -> None:
-    """Refuse a sweep that would leave no record."""
-    if not parameters.tracking.enabled:
-        place = "--params" if "tracking.enabled" in fixed else "conf/"
-        raise SweepError(f"tracking.enabled: received false from {place}, but a sweep is kept in MLflow; make it true")
+    """Refuse a sweep that would leave no record in MLflow's store, by which its trials find each other."""
+    for key, needed in (("enabled", True), ("offline", False)):
+        if (received := getattr(parameters.tracking, key)) is not needed:
+            place = "--params" if f"tracking.{key}" in fixed else "conf/"
+            raise SweepError(
+                f"tracking.{key}: received {as_typed(received)} from {place}, but a sweep is kept in MLflow's store; "
+                f"make it {as_typed(needed)}"
+            )
 
 
 def check_hosts(parameters: Parameters, namespaces: Sequence[str]) -> None:

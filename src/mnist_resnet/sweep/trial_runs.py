@@ -1,6 +1,7 @@
 """The MLflow runs of a sweep's trials, which are children of the sweep's own."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
@@ -154,7 +155,7 @@ def _figures(record: SweepRecord, run: Any, namespace: str) -> Figures:
     accuracies = _by_epoch(record, run, namespace, "validation_accuracy")
     kept = max(losses, default=0)
     if losses and run.data.params.get(f"{namespace}.{_KEEPS_BEST}") == "True":
-        kept = min(losses, key=lambda epoch: losses[epoch])
+        kept = min(losses, key=lambda epoch: (math.isnan(losses[epoch]), losses[epoch]))  # as training.fit keeps it
     return Figures(
         validation_loss=losses.get(kept),
         validation_accuracy=accuracies.get(kept),

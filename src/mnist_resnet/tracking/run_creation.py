@@ -45,7 +45,7 @@ def opened_in_store(
         project: The project's folder.
         experiment: Its name, unless the environment names another.
         explicit: Whether it goes before what the environment names.
-        name: The run's name.
+        name: The run's name; one that another process has opened keeps its own.
         tags: What the run is.
 
     Yields:
@@ -74,12 +74,14 @@ def opened_in_store(
                 _require_registry(client)
                 close_dead_runs(client, chosen)
                 # A run that another process has opened stays that process's own.
-                lock = {} if os.environ.get("MLFLOW_RUN_ID") else held.enter_context(locked_while_open(project))
+                filled = bool(os.environ.get("MLFLOW_RUN_ID"))
+                lock = {} if filled else held.enter_context(locked_while_open(project))
+                own_name = None if filled else name
                 # MLflow's own system metrics ask the store in a thread of their own; see system_metrics.py.
                 with blocked_imports(_NOTEBOOKS):
-                    run = mlflow.start_run(run_name=name, tags={**tags, **lock}, log_system_metrics=False).info
+                    run = mlflow.start_run(run_name=own_name, tags={**tags, **lock}, log_system_metrics=False).info
             store, begun = without_credentials(uri), run.start_time
-            yield SpooledRun(run.run_id, True, store, chosen, name, dict(tags), begun), client
+            yield SpooledRun(run.run_id, True, store, chosen, run.run_name, dict(tags), begun), client
         except BaseException as error:
             with suppress(Exception):
                 mlflow.end_run(status_after(error))
@@ -88,7 +90,7 @@ def opened_in_store(
 
 @contextmanager
 def opened_for_another_process(
-    client: Any, experiment_id: str, name: str | None, tags: Mapping[str, str], project: Path
+    client: Any, experiment_id: str, name: str, tags: Mapping[str, str], project: Path
 ) -> Iterator[str]:
     """Make a run that another process fills, which finds it by ``MLFLOW_RUN_ID``.
 
@@ -97,7 +99,7 @@ def opened_for_another_process(
     Args:
         client: MLflow's, of the store.
         experiment_id: MLflow's identifier of the experiment.
-        name: The run's name; None: one that MLflow makes up.
+        name: The run's name.
         tags: What the run is.
         project: The folder of the present project, by which a run whose process has died is found.
 
@@ -116,8 +118,7 @@ def opened_for_another_process(
             try:
                 if client.get_run(run_id).info.status == "RUNNING":
                     client.set_terminated(run_id, status)
-                if name:
-                    client.update_run(run_id, name=name)  # that process has set its own name
+                client.update_run(run_id, name=name)  # earlier versions of this package set their own
             except Exception as error:
                 if not is_away(error):
                     raise

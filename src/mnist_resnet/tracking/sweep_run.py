@@ -1,7 +1,7 @@
 """The MLflow run of a sweep, whose trials are its children: opened, or opened again to go on."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,11 @@ from typing import Any
 from mnist_resnet.computing.variables import set_variables
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import RunStatus, status_after
+from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.program import command_line
 from mnist_resnet.tracking.commit_tags import commit_tags
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open, reopen
+from mnist_resnet.tracking.offline.spool import spools_of
 from mnist_resnet.tracking.run_creation import opened_for_another_process
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
 from mnist_resnet.tracking.store.address import absolute_uri
@@ -67,7 +69,8 @@ def open_sweep_run(
 
     Args:
         project: The project's folder.
-        experiment: The name of the experiment, unless the environment names another.
+        experiment: The name of the experiment, unless the environment names another. A sweep that goes on stays in its
+            own.
         explicit: Whether the experiment goes before what the environment names.
         recipe: Of all trials.
         plan: The sweep's plan, which is recorded.
@@ -75,13 +78,14 @@ def open_sweep_run(
         earlier: The run of a sweep that goes on, in the same run; None for a new one.
 
     Raises:
-        SweepRunError: If the store is away, or the sweep that is to go on is still running.
+        SweepRunError: If the store is away, or the sweep that is to go on is still running or not wholly recorded.
     """
     tags = {"recipe": recipe, "command": command_line(), **commit_tags(project)}
     tags |= {key: str(parameters[key]) for key in ("pipelines", "namespaces")}
     with ExitStack() as held:
         if earlier:
-            tags = held.enter_context(_reopened(earlier, project))
+            experiment, tags = held.enter_context(_reopened(earlier, project))
+            explicit = True
         tracked = TrackedRun(project, experiment, f"{recipe} sweep", tags, parameters, explicit=explicit)
         status: RunStatus = "FINISHED"
         try:
@@ -100,13 +104,23 @@ def open_sweep_run(
 
 
 @contextmanager
-def _reopened(earlier: RecordedRun, project: Path) -> Iterator[dict[str, str]]:
-    """Let the next run that is opened be an earlier one, and yield the tags by which others know that it is open."""
+def _reopened(earlier: RecordedRun, project: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Let the next run that is opened be an earlier one; if none is, that one ends again as it had ended.
+
+    Yields:
+        The name of its experiment, and the tags by which others know that it is open.
+    """
     import mlflow
 
+    if spools := spools_of(project, earlier.run_id):  # sent later, they would overwrite what follows
+        raise SweepRunError(
+            f"--resume: the rest of the record of {earlier.in_words()} is in {shown_path(spools[0], project)}; type "
+            f"`kedro sync-tracking` first"
+        )
     client = mlflow.MlflowClient(earlier.store)
     run = client.get_run(earlier.run_id)
-    close_dead_runs(client, client.get_experiment(run.info.experiment_id).name)
+    experiment = client.get_experiment(run.info.experiment_id).name
+    close_dead_runs(client, experiment)
     run = client.get_run(earlier.run_id)
     if run.info.status == "RUNNING":
         raise SweepRunError(
@@ -115,8 +129,14 @@ def _reopened(earlier: RecordedRun, project: Path) -> Iterator[dict[str, str]]:
         )
     with locked_while_open(project) as lock:
         reopen(client, run)
-        with set_variables({_RUN: earlier.run_id}):  # MLflow takes it away when it opens the run
-            yield lock
+        try:
+            with set_variables({_RUN: earlier.run_id}):  # MLflow takes it away when it opens the run
+                yield experiment, lock
+        except BaseException:
+            with suppress(Exception):  # of a store that is away
+                if client.get_run(earlier.run_id).info.status == "RUNNING":
+                    client.set_terminated(earlier.run_id, run.info.status)
+            raise
 
 
 def _experiment_of(tracked: TrackedRun) -> str:
@@ -140,12 +160,13 @@ def read_plan(run: RecordedRun) -> bytes:
 
 
 @contextmanager
-def open_promotion(store: str, experiment: str, sweep: str, project: Path) -> Iterator[dict[str, str]]:
+def open_promotion(store: str, experiment: str, name: str, sweep: str, project: Path) -> Iterator[dict[str, str]]:
     """Open a run that another process fills, and that belongs to a sweep; see ``opened_for_another_process``.
 
     Args:
         store: MLflow's tracking URI.
         experiment: The name of the experiment.
+        name: The run's name.
         sweep: The sweep's run, which a tag names.
         project: The project's folder.
 
@@ -156,5 +177,5 @@ def open_promotion(store: str, experiment: str, sweep: str, project: Path) -> It
 
     client = mlflow.MlflowClient(store)
     identifier, tags = client.get_experiment_by_name(experiment).experiment_id, {"sweep.promotes_for": sweep}
-    with opened_for_another_process(client, identifier, None, tags, project) as run_id:
+    with opened_for_another_process(client, identifier, name, tags, project) as run_id:
         yield {"MLFLOW_TRACKING_URI": store, "MLFLOW_EXPERIMENT_NAME": experiment, _RUN: run_id}

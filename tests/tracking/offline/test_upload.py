@@ -261,6 +261,15 @@ def test_the_rest_of_a_run_is_refused_where_the_run_is_not(project, other_store,
     assert len(spool_folders(project)) == 1
 
 
+def test_what_a_killed_process_has_left_of_a_spool_stands_in_no_ones_way(project, store, model) -> None:
+    run = record_each_kind(project, model, offline=True)
+    left = project / SPOOL_FOLDER / f".{run.run_id}.uploaded"
+    left.mkdir()
+    (left / "journal").touch()
+    sync(project)
+    assert [each.name for each in (project / SPOOL_FOLDER).iterdir() if run.run_id in each.name] == []
+
+
 def test_a_dry_run_only_lists(project, store, model) -> None:
     run = record_each_kind(project, model, offline=True)
     said = sync(project, "--dry-run")

@@ -136,5 +136,6 @@ def locked(folder: Path) -> Iterator[bool]:
 
 def remove_spool(folder: Path) -> None:
     """Remove a spool; a process that is killed meanwhile leaves none that others take for one."""
-    hidden = folder.rename(folder.with_name(f".{folder.name}.uploaded"))
-    shutil.rmtree(hidden, ignore_errors=True)
+    hidden = folder.with_name(f".{folder.name}.uploaded")
+    shutil.rmtree(hidden, ignore_errors=True)  # of a process that was killed meanwhile
+    shutil.rmtree(folder.rename(hidden), ignore_errors=True)
