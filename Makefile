@@ -25,8 +25,8 @@ scale: $(VENV)/requirements-scale.lock ## Add Ray and Optuna: many runs, several
 training: install ## Fetch, train, export and evaluate both data sets
 	$(VENV)/bin/kedro run --pipelines training
 
-training-gpu: driver install-gpu ## The same on an NVIDIA GPU
-	$(VENV)/bin/kedro run --pipelines training
+training-gpu: driver install-gpu ## The same on an NVIDIA GPU, by JAX unless KERAS_BACKEND says otherwise
+	KERAS_BACKEND="$${KERAS_BACKEND:-jax}" $(VENV)/bin/kedro run --pipelines training
 
 driver: # in WSL only the library shows it
 	@test -e /proc/driver/nvidia || nvidia-smi > /dev/null 2>&1 || \
