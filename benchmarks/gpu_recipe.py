@@ -23,19 +23,22 @@ from mnist_resnet.data.idx import parse
 from mnist_resnet.data.split import Split, split
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import fit_preprocessing
-from mnist_resnet.training.fit import train
+from mnist_resnet.training.fit import MakeEpochs, train
+from mnist_resnet.training.placement import make_suitable_epochs
 from mnist_resnet.training.runtime import runtime
 
 _BATCH = 1000
 _CLASSES = 10
 
 
-def outcome(parameters: NamespaceParameters, parts: Split, test: Split | None) -> dict[str, Any]:
+def outcome(
+    parameters: NamespaceParameters, parts: Split, test: Split | None, make_epochs: MakeEpochs = make_suitable_epochs
+) -> dict[str, Any]:
     """The figures of one training, as seeds.csv names them; the test images are read only if they are given."""
     preprocessing = fit_preprocessing(parts.train_images, parameters.preprocessing)
     with runtime(parameters.training) as device:
         network = build_network(parameters.model, preprocessing, parts.train_images.shape[1:], _CLASSES)
-        history = train(network, parts, parameters.training, "training")
+        history = train(network, parts, parameters.training, "training", make_epochs=make_epochs)
         tested = _accuracy(network, test, parameters.export.average_flips) if test else None
     first, last = history[0], history[-1]
     figures = {
@@ -56,7 +59,8 @@ def _accuracy(network: Any, test: Split, both_views: bool) -> float:
     return float((probabilities.argmax(1) == test.validation_labels).mean())
 
 
-def _read(folder: Path, part: str) -> tuple[Any, Any]:
+def read_published(folder: Path, part: str) -> tuple[Any, Any]:
+    """Images and labels of ``train`` or ``t10k`` from a folder of IDX files."""
     images, labels = (parse((folder / f"{part}-{kind}-ubyte").read_bytes()) for kind in ("images-idx3", "labels-idx1"))
     return images, labels
 
@@ -71,8 +75,8 @@ def main() -> None:
     parser.add_argument("--test", action="store_true", help="classify the test images, too")
     parser.add_argument("--raw", type=Path, default=Path("data/01_raw"), help="folder of both data sets' IDX files")
     asked = parser.parse_args()
-    published = _read(asked.raw / asked.data_set, "train")
-    tested = _read(asked.raw / asked.data_set, "t10k") if asked.test else None
+    published = read_published(asked.raw / asked.data_set, "train")
+    tested = read_published(asked.raw / asked.data_set, "t10k") if asked.test else None
     for seed in asked.seeds:
         changed = as_parameters(asked.changed) | {"training.seed": seed}
         parameters = recipe_parameters(asked.recipe, asked.data_set, changed)

@@ -12,6 +12,8 @@ from mnist_resnet.config import NamespaceParameters
 from mnist_resnet.data.split import Split
 from tests.conftest import PROJECT, recipe_parameters
 
+IMAGES = np.random.default_rng(0).integers(256, size=(48, 28, 28), dtype=np.uint8)
+LABELS = np.arange(48, dtype=np.uint8) % 10
 RECIPES = sorted(path.parent.name for path in (PROJECT / "conf").glob("*/parameters.yml"))
 
 
@@ -36,13 +38,22 @@ def test_an_outcome_has_the_figures_of_the_file_of_seeds(
 ) -> None:
     smoke = benchmark("recipes").recipe_parameters("smoke", "fashion_mnist", {"training.batch_size": 16})
     parameters = replace(smoke, export=replace(smoke.export, average_flips=both_views))
-    images = np.random.default_rng(0).integers(256, size=(48, 28, 28), dtype=np.uint8)
-    labels = np.arange(48, dtype=np.uint8) % 10
-    parts = Split(images[:32], labels[:32], images[32:], labels[32:])
+    parts = Split(IMAGES[:32], LABELS[:32], IMAGES[32:], LABELS[32:])
     figures = benchmark("gpu_recipe").outcome(parameters, parts, parts)
     shown = {name for name in benchmark("seeds").Row.__dataclass_fields__ if name.endswith(("loss", "accuracy"))}
     assert set(figures) == shown | {"precision", "epochs"}
     assert 0 <= float(figures["test_accuracy"]) <= 1
+
+
+def test_epochs_on_small_images_of_the_same_size_change_nothing(benchmark: Callable[[str], ModuleType]) -> None:
+    changed = "training.batch_size=16 training.epochs=3 preprocessing.method=resize"
+    parameters = benchmark("recipes").recipe_parameters("smoke", "mnist", benchmark("recipes").as_parameters(changed))
+    parameters = replace(parameters, preprocessing=replace(parameters.preprocessing, size=(12, 12)))
+    parts = Split(IMAGES[:32], LABELS[:32], IMAGES[32:], LABELS[32:])
+    small_first, outcome = benchmark("small_images_first").small_first, benchmark("gpu_recipe").outcome
+    usual = outcome(parameters, parts, None)
+    assert outcome(parameters, parts, None, small_first(parameters, size=12, epochs=2)) == usual
+    assert outcome(parameters, parts, None, small_first(parameters, size=8, epochs=2)) != usual
 
 
 def test_minutes_are_shown_beside_the_accuracies_of_all_seeds(

@@ -3,8 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from kedro.framework.cli.utils import env_option
@@ -19,7 +18,6 @@ from mnist_resnet.terminal.streams import write_line
 
 if TYPE_CHECKING:
     from mnist_resnet.batch_inference.run_job import FinishedJob
-    from mnist_resnet.prediction.pictures import Fit
 
 _SHOWN_REFUSALS = 5
 
@@ -72,21 +70,7 @@ The answers:
 )
 @without_traceback
 def classify(
-    sources: Sequence[str],
-    output: str,
-    model: str | None,
-    namespace: str | None,
-    env: str | None,
-    variant: str,
-    workers: int | None,
-    threads: int,
-    address: str | None,
-    strict: bool,
-    invert: bool,
-    fit: "Fit",
-    column: str | None,
-    batch_size: int,
-    rows_per_part: int,
+    model: str | None, namespace: str | None, env: str | None, variant: str, strict: bool, **options: Any
 ) -> None:
     """Classify images: IDX, NumPy and Parquet files, pictures, folders and addresses.
 
@@ -94,27 +78,12 @@ def classify(
     refused.parquet with the reason, and no other image is lost. Killed or interrupted, the same command goes on, and
     does nothing twice.
     """
-    require_one_of(invert, fit)
+    require_one_of(options["invert"], options["fit"])
     require_extra("ray")
     name, content = _chosen(model, namespace, env, variant)
 
-    from mnist_resnet.batch_inference.printable_text import printable
     from mnist_resnet.batch_inference.run_job import ClassifyRequest, run_job
 
-    request = ClassifyRequest(
-        sources=tuple(sources),
-        output=output,
-        model=name,
-        content=content,
-        rows_per_part=rows_per_part,
-        column=column,
-        invert=invert,
-        fit=fit,
-        workers=workers,
-        threads=threads,
-        batch_size=batch_size,
-        address=address,
-    )
     started, variables = time.monotonic(), variables_before(os.environ)
 
     def say(signal: str) -> None:
@@ -122,15 +91,21 @@ def classify(
         write_line(f"Interrupted by {signal}. What is finished stays. To continue: {continued}", sys.stderr)
 
     with graceful_shutdown(say):
-        finished = run_job(request)
+        finished = run_job(ClassifyRequest(model=name, content=content, **options))
     _show(finished, time.monotonic() - started)
     if strict and finished.summary.refusals:
-        shown = finished.first_refusals(_SHOWN_REFUSALS)
-        lines = [
-            f"{printable(each.path)}{'' if each.row is None else f', image {each.row}'}: {each.reason}"
-            for each in shown
-        ]
-        raise CommandError("\n".join([f"--strict: {finished.summary.refused:,} refused, such as:", *lines]))
+        raise CommandError(_in_words(finished))
+
+
+def _in_words(finished: "FinishedJob") -> str:
+    """What was refused, and the first reasons."""
+    from mnist_resnet.batch_inference.printable_text import printable
+
+    lines = [
+        f"{printable(each.path)}{'' if each.row is None else f', image {each.row}'}: {each.reason}"
+        for each in finished.first_refusals(_SHOWN_REFUSALS)
+    ]
+    return "\n".join([f"--strict: {finished.summary.refusals:,} refused, such as:", *lines])
 
 
 def _show(finished: "FinishedJob", seconds: float) -> None:
