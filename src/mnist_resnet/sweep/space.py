@@ -12,6 +12,7 @@ from yaml import YAMLError
 
 from mnist_resnet.config import as_typed
 from mnist_resnet.errors import UserError
+from mnist_resnet.terminal.redaction import in_one_line
 
 _OF_A_RANGE = ("low", "high", "log", "step")
 _EXAMPLE = "{low: 0.01, high: 1.0, log: true} or {values: [sgd, adam]}"
@@ -114,7 +115,7 @@ def read_space(path: Path, present: Mapping[str, Any]) -> dict[str, Range | Choi
     try:
         described = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (OSError, UnicodeError, YAMLError, OmegaConfBaseException) as error:
-        said = getattr(error, "strerror", None) or " ".join(str(error).split())
+        said = getattr(error, "strerror", None) or in_one_line(error)
         raise SpaceError(f"--space: received '{path}', which cannot be read as YAML: {said}") from error
     if not isinstance(described, dict) or not described:
         raise SpaceError(f"--space: '{path}' states no parameters; write lines such as `key: {_EXAMPLE}`")

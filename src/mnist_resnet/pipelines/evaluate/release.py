@@ -19,7 +19,7 @@ from mnist_resnet.evaluation.champion import (
 from mnist_resnet.evaluation.paired import Correct
 from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.storage.artifacts import sha256_of_bytes
-from mnist_resnet.terminal.redaction import without_credentials
+from mnist_resnet.terminal.redaction import in_one_line
 
 
 def release(
@@ -72,9 +72,8 @@ def _answers(name: str, champion: Champion, validation: Validation, dataset: Dat
         check_comparable(champion.onnx, dataset)
         return validation.correct(champion.onnx)
     except Exception as error:  # of whatever its file brings about; this run's work is done
-        obstacle = " ".join(without_credentials(str(error)).split())
         raise IncomparableError(
-            f"this model cannot be compared with version {champion.version} of '{name}', the champion: {obstacle}. "
-            f"Give that alias to another version, or remove it, by `mlflow ui`; then `kedro run --pipelines evaluate` "
-            f"decides"
+            f"this model cannot be compared with version {champion.version} of '{name}', the champion: "
+            f"{in_one_line(error)}. Give that alias to another version, or remove it, by `mlflow ui`; then "
+            f"`kedro run --pipelines evaluate` decides"
         ) from error
