@@ -118,6 +118,8 @@ def test_levels_have_an_order() -> None:
         (ZEN_4, {ONEDNN_LIMIT: "AVX512_CORE"}, False),
         (ZEN_4, {ONEDNN_LIMIT: "AVX512_CORE_BF16"}, True),
         (ZEN_4, {ONEDNN_LIMIT: "DEFAULT"}, True),
+        (ZEN_4, {"TF_ENABLE_ONEDNN_OPTS": "0"}, False),
+        (ZEN_4, {"TF_ENABLE_ONEDNN_OPTS": "1"}, True),
         (SKYLAKE_X, {}, False),
         (NEOVERSE, {}, False),
     ],

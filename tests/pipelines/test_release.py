@@ -128,6 +128,7 @@ def test_without_validation_images_the_model_stays_candidate(released: Release) 
     outcome = released(halves_model(), labels=LABELS[:0])
     assert (outcome["champion"], outcome["reason"]) == (False, "there are no validation images to choose by")
     assert outcome["contest"]["kept_when_perturbed"] is None
+    assert "validation_accuracy" not in mlflow.MlflowClient().get_model_version("squares", outcome["version"]).tags
 
 
 def remove(folder: Path) -> None:

@@ -352,6 +352,14 @@ def network(model_parameters, preprocessing, training_parameters):
     return network
 
 
+def test_another_version_of_the_backend_makes_another_training(
+    network, made_split, training_parameters, monkeypatch: pytest.MonkeyPatch
+):
+    first = identity(network(), made_split, training_parameters, DEVICE)
+    monkeypatch.setattr("tensorflow.__version__", "0.1")
+    assert identity(network(), made_split, training_parameters, DEVICE) != first
+
+
 def test_the_same_training_has_the_same_identity(network, made_split, training_parameters, tmp_path):
     first = identity(network(), made_split, training_parameters, DEVICE)
     np.save(tmp_path / "images.npy", made_split.train_images)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import tensorflow as tf
 
 from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.computing.training_devices import devices_for
-from mnist_resnet.training.distribution import Share
+from mnist_resnet.training import distribution
+from mnist_resnet.training.distribution import Share, require_agreement
 from mnist_resnet.training.input import NO_CLASS, filling, validation_batches
 from tests.conftest import make_images
 
@@ -149,6 +151,31 @@ def test_ranks_feed_each_batch_together(images, devices, ranks) -> None:
         for one, others in zip(batch, zip(*of_ranks, strict=True), strict=True):
             assert len({len(other) for other in others}) == 1
             np.testing.assert_array_equal(np.concatenate(others), one)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        (("ab" * 32, 5), None),
+        (("cd" * 32, 5), "the hosts would not compute alike"),
+        (("ab" * 32, 0), r"the hosts could read 5, 0 epochs of the checkpoint; type the command again"),
+    ],
+)
+def test_ranks_that_would_not_take_the_same_steps_are_refused(
+    monkeypatch: pytest.MonkeyPatch, others: tuple[str, int], said: str | None
+) -> None:
+    from jax.experimental import multihost_utils
+
+    identity, epochs = others
+    theirs = np.append(np.frombuffer(bytes.fromhex(identity), np.int32), np.int32(epochs))
+    monkeypatch.setattr(multihost_utils, "process_allgather", lambda own: np.stack([own, theirs]))
+    monkeypatch.setattr(distribution, "own_share", lambda: Share(0, 2))
+    with pytest.raises(DeviceError, match=said) if said else nullcontext():
+        require_agreement("ab" * 32, 5)
+
+
+def test_a_training_by_one_process_agrees_with_itself() -> None:
+    require_agreement("ab" * 32, 5)
 
 
 def test_the_rows_of_ranks_make_up_the_batch() -> None:

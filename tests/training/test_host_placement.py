@@ -58,6 +58,17 @@ def test_a_required_gpu_that_no_host_has_is_refused(on_two) -> None:
         place_on_hosts([node(), node()], replace(on_two, require_gpu=True), ADDRESS)
 
 
+def test_a_required_gpu_that_the_user_has_ruled_out_is_refused_with_that_reason(on_two) -> None:
+    with pytest.raises(DeviceError, match=r"but JAX is held to the CPU; unset JAX_PLATFORMS=cpu, or set it to false"):
+        place_on_hosts([node(gpus=1), node(gpus=1)], replace(on_two, require_gpu=True), ADDRESS, "cpu")
+
+
+def test_where_some_hosts_have_a_gpu_it_is_said_that_those_alone_count(on_two) -> None:
+    said = r"the cluster at head:6379 has 1 with 1 GPU or more; .* or set JAX_PLATFORMS=cpu to train on processors"
+    with pytest.raises(DeviceError, match=said):
+        place_on_hosts([node(), node(), node(gpus=1)], on_two, ADDRESS)
+
+
 def test_without_a_cluster_processes_of_this_machine_train_and_a_warning_says_so(on_two, caplog) -> None:
     assert place_on_hosts([node(cpus=2)], on_two, None) == HostPlacement(2, {"CPU": 1.0}, "PACK", "cpu")
     assert "RAY_ADDRESS names no cluster, so 2 processes of this machine train in their place" in caplog.text

@@ -96,8 +96,11 @@ def multiplies_bfloat16(instruction_sets: Collection[str], environment: Mapping[
 
     Args:
         instruction_sets: Of the processor.
-        environment: In which ``ONEDNN_MAX_CPU_ISA`` may hold oneDNN to less than that.
+        environment: In which ``ONEDNN_MAX_CPU_ISA`` may hold oneDNN to less than that, or ``TF_ENABLE_ONEDNN_OPTS`` may
+            switch it off.
     """
+    if environment.get(ONEDNN_SWITCH, "").lower() in {"0", "false"}:
+        return False
     has_units = not {"avx512_bf16", "amx_bf16"}.isdisjoint(instruction_sets)
     return has_units and not is_higher("AVX512_CORE_BF16", environment.get(ONEDNN_LIMIT, "DEFAULT"))
 

@@ -18,4 +18,4 @@ def asked_threads(variables: Mapping[str, str]) -> int:
         variables: Of the environment.
     """
     asked = variables.get(THREADS_VARIABLE, "")
-    return int(asked) if asked.isdigit() else 0
+    return int(asked) if asked.isdecimal() else 0

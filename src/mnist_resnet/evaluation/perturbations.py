@@ -151,7 +151,7 @@ PERTURBATIONS = {
 def perturb(images: UInt8Array, name: str, strength: float, seed: int) -> UInt8Array:
     """Change images; equal arguments give equal images.
 
-    Directions and places are the same at every strength, so that only the strength differs.
+    Directions, and what is drawn for each place, are the same at every strength; a smaller square has more places.
 
     Args:
         images: uint8 (images, height, width).

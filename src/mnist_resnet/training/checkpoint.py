@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -38,7 +39,10 @@ class TrainingState:
 
 
 def identity(network: keras.Model, split: Split, parameters: TrainingParameters, device: TrainingDevice) -> str:
-    """A digest of all that decides a training: network, parameters, data, and how its device computes."""
+    """A digest of what decides a training, but for this package's code.
+
+    That is the network, the parameters, the data, how the device computes, and the versions of Keras and its backend.
+    """
     arrays = {name: digest_of_array(array) for name, array in split._asdict().items()}
     recipe = {name: value for name, value in asdict(parameters).items() if f"training.{name}" not in WITHOUT_INFLUENCE}
     computed = [device.kind, device.backend, device.precision, device.tf32, device.deterministic, device.count]
@@ -47,6 +51,7 @@ def identity(network: keras.Model, split: Split, parameters: TrainingParameters,
         "parameters": recipe,
         "arrays": arrays,
         "device": computed,
+        "versions": [keras.version(), sys.modules[keras.backend.backend()].__version__],
     }
     if isinstance(split.train_images, Shards):  # which decide the order of the images
         decisive["shards"] = list(split.train_images.counts)

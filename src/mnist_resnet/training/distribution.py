@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
+
 from mnist_resnet.computing.backend import keras
+from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.computing.training_devices import devices_for
 from mnist_resnet.config import TrainingParameters
 
@@ -73,3 +76,31 @@ def own_share() -> Share:
     import jax
 
     return Share(jax.process_index(), jax.process_count())
+
+
+def require_agreement(identity: str, epochs: int) -> None:
+    """Refuse to go on if the ranks of a training would not take the same steps together.
+
+    Args:
+        identity: The digest of all that decides the training in this process, in hexadecimal digits.
+        epochs: How many epochs it has restored.
+
+    Raises:
+        DeviceError: If the ranks compute in different ways, or go on from different epochs.
+    """
+    if own_share().ranks == 1:
+        return
+    from jax.experimental.multihost_utils import process_allgather
+
+    identities = np.frombuffer(bytes.fromhex(identity), np.int32)
+    every = np.asarray(process_allgather(np.append(identities, np.int32(epochs))))
+    if (every[:, :-1] != every[0, :-1]).any():
+        raise DeviceError(
+            "training.hosts: the hosts would not compute alike: they have different devices, data or settings. State "
+            "training.precision and training.tf32, or take hosts of one kind"
+        )
+    if (every[:, -1] != epochs).any():
+        restored = ", ".join(map(str, every[:, -1].tolist()))
+        raise DeviceError(
+            f"training.hosts: the hosts could read {restored} epochs of the checkpoint; type the command again"
+        )

@@ -50,7 +50,8 @@ class TrainingDevice:
         precision: The Keras precision policy that its layers compute in.
         tf32: Whether products of float32 are computed in TF32.
         deterministic: Whether the operations give equal results from equal inputs.
-        asked: The parameters ``precision``, ``tf32``, ``deterministic``, ``require_gpu`` and ``devices``.
+        asked: The parameters ``precision``, ``tf32``, ``deterministic``, ``require_gpu``, ``devices`` and
+            ``hosts``.
         count: How many such devices share each batch.
     """
 

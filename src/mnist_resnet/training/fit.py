@@ -14,7 +14,7 @@ from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.terminal.progress import progress
 from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState, identity
 from mnist_resnet.training.disk_need import require_space_for
-from mnist_resnet.training.distribution import own_share
+from mnist_resnet.training.distribution import own_share, require_agreement
 from mnist_resnet.training.epochs import Epochs
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.placement import make_suitable_epochs
@@ -54,6 +54,7 @@ def train(
     Raises:
         StorageError: If the disks have no room for the checkpoint and what is made of the network later.
         TrainingError: If there are fewer images than one batch, or the loss is no longer finite.
+        DeviceError: If the hosts that train together do not compute alike.
     """
     steps = len(split.train_labels) // parameters.batch_size
     if steps == 0:
@@ -72,6 +73,7 @@ def train(
         decisive = identity(network, split, parameters, device)
         checkpoints = Checkpoints(checkpoint, decisive, parameters.checkpoint_seconds, writes=own_share().rank == 0)
         state = checkpoints.restore(trainee)
+        require_agreement(decisive, len(state.history))
     history = state.history
     announce(TrainingStart(device, initial_weights, len(history)))
     _announce_again(history, title)

@@ -62,16 +62,16 @@ def place_on_hosts(
     alive = [node["Resources"] for node in nodes if node["Alive"]]
     gpus = [] if platform == "cpu" else [int(each["GPU"]) for each in alive if each.get("GPU", 0) >= 1]
     if parameters.require_gpu and not gpus:
-        raise DeviceError(
-            "training.require_gpu is true, but Ray knows of no GPU; add hosts that have one, or set it to false"
-        )
+        remedy = "unset JAX_PLATFORMS=cpu" if platform == "cpu" else "add hosts that have one"
+        found = "JAX is held to the CPU" if platform == "cpu" else "Ray knows of no GPU"
+        raise DeviceError(f"training.require_gpu is true, but {found}; {remedy}, or set it to false")
     wanted = _gpus_of_each(gpus, parameters)
     fitting = sum(count >= wanted for count in gpus) if gpus else sum(each.get("CPU", 0) >= 1 for each in alive)
     resources = {"CPU": 1.0} | ({"GPU": float(wanted)} if gpus else {})
     if parameters.hosts <= fitting:
         return HostPlacement(parameters.hosts, resources, "STRICT_SPREAD", "cuda" if gpus else "cpu")
     if address or gpus:
-        raise DeviceError(_too_few(parameters.hosts, fitting, wanted, address))
+        raise DeviceError(_too_few(parameters.hosts, fitting, wanted if gpus else 0, address))
     logger.warning(
         "training.hosts: received %d, but %s names no cluster, so %d processes of this machine train in their place",
         *(parameters.hosts, ADDRESS_VARIABLE, parameters.hosts),
@@ -94,8 +94,9 @@ def _too_few(asked: int, fitting: int, gpus: int, address: str | None) -> str:
             f"training.hosts: received {asked}, but {ADDRESS_VARIABLE} names no cluster, and GPUs of one machine are "
             f"shared by one process: set training.devices to their number, and training.hosts to 1"
         )
-    of_gpus = f" with {gpus} GPUs or more" if gpus > 1 else ""
+    of_gpus = f" with {gpus} GPU{'s' if gpus > 1 else ''} or more" if gpus else ""
+    on_cpus = ", or set JAX_PLATFORMS=cpu to train on processors" if gpus else ""
     return (
         f"training.hosts: received {asked}, but the cluster at {address} has {fitting}{of_gpus}; add hosts by "
-        f"`ray start --address={address}`, or choose at most that many"
+        f"`ray start --address={address}`, or choose at most that many{on_cpus}"
     )

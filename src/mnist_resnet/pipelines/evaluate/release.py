@@ -46,11 +46,9 @@ def release(
     except IncomparableError as error:
         decision, comparable = Decision(False, str(error)), False
     figures = contest.figures()
-    tags = {
-        "test_accuracy": str(metrics["test_accuracy"]),
-        "validation_accuracy": str(figures["candidate"]),
-        "validation_sha256": validation.digest,
-    }
+    tags = {"test_accuracy": str(metrics["test_accuracy"]), "validation_sha256": validation.digest}
+    if figures["candidate"] is not None:
+        tags["validation_accuracy"] = str(figures["candidate"])
     before = champion.version if isinstance(champion, Champion) else None
     return Release(decision, sha256_of_bytes(onnx), tags, before, figures, comparable)
 
