@@ -1,13 +1,16 @@
-"""``kedro classify``: what it says when it is interrupted."""
+"""``kedro classify``: what it says when it is interrupted, and of what was refused."""
 
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from mnist_resnet.batch_inference.chunks import Refusal
+from mnist_resnet.cli.classify import _refusals_in_words
 from tests.conftest import PROJECT
 from tests.made_model import halves_model
 
@@ -60,3 +63,15 @@ def test_an_interrupted_command_says_how_it_goes_on(
     shown = f"classify s3://bucket/digits --model {tmp_path}/model.onnx --output 'my answers' --batch-size 8"
     said = f"Interrupted by {number.name}. What is finished stays. To continue: RAY_ADDRESS=auto {program} {shown}"
     assert ended.stderr.splitlines()[-1] == said
+
+
+def test_what_was_refused_is_counted_in_images_and_told_by_its_first_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = [Refusal(7, "a.png", None, "not a picture", 1), Refusal(8, "b.parquet", 3, "of another size", 20)]
+    finished = SimpleNamespace(
+        summary=SimpleNamespace(refusals=2, refused=1021), first_refusals=lambda most: reasons[:most]
+    )
+    assert _refusals_in_words(finished).splitlines() == [  # type: ignore[arg-type]
+        "--strict: 1,021 refused, such as:",
+        "a.png: not a picture",
+        "b.parquet, image 3: of another size",
+    ]

@@ -94,10 +94,10 @@ def classify(
         finished = run_job(ClassifyRequest(model=name, content=content, **options))
     _show(finished, time.monotonic() - started)
     if strict and finished.summary.refusals:
-        raise CommandError(_in_words(finished))
+        raise CommandError(_refusals_in_words(finished))
 
 
-def _in_words(finished: "FinishedJob") -> str:
+def _refusals_in_words(finished: "FinishedJob") -> str:
     """What was refused, and the first reasons."""
     from mnist_resnet.batch_inference.printable_text import printable
 
@@ -105,7 +105,7 @@ def _in_words(finished: "FinishedJob") -> str:
         f"{printable(each.path)}{'' if each.row is None else f', image {each.row}'}: {each.reason}"
         for each in finished.first_refusals(_SHOWN_REFUSALS)
     ]
-    return "\n".join([f"--strict: {finished.summary.refusals:,} refused, such as:", *lines])
+    return "\n".join([f"--strict: {finished.summary.refused:,} refused, such as:", *lines])
 
 
 def _show(finished: "FinishedJob", seconds: float) -> None:
