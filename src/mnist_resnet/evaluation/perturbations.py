@@ -151,7 +151,7 @@ PERTURBATIONS = {
 def perturb(images: UInt8Array, name: str, strength: float, seed: int) -> UInt8Array:
     """Change images; equal arguments give equal images.
 
-    Directions, and what is drawn for each place, are the same at every strength; a smaller square has more places.
+    Directions are the same at every strength. A square lies where all of it fits, so a larger one lies elsewhere.
 
     Args:
         images: uint8 (images, height, width).
