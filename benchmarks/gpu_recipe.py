@@ -21,24 +21,20 @@ from recipes import as_parameters, recipe_parameters
 from mnist_resnet.config import NamespaceParameters
 from mnist_resnet.data.idx import parse
 from mnist_resnet.data.split import Split, split
-from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import fit_preprocessing
-from mnist_resnet.training.fit import MakeEpochs, train
-from mnist_resnet.training.placement import make_suitable_epochs
+from mnist_resnet.training.rank import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 
 _BATCH = 1000
 _CLASSES = 10
 
 
-def outcome(
-    parameters: NamespaceParameters, parts: Split, test: Split | None, make_epochs: MakeEpochs = make_suitable_epochs
-) -> dict[str, Any]:
+def outcome(parameters: NamespaceParameters, parts: Split, test: Split | None) -> dict[str, Any]:
     """The figures of one training, as seeds.csv names them; the test images are read only if they are given."""
     preprocessing = fit_preprocessing(parts.train_images, parameters.preprocessing)
     with runtime(parameters.training) as device:
-        network = build_network(parameters.model, preprocessing, parts.train_images.shape[1:], _CLASSES)
-        history = train(network, parts, parameters.training, "training", make_epochs=make_epochs)
+        recipe = NetworkRecipe(parameters.model, preprocessing, parts.train_images.shape[1:], _CLASSES)
+        network, history = recipe.train(parts, parameters.training, "training", None)
         tested = _accuracy(network, test, parameters.export.average_flips) if test else None
     first, last = history[0], history[-1]
     figures = {

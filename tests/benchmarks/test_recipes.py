@@ -45,17 +45,6 @@ def test_an_outcome_has_the_figures_of_the_file_of_seeds(
     assert 0 <= float(figures["test_accuracy"]) <= 1
 
 
-def test_epochs_on_small_images_of_the_same_size_change_nothing(benchmark: Callable[[str], ModuleType]) -> None:
-    changed = "training.batch_size=16 training.epochs=3 preprocessing.method=resize"
-    parameters = benchmark("recipes").recipe_parameters("smoke", "mnist", benchmark("recipes").as_parameters(changed))
-    parameters = replace(parameters, preprocessing=replace(parameters.preprocessing, size=(12, 12)))
-    parts = Split(IMAGES[:32], LABELS[:32], IMAGES[32:], LABELS[32:])
-    small_first, outcome = benchmark("small_images_first").small_first, benchmark("gpu_recipe").outcome
-    usual = outcome(parameters, parts, None)
-    assert outcome(parameters, parts, None, small_first(parameters, size=12, epochs=2)) == usual
-    assert outcome(parameters, parts, None, small_first(parameters, size=8, epochs=2)) != usual
-
-
 def test_minutes_are_shown_beside_the_accuracies_of_all_seeds(
     benchmark: Callable[[str], ModuleType], tmp_path: Path
 ) -> None:

@@ -165,6 +165,7 @@ TUTORIAL = {
     "training.schedule": "constant",
     "training.weight_decay": 0,
     "training.label_smoothing": 0,
+    "training.small_epochs": 0,
     "training.max_shift": 0,
     "training.unshifted_epochs": 0,
     "training.horizontal_flip": False,

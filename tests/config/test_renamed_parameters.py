@@ -28,6 +28,7 @@ def test_parameters_that_were_added_later_have_the_values_of_before_and_recorded
     recorded = {"recipe": "base", "mnist": mnist, "other": {"model": {}, "export": {"opset": 17}}}
     before = copy.deepcopy(recorded)
     training = {"tf32": False, "shuffle_shards": None, "devices": 1, "hosts": 1, "require_gpu": False}
+    training |= {"small_epochs": 0, "small_size": [20, 20]}
     export = {"variants": {"seed": 0, "least_speed": None}}
     expected = {**recorded, "mnist": {"training": training, "model": {}, "export": export}}
     assert with_added_parameters(recorded) == expected

@@ -58,6 +58,18 @@ IMPOSSIBLE = [
         "datasets.mnist.empty_classes: lists 9 of 10 classes … at least 2 need images",
     ),
     (
+        {"mnist.training.small_epochs": 3},
+        "mnist.training.small_epochs: received 3 … there are 3 epochs … choose fewer",
+    ),
+    (
+        {"mnist.training.small_epochs": 1, "mnist.training.small_size": [20, 32]},
+        "mnist.training.small_size: received [20, 32] … not smaller than … [32, 32] … choose less, or small_epochs: 0",
+    ),
+    (
+        {"mnist.training.small_epochs": 1, "mnist.model.head": "flatten"},
+        "mnist.training.small_epochs: received 1 … flatten … choose average_pool, or small_epochs: 0",
+    ),
+    (
         {"datasets.mnist.files.test_images.name": "train-images-idx3-ubyte"},
         "datasets.mnist.files: received the name 'train-images-idx3-ubyte' more than once",
     ),
@@ -80,6 +92,8 @@ POSSIBLE = [
     {"mnist.training.learning_rate": 1},
     {"mnist.training.momentum": 0},
     {"mnist.training.max_shift": 0},
+    {"mnist.training.small_epochs": 2},
+    {"mnist.training.small_size": [64, 64]},
     {"mnist.training.erased_fraction": 1},
     {"mnist.training.average_decay": 0.999},
     {"mnist.data.validation_fraction": 0},

@@ -86,13 +86,16 @@ class TrainingParameters:
     """The training of the network.
 
     ``one_cycle`` is the schedule of Smith & Topin 2018; Adam has the constants of Keras
-    (0.9, 0.999, and 1e-7 where Kingma & Ba 2015 have 1e-8). ``erased_fraction`` is
-    random erasing (Zhong et al. 2017). An average of the weights (``average_decay``) is what is validated and kept.
+    (0.9, 0.999, and 1e-7 where Kingma & Ba 2015 have 1e-8). ``small_epochs`` is progressive resizing, and
+    ``erased_fraction`` random erasing (Zhong et al. 2017). An average of the weights (``average_decay``) is what is
+    validated and kept.
     Several ``devices`` of several ``hosts`` share each batch; ``batch_size`` and batch norm are those of all.
     """
 
     seed: Seed
     epochs: Count
+    small_epochs: Annotated[int, Field(strict=True, ge=0)]
+    small_size: Size
     batch_size: Count
     shuffle_shards: Count | None
     optimizer: Literal["sgd", "adam"]

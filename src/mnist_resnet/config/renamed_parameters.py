@@ -13,6 +13,8 @@ RENAMED = {"model.variant": "model.architecture"}
 ADDED = {
     "data.shard_images": None,
     "training.shuffle_shards": None,
+    "training.small_epochs": 0,
+    "training.small_size": [20, 20],
     "training.tf32": True,
     "training.devices": 1,
     "training.hosts": 1,

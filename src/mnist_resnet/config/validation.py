@@ -137,6 +137,8 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
             f"data.shard_images to the number of images in a shard, or shuffle_shards to null."
         )
     yield from _uneven_batch(name, training)
+    if training.small_epochs:
+        yield from _faults_of_small_epochs(name, parameters)
     if parameters.data.validation_fraction == 0:
         for key in ("patience", "keep_best_epoch"):
             if value := getattr(training, key):
@@ -146,6 +148,26 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
                 )
     if parameters.data.training_images is not None:
         yield from _too_few_images(name, parameters.data.training_images, dataset, parameters)
+
+
+def _faults_of_small_epochs(name: str, parameters: NamespaceParameters) -> Iterator[str]:
+    """Epochs on small images that are not followed by others, are not on small images, or have other weights."""
+    training, size = parameters.training, parameters.preprocessing.size
+    if training.small_epochs >= training.epochs:
+        yield (
+            f"{name}.training.small_epochs: received {training.small_epochs}, but there are {training.epochs} epochs, "
+            f"the last of which must see images of full size; choose fewer."
+        )
+    if not (training.small_size[0] < size[0] and training.small_size[1] < size[1]):
+        yield (
+            f"{name}.training.small_size: received {list(training.small_size)}, which is not smaller than "
+            f"preprocessing.size, {list(size)}; choose less, or small_epochs: 0."
+        )
+    if parameters.model.head == "flatten":
+        yield (
+            f"{name}.training.small_epochs: received {training.small_epochs}, but model.head: flatten has other "
+            f"weights for images of another size; choose average_pool, or small_epochs: 0."
+        )
 
 
 def _uneven_batch(name: str, training: TrainingParameters) -> Iterator[str]:

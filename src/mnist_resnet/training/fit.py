@@ -20,6 +20,7 @@ from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.placement import make_suitable_epochs
 from mnist_resnet.training.runtime import device_in_use
 from mnist_resnet.training.schedule import rate_at
+from mnist_resnet.training.small_first import SmallFirst
 from mnist_resnet.training.streaming import draws_for
 from mnist_resnet.training.trainee import build_trainee, compile_network
 from mnist_resnet.training.watch import StepWatch, TrainingError
@@ -36,6 +37,7 @@ def train(
     title: str,
     checkpoint: Path | None = None,
     make_epochs: MakeEpochs = make_suitable_epochs,
+    small_network: keras.Model | None = None,
 ) -> list[EpochResult]:
     """Train a network in place.
 
@@ -47,6 +49,7 @@ def train(
         checkpoint: A folder for what is needed to go on after an interruption. A training of the same
             network, data and parameters that finds it there goes on from it, to the same weights.
         make_epochs: Makes what runs the epochs, from the trainee, the network, ``split`` and ``parameters``.
+        small_network: The same for ``parameters.small_size``, which ``parameters.small_epochs`` are trained by, if any.
 
     Returns:
         One result for each epoch.
@@ -77,7 +80,7 @@ def train(
     history = state.history
     announce(TrainingStart(device, initial_weights, len(history)))
     _announce_again(history, title)
-    epochs = make_epochs(trainee, network, split, parameters)
+    epochs = _epochs(make_epochs, trainee, (network, small_network), split, parameters)
     while len(history) < parameters.epochs and not _stops_early(history, parameters.patience, title):
         result, raw_weights = _run_epoch(epochs, split, len(history), parameters, title)
         history.append(result)
@@ -95,6 +98,25 @@ def train(
         network.set_weights(state.best)
         logger.info("%s: keeping the weights of epoch %d", title, best_epoch(history))
     return history
+
+
+def _epochs(
+    make: MakeEpochs,
+    trainee: keras.Model,
+    networks: tuple[keras.Model, keras.Model | None],
+    split: Split,
+    parameters: TrainingParameters,
+) -> Epochs:
+    """What runs the epochs; those on small images come first, if there are any."""
+    network, small_network = networks
+    epochs = make(trainee, network, split, parameters)
+    if not parameters.small_epochs:
+        return epochs
+    assert small_network is not None, "small_network: missing, but parameters.small_epochs asks for it"
+    steps = len(split.train_labels) // parameters.batch_size
+    small_trainee = build_trainee(small_network, steps * parameters.epochs, parameters)
+    small = make(small_trainee, small_network, split, parameters)
+    return SmallFirst(small, epochs, (small_trainee, trainee), steps * parameters.small_epochs)
 
 
 def best_epoch(history: Sequence[EpochResult]) -> int:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,20 @@ class NetworkRecipe:
         from mnist_resnet.models.resnet import build_network
 
         return build_network(self.model, self.preprocessing, self.image_size, self.classes)
+
+    def resized(self, size: tuple[int, int]) -> "NetworkRecipe":
+        """The recipe of a network with the same weights for images that are resized to another size, in pixels."""
+        return replace(self, preprocessing=replace(self.preprocessing, method="resize", size=size))
+
+    def train(
+        self, split: Split, parameters: TrainingParameters, title: str, checkpoint: Path | None
+    ) -> tuple["keras.Model", History]:
+        """Build the network and train it; see ``fit.train``."""
+        from mnist_resnet.training.fit import train
+
+        network = self.build()
+        small = self.resized(parameters.small_size).build() if parameters.small_epochs else None
+        return network, train(network, split, parameters, title, checkpoint, small_network=small)
 
 
 @dataclass(frozen=True)
@@ -101,14 +115,12 @@ def train_as_rank(config: dict[str, RankTask]) -> None:
 
 
 def _train(task: RankTask) -> Trained:
-    from mnist_resnet.training.fit import train
     from mnist_resnet.training.runtime import runtime
 
     folder: Path = task.checkpoint.require()
     split = Split(**{name: _fetched(array) for name, array in task.arrays.items()})
     with runtime(task.parameters) as device:
-        network = task.recipe.build()
-        history = train(network, split, task.parameters, task.title, folder)
+        network, history = task.recipe.train(split, task.parameters, task.title, folder)
         return Trained([np.array(weight) for weight in network.get_weights()], history, device)
 
 

@@ -37,12 +37,10 @@ def train_network(
 def _train_here(
     recipe: NetworkRecipe, split: Split, training: TrainingParameters, title: str, checkpoint: Path
 ) -> tuple[Network, History, TrainingDevice]:
-    from mnist_resnet.training.fit import train
     from mnist_resnet.training.runtime import runtime
 
     with runtime(training) as device:
-        network = recipe.build()
-        history = train(network, split, training, title, checkpoint)
+        network, history = recipe.train(split, training, title, checkpoint)
     return network, history, device
 
 

@@ -1,0 +1,50 @@
+"""Progressive resizing (Howard et al. 2018): the first epochs of a training see smaller images, in less time."""
+
+import numpy as np
+
+from mnist_resnet.computing.backend import keras
+from mnist_resnet.training.epochs import EpochEnd, Epochs
+from mnist_resnet.training.streaming import Draws
+from mnist_resnet.training.watch import StepWatch
+
+
+class SmallFirst:
+    """Epochs on small images up to a step of the training, and on large ones from there on.
+
+    Weights and optimizer are those of the large trainee; the small one has a copy for the length of an epoch. So
+    a checkpoint, and what is validated and kept, know nothing of it.
+
+    Args:
+        small: Epochs on small images.
+        large: Epochs on large ones.
+        trainees: Those of both, in this order, of equal weights.
+        steps: How many steps are taken on small images.
+    """
+
+    def __init__(self, small: Epochs, large: Epochs, trainees: tuple[keras.Model, keras.Model], steps: int) -> None:
+        self._small, self._large, self._trainees, self._steps = small, large, trainees, steps
+        self._present = small
+
+    def run(self, draws: Draws, watch: StepWatch) -> EpochEnd:
+        """Train for one epoch."""
+        self._present = self._small if watch.first_step < self._steps else self._large
+        if self._present is self._large:
+            return self._large.run(draws, watch)
+        small, large = self._trainees
+        _copy(large, small)
+        end = self._small.run(draws, watch)
+        _copy(small, large)
+        return end
+
+    def validate(self) -> tuple[float, float]:
+        """Loss and accuracy on the validation images, of the size that the epoch before has seen."""
+        return self._present.validate()
+
+
+def _copy(source: keras.Model, target: keras.Model) -> None:
+    """Copy the weights, and all that the optimizer remembers."""
+    target.set_weights(source.get_weights())
+    for trainee in (source, target):
+        trainee.optimizer.build(trainee.trainable_variables)
+    for variable, value in zip(target.optimizer.variables, source.optimizer.variables, strict=True):
+        variable.assign(np.asarray(keras.ops.convert_to_numpy(value)))
