@@ -42,6 +42,8 @@ _STEPS, _EPOCHS = 12, 5
 _ALIKE: dict[str, Any] = {
     "seed": 0,
     "epochs": _EPOCHS + 1,
+    "small_epochs": 0,
+    "small_size": (20, 20),
     "patience": None,
     "learning_rate": 0.01,
     "warmup_fraction": 0.5,
@@ -65,7 +67,7 @@ class Speed:
         recipe: A folder of conf/.
         parameters: What differs from it.
         least: Images a second in the slowest of the timed epochs.
-        images_per_second: The median.
+        images_per_second: The median; a mean over its images where some epochs see smaller ones.
         most: The fastest.
         epochs: Of the training.
         minutes: For all of its images.
@@ -84,13 +86,20 @@ class Speed:
 def measure(data_set: str, recipe: str, changed: str) -> Speed:
     """What a training comes to; its speed is measured once for all of equal arithmetic."""
     parameters, usual = (recipe_parameters(recipe, data_set, as_parameters(text)) for text in (changed, ""))
-    asked = parameters.training
-    decisive = {"preprocessing": parameters.preprocessing, "model": parameters.model}
-    speeds = _speeds(replace(usual, **decisive, training=replace(asked, **_ALIKE)))
-    minutes = asked.epochs * _training_images(parameters) / median(speeds) / 60
-    return Speed(
-        data_set, recipe, changed, min(speeds), round(median(speeds)), max(speeds), asked.epochs, round(minutes, 2)
+    asked, large = parameters.training, parameters.preprocessing
+    epochs = {large: asked.epochs - asked.small_epochs}
+    if asked.small_epochs:
+        epochs[replace(large, method="resize", size=asked.small_size)] = asked.small_epochs
+    speeds = [
+        _speeds(replace(usual, preprocessing=size, model=parameters.model, training=replace(asked, **_ALIKE)))
+        for size in epochs
+    ]
+    least, middle, most = (
+        asked.epochs / sum(count / pick(speed) for count, speed in zip(epochs.values(), speeds, strict=True))
+        for pick in (min, median, max)
     )
+    minutes = asked.epochs * _training_images(parameters) / middle / 60
+    return Speed(data_set, recipe, changed, round(least), round(middle), round(most), asked.epochs, round(minutes, 2))
 
 
 @cache

@@ -64,13 +64,19 @@ def test_trainings_of_equal_arithmetic_are_timed_once(
     minutes, timed = benchmark("recipe_minutes"), []
 
     def trained(short: NamespaceParameters, *_: object) -> tuple[None, list[SimpleNamespace]]:
-        timed.append(short.model.architecture)
-        return None, [SimpleNamespace(images_per_second=speed) for speed in (1.0, 500.0, 1000.0, 2000.0)]
+        size = short.preprocessing.size[0]
+        timed.append((short.model.architecture, size))
+        faster = 1 if size == 28 else 2
+        return None, [SimpleNamespace(images_per_second=faster * speed) for speed in (1.0, 500.0, 1000.0, 2000.0)]
 
     monkeypatch.setattr(minutes, "trained", trained)
-    alike = "training.epochs=2 training.weight_decay=0.1 training.erased_fraction=0.5 training.horizontal_flip=false"
-    whole, short = (minutes.measure("fashion_mnist", "accurate", changed) for changed in ("", alike))
-    minutes.measure("fashion_mnist", "accurate", "model.architecture=resnet10")
-    assert timed == ["resnet14_wide2", "resnet10"]
-    assert (short.images_per_second, short.epochs) == (1000, 2)
-    assert short.minutes == pytest.approx(whole.minutes * 2 / whole.epochs, abs=0.01)
+    alike = "training.epochs=4 training.weight_decay=0.1 training.erased_fraction=0.5 training.horizontal_flip=false"
+    large, mixed = (
+        minutes.measure("fashion_mnist", "accurate", f"{alike} training.small_epochs={small}") for small in (0, 2)
+    )
+    minutes.measure("fashion_mnist", "accurate", "training.small_epochs=0 model.architecture=resnet10")
+    assert timed == [("resnet14_wide2", 28), ("resnet14_wide2", 20), ("resnet10", 28)]
+    assert (large.images_per_second, large.epochs) == (1000, 4)
+    assert large.minutes == pytest.approx(4 * 57 / 60)  # 57,000 images in an epoch
+    assert (mixed.least, mixed.images_per_second, mixed.most) == (667, 1333, 2667)
+    assert mixed.minutes == pytest.approx(0.75 * large.minutes, abs=0.01)

@@ -18,6 +18,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.training.fit import TrainingError, train
 from mnist_resnet.training.input import Batches, feed
 from mnist_resnet.training.optimizers import build_optimizer
+from mnist_resnet.training.rank import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 from mnist_resnet.training.schedule import OneCycle
 
@@ -92,6 +93,19 @@ def schedule_calls(case: Case) -> int:
     return len(calls)
 
 
+def small_first(case: Case) -> bool:
+    """Whether a first epoch on "small" images of full size leaves the weights what they are without."""
+    resizing = replace(case.preprocessing, method="resize", size=(8, 8))
+    recipe = NetworkRecipe(case.model, resizing, case.split.train_images.shape[1:], 3)
+    parameters = replace(case.training, average_decay=0.5, optimizer="adam", small_size=(8, 8))
+    weights = []
+    for epochs in (0, 1):
+        with runtime(parameters):
+            network, _ = recipe.train(case.split, replace(parameters, small_epochs=epochs), "By JAX", None)
+        weights.append(network.get_weights())
+    return all(map(np.array_equal, *weights))
+
+
 def batches_ahead(_: Case) -> bool:
     """Whether the batches 1 and 2 are made while the step of batch 0 goes on."""
     third, ahead = threading.Event(), []
@@ -115,6 +129,7 @@ QUESTIONS: list[Callable[[Case], Any]] = [
     diagnosis,
     decays,
     schedule_calls,
+    small_first,
     batches_ahead,
 ]
 

@@ -75,5 +75,9 @@ def test_the_schedule_is_computed_once_a_step(answers):
     assert answers["schedule_calls"] == 1
 
 
+def test_epochs_on_small_images_go_on_from_the_same_weights_and_averages(answers):
+    assert answers["small_first"]
+
+
 def test_batches_are_made_before_they_are_asked_for(answers):
     assert answers["batches_ahead"]

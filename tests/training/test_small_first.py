@@ -42,13 +42,18 @@ def three_epochs(training_parameters: TrainingParameters) -> TrainingParameters:
     return replace(training_parameters, epochs=3, small_epochs=2, small_size=SMALL)
 
 
+@pytest.fixture(scope="module")
+def small(trained: Callable[..., Trained], three_epochs: TrainingParameters) -> Trained:
+    return trained(three_epochs)
+
+
 def assert_equal(one: Trained, other: Trained) -> None:
     for left, right in zip(one[0], other[0], strict=True):
         np.testing.assert_array_equal(left, right)
     assert one[1] == other[1]
 
 
-@pytest.mark.parametrize("changes", [{}, {"average_decay": 0.5}, {"optimizer": "adam"}, {"keep_best_epoch": True}])
+@pytest.mark.parametrize("changes", [{}, {"average_decay": 0.5, "optimizer": "adam", "keep_best_epoch": True}])
 def test_epochs_on_images_of_the_same_size_change_nothing(
     trained: Callable[..., Trained], three_epochs: TrainingParameters, changes: dict[str, Any]
 ) -> None:
@@ -57,9 +62,9 @@ def test_epochs_on_images_of_the_same_size_change_nothing(
 
 
 def test_small_images_change_the_epochs_that_see_them_and_those_behind(
-    trained: Callable[..., Trained], three_epochs: TrainingParameters
+    trained: Callable[..., Trained], three_epochs: TrainingParameters, small: Trained
 ) -> None:
-    usual, small = trained(replace(three_epochs, small_epochs=0)), trained(three_epochs)
+    usual = trained(replace(three_epochs, small_epochs=0))
     assert [each.epoch for each in small[1]] == [1, 2, 3]
     assert all(one.train_loss != other.train_loss for one, other in zip(usual[1], small[1], strict=True))
     assert small[1][-1].train_loss < small[1][0].train_loss
@@ -69,6 +74,7 @@ def test_small_images_change_the_epochs_that_see_them_and_those_behind(
 def test_a_training_that_is_killed_goes_on_to_the_same_bits_before_and_after_the_images_grow(
     trained: Callable[..., Trained],
     three_epochs: TrainingParameters,
+    small: Trained,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     done: int,
@@ -89,19 +95,21 @@ def test_a_training_that_is_killed_goes_on_to_the_same_bits_before_and_after_the
         patch.setattr(small_first.SmallFirst, "run", killed)
         with pytest.raises(KilledError):
             trained(three_epochs, tmp_path)
-    assert_equal(trained(three_epochs, tmp_path), trained(three_epochs))
+    assert_equal(trained(three_epochs, tmp_path), small)
 
 
-def test_what_is_validated_is_of_the_size_that_was_just_trained(
-    trained: Callable[..., Trained], three_epochs: TrainingParameters, monkeypatch: pytest.MonkeyPatch
+def test_all_epochs_are_validated_on_images_of_full_size(
+    model_parameters: ModelParameters,
+    preprocessing: Preprocessing,
+    made_data: MadeData,
+    made_split: Split,
+    three_epochs: TrainingParameters,
 ) -> None:
-    asked: list[bool] = []
-    validate = small_first.SmallFirst.validate
-
-    def noted(self: Any) -> Any:
-        asked.append(self._present is self._small)
-        return validate(self)
-
-    monkeypatch.setattr(small_first.SmallFirst, "validate", noted)
-    trained(three_epochs)
-    assert asked == [True, True, False]
+    classes = len(made_data.dataset.class_names)
+    resizing = replace(preprocessing, method="resize", size=SIZE)
+    recipe = NetworkRecipe(model_parameters, resizing, made_data.dataset.image_size, classes)
+    parameters = replace(three_epochs, epochs=1, small_epochs=1)
+    with runtime(parameters):
+        network, (epoch,) = recipe.train(made_split, parameters, "Made squares", None)
+        shipped, accuracy = network.evaluate(made_split.validation_images, made_split.validation_labels, verbose=0)
+    assert (epoch.validation_loss, epoch.validation_accuracy) == pytest.approx((shipped, accuracy), rel=1e-4)

@@ -12,7 +12,8 @@ class SmallFirst:
     """Epochs on small images up to a step of the training, and on large ones from there on.
 
     Weights and optimizer are those of the large trainee; the small one has a copy for the length of an epoch. So
-    a checkpoint, and what is validated and kept, know nothing of it.
+    a checkpoint, and what is validated and kept, know nothing of it. All epochs are validated on large images, as
+    the network will be used: losses of two sizes could not be compared.
 
     Args:
         small: Epochs on small images.
@@ -23,12 +24,10 @@ class SmallFirst:
 
     def __init__(self, small: Epochs, large: Epochs, trainees: tuple[keras.Model, keras.Model], steps: int) -> None:
         self._small, self._large, self._trainees, self._steps = small, large, trainees, steps
-        self._present = small
 
     def run(self, draws: Draws, watch: StepWatch) -> EpochEnd:
         """Train for one epoch."""
-        self._present = self._small if watch.first_step < self._steps else self._large
-        if self._present is self._large:
+        if watch.first_step >= self._steps:
             return self._large.run(draws, watch)
         small, large = self._trainees
         _copy(large, small)
@@ -37,8 +36,8 @@ class SmallFirst:
         return end
 
     def validate(self) -> tuple[float, float]:
-        """Loss and accuracy on the validation images, of the size that the epoch before has seen."""
-        return self._present.validate()
+        """Loss and accuracy on the validation images, of large size."""
+        return self._large.validate()
 
 
 def _copy(source: keras.Model, target: keras.Model) -> None:
