@@ -53,7 +53,9 @@ def assert_equal(one: Trained, other: Trained) -> None:
     assert one[1] == other[1]
 
 
-@pytest.mark.parametrize("changes", [{}, {"average_decay": 0.5, "optimizer": "adam", "keep_best_epoch": True}])
+@pytest.mark.parametrize(
+    "changes", [{"precision": "mixed_float16"}, {"average_decay": 0.5, "optimizer": "adam", "keep_best_epoch": True}]
+)
 def test_epochs_on_images_of_the_same_size_change_nothing(
     trained: Callable[..., Trained], three_epochs: TrainingParameters, changes: dict[str, Any]
 ) -> None:

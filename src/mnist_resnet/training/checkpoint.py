@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import WITHOUT_INFLUENCE, TrainingParameters
@@ -19,12 +18,11 @@ from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes, sha256_of
 from mnist_resnet.storage.digests import digest_of_array
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.events import EpochResult, TrainingDevice
+from mnist_resnet.training.trainee import Arrays, TraineeValues, set_values, values_of
 
 logger = logging.getLogger(__name__)
 
 _RECORD, _ARRAYS = "training.json", "arrays_{epochs}.npz"
-
-Arrays = list[npt.NDArray[Any]]
 
 
 @dataclass
@@ -78,7 +76,7 @@ class Checkpoints:
         *,
         writes: bool = True,
     ) -> None:
-        self._folder, self._identity, self._seconds, self._clock = folder, identity, seconds, clock
+        self._folder, self.identity, self._seconds, self._clock = folder, identity, seconds, clock
         self._writes = writes
         self._due = clock() + seconds
 
@@ -92,11 +90,10 @@ class Checkpoints:
         """Write weights, optimizer and state in place of the checkpoint before.
 
         Args:
-            trainee: Compiled and built.
+            trainee: Compiled.
             state: How far it is.
         """
-        optimizer = [np.asarray(keras.ops.convert_to_numpy(each)) for each in trainee.optimizer.variables]
-        groups = {"weights": trainee.get_weights(), "optimizer": optimizer, "best": state.best or []}
+        groups = {**values_of(trainee)._asdict(), "best": state.best or []}
         arrays = {f"{group}/{place}": array for group, members in groups.items() for place, array in enumerate(members)}
         # Whenever the process is killed, the record names arrays that are there, whole.
         name = _ARRAYS.format(epochs=len(state.history))
@@ -104,7 +101,7 @@ class Checkpoints:
             np.savez(temporary, **arrays)
             digest = sha256_of_path(temporary)
         history = [asdict(result) for result in state.history]
-        record = {"identity": self._identity, "arrays": name, "arrays_sha256": digest, "history": history}
+        record = {"identity": self.identity, "arrays": name, "arrays_sha256": digest, "history": history}
         with replacing(self._folder / _RECORD) as temporary:
             temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         for earlier in self._folder.glob(_ARRAYS.format(epochs="*")):
@@ -125,10 +122,7 @@ class Checkpoints:
             return TrainingState()
         history, path = stored
         with np.load(path, allow_pickle=False) as arrays:
-            trainee.set_weights(_group(arrays, "weights"))
-            trainee.optimizer.build(trainee.trainable_variables)
-            for variable, value in zip(trainee.optimizer.variables, _group(arrays, "optimizer"), strict=True):
-                variable.assign(value)
+            set_values(trainee, TraineeValues(_group(arrays, "weights"), _group(arrays, "optimizer")))
             return TrainingState(history, _group(arrays, "best") or None)
 
     def _stored(self) -> tuple[list[EpochResult], Path] | None:
@@ -137,7 +131,7 @@ class Checkpoints:
             return None
         try:
             record = json.loads((self._folder / _RECORD).read_text(encoding="utf-8"))
-            if record["identity"] != self._identity:
+            if record["identity"] != self.identity:
                 logger.info(
                     "The checkpoint in %s belongs to another training; starting from the first epoch", self._folder
                 )

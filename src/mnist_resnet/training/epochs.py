@@ -6,11 +6,10 @@ from typing import Any, Protocol
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
-from mnist_resnet.training.checkpoint import Arrays
 from mnist_resnet.training.distribution import devices_in_use, own_share
 from mnist_resnet.training.input import feed, filling, validation_batches
 from mnist_resnet.training.streaming import Draws, open_batches
-from mnist_resnet.training.trainee import build_validated
+from mnist_resnet.training.trainee import Arrays, build_validated
 from mnist_resnet.training.watch import StepWatch
 
 VALIDATION_BATCH_SIZE = 500

@@ -12,7 +12,7 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.digests import digests_of_weights
 from mnist_resnet.terminal.progress import progress
-from mnist_resnet.training.checkpoint import Arrays, Checkpoints, TrainingState, identity
+from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identity
 from mnist_resnet.training.disk_need import require_space_for
 from mnist_resnet.training.distribution import own_share, require_agreement
 from mnist_resnet.training.epochs import Epochs
@@ -22,7 +22,7 @@ from mnist_resnet.training.runtime import device_in_use
 from mnist_resnet.training.schedule import rate_at
 from mnist_resnet.training.small_first import SmallFirst
 from mnist_resnet.training.streaming import draws_for
-from mnist_resnet.training.trainee import build_trainee, compile_network
+from mnist_resnet.training.trainee import Arrays, build_trainee, compile_network
 from mnist_resnet.training.watch import StepWatch, TrainingError
 
 logger = logging.getLogger(__name__)
@@ -59,24 +59,11 @@ def train(
         TrainingError: If there are fewer images than one batch, or the loss is no longer finite.
         DeviceError: If the hosts that train together do not compute alike.
     """
-    steps = len(split.train_labels) // parameters.batch_size
-    if steps == 0:
-        raise TrainingError(
-            f"training.batch_size: received {parameters.batch_size}, but there are only "
-            f"{len(split.train_labels)} training images; choose at most that many"
-        )
-    trainee = build_trainee(network, steps * parameters.epochs, parameters)
+    trainee = build_trainee(network, _steps(split, parameters) * parameters.epochs, parameters)
     compile_network(network)
-    if checkpoint:
-        require_space_for(network, trainee.optimizer, parameters.keep_best_epoch, checkpoint)
-    device = device_in_use(parameters)
-    initial_weights = digests_of_weights(network)
-    state, checkpoints = TrainingState(), None
-    if checkpoint:
-        decisive = identity(network, split, parameters, device)
-        checkpoints = Checkpoints(checkpoint, decisive, parameters.checkpoint_seconds, writes=own_share().rank == 0)
-        state = checkpoints.restore(trainee)
-        require_agreement(decisive, len(state.history))
+    device, initial_weights = device_in_use(parameters), digests_of_weights(network)
+    checkpoints = _checkpoints(checkpoint, trainee, network, split, parameters) if checkpoint else None
+    state = _restored(checkpoints, trainee)
     history = state.history
     announce(TrainingStart(device, initial_weights, len(history)))
     _announce_again(history, title)
@@ -100,6 +87,35 @@ def train(
     return history
 
 
+def _steps(split: Split, parameters: TrainingParameters) -> int:
+    """Steps of an epoch; images that do not fill a batch are left out."""
+    steps = len(split.train_labels) // parameters.batch_size
+    if steps == 0:
+        raise TrainingError(
+            f"training.batch_size: received {parameters.batch_size}, but there are only "
+            f"{len(split.train_labels)} training images; choose at most that many"
+        )
+    return steps
+
+
+def _checkpoints(
+    folder: Path, trainee: keras.Model, network: keras.Model, split: Split, parameters: TrainingParameters
+) -> Checkpoints:
+    """Those of this training, for which the disks have room."""
+    require_space_for(network, trainee.optimizer, parameters.keep_best_epoch, folder)
+    decisive = identity(network, split, parameters, device_in_use(parameters))
+    return Checkpoints(folder, decisive, parameters.checkpoint_seconds, writes=own_share().rank == 0)
+
+
+def _restored(checkpoints: Checkpoints | None, trainee: keras.Model) -> TrainingState:
+    """Where the training goes on from, which is the same on all hosts; the start of it if nothing is stored."""
+    if checkpoints is None:
+        return TrainingState()
+    state = checkpoints.restore(trainee)
+    require_agreement(checkpoints.identity, len(state.history))
+    return state
+
+
 def _epochs(
     make: MakeEpochs,
     trainee: keras.Model,
@@ -113,7 +129,7 @@ def _epochs(
     if not parameters.small_epochs:
         return epochs
     assert small_network is not None, "small_network: missing, but parameters.small_epochs asks for it"
-    steps = len(split.train_labels) // parameters.batch_size
+    steps = _steps(split, parameters)
     small_trainee = build_trainee(small_network, steps * parameters.epochs, parameters)
     small = make(small_trainee, small_network, split, parameters)
     return SmallFirst(small, epochs, (small_trainee, trainee), steps * parameters.small_epochs)
@@ -156,7 +172,7 @@ def _run_epoch(
     epochs: Epochs, split: Split, epoch: int, parameters: TrainingParameters, title: str
 ) -> tuple[EpochResult, Arrays | None]:
     """Train for one epoch, counted from 0, and validate the network; the raw weights where they are averaged."""
-    steps = len(split.train_labels) // parameters.batch_size
+    steps = _steps(split, parameters)
     all_steps, images = steps * parameters.epochs, steps * parameters.batch_size
     started = time.perf_counter()
     draws = draws_for(split, epoch, parameters)

@@ -1,10 +1,9 @@
 """Progressive resizing (Howard et al. 2018): the first epochs of a training see smaller images, in less time."""
 
-import numpy as np
-
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.training.epochs import EpochEnd, Epochs
 from mnist_resnet.training.streaming import Draws
+from mnist_resnet.training.trainee import set_values, values_of
 from mnist_resnet.training.watch import StepWatch
 
 
@@ -30,20 +29,11 @@ class SmallFirst:
         if watch.first_step >= self._steps:
             return self._large.run(draws, watch)
         small, large = self._trainees
-        _copy(large, small)
+        set_values(small, values_of(large))
         end = self._small.run(draws, watch)
-        _copy(small, large)
+        set_values(large, values_of(small))
         return end
 
     def validate(self) -> tuple[float, float]:
         """Loss and accuracy on the validation images, of large size."""
         return self._large.validate()
-
-
-def _copy(source: keras.Model, target: keras.Model) -> None:
-    """Copy the weights, and all that the optimizer remembers."""
-    target.set_weights(source.get_weights())
-    for trainee in (source, target):
-        trainee.optimizer.build(trainee.trainable_variables)
-    for variable, value in zip(target.optimizer.variables, source.optimizer.variables, strict=True):
-        variable.assign(np.asarray(keras.ops.convert_to_numpy(value)))

@@ -1,11 +1,26 @@
 """The model that training fits, and the one that is validated; both share the network's weights."""
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.models.resnet import INPUT_NAME, LOGITS_NAME
 from mnist_resnet.training.augmentation import Augmentation
 from mnist_resnet.training.loss import CrossEntropy
 from mnist_resnet.training.optimizers import build_optimizer
+
+Arrays = list[npt.NDArray[Any]]
+
+
+class TraineeValues(NamedTuple):
+    """Copies of all that steps change: the weights, and what the optimizer remembers."""
+
+    weights: Sequence[npt.NDArray[Any]]
+    optimizer: Sequence[npt.NDArray[Any]]
 
 
 def build_trainee(network: keras.Model, steps: int, parameters: TrainingParameters) -> keras.Model:
@@ -35,6 +50,26 @@ def build_trainee(network: keras.Model, steps: int, parameters: TrainingParamete
         jit_compile=_compiles(),
     )
     return trainee
+
+
+def values_of(trainee: keras.Model) -> TraineeValues:
+    """Copy the values of a trainee, whether it has been trained or not."""
+    _build_optimizer(trainee)
+    optimizer = [np.asarray(keras.ops.convert_to_numpy(each)) for each in trainee.optimizer.variables]
+    return TraineeValues(trainee.get_weights(), optimizer)
+
+
+def set_values(trainee: keras.Model, values: TraineeValues) -> None:
+    """Overwrite the values of a trainee by those of one of the same network and the same recipe."""
+    trainee.set_weights(values.weights)
+    _build_optimizer(trainee)
+    for variable, value in zip(trainee.optimizer.variables, values.optimizer, strict=True):
+        variable.assign(value)
+
+
+def _build_optimizer(trainee: keras.Model) -> None:
+    if not trainee.optimizer.built:  # that of float16 is not to be built twice
+        trainee.optimizer.build(trainee.trainable_variables)
 
 
 def compile_network(network: keras.Model) -> None:
