@@ -74,4 +74,4 @@ def test_a_training_that_was_resumed_may_have_been_begun_by_anything() -> None:
 
 def test_a_source_that_changed_while_the_run_went_on_is_not_known() -> None:
     (cause,) = differences(made(), made(("source_changed", True)), "made")
-    assert cause.in_words() == "commit: aaaa → unknown (files of the package changed while the run went on)"
+    assert cause.in_words() == "commit: aaaa → unknown (files of the package changed after they were imported)"

@@ -9,6 +9,7 @@ import pytest
 from mnist_resnet.hooks.provenance import ProvenanceRecord
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.hooks.tracking import Tracking
+from mnist_resnet.provenance.package_code import digest_of_code
 from mnist_resnet.tracking.run_lookup import find_run
 
 
@@ -61,14 +62,17 @@ def test_what_an_earlier_process_of_the_run_had_found_was_not_made_by_the_run(re
     assert (read["found"], untouched["found"], made["found"]) == (["mnist.metrics"], ["mnist.metrics"], [])
 
 
-@pytest.mark.parametrize("changed", [False, True])
-def test_a_package_that_changes_while_the_run_goes_on_is_noted(
-    recorded: Any, changed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("changed", ["never", "before the run", "while it goes on"])
+def test_a_package_that_changes_after_it_was_imported_is_noted(
+    recorded: Any, changed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "package").mkdir()
     module = tmp_path / "package/module.py"
     module.write_text("rate = 1")
     monkeypatch.setattr("mnist_resnet.hooks.provenance.PACKAGE", tmp_path / "package")
-    record = recorded(lambda _: module.write_text(f"rate = {1 + changed}"))
-    assert record["source_changed"] is changed
-    assert ("so its commit is not certain" in caplog.text) is changed
+    monkeypatch.setattr("mnist_resnet.provenance.package_code._WHEN_IMPORTED", digest_of_code(tmp_path / "package"))
+    if changed == "before the run":
+        module.write_text("rate = 2")
+    record = recorded(lambda _: module.write_text("rate = 2") if changed == "while it goes on" else None)
+    assert record["source_changed"] is (changed != "never")
+    assert caplog.text.count("the commit of this run is not certain") == (changed != "never")

@@ -126,7 +126,7 @@ def _sources(first: Provenance, second: Provenance) -> Iterator[Cause]:
 def _commit_in_words(record: Provenance) -> str:
     """The commit, or why it is not known; earlier versions did not record the reason."""
     if record.source_changed:
-        return f"{UNKNOWN} (files of the package changed while the run went on)"
+        return f"{UNKNOWN} (files of the package changed after they were imported)"
     if record.source:
         return record.source.commit
     return f"{UNKNOWN} ({record.source_missing_because})" if record.source_missing_because else UNKNOWN

@@ -30,10 +30,13 @@ class Parity:
     def require(self, tolerance: float, what: str) -> None:
         """Refuse a disagreement.
 
+        Within the tolerance, the most probable class can only differ where two classes are as probable as each other
+        but for twice the tolerance: a tie, which rounding decides.
+
         Raises:
-            ParityError: If a probability differs by more than ``tolerance``, or a class differs.
+            ParityError: If a probability differs by more than ``tolerance``.
         """
-        if not self.max_abs_diff <= tolerance or self.argmax_agreement < 1:
+        if not self.max_abs_diff <= tolerance:
             raise ParityError(
                 f"{what} does not agree with the trained model: probabilities differ by up to "
                 f"{self.max_abs_diff:.2e} ({tolerance:.2e} are tolerated, see export.parity_tolerance) and "

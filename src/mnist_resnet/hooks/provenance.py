@@ -14,7 +14,7 @@ from mnist_resnet.computing.backend_choice import backends_of
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.catalog import collect_catalog
 from mnist_resnet.provenance.environment import collect_environment
-from mnist_resnet.provenance.package_code import PACKAGE, digest_of_code
+from mnist_resnet.provenance.package_code import PACKAGE, changed_since_import
 from mnist_resnet.provenance.patch import PATCH_FILE
 from mnist_resnet.provenance.reading import ProvenanceError
 from mnist_resnet.provenance.record import (
@@ -51,12 +51,12 @@ class ProvenanceRecord:
     def __init__(self, context: RunContext, tracked: TrackedRun) -> None:
         self._context, self._tracked = context, tracked
         self._known: set[str] = set()
-        self._code = digest_of_code(PACKAGE)
         self._inputs: set[tuple[str, str]] = set()
         self._provenance = _collect(context)
         self._earlier = _recorded_before(tracked)
         if self._earlier:
             self._provenance.go_on_from(self._earlier)
+        self._note_whether_source_changed()
 
     def __enter__(self) -> Self:
         files = self._as_file("RUNNING")
@@ -70,9 +70,7 @@ class ProvenanceRecord:
         try:
             if error is None and self._context.run_params["only_missing_outputs"]:
                 self._note_present()
-            if digest_of_code(PACKAGE) != self._code:
-                self._provenance.source_changed = True
-                logger.warning("Files of the package changed while the run went on, so its commit is not certain")
+            self._note_whether_source_changed()
             self._tracked.log_files(self._as_file(status_after(error)))
         except Exception as another:
             if error is None:
@@ -97,6 +95,16 @@ class ProvenanceRecord:
             self._log_input(namespace, artifact.rpartition("_")[0], data)
             if artifact == "model" and "train" in self._context.pipelines_of(namespace):
                 self._tracked.log_files(self._as_file("RUNNING"))
+
+    def _note_whether_source_changed(self) -> None:
+        """Note it if files have changed since this process imported them, be it before the run or while it goes on."""
+        if changed_since_import(PACKAGE):
+            if not self._provenance.source_changed:
+                logger.warning(
+                    "Files of the package have changed since this process imported them, so the commit of this run is "
+                    "not certain"
+                )
+            self._provenance.source_changed = True
 
     def _note_whether_found(self, dataset_name: str, is_found: bool) -> None:
         others = [name for name in self._provenance.found if name != dataset_name]

@@ -1,4 +1,4 @@
-"""The code of this package as it lies on the disk, from which modules are imported while a run goes on."""
+"""The code of this package as it lies on the disk, from which modules are imported until a run ends."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +17,20 @@ def digest_of_code(package: Path) -> str:
     return sha256_of_pieces(_pieces(package))
 
 
+def changed_since_import(package: Path) -> bool:
+    """Whether the code on the disk is another than when this process began to import it.
+
+    Args:
+        package: ``PACKAGE``, but in tests.
+    """
+    return digest_of_code(package) != _WHEN_IMPORTED
+
+
 def _pieces(package: Path) -> Iterator[bytes]:
     for file in sorted(package.rglob("*.py")):
         content = file.read_bytes()
         yield f"{file.relative_to(package)} {len(content)}\n".encode()
         yield content
+
+
+_WHEN_IMPORTED = digest_of_code(PACKAGE)

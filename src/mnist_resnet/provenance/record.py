@@ -90,8 +90,8 @@ class Provenance:
         backends: Keras' backend and its version, for each of the pipelines ``train`` and ``export`` in the run.
         source: The code; None if git tells of no commit.
         source_missing_because: The reason, if there is no source.
-        source_changed: Whether files of the package changed while the run went on, or between two processes that have
-            filled it, so that the source may be another.
+        source_changed: Whether files of the package changed after a process of the run had imported them, or between
+            two processes that have filled it, so that the source may be another.
         catalog: Where the artifacts are kept; see ``collect_catalog``.
         precision: For each data set that was trained, the precision that ``auto`` came to.
         training_devices: Likewise, what the training computed on and how.

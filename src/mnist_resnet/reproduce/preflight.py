@@ -74,7 +74,7 @@ def check_determinism(record: Provenance) -> Check:
 def check_wholeness(record: Provenance) -> Iterator[Check]:
     """What the run was made from, but its record does not tell."""
     if record.source_changed:
-        yield Check("source", CheckResult.WARN, "changed while the run went on", "as it was at the beginning")
+        yield Check("source", CheckResult.WARN, "changed after it was imported", "as it was at the beginning")
     for name, epochs in record.resumed_epochs.items():
         if epochs:
             what = f"epochs of {name}"
