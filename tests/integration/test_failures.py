@@ -54,6 +54,24 @@ def test_an_interrupted_training_goes_on_from_its_checkpoint(
     assert not (models / "checkpoint").exists()
 
 
+@pytest.mark.landing
+@pytest.mark.parametrize("what", ["reporting.plots.learning_curves", "export.on_tensorflow.to_onnx"])
+def test_a_run_that_fails_behind_the_training_need_not_train_again(
+    squares: Project, what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"mnist_resnet.{what}", fail)
+        with pytest.raises(OSError, match="the disk is full"):
+            squares.run(pipeline_names=["training"], **SQUARES)
+    caplog.clear()
+    squares.run(pipeline_names=["training"], only_missing_outputs=True, **SQUARES)
+    assert not any("epoch 2 of 2: loss" in message for message in caplog.messages)
+    assert not (squares.folder / "data/06_models/squares/checkpoint").exists()
+
+
 def test_an_impossible_parameter_is_one_error_before_any_work(squares: Project) -> None:
     ended = squares.kedro("run", "--params", "squares.preprocessing.size=6")
     assert ended.returncode == 1

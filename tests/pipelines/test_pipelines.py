@@ -108,7 +108,6 @@ def test_the_pipelines_follow_each_other_through_names_alone(inputs: dict[str, A
     sizes = [row.parameters for row in values["layer_table"]]
     assert sum(sizes) == values["model"].count_params()
     assert f"{sum(sizes):,} parameters" in values["report"]
-    assert not values["params:checkpoint_folder"].exists()
 
 
 def test_the_pipelines_need_no_validation_images(inputs: dict[str, Any]) -> None:

@@ -79,6 +79,7 @@ class Freshness:
             part.unsaved.discard(dataset_name)
             if not part.unsaved:
                 self._fingerprint(part).write(self._path(part))
+                self._remove_checkpoint(part)
 
     def check_unchanged(self, dataset_name: str) -> None:
         """Refuse to load an artifact that is not as this run has made it, or found it when it began.
@@ -94,6 +95,12 @@ class Freshness:
                 f"{dataset_name} has been changed by something else while this run went on: {dataset.path} is not as "
                 f"the run has made or found it. Run again once nothing else writes there"
             )
+
+    def _remove_checkpoint(self, part: _Part) -> None:
+        """Nobody goes on from the checkpoint of a training once all that is made of it counts as done."""
+        name = f"params:{part.namespace}.checkpoint_folder"
+        if name in part.pipeline.inputs():
+            remove(self._catalog.load(name))
 
     def _examine(self, part: _Part) -> None:
         stored = Fingerprint.read(self._path(part))

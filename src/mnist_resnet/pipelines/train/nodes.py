@@ -10,7 +10,6 @@ from mnist_resnet.pipelines.captions import caption
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.reporting.layer_table import LayerTable, tabulate_layers
-from mnist_resnet.storage.artifacts import remove
 from mnist_resnet.training.events import History, TrainingDevice
 from mnist_resnet.training.rank import NetworkRecipe
 
@@ -60,9 +59,8 @@ def _train_on_hosts(
     return network, trained.history, trained.device
 
 
-def record_history(epochs: History, checkpoint_folder: Path) -> History:
-    """The history; the model has been saved by now, so that nobody needs to go on from the checkpoint."""
-    remove(checkpoint_folder)
+def record_history(epochs: History) -> History:
+    """The history, as it is stored; ``epochs`` is only there where a network has been trained."""
     return epochs
 
 
