@@ -22,7 +22,7 @@ from mnist_resnet.config import NamespaceParameters
 from mnist_resnet.data.idx import parse
 from mnist_resnet.data.split import Split, split
 from mnist_resnet.preprocessing import fit_preprocessing
-from mnist_resnet.training.rank import NetworkRecipe
+from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 
 _BATCH = 1000

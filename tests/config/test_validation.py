@@ -63,7 +63,27 @@ IMPOSSIBLE = [
     ),
     (
         {"mnist.training.small_epochs": 1, "mnist.training.small_size": [20, 32]},
-        "mnist.training.small_size: received [20, 32] … not smaller than … [32, 32] … choose less, or small_epochs: 0",
+        "mnist.training.small_size: received [20, 32] … not smaller than … [28, 28] … choose less, or small_epochs: 0",
+    ),
+    (
+        {
+            "mnist.preprocessing.size": [64, 64],
+            "mnist.training.small_epochs": 1,
+            "mnist.training.small_size": [48, 48],
+        },
+        "mnist.training.small_size: received [48, 48] … not smaller than … [28, 28] without a margin",
+    ),
+    (
+        {
+            "mnist.preprocessing.method": "resize",
+            "mnist.training.small_epochs": 1,
+            "mnist.training.small_size": [32, 20],
+        },
+        "mnist.training.small_size: received [32, 20] … not smaller than … [32, 32]",
+    ),
+    (
+        {"mnist.export.average_flips": True},
+        "mnist.export.average_flips: received true … set training.horizontal_flip: true, or average_flips: false",
     ),
     (
         {"mnist.training.small_epochs": 1, "mnist.model.head": "flatten"},
@@ -100,7 +120,7 @@ POSSIBLE = [
     {"mnist.data.validation": "last"},
     {"mnist.model.hidden_units": 1},
     {"mnist.model.preactivation": True},
-    {"mnist.export.average_flips": True},
+    {"mnist.export.average_flips": True, "mnist.training.horizontal_flip": True},
     {"mnist.training.seed": 2**32 - 1},
     {"mnist.preprocessing.scaling": "unit"},
     {"mnist.evaluation.latency.throughput_batch_sizes": []},

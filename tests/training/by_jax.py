@@ -18,7 +18,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.training.fit import TrainingError, train
 from mnist_resnet.training.input import Batches, feed
 from mnist_resnet.training.optimizers import build_optimizer
-from mnist_resnet.training.rank import NetworkRecipe
+from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 from mnist_resnet.training.schedule import OneCycle
 

@@ -16,7 +16,7 @@ from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.training.fit import train
 from mnist_resnet.training.placement import make_suitable_epochs
-from mnist_resnet.training.rank import NetworkRecipe
+from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 
 PREPROCESSING, SIZE, CLASSES = Preprocessing("pad", (10, 10), 50.0, 0.02), (8, 8), 3

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -57,3 +58,10 @@ def test_images_take_less_than_a_quarter_of_the_memory(images, memory, fit):
 
 def test_a_cpu_is_no_gpu():
     assert placement.gpu_memory() is None
+
+
+def test_epochs_on_small_images_have_a_copy_of_the_images(models, made_split, training_parameters, monkeypatch):
+    monkeypatch.setattr(placement, "gpu_memory", lambda: 6 * IMAGES)
+    once, twice = (replace(training_parameters, small_epochs=epochs) for epochs in (0, 1))
+    assert isinstance(make_suitable_epochs(*models, made_split, once), Resident)
+    assert isinstance(make_suitable_epochs(*models, made_split, twice), Fed)

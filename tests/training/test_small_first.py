@@ -12,7 +12,7 @@ from mnist_resnet.config import ModelParameters, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.training import small_first
-from mnist_resnet.training.rank import NetworkRecipe
+from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 from tests.conftest import MadeData
 
@@ -115,3 +115,12 @@ def test_all_epochs_are_validated_on_images_of_full_size(
         network, (epoch,) = recipe.train(made_split, parameters, "Made squares", None)
         shipped, accuracy = network.evaluate(made_split.validation_images, made_split.validation_labels, verbose=0)
     assert (epoch.validation_loss, epoch.validation_accuracy) == pytest.approx((shipped, accuracy), rel=1e-4)
+
+
+def test_patience_begins_where_the_images_have_grown(
+    trained: Callable[..., Trained], three_epochs: TrainingParameters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter(range(1, 6))
+    monkeypatch.setattr(small_first.SmallFirst, "validate", lambda _: (float(next(losses)), 0.5))
+    _, history = trained(replace(three_epochs, epochs=5, small_epochs=3, patience=1))
+    assert [each.epoch for each in history] == [1, 2, 3, 4]

@@ -74,7 +74,7 @@ def _start_jax() -> None:
     import jax
 
     jax.devices()
-    _jax_started_with_flag = f"{_FLAG}=true" in os.environ.get(_FLAGS, "").split()
+    _jax_started_with_flag = not {_FLAG, f"{_FLAG}=true", f"{_FLAG}=1"}.isdisjoint(os.environ.get(_FLAGS, "").split())
 
 
 def _jax_has_started() -> bool:

@@ -137,8 +137,13 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
             f"data.shard_images to the number of images in a shard, or shuffle_shards to null."
         )
     yield from _uneven_batch(name, training)
+    if parameters.export.average_flips and not training.horizontal_flip:
+        yield (
+            f"{name}.export.average_flips: received true, but the network has not learned mirrored images, since "
+            f"training.horizontal_flip is false; set training.horizontal_flip: true, or average_flips: false."
+        )
     if training.small_epochs:
-        yield from _faults_of_small_epochs(name, parameters)
+        yield from _faults_of_small_epochs(name, dataset, parameters)
     if parameters.data.validation_fraction == 0:
         for key in ("patience", "keep_best_epoch"):
             if value := getattr(training, key):
@@ -150,9 +155,11 @@ def _faults_of_namespace(name: str, dataset: Dataset, parameters: NamespaceParam
         yield from _too_few_images(name, parameters.data.training_images, dataset, parameters)
 
 
-def _faults_of_small_epochs(name: str, parameters: NamespaceParameters) -> Iterator[str]:
+def _faults_of_small_epochs(name: str, dataset: Dataset, parameters: NamespaceParameters) -> Iterator[str]:
     """Epochs on small images that are not followed by others, are not on small images, or have other weights."""
     training, size = parameters.training, parameters.preprocessing.size
+    if parameters.preprocessing.method == "pad":  # small images have no margin, so these are what shrinks
+        size = dataset.image_size
     if training.small_epochs >= training.epochs:
         yield (
             f"{name}.training.small_epochs: received {training.small_epochs}, but there are {training.epochs} epochs, "
@@ -161,7 +168,7 @@ def _faults_of_small_epochs(name: str, parameters: NamespaceParameters) -> Itera
     if not (training.small_size[0] < size[0] and training.small_size[1] < size[1]):
         yield (
             f"{name}.training.small_size: received {list(training.small_size)}, which is not smaller than "
-            f"preprocessing.size, {list(size)}; choose less, or small_epochs: 0."
+            f"the images that are shown otherwise, {list(size)} without a margin; choose less, or small_epochs: 0."
         )
     if parameters.model.head == "flatten":
         yield (

@@ -65,7 +65,7 @@ def log_model(model: LoggedModel, client: Any, run_id: str) -> None:
             _save(model, Path(folder) / "model", logged, run_id)
             client.log_model_artifacts(logged.model_id, str(Path(folder) / "model"))
         client.finalize_logged_model(logged.model_id, "READY")
-    client.log_batch(run_id, params=[Param("providers", str(list(model.providers)))])
+    client.log_batch(run_id, params=[Param(f"{model.name}.providers", str(list(model.providers)))])
 
 
 def find_logged_model(onnx_sha256: str, client: Any, experiment_id: str) -> Any:

@@ -68,7 +68,7 @@ def train(
     announce(TrainingStart(device, initial_weights, len(history)))
     _announce_again(history, title)
     epochs = _epochs(make_epochs, trainee, (network, small_network), split, parameters)
-    while len(history) < parameters.epochs and not _stops_early(history, parameters.patience, title):
+    while len(history) < parameters.epochs and not _stops_early(history, parameters, title):
         result, raw_weights = _run_epoch(epochs, split, len(history), parameters, title)
         history.append(result)
         logger.info("%s, epoch %d of %d: %s", title, result.epoch, parameters.epochs, result.in_words())
@@ -153,8 +153,12 @@ def _announce_again(history: Sequence[EpochResult], title: str) -> None:
         logger.info("%s: resuming after epoch %d from its checkpoint", title, len(history))
 
 
-def _stops_early(history: Sequence[EpochResult], patience: int | None, title: str) -> bool:
-    if patience is None or not history or len(history) - best_epoch(history) < patience:
+def _stops_early(history: Sequence[EpochResult], parameters: TrainingParameters, title: str) -> bool:
+    """Whether patience is at its end, which begins with the last epoch on small images, if there are any."""
+    patience = parameters.patience
+    if patience is None or not history:
+        return False
+    if len(history) - max(best_epoch(history), parameters.small_epochs) < patience:
         return False
     logger.info("%s: validation loss has not improved for %d epochs; stopping early", title, patience)
     return True

@@ -15,9 +15,10 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.host_placement import PLATFORMS_VARIABLE, HostPlacement, place_on_hosts
-from mnist_resnet.training.rank import NetworkRecipe, RankTask, Trained
+from mnist_resnet.training.rank import RankTask, Trained
 from mnist_resnet.training.rank_launch import MOST_RESTARTS, launched_ranks
 from mnist_resnet.training.rank_news import Announcer, open_mailbox
+from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.shared_folder import shared_folder
 
 _SECONDS_BETWEEN_LOOKS = 0.2

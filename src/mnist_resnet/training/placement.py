@@ -27,7 +27,8 @@ def make_suitable_epochs(
         split: Training and validation arrays.
         parameters: The batch size, and whether weights are averaged.
     """
-    size, memory = split.train_images.nbytes + split.validation_images.nbytes, gpu_memory()
+    copies = 2 if parameters.small_epochs else 1  # one of epochs on small images, too
+    size, memory = copies * (split.train_images.nbytes + split.validation_images.nbytes), gpu_memory()
     if isinstance(split.train_images, Shards):
         logger.info("Each batch is fed from the host's memory, to which the images are streamed from shards")
         return Fed(trainee, network, split, parameters, 1 if memory is None else _STEPS_BETWEEN_LOOKS)

@@ -3,57 +3,27 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.config import ModelParameters, TrainingParameters
+from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.errors import UserError
-from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.terminal.forwarding import Forwarding
 from mnist_resnet.training.events import EpochResult, History, TrainingDevice, TrainingStart, listening
 from mnist_resnet.training.rank_connection import connection_among_ranks
+from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.shared_folder import SharedFolder
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 _PACKAGE = "mnist_resnet"
-
-
-@dataclass(frozen=True)
-class NetworkRecipe:
-    """What a network is built from; see ``build_network``."""
-
-    model: ModelParameters
-    preprocessing: Preprocessing
-    image_size: tuple[int, int]
-    classes: int
-
-    def build(self) -> "keras.Model":
-        """The network, untrained."""
-        from mnist_resnet.models.resnet import build_network
-
-        return build_network(self.model, self.preprocessing, self.image_size, self.classes)
-
-    def resized(self, size: tuple[int, int]) -> "NetworkRecipe":
-        """The recipe of a network with the same weights for images that are resized to another size, in pixels."""
-        return replace(self, preprocessing=replace(self.preprocessing, method="resize", size=size))
-
-    def train(
-        self, split: Split, parameters: TrainingParameters, title: str, checkpoint: Path | None
-    ) -> tuple["keras.Model", History]:
-        """Build the network and train it; see ``fit.train``."""
-        from mnist_resnet.training.fit import train
-
-        network = self.build()
-        small = self.resized(parameters.small_size).build() if parameters.small_epochs else None
-        return network, train(network, split, parameters, title, checkpoint, small_network=small)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.storage.space import StorageError
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening
 from mnist_resnet.training.hosts import require_hosts, train_on_hosts
-from mnist_resnet.training.rank import NetworkRecipe, Trained
+from mnist_resnet.training.rank import Trained
+from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.watch import TrainingError
 from tests.conftest import make_images
 from tests.integration.conftest import listening_sockets

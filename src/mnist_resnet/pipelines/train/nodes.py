@@ -11,7 +11,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.reporting.layer_table import LayerTable, tabulate_layers
 from mnist_resnet.training.events import History, TrainingDevice
-from mnist_resnet.training.rank import NetworkRecipe
+from mnist_resnet.training.recipe import NetworkRecipe
 
 
 def train_network(
