@@ -81,7 +81,8 @@ def answers(content: bytes, images: np.ndarray) -> list[np.ndarray]:
         ((2, 2), (3, 3), 2, (0, 0, 1, 1)),
         ((1, 1), (1, 1), 1, (0, 0, 0, 0)),
         ((1, 1), (3, 3), 1, (1, 1, 1, 1)),
-        ((2, 3), (3, 3), 1, (1, 1, 1, 1)),
+        ((1, 3), (3, 3), 1, (1, 1, 1, 1)),
+        ((2, 3), (3, 3), 2, (1, 1, 1, 1)),
         ((3, 3), (3, 3), 1, (0, 0, 0, 0)),
     ],
 )
@@ -103,12 +104,14 @@ def test_a_convolution_of_a_small_image_is_one_product(size, kernel, strides, pa
     [
         convolution((4, 4), (3, 3), 1, (1, 1, 1, 1)),
         convolution((3, 3), (3, 3), 1, (1, 1, 1, 1)),
+        convolution((2, 3), (3, 3), 1, (1, 1, 1, 1)),
         convolution((2, 2), (1, 1), 2, (0, 0, 0, 0)),
         convolution((2, 2), (3, 3), 1, (1, 1, 1, 1), group=4),
     ],
     ids=[
         "image larger than the kernel",
         "as many products of nine times the weights",
+        "four times the weights",
         "kernel of fewer places",
         "channels by themselves",
     ],

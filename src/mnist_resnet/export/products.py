@@ -20,11 +20,12 @@ _IDLE_AT_ONE_PLACE = {"Flatten", "GlobalAveragePool", "ReduceMean", "Reshape", "
 
 
 def multiply_small_images(onnx_model: bytes) -> bytes | None:
-    """Replace each convolution whose kernel has more places than its image by one product of matrices.
+    """Replace convolutions whose kernel has more places than their image by one product of matrices each.
 
     Of the nine weights of a 3×3 kernel, five meet nothing but padding at each of the four places of a 2×2 image. The
-    matrix from all values of an image to all values of the output has the other four alone, 16 products for 36. Where
-    kernel and image have equally many places, and the output has one, the matrix is the kernel.
+    matrix from all values of an image to all values of the output has the other four alone, 16 products for 36. It has
+    16 weights for nine, too; where it had more than twice as many, the convolution stays. Where kernel and image have
+    equally many places, and the output has one, the matrix is the kernel.
 
     Answers are sums of the same numbers, possibly in another order.
 
@@ -160,8 +161,11 @@ class _Rewriting:
 
 
 def _saves(kernel: int, before: int, after: int) -> bool:
-    """Whether a matrix takes fewer products than a convolution, or no more weights, by the numbers of places."""
-    return 0 < before < kernel or 0 < before * after <= kernel
+    """Whether a matrix is worth its weights, by the numbers of places: it has one for each place before and after.
+
+    With up to twice as many weights it must take fewer products than the convolution, else it may have no more.
+    """
+    return 0 < before * after <= (2 * kernel if before < kernel else kernel)
 
 
 def _flat(name: str) -> str:
