@@ -99,6 +99,11 @@ def test_all_accuracies_count():
     assert judged(first, second, 0.1).level == Level.DIFFERENT
 
 
+def test_that_on_perturbed_images_does_not():
+    key = f"{STEP}metrics/mean_perturbed_accuracy"
+    assert judged(made((key, 0.82)), diverged((key, 0.80)), 0.1).level == Level.STATISTICAL
+
+
 NO_OUTCOME = ((f"{STEP}probabilities", ...), (f"{STEP}metrics", ...))
 OTHER_LABELS = ((f"{STEP}raw_data/test_images", "cccc"), (f"{STEP}metrics/test_accuracy", 0.1))
 

@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.config import OUTPUTS_VARIABLE, ConfigurationError, outputs_folder, with_own_outputs
+from mnist_resnet.config import (
+    OUTPUTS_VARIABLE,
+    TEMPORARY_VARIABLE,
+    ConfigurationError,
+    outputs_folder,
+    with_own_outputs,
+)
 
 
 @pytest.fixture
@@ -82,3 +88,13 @@ def test_a_trial_of_a_sweep_has_outputs_of_its_own(env: str | None, monkeypatch:
 
 def test_without_one_they_are_where_globals_say() -> None:
     assert with_own_outputs({"recipe": "base", "outputs": "data"})["outputs"] == "data"
+
+
+@pytest.mark.parametrize(("outputs", "expected"), [("/mnt/disk/outputs", "data"), ("elsewhere", "elsewhere")])
+def test_a_project_that_goes_away_leaves_nothing_elsewhere(
+    outputs: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"recipe": "base", "outputs": outputs}
+    assert with_own_outputs(names) == names
+    monkeypatch.setenv(TEMPORARY_VARIABLE, "true")
+    assert with_own_outputs(names)["outputs"] == expected

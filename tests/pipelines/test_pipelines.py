@@ -40,7 +40,7 @@ def inputs(
 ) -> dict[str, Any]:
     return {
         "params:name": "squares",
-        "params:run": {"recipe": "by hand", "run_id": "0123456789abcdef"},
+        "params:run": {"recipe": "by hand", "run_id": "0123456789abcdef", "git_commit": "c0ffee", "git_dirty": "true"},
         "champion": NoChampion.NONE,
         "params:raw_folder": made_data.write(tmp_path / "raw"),
         "params:checkpoint_folder": tmp_path / "checkpoint",
@@ -108,6 +108,7 @@ def test_the_pipelines_follow_each_other_through_names_alone(inputs: dict[str, A
     sizes = [row.parameters for row in values["layer_table"]]
     assert sum(sizes) == values["model"].count_params()
     assert f"{sum(sizes):,} parameters" in values["report"]
+    assert "`c0ffee`, with uncommitted changes" in values["report"]
 
 
 def test_the_pipelines_need_no_validation_images(inputs: dict[str, Any]) -> None:

@@ -194,6 +194,15 @@ def test_the_report_has_parity_and_providers(text):
     assert "| provider used | CPUExecutionProvider |" in text
 
 
+def test_the_report_says_what_an_answer_is_and_what_the_commit_lacks(text, write):
+    assert "| answer | to the image as it is |" in text
+    assert "| commit of the training | `c0ffee` |" in text
+    metadata = METADATA | {"average_flips": True, "git_dirty": True}
+    other = write(replace(EVALUATION, variants={"fp32": replace(FP32, metadata=metadata)}))
+    assert "| answer | mean over image and mirror image, not so in training |" in other
+    assert "| commit of the training | `c0ffee`, with uncommitted changes |" in other
+
+
 def test_the_report_has_the_speed(text):
     assert "By onnxruntime's CPUExecutionProvider with 2 threads; times" in text
     assert timed_providers({"fp32": replace(FP32, threads=1)}) == "CPUExecutionProvider with 1 thread"

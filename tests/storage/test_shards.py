@@ -84,6 +84,9 @@ def test_a_damaged_shard_is_refused_where_it_is_read(tmp_path):
     np.testing.assert_array_equal(shards.read(2), IMAGES[23:33])
     with pytest.raises(ShardError, match=r"000003\.npy is damaged.*kedro run --pipelines data"):
         shards.read(3)
+    np.testing.assert_array_equal(shards[[5, 29]], IMAGES[3:][[5, 29]])
+    with pytest.raises(ShardError, match=r"000003\.npy is damaged"):
+        shards[[5, 39]]
 
 
 def test_a_missing_shard_changes_the_digest_and_is_refused_where_it_is_read(folder):

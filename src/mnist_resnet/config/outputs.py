@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.config.validation import ConfigurationError
-from mnist_resnet.config.variables import OUTPUTS_VARIABLE
+from mnist_resnet.config.variables import OUTPUTS_VARIABLE, TEMPORARY_VARIABLE
 
 _BASE_ENVIRONMENTS = {None, "base", "local"}
 _OF_RECIPES = "data/recipes"
@@ -43,8 +43,14 @@ def outputs_folder(names: Mapping[str, Any], env: str | None, project: Path) -> 
 
 
 def with_own_outputs(names: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of ``globals.yml``, with the folder of outputs that a trial of a sweep is told, if any."""
+    """The content of ``globals.yml``, with outputs that are not in the way of others.
+
+    That is the folder that a trial of a sweep is told, if any; and in a project that goes away afterwards, as that of a
+    reproduction does, a folder of its own instead of one elsewhere.
+    """
     told = os.environ.get(OUTPUTS_VARIABLE)
+    if not told and os.environ.get(TEMPORARY_VARIABLE) and Path(str(names.get("outputs"))).is_absolute():
+        told = "data"
     return {**names, "outputs": told} if told else dict(names)
 
 

@@ -20,17 +20,21 @@ else:
     Network = Figure = Any
     Folder = Any  # Kedro would warn of a parameter that is one of two types
 
-# The recipe and, where the run is recorded, its ``run_id`` in MLflow and ``git_commit``.
+# The recipe and, where the run is recorded, its ``run_id`` in MLflow, ``git_commit`` and ``git_dirty``.
 Run = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The MLflow run and the commit that a model comes from, where they are known, and how many epochs it has seen."""
+    """The MLflow run and the commit that a model comes from, where they are known, and how many epochs it has seen.
+
+    ``git_dirty`` tells whether files had been changed after that commit.
+    """
 
     training_run_id: str | None
     git_commit: str | None
     epochs: int
+    git_dirty: bool | None = None
 
 
 __all__ = ["Figure", "Folder", "Network", "Origin", "Run"]

@@ -129,11 +129,17 @@ def make_again(planned: Plan, scratch: Path, tolerances: Tolerances, say: Say) -
     values = json.dumps(as_values(comparison), indent=1, ensure_ascii=False)
     documents = {"reproduction.json": f"{values}\n", "reproduction.md": as_markdown(comparison)}
     try:
-        reproduction.log_verdict(comparison.verdict.level.name, documents, planned.run)
+        reproduction.log_verdict(_as_tag(comparison, planned, tolerances), documents, planned.run)
         say(f"Recorded as run {reproduction.run_id}, with {' and '.join(documents)}")
     except UserError as error:
         say(f"The verdict is not recorded: {error}")
     return comparison
+
+
+def _as_tag(comparison: Comparison, planned: Plan, tolerances: Tolerances) -> str:
+    """The verdict, with what makes it another one than of the same source by the usual tolerances."""
+    unusual = ["in place"] * planned.in_place + ["by other tolerances"] * (tolerances != Tolerances())
+    return " ".join([comparison.verdict.level.name, *unusual])
 
 
 def _workplace(planned: Plan, scratch: Path, say: Say) -> Workplace:

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.addresses import Address, AddressError
 from mnist_resnet.storage.arrays import Rows
-from mnist_resnet.storage.artifacts import sha256_of_bytes
+from mnist_resnet.storage.artifacts import sha256_of_bytes, sha256_of_path
 
 INDEX = "index.json"
 _SECONDS_BEFORE_RETRIES = (1.0, 5.0)
@@ -64,7 +64,9 @@ class ShardIndex:
 
 
 class Shards(Rows):
-    """The rows of all shards of a folder, each shard read when it is asked for, and verified where it is read whole.
+    """The rows of all shards of a folder, each shard read when it is asked for, and verified.
+
+    The exception are a few rows of a shard on another machine, which are read alone.
 
     Args:
         folder: Of the shards.
@@ -83,6 +85,7 @@ class Shards(Rows):
         self.counts: Sequence[int] = [shard.rows for shard in self.index.shards]
         self._starts = np.cumsum([0, *self.counts])
         self._last: tuple[int, npt.NDArray[Any]] | None = None
+        self._verified: set[int] = set()
 
     def read(self, number: int) -> npt.NDArray[Any]:
         """All rows of a shard.
@@ -93,8 +96,7 @@ class Shards(Rows):
         """
         shard = self.index.shards[number]
         content = self._content(shard)
-        if sha256_of_bytes(content) != shard.sha256:
-            raise ShardError(f"{self.folder / shard.file} is damaged: its SHA-256 is not that of {INDEX}. {_REMEDY}")
+        self._verify(shard, sha256_of_bytes(content))
         values = np.frombuffer(content, self.dtype, offset=self._offset(shard))
         return values.reshape(shard.rows, *self.shape[1:])
 
@@ -128,10 +130,13 @@ class Shards(Rows):
         return self._last[1][rows]
 
     def _some(self, number: int, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """Rows of a shard of which no others are read, if there are few."""
+        """Rows of a shard of which, on another machine, no others are read if there are few."""
         shard = self.index.shards[number]
         file = self.folder / shard.file
         if file.local:
+            if number not in self._verified:  # once, since all of it has to be read for that
+                self._verify(shard, sha256_of_path(file.local))
+                self._verified.add(number)
             return np.asarray(np.load(file.local, mmap_mode="r", allow_pickle=False)[rows])
         if len(rows) > _FEW:
             return self._whole(number, rows)
@@ -139,6 +144,10 @@ class Shards(Rows):
         starts = [self._offset(shard) + int(row) * size for row in rows]
         content = b"".join(file.read(start, start + size) for start in starts)
         return np.frombuffer(content, self.dtype).reshape(len(rows), *self.shape[1:])
+
+    def _verify(self, shard: Shard, sha256: str) -> None:
+        if sha256 != shard.sha256:
+            raise ShardError(f"{self.folder / shard.file} is damaged: its SHA-256 is not that of {INDEX}. {_REMEDY}")
 
     def _offset(self, shard: Shard) -> int:
         """Where the values begin, after numpy's header."""

@@ -8,8 +8,8 @@ from mnist_resnet.computing.backend import keras
 from mnist_resnet.storage.space import require_space
 
 _BYTES = 4  # of a float32
-# model.keras, SavedModel, ONNX file, variants, MLflow's copies of the latter two, and one more while it is replaced. The
-# largest variant has up to 16 weights for nine, where all are of 3×3 kernels on 2×2 images.
+# model.keras, SavedModel, ONNX file, variants, MLflow's copies of the latter two, and one more while it is replaced.
+# The largest variant has up to twice the weights, where images are small.
 _STORED_MODELS = 10
 # Graphs, tables, pictures, reports and records, whatever the network.
 _BESIDES = 50_000_000

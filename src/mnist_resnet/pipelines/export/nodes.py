@@ -58,7 +58,9 @@ def export_onnx(
         "data_sha256": {file["name"]: file["sha256"] for file in asdict(dataset.files).values()},
         "recipe": recipe,
         "opset": export.opset,
+        "average_flips": export.average_flips,
         "git_commit": origin.git_commit,
+        "git_dirty": origin.git_dirty,
         "training_run_id": origin.training_run_id,
     }
     return to_onnx(compact_network, export.opset, metadata)

@@ -69,7 +69,8 @@ def record_origin(epochs: History, run: Run) -> Origin:
 
     It takes what only a training has: no run can name itself the origin of a model that was there before.
     """
-    return Origin(run.get("run_id"), run.get("git_commit"), len(epochs))
+    dirty = run["git_dirty"] == "true" if "git_dirty" in run else None
+    return Origin(run.get("run_id"), run.get("git_commit"), len(epochs), dirty)
 
 
 def plot_learning_curves(history: History, dataset: Dataset, run: Run) -> Figure:

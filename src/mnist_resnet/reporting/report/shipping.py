@@ -10,11 +10,14 @@ from mnist_resnet.reporting.report.markdown import interval, table
 
 def shipped_table(fp32: FileResult) -> str:
     """The float32 file, how it was run, and how closely each exported format agrees with the trained network."""
+    flips = fp32.metadata.get("average_flips")
+    changed = ", with uncommitted changes" if fp32.metadata.get("git_dirty") else ""
     rows = [
         ["ONNX file", f"`{fp32.file}`"],
         ["SHA-256", f"`{fp32.model_sha256}`"],
         ["operator set", str(fp32.metadata.get("opset", "–"))],
-        ["commit of the training", f"`{fp32.metadata.get('git_commit') or '–'}`"],
+        ["answer", "to the image as it is" if not flips else "mean over image and mirror image, not so in training"],
+        ["commit of the training", f"`{fp32.metadata.get('git_commit') or '–'}`{changed}"],
         ["MLflow run of the training", f"`{fp32.metadata.get('training_run_id') or '–'}`"],
         ["providers requested", ", ".join(fp32.providers_asked)],
         ["provider used", fp32.provider],
