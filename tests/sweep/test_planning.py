@@ -16,7 +16,7 @@ RATE, SEED = "mnist.training.learning_rate", "mnist.training.seed"
 
 
 def test_seeds_are_those_of_each_chosen_data_set(planned: Planned) -> None:
-    plan = planned(seeds="0-1,7")
+    plan = planned(seeds="0-1,7", namespaces=["mnist", "fashion_mnist"])
     assert plan.namespaces == ("mnist", "fashion_mnist")
     assert plan.pipelines == ("training",)
     assert [trial.overrides for trial in plan.trials] == [

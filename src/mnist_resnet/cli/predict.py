@@ -61,7 +61,8 @@ def predict(
     remedy = "leave out --invert" if invert else "add --invert to swap them"
     for each in predictions:
         if each.looks_inverted:
-            warning = f"{each.file} is dark on bright, but models are trained on bright on black: {remedy}."
+            unless = "unless the model was trained on such images"
+            warning = f"{each.file} is dark on bright, and MNIST is bright on black: {remedy}, {unless}."
             write_line(f"Warning: {warning}", sys.stderr)
     if as_json:
         write_json({"model": source, "provider": provider, "predictions": [asdict(each) for each in predictions]})

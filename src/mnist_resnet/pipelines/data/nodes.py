@@ -1,6 +1,9 @@
 """The nodes from published files to split arrays and a fixed preprocessing."""
 
+import logging
 import os
+
+import numpy as np
 
 from mnist_resnet.config import DataParameters, Dataset
 from mnist_resnet.data.check import DataError, read_part
@@ -10,9 +13,12 @@ from mnist_resnet.data.sample import sample_of_each_class
 from mnist_resnet.data.split import Split, split
 from mnist_resnet.pipelines.annotations import Figure, Folder, Run
 from mnist_resnet.pipelines.captions import caption
+from mnist_resnet.prediction.pictures import looks_inverted
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.storage.arrays import RawContent
+
+logger = logging.getLogger(__name__)
 
 
 def fetch_files(name: str, dataset: Dataset, raw_folder: Folder) -> tuple[IdxArray, IdxArray, IdxArray, IdxArray]:
@@ -64,7 +70,11 @@ def plot_prepared_images(
     from mnist_resnet.models.preprocessing_layers import prepare
 
     shown = sample_of_each_class(train_labels, plots.IMAGES_OF_A_CLASS, data.seed)
-    title = caption(dataset, "prepared images", run)
-    return plots.image_grid(
-        prepare(train_images[shown], preprocessing), train_labels[shown], dataset.class_names, title
-    )
+    images, title = train_images[shown], caption(dataset, "prepared images", run)
+    if np.mean([looks_inverted(image) for image in images]) > 0.5:
+        logger.warning(
+            "%s: most images look dark on bright, but they are padded, shifted and erased with 0, black. Invert "
+            "them in the files, unless they are meant to be so",
+            dataset.title,
+        )
+    return plots.image_grid(prepare(images, preprocessing), train_labels[shown], dataset.class_names, title)
