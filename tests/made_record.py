@@ -17,6 +17,7 @@ def made_record() -> Record:
     epoch = {"learning_rate": 0.1, "train_loss": 0.5, "train_accuracy": 0.8, "validation_loss": 0.6}
     training = {"seed": 0, "epochs": 2, "deterministic": True, "precision": "auto", "learning_rate": 0.1}
     training |= {"shuffle_shards": None, "tf32": True, "devices": 1, "hosts": 1, "require_gpu": False}
+    training |= {"small_epochs": 0, "small_size": [20, 20]}
     return {
         "schema": 1,
         "status": "FINISHED",
@@ -84,7 +85,7 @@ def older_record() -> Record:
     """The same run as an earlier version of this schema recorded it, with a field that is not known here."""
     record = made_record()
     model = record["parameters"]["made"]["model"]
-    for name in ("shuffle_shards", "tf32", "devices", "hosts", "require_gpu"):
+    for name in ("shuffle_shards", "tf32", "devices", "hosts", "require_gpu", "small_epochs", "small_size"):
         del record["parameters"]["made"]["training"][name]
     del record["parameters"]["made"]["data"]["shard_images"]
     model["variant"] = model.pop("architecture")
