@@ -52,7 +52,7 @@ def folder(tmp_path) -> Path:
 def trainee(training_parameters):
     """A small network and its optimizer, after some steps; ``seed`` decides weights and data."""
 
-    def trainee(seed: int, steps: int = 0, built: bool = True, **changes) -> keras.Model:
+    def trainee(seed: int, steps: int = 0, **changes) -> keras.Model:
         parameters = replace(training_parameters, **changes)
         dtype = None if parameters.precision == "auto" else parameters.precision
         kernel = keras.initializers.GlorotUniform(seed)
@@ -66,8 +66,7 @@ def trainee(training_parameters):
         if dtype == "mixed_float16":
             optimizer = LossScaling(optimizer)
         network.compile(optimizer=optimizer, loss="mse", jit_compile=False)
-        if built:
-            optimizer.build(network.trainable_variables)
+        optimizer.build(network.trainable_variables)
         for step in range(steps):
             one_step(network, 100 * seed + step)
         return network
@@ -93,7 +92,7 @@ def assert_same(one, other) -> None:
 
 @pytest.mark.parametrize("changes", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_weights_and_optimizer_come_back_bit_for_bit_and_go_on_alike(trainee, folder, changes):
-    trained, other = trainee(1, steps=3, **changes), trainee(2, built=False, **changes)
+    trained, other = trainee(1, steps=3, **changes), trainee(2, **changes)
     Checkpoints(folder, IDENTITY).save(trained, TrainingState(HISTORY))
     Checkpoints(folder, IDENTITY).restore(other)
     assert_same(state_of(other), state_of(trained))

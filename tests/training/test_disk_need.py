@@ -29,7 +29,9 @@ def ask(network, training_parameters):
 
     def ask(checkpoint: Path, **changes: Any) -> None:
         parameters = replace(training_parameters, **changes)
-        require_space_for(network, build_optimizer(10, parameters), parameters.keep_best_epoch, checkpoint)
+        optimizer = build_optimizer(10, parameters)
+        optimizer.build(network.trainable_variables)
+        require_space_for(network, optimizer, parameters.keep_best_epoch, checkpoint)
 
     return ask
 

@@ -32,7 +32,6 @@ def test_every_operation_of_a_training_step_has_a_kernel_for_gpus(
     with runtime(parameters):
         network = build_network(model_parameters, preprocessing, (8, 8), 3)
         trainee = build_trainee(network, 10, parameters)
-        trainee.optimizer.build(trainee.trainable_variables)
         operations = list(_operations(tf.function(lambda *batch: trainee.train_step(batch)), (8, 8)))
     assert {"Conv2D", "Conv2DBackpropFilter", "FusedBatchNormV3"} <= {operation.op for operation in operations}
     assert _without_gpu_kernel(operations) == set()

@@ -90,7 +90,7 @@ class Checkpoints:
         """Write weights, optimizer and state in place of the checkpoint before.
 
         Args:
-            trainee: Compiled.
+            trainee: As ``build_trainee`` makes it.
             state: How far it is.
         """
         groups = {**values_of(trainee)._asdict(), "best": state.best or []}
@@ -112,7 +112,7 @@ class Checkpoints:
         """Bring a training to where its checkpoint was written.
 
         Args:
-            trainee: Compiled; its weights and its optimizer's are overwritten.
+            trainee: As ``build_trainee`` makes it; its weights and its optimizer's values are overwritten.
 
         Returns:
             The stored state; an empty one if there is no checkpoint of this training, whole and undamaged.

@@ -28,14 +28,13 @@ def require_space_for(
 
     Args:
         network: Built.
-        optimizer: That of the training.
+        optimizer: That of the training, built.
         keeps_best: Whether a checkpoint holds the weights of the best epoch, too.
         checkpoint: Its folder, on the disk of all that the run leaves; it need not exist.
 
     Raises:
         StorageError: With what is needed and what is free.
     """
-    optimizer.build(network.trainable_variables)
     model = network.count_params() * _BYTES
     slots = sum(math.prod(variable.shape) for variable in optimizer.variables) * _BYTES
     two_checkpoints = 2 * (model + slots + keeps_best * model) + 2 * model

@@ -32,7 +32,7 @@ def build_trainee(network: keras.Model, steps: int, parameters: TrainingParamete
         parameters: The recipe.
 
     Returns:
-        A compiled model of ``image``, ``shift``, ``flip`` and ``erased``; see ``Augmentation``.
+        A compiled model of ``image``, ``shift``, ``flip`` and ``erased``, its optimizer built; see ``Augmentation``.
     """
     inputs = {
         "image": keras.Input(network.input_shape[1:], dtype="uint8", name=INPUT_NAME),
@@ -49,12 +49,12 @@ def build_trainee(network: keras.Model, steps: int, parameters: TrainingParamete
         metrics=["accuracy"],
         jit_compile=_compiles(),
     )
+    trainee.optimizer.build(trainee.trainable_variables)
     return trainee
 
 
 def values_of(trainee: keras.Model) -> TraineeValues:
-    """Copy the values of a trainee, whether it has been trained or not."""
-    _build_optimizer(trainee)
+    """Copy the values of a trainee."""
     optimizer = [np.asarray(keras.ops.convert_to_numpy(each)) for each in trainee.optimizer.variables]
     return TraineeValues(trainee.get_weights(), optimizer)
 
@@ -62,14 +62,8 @@ def values_of(trainee: keras.Model) -> TraineeValues:
 def set_values(trainee: keras.Model, values: TraineeValues) -> None:
     """Overwrite the values of a trainee by those of one of the same network and the same recipe."""
     trainee.set_weights(values.weights)
-    _build_optimizer(trainee)
     for variable, value in zip(trainee.optimizer.variables, values.optimizer, strict=True):
         variable.assign(value)
-
-
-def _build_optimizer(trainee: keras.Model) -> None:
-    if not trainee.optimizer.built:  # that of float16 is not to be built twice
-        trainee.optimizer.build(trainee.trainable_variables)
 
 
 def compile_network(network: keras.Model) -> None:
