@@ -99,9 +99,11 @@ def test_all_accuracies_count():
     assert judged(first, second, 0.1).level == Level.DIFFERENT
 
 
-def test_that_on_perturbed_images_does_not():
+def test_that_on_perturbed_images_counts_by_a_given_tolerance_only():
     key = f"{STEP}metrics/mean_perturbed_accuracy"
-    assert judged(made((key, 0.82)), diverged((key, 0.80)), 0.1).level == Level.STATISTICAL
+    first, second = made((key, 0.82)), diverged((key, 0.80))
+    assert judged(first, second, 0.1).level == Level.STATISTICAL
+    assert judged(first, second, 0.1, tolerances=Tolerances(accuracy=0.01)).level == Level.DIFFERENT
 
 
 NO_OUTCOME = ((f"{STEP}probabilities", ...), (f"{STEP}metrics", ...))

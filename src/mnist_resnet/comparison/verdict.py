@@ -1,6 +1,6 @@
 """The verdict on two runs: the same bit for bit, in numbers, in quality, or not at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,8 +134,11 @@ def _compare_namespace(
     measured = [comparable_metrics(each.get("metrics", {})) for each in (before, after)]
     metrics = {name: (value, measured[1][name]) for name, value in measured[0].items() if name in measured[1]}
     accuracy = tolerances.accuracy if tolerances.accuracy is not None else _half_interval(before)
+    accuracies = {name: pair for name, pair in metrics.items() if name.endswith("accuracy")}
+    if tolerances.accuracy is None:  # the interval of all test images, of which those that are perturbed are a part
+        accuracies = {name: pair for name, pair in accuracies.items() if "perturbed" not in name}
     return NamespaceVerdict(
-        level=_level(parity, metrics, tolerances.probability, accuracy) if different else Level.BITWISE,
+        level=_level(parity, [*accuracies.values()], tolerances.probability, accuracy) if different else Level.BITWISE,
         steps=steps,
         likely=likely,
         other=tuple(cause for cause in causes if cause not in likely),
@@ -166,10 +169,10 @@ def _half_interval(first: Mapping[str, Values]) -> float | None:
     return (high - low) / 2
 
 
-def _level(parity: Parity | None, metrics: MetricPairs, probability: float, accuracy: float | None) -> Level:
+def _level(
+    parity: Parity | None, accuracies: Sequence[tuple[Any, Any]], probability: float, accuracy: float | None
+) -> Level:
     """The level short of BITWISE, of which the results alone say nothing."""
-    # Perturbed images are fewer, so that equally good networks differ by more on them.
-    accuracies = [pair for name, pair in metrics.items() if name.endswith("accuracy") and "perturbed" not in name]
     near = all(abs(before - after) <= (accuracy or 0) for before, after in accuracies)
     if near and parity and parity.max_abs_diff <= probability and parity.argmax_agreement == 1:
         return Level.NUMERIC
