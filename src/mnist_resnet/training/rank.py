@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +19,6 @@ from mnist_resnet.training.events import EpochResult, History, TrainingDevice, T
 from mnist_resnet.training.rank_connection import connection_among_ranks
 from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.shared_folder import SharedFolder
-
-if TYPE_CHECKING:
-    pass
 
 _PACKAGE = "mnist_resnet"
 
