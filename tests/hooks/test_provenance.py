@@ -73,6 +73,6 @@ def test_a_package_that_changes_after_it_was_imported_is_noted(
     monkeypatch.setattr("mnist_resnet.provenance.package_code._WHEN_IMPORTED", digest_of_code(tmp_path / "package"))
     if changed == "before the run":
         module.write_text("rate = 2")
-    record = recorded(lambda _: module.write_text("rate = 2") if changed == "while it goes on" else None)
+    record = recorded(lambda _: module.write_text("rate = 2" if changed == "while it goes on" else "rate = 1"))
     assert record["source_changed"] is (changed != "never")
     assert caplog.text.count("the commit of this run is not certain") == (changed != "never")

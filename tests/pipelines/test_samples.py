@@ -37,6 +37,22 @@ def test_every_class_of_a_sorted_file_is_in_the_picture_and_no_other_image_is_re
     assert images.read == len(shown)
 
 
+@pytest.mark.parametrize("inverted", [False, True])
+def test_images_that_are_dark_on_bright_are_warned_of(
+    made_data: MadeData,
+    preprocessing: Preprocessing,
+    data_parameters: DataParameters,
+    caplog: pytest.LogCaptureFixture,
+    inverted: bool,
+) -> None:
+    images, labels = np.zeros((30, 8, 8), np.uint8), np.arange(30, dtype=np.uint8) % 3
+    images[:, 3:5, 3:5] = 255
+    images = 255 - images if inverted else images
+    run = {"recipe": "by hand"}
+    plot_prepared_images(images, labels, preprocessing, made_data.dataset, data_parameters, run)
+    assert caplog.text.count("Made squares: most images look dark on bright") == inverted
+
+
 def test_exports_are_checked_on_every_class_of_a_sorted_file(
     export_parameters: ExportParameters, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,12 @@
+import shutil
+from dataclasses import replace
+
 import mlflow
 import numpy as np
 
 from mnist_resnet.evaluation.package import onnxruntime_package
 from mnist_resnet.storage.artifacts import sha256_of_bytes
+from mnist_resnet.tracking.logged_model import log_model
 from tests.conftest import PROJECT
 
 
@@ -39,3 +43,15 @@ def test_a_logged_model_states_what_serves_it(model_folder) -> None:
     names = [requirement.split("==")[0] for requirement in requirements]
     assert names == ["mlflow", "numpy", onnxruntime_package()]
     assert all("==" in requirement for requirement in requirements)
+
+
+def test_models_of_one_run_may_ask_for_different_providers(empty_store, model, tmp_path) -> None:
+    store = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"
+    client = mlflow.MlflowClient(store)
+    experiment = client.create_experiment("two models", artifact_location=(tmp_path / "artifacts").as_uri())
+    run_id = client.create_run(experiment).info.run_id
+    others = replace(model, name="other", providers=("CUDAExecutionProvider", *model.providers))
+    for each in (model, others):
+        log_model(each, client, run_id)
+    params = client.get_run(run_id).data.params
+    assert params == {f"{each.name}.providers": str(list(each.providers)) for each in (model, others)}
