@@ -123,7 +123,7 @@ def _present(labels: Any, file: IdxFile) -> IdxArray | None:
 def _check_devices(namespace: str, training: TrainingParameters) -> None:
     """Refuse a training whose GPU, devices or hosts are not there, or cannot share a batch."""
     if training.hosts > 1:
-        from mnist_resnet.training.hosts import require_hosts
+        from mnist_resnet.training.hosts.driver import require_hosts
 
         require_hosts(training)
         return

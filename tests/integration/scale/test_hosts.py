@@ -20,8 +20,8 @@ from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.storage.space import StorageError
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening
-from mnist_resnet.training.hosts import require_hosts, train_on_hosts
-from mnist_resnet.training.rank import Trained
+from mnist_resnet.training.hosts.driver import require_hosts, train_on_hosts
+from mnist_resnet.training.hosts.rank import Trained
 from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.watch import TrainingError
 from tests.conftest import make_images
@@ -30,7 +30,7 @@ from tests.integration.scale.processes import RANK, processes_below, wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.scale]
 
-REFERENCE = Path(__file__).parents[2] / "training" / "on_hosts.py"
+REFERENCE = Path(__file__).parents[2] / "training" / "hosts" / "on_hosts.py"
 # The devices add up in another order, and each step makes more of that; relative to a tensor's largest value.
 WEIGHTS = 1e-6
 SECONDS = 300

@@ -47,7 +47,7 @@ def _train_on_hosts(
     recipe: NetworkRecipe, split: Split, training: TrainingParameters, title: str, checkpoint: Path
 ) -> tuple[Network, History, TrainingDevice]:
     """The network of this process with the weights that the hosts have found."""
-    from mnist_resnet.training.hosts import train_on_hosts
+    from mnist_resnet.training.hosts.driver import train_on_hosts
     from mnist_resnet.training.runtime import layers_in
     from mnist_resnet.training.trainee import compile_network
 

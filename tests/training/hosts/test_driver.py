@@ -1,7 +1,7 @@
 import pytest
 
 from mnist_resnet.computing.cluster import ADDRESS_VARIABLE, ClusterError
-from mnist_resnet.training.hosts import require_hosts
+from mnist_resnet.training.hosts.driver import require_hosts
 
 
 @pytest.mark.parametrize(("missing", "named"), [("ray", "Ray"), ("jax", "Jax")])
@@ -16,5 +16,5 @@ def test_without_its_packages_a_training_on_hosts_is_refused_with_the_remedy(
 @pytest.mark.scale
 def test_without_a_cluster_no_ray_is_started_to_check(training_parameters, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
-    monkeypatch.setattr("mnist_resnet.training.hosts.cluster", lambda: pytest.fail("it was started"))
+    monkeypatch.setattr("mnist_resnet.training.hosts.driver.cluster", lambda: pytest.fail("it was started"))
     require_hosts(training_parameters)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from mnist_resnet.computing.device import DeviceError
-from mnist_resnet.training.host_placement import HostPlacement, place_on_hosts
+from mnist_resnet.training.hosts.placement import HostPlacement, place_on_hosts
 
 ADDRESS = "head:6379"
 

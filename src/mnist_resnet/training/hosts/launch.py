@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE
-from mnist_resnet.training.host_placement import PLATFORMS_VARIABLE, HostPlacement
-from mnist_resnet.training.rank import RankTask, train_as_rank
+from mnist_resnet.training.hosts.placement import PLATFORMS_VARIABLE, HostPlacement
+from mnist_resnet.training.hosts.rank import RankTask, train_as_rank
 
 MOST_RESTARTS = 5
 _SECONDS_TO_END = 15.0

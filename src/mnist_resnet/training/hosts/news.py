@@ -8,8 +8,8 @@ from typing import Any
 from mnist_resnet.errors import UserError
 from mnist_resnet.terminal.forwarding import LoggedElsewhere
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
-from mnist_resnet.training.host_placement import HostPlacement
-from mnist_resnet.training.rank import Trained
+from mnist_resnet.training.hosts.placement import HostPlacement
+from mnist_resnet.training.hosts.rank import Trained
 
 logger = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ from mnist_resnet.computing.cluster import ADDRESS_VARIABLE, ClusterError, clust
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.shards import Shards
-from mnist_resnet.training.host_placement import PLATFORMS_VARIABLE, HostPlacement, place_on_hosts
-from mnist_resnet.training.rank import RankTask, Trained
-from mnist_resnet.training.rank_launch import MOST_RESTARTS, launched_ranks
-from mnist_resnet.training.rank_news import Announcer, open_mailbox
+from mnist_resnet.training.hosts.launch import MOST_RESTARTS, launched_ranks
+from mnist_resnet.training.hosts.news import Announcer, open_mailbox
+from mnist_resnet.training.hosts.placement import PLATFORMS_VARIABLE, HostPlacement, place_on_hosts
+from mnist_resnet.training.hosts.rank import RankTask, Trained
+from mnist_resnet.training.hosts.shared_folder import shared_folder
 from mnist_resnet.training.recipe import NetworkRecipe
-from mnist_resnet.training.shared_folder import shared_folder
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_WITHOUT_NEWS = 120.0

@@ -5,9 +5,9 @@ import pytest
 
 from mnist_resnet.terminal.forwarding import LoggedElsewhere
 from mnist_resnet.training.events import EpochResult, TrainingDevice, TrainingStart, listening
-from mnist_resnet.training.host_placement import HostPlacement
-from mnist_resnet.training.rank import Trained
-from mnist_resnet.training.rank_news import Announcer, Mailbox
+from mnist_resnet.training.hosts.news import Announcer, Mailbox
+from mnist_resnet.training.hosts.placement import HostPlacement
+from mnist_resnet.training.hosts.rank import Trained
 from mnist_resnet.training.watch import TrainingError
 
 DEVICE = TrainingDevice(

@@ -16,9 +16,9 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.terminal.forwarding import Forwarding
 from mnist_resnet.training.events import EpochResult, History, TrainingDevice, TrainingStart, listening
-from mnist_resnet.training.rank_connection import connection_among_ranks
+from mnist_resnet.training.hosts.connection import connection_among_ranks
+from mnist_resnet.training.hosts.shared_folder import SharedFolder
 from mnist_resnet.training.recipe import NetworkRecipe
-from mnist_resnet.training.shared_folder import SharedFolder
 
 _PACKAGE = "mnist_resnet"
 

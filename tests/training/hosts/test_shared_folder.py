@@ -6,7 +6,7 @@ import pytest
 
 from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.storage.space import StorageError
-from mnist_resnet.training.shared_folder import SharedFolder, shared_folder
+from mnist_resnet.training.hosts.shared_folder import SharedFolder, shared_folder
 
 
 def test_a_host_that_sees_the_mark_has_the_folder(tmp_path: Path) -> None:
