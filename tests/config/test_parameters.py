@@ -80,7 +80,7 @@ OUT_OF_RANGE = [
     ),
     ("mnist.model.stem", "5x5", "'7x7', '3x3' or '3x3_strided'"),
     ("mnist.model.kernel_initializer", "zeros", "'he_normal' or 'glorot_uniform'"),
-    ("mnist.model.head", "max_pool", "'average_pool' or 'flatten'"),
+    ("mnist.model.head", "no_head", "'average_pool' or 'flatten'"),
     ("mnist.preprocessing.method", "crop", "'pad' or 'resize'"),
     ("mnist.preprocessing.scaling", "none", "'standardize' or 'unit'"),
     ("mnist.training.precision", "float64", "'auto', 'float32', 'mixed_float16' or 'mixed_bfloat16'"),

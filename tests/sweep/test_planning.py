@@ -101,7 +101,7 @@ def test_wrong_parameters_are_refused_in_the_words_of_a_run(planned: Planned, gr
     [
         (f"{RATE}: {{low: 0, high: 1}}", f"{RATE}: received 0"),
         (f"{RATE}: {{low: 0.1, high: 1}}\nmnist.training.seeed: {{low: 1, high: 3}}", "mnist.training.seeed: unknown"),
-        ("mnist.model.head: {values: [average_pool, max_pool]}", "mnist.model.head: received 'max_pool'"),
+        ("mnist.model.head: {values: [average_pool, no_head]}", "mnist.model.head: received 'no_head'"),
         ("mnist.training.max_shift: {low: 1, high: 28}", "mnist.training.max_shift: received 28, which can move"),
     ],
 )

@@ -34,8 +34,8 @@ _stated: dict[str, str] = {}
 def state_onednn() -> None:
     """Have TensorFlow use oneDNN on every x86-64 processor, unless the user has decided that.
 
-    It must precede TensorFlow's import. By itself TensorFlow leaves oneDNN off where there is no AVX-512, and is then
-    several times as slow. Elsewhere the choice is TensorFlow's: its packages for macOS are built without oneDNN, and on
+    It must precede TensorFlow's import. By itself TensorFlow leaves oneDNN off where there are no units for
+    VNNI, bfloat16 or AMX, and is then several times as slow. Elsewhere the choice is TensorFlow's: its packages for macOS are built without oneDNN, and on
     Linux arm64 it is on where it has been tuned.
     """
     if platform.machine().lower() in _X86 and ONEDNN_SWITCH not in os.environ:
