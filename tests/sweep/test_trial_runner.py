@@ -52,7 +52,7 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[MadeRay
     monkeypatch.setattr(trial_runner, "start_trial", lambda _ray, task, _scheduler: f"trial {task.trial.number}")
     monkeypatch.setattr(trial_runner, "trials_at_once", lambda *_: 2)
     monkeypatch.setattr(trial_runner, "SharedData", MagicMock())
-    run = SimpleNamespace(store="sqlite://", experiment="made", run_id="0123456789abcdef")
+    run = SimpleNamespace(uri="sqlite://", experiment="made", run_id="0123456789abcdef")
     return lambda ray: TrialRunner(ray, plan_of(*TRIALS), tmp_path, run, MagicMock())  # type: ignore[arg-type]
 
 

@@ -71,7 +71,7 @@ def test_without_a_registry_the_release_is_kept_for_later(entries):
     release.save(WINNER)
     assert release.load() == undecided(release.load()["reason"])
     assert "kedro sync-tracking" in release.load()["reason"]
-    *_, kept = read_spool(run.spool_folder)[1]
+    *_, kept = read_spool(run.recorder.spool_folder)[1]
     assert isinstance(kept, RegisterCandidate)
     assert (kept.name, kept.onnx_sha256, kept.tags) == ("squares", WINNER.onnx_sha256, WINNER.tags)
 

@@ -17,12 +17,12 @@ from mnist_resnet.tracking.dead_runs import LOCK, locked_while_open
 from mnist_resnet.tracking.offline.spool import Spool, SpooledRun
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError, find_run
 from mnist_resnet.tracking.sweep_run import (
-    SweepRun,
     SweepRunError,
     open_promotion,
     open_sweep_run,
     read_plan,
 )
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 PLAN = '{"count": 2}'
 ASKED = {"pipelines": "training", "namespaces": "mnist", "count": 2}
@@ -39,7 +39,7 @@ with open_sweep_run(Path(sys.argv[1]), "sweeps", False, "base", "{}", asked, Non
 
 
 @contextmanager
-def opened(project: Path, earlier: RecordedRun | None = None, **changes: Any) -> Iterator[SweepRun]:
+def opened(project: Path, earlier: RecordedRun | None = None, **changes: Any) -> Iterator[TrackedRun]:
     asked = {"experiment": "sweeps", "explicit": False, "recipe": "base", "plan": PLAN, "parameters": ASKED}
     with open_sweep_run(project, **{**asked, **changes}, earlier=earlier) as run:
         yield run
@@ -52,23 +52,22 @@ def recorded(project: Path, store: str) -> RecordedRun:
     return find_run(run.run_id, store)
 
 
-def test_a_sweep_is_recorded_with_its_plan_progress_and_files(
+def test_a_sweep_is_recorded_with_its_plan_and_files(
     project: Path, store: str, client, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with opened(project) as run:
-        run.note_progress(1, 2)
-        run.tracked.log_files({"sweep.json": b"{}", "mnist/accuracy.png": b"png"})
+        run.log_files({"sweep.json": b"{}", "mnist/accuracy.png": b"png"})
         assert client.get_run(run.run_id).info.status == "RUNNING"
     found = client.get_run(run.run_id)
     assert (found.info.status, found.info.run_name) == ("FINISHED", "base sweep")
     assert found.data.params == {name: str(value) for name, value in ASKED.items()}
-    expected = {"recipe": "base", "namespaces": "mnist", "pipelines": "training", "sweep.progress": "1 of 2 trials"}
+    expected = {"recipe": "base", "namespaces": "mnist", "pipelines": "training"}
     assert expected.items() <= found.data.tags.items()
     assert {file.path for file in client.list_artifacts(run.run_id)} == {"plan.json", "sweep.json", "mnist"}
     assert [file.path for file in client.list_artifacts(run.run_id, "mnist")] == ["mnist/accuracy.png"]
     assert read_plan(find_run(run.run_id, store)) == PLAN.encode()
     assert "Downloading" not in capfd.readouterr().err
-    assert (run.store, run.experiment) == (store, "sweeps")
+    assert (run.uri, run.experiment) == (store, "sweeps")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +94,7 @@ def test_a_sweep_ends_as_its_block_does(project: Path, client, error: type[BaseE
 
 def test_a_status_that_the_block_has_set_stays(project: Path, client) -> None:
     with opened(project) as run:
-        run.tracked.close("FAILED")
+        run.close("FAILED")
     assert client.get_run(run.run_id).info.status == "FAILED"
 
 

@@ -132,8 +132,8 @@ def test_where_the_store_goes_away_samples_are_kept_and_cost_no_further_request(
         run.log_points(taken[-1])
     samples.close()
     assert len(asked) == 1
-    assert run.spool_folder is not None
-    kept = [each for each in read_spool(run.spool_folder)[1] if isinstance(each, LogMetrics)]
+    assert run.recorder.spool_folder is not None
+    kept = [each for each in read_spool(run.recorder.spool_folder)[1] if isinstance(each, LogMetrics)]
     assert [[tuple(point) for point in each.points] for each in kept] == taken
     monkeypatch.undo()
     run.close("FINISHED")

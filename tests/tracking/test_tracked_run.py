@@ -170,7 +170,7 @@ def test_a_signal_while_the_store_is_away_is_kept_for_later(open_run, monkeypatc
     run = open_run()
     (close,) = registered
     close()
-    (end,) = read_spool(run.spool_folder)[1]
+    (end,) = read_spool(run.recorder.spool_folder)[1]
     assert (type(end).__name__, end.status) == ("EndRun", "KILLED")
 
 

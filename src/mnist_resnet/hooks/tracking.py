@@ -82,7 +82,7 @@ class Tracking:
             self.run.set_tags({DESCRIPTION_TAG: described})
         finally:
             self.run.close(status_after(error))
-        if self.run.spool_folder is not None and error is not None:
+        if self.run.recorder.spool_folder is not None and error is not None:
             logger.warning("%s", self.where())  # there is no summary to say it
 
     def note_saved(self, dataset_name: str, data: Any) -> None:
@@ -138,9 +138,9 @@ class Tracking:
     def where(self) -> str:
         """The place of the record, in words."""
         store = without_credentials(self.run.uri)
-        if self.run.spool_folder is None:
+        if self.run.recorder.spool_folder is None:
             return f"MLflow run: {self.run.run_id} in {store} (see it with `mlflow ui`)"
-        folder = shown_path(self.run.spool_folder, self._context.project)
+        folder = shown_path(self.run.recorder.spool_folder, self._context.project)
         return f"MLflow run: {self.run.run_id}, kept in {folder}; `kedro sync-tracking` sends it to {store}"
 
     def _let_register(self, namespace: str, run: TrackedRun | None) -> None:

@@ -24,7 +24,8 @@ from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.address import absolute_uri, tracking_uri
 from mnist_resnet.tracking.store.database import present_store
-from mnist_resnet.tracking.sweep_run import SweepRun, open_sweep_run, read_plan
+from mnist_resnet.tracking.sweep_run import open_sweep_run, read_plan
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 _TABLE_FILE, _TABLE_COLUMNS = "sweep.txt", 160
 
@@ -75,7 +76,7 @@ def run_sweep(
             results = _run_trials(trials, resumed=earlier is not None)
             outcome = outcome_of(plan, results, time.monotonic() - started, run.run_id)
             if plan.promote:
-                run.tracked.log_files({OUTCOME_FILE: outcome.as_json()})  # where a promotion fails, it stays
+                run.log_files({OUTCOME_FILE: outcome.as_json()})  # where a promotion fails, it stays
                 require_unchanged(project, plan)
                 outcome = _with_promotions(outcome, trials, parameters)
             _log(outcome, run)
@@ -126,11 +127,11 @@ def _asked(plan: SweepPlan) -> dict[str, Any]:
     return flatten({**asked, "params": nest(plan.params)})
 
 
-def _log(outcome: SweepOutcome, run: SweepRun) -> None:
+def _log(outcome: SweepOutcome, run: TrackedRun) -> None:
     """Record the outcome, and close the run by it."""
-    run.tracked.log_metrics(outcome.metrics())
-    run.tracked.log_files({OUTCOME_FILE: outcome.as_json(), _TABLE_FILE: _as_text(outcome), **_pictures(outcome)})
-    run.tracked.close("FINISHED" if outcome.succeeded else "FAILED")
+    run.log_metrics(outcome.metrics())
+    run.log_files({OUTCOME_FILE: outcome.as_json(), _TABLE_FILE: _as_text(outcome), **_pictures(outcome)})
+    run.close("FINISHED" if outcome.succeeded else "FAILED")
 
 
 def _as_text(outcome: SweepOutcome) -> bytes:

@@ -1,7 +1,6 @@
 """The trials of a sweep while they run: started as there is room, started again if they are lost, stopped in order."""
 
 import sys
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,9 +17,11 @@ from mnist_resnet.sweep.trial_scheduler import DONE
 from mnist_resnet.sweep.workers import start_scheduler, start_trial
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import in_one_line
-from mnist_resnet.tracking.sweep_run import SweepRun
+from mnist_resnet.tracking.store.address import absolute_uri
+from mnist_resnet.tracking.tracked_run import TrackedRun
 
 MOST_PROCESSES = 4
+_PROGRESS = "sweep.progress"
 _SECONDS_TO_WAIT, _SECONDS_TO_STOP = 1.0, 2.5
 _INTERRUPTED = "it was interrupted from outside"
 _LOST = {
@@ -47,9 +48,9 @@ class TrialRunner:
         lines: Told of what happens.
     """
 
-    def __init__(self, ray: Any, plan: SweepPlan, project: Path, run: SweepRun, lines: ProgressLines) -> None:
+    def __init__(self, ray: Any, plan: SweepPlan, project: Path, run: TrackedRun, lines: ProgressLines) -> None:
         self._ray, self._plan, self._project, self._run, self._lines = ray, plan, project, run, lines
-        self.record = SweepRecord(run.store, run.experiment, run.run_id, plan.namespaces)
+        self.record = SweepRecord(absolute_uri(run.uri), run.experiment, run.run_id, plan.namespaces)
         self.folder = project / "data" / "sweeps" / run.run_id[:8]
         self._data = SharedData(plan, project, self.folder)
         self._scheduler = start_scheduler(ray, plan)
@@ -134,7 +135,8 @@ class TrialRunner:
     def _note(self, result: TrialResult) -> None:
         self._results[result.trial.identity] = result
         self._scheduler.tell.remote(result)
-        self._run.note_progress(_count_done(self._results.values()), self._plan.count)
+        done = sum(each.status in DONE for each in self._results.values())
+        self._run.set_tags({_PROGRESS: f"{done} of {self._plan.count} trials"})
         log = self.task(result.trial).outputs / LOG_FILE
         told = result.reason
         if told and log.exists():
@@ -150,7 +152,3 @@ class TrialRunner:
             self._ray.wait(every, num_returns=len(every), timeout=_SECONDS_TO_STOP)
         with suppress(Exception):  # of a store that is away; what has stopped the sweep is what is told
             close_dead_children(self.record)
-
-
-def _count_done(results: Iterable[TrialResult]) -> int:
-    return sum(result.status in DONE for result in results)

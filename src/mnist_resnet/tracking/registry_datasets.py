@@ -48,7 +48,7 @@ class ChampionDataset(AbstractDataset[None, Champion | NoChampion]):
         """The champion, or why none is known."""
         if self.run is None:
             return NoChampion.UNUSED
-        return self.run.ask(lambda: _present_champion(self.model)) or NoChampion.AWAY
+        return self.run.recorder.ask(lambda: _present_champion(self.model)) or NoChampion.AWAY
 
     def save(self, data: None) -> None:
         """Refuse: a champion is made by the release of a model."""
@@ -84,9 +84,9 @@ class ReleaseDataset(JsonDataset):
         if self.run is None or not release.onnx_sha256:
             return _undecided(NoChampion.UNUSED.value)
         candidate = RegisterCandidate(self.model, release.onnx_sha256, release.tags, now(), self.description)
-        outcome = self.run.ask(lambda: _released(candidate, release))
+        outcome = self.run.recorder.ask(lambda: _released(candidate, release))
         if outcome is None:
-            self.run.register_later(candidate)
+            self.run.recorder.keep(candidate)
             return _undecided(_POSTPONED)
         return outcome
 

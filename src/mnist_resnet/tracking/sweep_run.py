@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,43 +15,14 @@ from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open, 
 from mnist_resnet.tracking.offline.spool import spools_of
 from mnist_resnet.tracking.run_creation import opened_for_another_process
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
-from mnist_resnet.tracking.store.address import absolute_uri
 from mnist_resnet.tracking.tracked_run import TrackedRun
 
 PLAN_FILE = "plan.json"
-PROGRESS = "sweep.progress"
 _RUN = "MLFLOW_RUN_ID"
 
 
 class SweepRunError(UserError, RuntimeError):
     """A sweep that cannot be recorded as it is asked for."""
-
-
-@dataclass(frozen=True)
-class SweepRun:
-    """The open MLflow run of a sweep.
-
-    Attributes:
-        tracked: It, to be filled.
-        experiment: The name of its experiment.
-    """
-
-    tracked: TrackedRun
-    experiment: str
-
-    @property
-    def run_id(self) -> str:
-        """MLflow's identifier."""
-        return self.tracked.run_id
-
-    @property
-    def store(self) -> str:
-        """The tracking URI of the store, from any folder."""
-        return absolute_uri(self.tracked.uri)
-
-    def note_progress(self, done: int, count: int) -> None:
-        """Say how far the sweep is."""
-        self.tracked.set_tags({PROGRESS: f"{done} of {count} trials"})
 
 
 @contextmanager
@@ -64,7 +34,7 @@ def open_sweep_run(
     plan: str,
     parameters: Mapping[str, Any],
     earlier: RecordedRun | None,
-) -> Iterator[SweepRun]:
+) -> Iterator[TrackedRun]:
     """Open the run of a sweep; it ends as the block does: FINISHED, FAILED by an error, or KILLED.
 
     Args:
@@ -86,21 +56,20 @@ def open_sweep_run(
         if earlier:
             experiment, tags = held.enter_context(_reopened(earlier, project))
             explicit = True
-        tracked = TrackedRun(project, experiment, f"{recipe} sweep", tags, parameters, explicit=explicit)
+        run = TrackedRun(project, experiment, f"{recipe} sweep", tags, parameters, explicit=explicit)
         status: RunStatus = "FINISHED"
         try:
-            if tracked.spool_folder is not None:
+            if run.recorder.spool_folder is not None:
                 raise SweepRunError(
                     "MLflow's store does not answer, but a sweep must be recorded there; try again once it does"
                 )
-            run = SweepRun(tracked, _experiment_of(tracked))
-            tracked.log_files({PLAN_FILE: plan.encode()})
+            run.log_files({PLAN_FILE: plan.encode()})
             yield run
         except BaseException as error:
             status = status_after(error)
             raise
         finally:
-            tracked.close(status)  # does nothing if the block has closed it
+            run.close(status)  # does nothing if the block has closed it
 
 
 @contextmanager
@@ -137,13 +106,6 @@ def _reopened(earlier: RecordedRun, project: Path) -> Iterator[tuple[str, dict[s
                 if client.get_run(earlier.run_id).info.status == "RUNNING":
                     client.set_terminated(earlier.run_id, run.info.status)
             raise
-
-
-def _experiment_of(tracked: TrackedRun) -> str:
-    import mlflow
-
-    client = mlflow.MlflowClient(tracked.uri)
-    return str(client.get_experiment(client.get_run(tracked.run_id).info.experiment_id).name)
 
 
 def read_plan(run: RecordedRun) -> bytes:

@@ -7,11 +7,11 @@ from then on, and the rest is kept in a spool, as is all of a run that is record
 import atexit
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 from mnist_resnet.provenance.record import RunStatus
 from mnist_resnet.storage.artifacts import write_files
@@ -30,14 +30,12 @@ from mnist_resnet.tracking.operations import (
     points_of,
 )
 from mnist_resnet.tracking.recorder import Recorder
-from mnist_resnet.tracking.registry import RegisterCandidate
 from mnist_resnet.tracking.run_creation import describe_offline, now, opened_in_store
 from mnist_resnet.tracking.store.address import tracking_uri
 from mnist_resnet.tracking.store.availability import REQUEST_SECONDS, bounded_requests, is_away
 
 logger = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
 _NOISY = ("alembic", "mlflow", "git.cmd")
 
 
@@ -56,9 +54,11 @@ class TrackedRun:
 
     Attributes:
         filled: Whether another process has opened it.
+        experiment: The name of its experiment.
         run_id: Its identifier.
         started: In milliseconds since 1970.
         uri: The store's tracking URI.
+        recorder: What it is recorded by.
 
     Raises:
         TrackingUnavailableError: If the store cannot be used.
@@ -93,10 +93,10 @@ class TrackedRun:
             else:
                 opened = opened_in_store(self.uri, project, experiment, explicit, name, tags)
                 run, client = held.enter_context(opened)
-            self.run_id, self.started = run.run_id, run.started
-            self._recorder = Recorder(project, run, client)
+            self.run_id, self.experiment, self.started = run.run_id, run.experiment, run.started
+            self.recorder = Recorder(project, run, client)
             texts = {key: str(value) for key, value in parameters.items()}
-            self._recorder.record_first(LogParameters(texts), self.uri)
+            self.recorder.record_first(LogParameters(texts), self.uri)
             held.enter_context(signals.exiting_on_sigterm())
             # MLflow's own handler, registered earlier and so called later, would mark the run FINISHED.
             atexit.register(self._interrupted)
@@ -105,24 +105,19 @@ class TrackedRun:
             held.callback(signals.unregister, self._kill)
             self._held = held.pop_all()
 
-    @property
-    def spool_folder(self) -> Path | None:
-        """Where the run, or the rest of it, is kept for ``kedro sync-tracking``; None while MLflow records it."""
-        return self._recorder.spool_folder
-
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Record figures, with the step they belong to."""
-        self._recorder.record(LogMetrics(_as_floats(metrics), step or 0, now()))
+        self.recorder.record(LogMetrics(_as_floats(metrics), step or 0, now()))
 
     def log_points(self, points: Sequence[Point]) -> None:
         """Record figures that each have a step and a time of their own; nothing happens if there are none."""
         if points:
-            self._recorder.record(LogMetrics({}, 0, now(), points=points))
+            self.recorder.record(LogMetrics({}, 0, now(), points=points))
 
     def log_input(self, part: LogInput) -> None:
         """Record a part of a data set that the run works on."""
         self._digests[part.name, part.context] = part.digest
-        self._recorder.record(part)
+        self.recorder.record(part)
 
     def log_figures(
         self, metrics: Mapping[str, float], curves: Curves, onnx_sha256: str, dataset: str, context: str
@@ -130,15 +125,15 @@ class TrackedRun:
         """Record figures of a recorded model on a part of a data set that has been logged, as inputs name it."""
         digest, when = self._digests.get((dataset, context), ""), now()
         measured = onnx_sha256, dataset if digest else "", digest
-        self._recorder.record(LogMetrics(_as_floats(metrics), 0, when, *measured, points_of(curves, when)))
+        self.recorder.record(LogMetrics(_as_floats(metrics), 0, when, *measured, points_of(curves, when)))
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Say more of what the run is."""
-        self._recorder.record(SetTags(tags))
+        self.recorder.record(SetTags(tags))
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         """Record a file, or a folder with all it holds, in a folder of the run's artifacts."""
-        self._recorder.record(LogArtifact(path, folder))
+        self.recorder.record(LogArtifact(path, folder))
 
     def log_files(self, files: Mapping[str, bytes]) -> None:
         """Record files by their path below the run's artifacts."""
@@ -149,19 +144,7 @@ class TrackedRun:
 
     def log_model(self, model: LoggedModel) -> None:
         """Record an ONNX model that ``mlflow models serve`` answers raw images with, and nothing else."""
-        self._recorder.record(LogModel(model))
-
-    def register_later(self, candidate: RegisterCandidate) -> None:
-        """Have ``kedro sync-tracking`` register a model, after ``ask`` has found the store away."""
-        self._recorder.keep(candidate)
-
-    def ask(self, question: Callable[[], Answer]) -> Answer | None:
-        """Ask the store something; None if it is away, or has been in this run.
-
-        Args:
-            question: Asks MLflow, possibly several times to the effect of once; its answer is not None.
-        """
-        return self._recorder.ask(question)
+        self.recorder.record(LogModel(model))
 
     def close(self, status: RunStatus) -> None:
         """End the run; later calls do nothing."""
@@ -175,7 +158,7 @@ class TrackedRun:
                 self._kill()
             raise
         finally:
-            self._recorder.close()
+            self.recorder.close()
             self._held.close()
 
     def _end(self, status: RunStatus) -> None:
@@ -191,13 +174,13 @@ class TrackedRun:
                 if not is_away(error):
                     raise
                 known = False
-        if not known or self.spool_folder is not None:
-            self._recorder.record(EndRun(status, now()))
+        if not known or self.recorder.spool_folder is not None:
+            self.recorder.record(EndRun(status, now()))
 
     def _kill(self) -> None:
         """Mark the run as KILLED from any thread; MLflow's own ``end_run`` knows only runs of its thread."""
         self._resumable = False  # whoever calls this has told how to go on
-        self._recorder.record_without_patience(EndRun("KILLED", now()))
+        self.recorder.record_without_patience(EndRun("KILLED", now()))
 
     def _interrupted(self) -> None:
         self.close("KILLED")

@@ -87,13 +87,13 @@ def test_an_offline_run_leaves_the_store_alone(tmp_path, model, monkeypatch) -> 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'none' / 'mlflow.db'}")
     run = record_each_kind(tmp_path, model, offline=True)
     assert not (tmp_path / "none").exists()
-    assert run.spool_folder == tmp_path / SPOOL_FOLDER / run.run_id
+    assert run.recorder.spool_folder == tmp_path / SPOOL_FOLDER / run.run_id
     assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
 
 
 def test_an_offline_run_is_sent_as_it_would_have_been_recorded(project, store, model, online) -> None:
     run = record_each_kind(project, model, offline=True)
-    described, operations = read_spool(run.spool_folder)
+    described, operations = read_spool(run.recorder.spool_folder)
     said = sync(project)
     assert sent(store) == online
     there = only_run(store)
@@ -111,7 +111,7 @@ def test_an_offline_run_is_sent_as_it_would_have_been_recorded(project, store, m
 
 
 def test_an_upload_that_is_broken_off_anywhere_is_completed_by_the_next(project, store, model, online) -> None:
-    folder = record_each_kind(project, model, offline=True).spool_folder
+    folder = record_each_kind(project, model, offline=True).recorder.spool_folder
     for reached in range(1, OPERATIONS + 1):
         done = []
 
@@ -139,7 +139,7 @@ def test_an_upload_that_is_broken_off_anywhere_is_completed_by_the_next(project,
     ],
 )
 def test_a_model_whose_upload_breaks_off_is_there_once(project, store, model, online, step, applied) -> None:
-    folder = record_each_kind(project, model, offline=True).spool_folder
+    folder = record_each_kind(project, model, offline=True).recorder.spool_folder
     whole = getattr(MlflowClient, step)
 
     def lost(self, *arguments, **named):
@@ -183,7 +183,9 @@ def test_a_slow_store_is_left_after_a_while(project, store, model, online, monke
     monkeypatch.setattr(recorder, "SECONDS_OF_WAITING", -1.0)
     run = record_each_kind(project, model)
     assert [each for each in caplog.messages if "is slow: the run has waited" in each]
-    assert len(read_spool(run.spool_folder)[1]) == OPERATIONS - 2  # all but the parameters and the first figures
+    assert (
+        len(read_spool(run.recorder.spool_folder)[1]) == OPERATIONS - 2
+    )  # all but the parameters and the first figures
     sync(project)
     assert recorded(store) == online
 
@@ -278,7 +280,7 @@ def test_a_dry_run_only_lists(project, store, model) -> None:
 
 
 def test_a_damaged_spool_is_named_and_the_others_are_sent(project, store) -> None:
-    damaged = record(project, offline=True).spool_folder
+    damaged = record(project, offline=True).recorder.spool_folder
     (damaged / "journal.jsonl").write_text("{}\n")
     record(project, offline=True)
     assert f"Error: {damaged} cannot be read" in sync(project, code=1)
@@ -344,7 +346,7 @@ def test_an_upload_that_is_killed_again_and_again_gives_the_same_as_one_that_is_
     for records in (1, 2, 4):
         command = [sys.executable, "-c", KILLED_SYNC, str(records), *to_server]
         assert subprocess.run(command, cwd=project, check=False).returncode == -signal.SIGKILL
-    assert progress_of(run.spool_folder).sent == 1 + 3  # the second and the third noted these
+    assert progress_of(run.recorder.spool_folder).sent == 1 + 3  # the second and the third noted these
     server.kill()
     sync(project, *to_server, code=1)
     server.start()
@@ -361,8 +363,8 @@ def record_candidate(project: Path, model: LoggedModel, evaluated: int) -> None:
     """Record offline a run whose model is to be registered."""
     run = opened(project, offline=True)
     run.log_model(model)
-    assert run.ask(lambda: "here") is None
-    run.register_later(candidate(model, evaluated))
+    assert run.recorder.ask(lambda: "here") is None
+    run.recorder.keep(candidate(model, evaluated))
     run.close("FINISHED")
 
 
