@@ -7,7 +7,7 @@ import pytest
 
 from mnist_resnet.config import ConfigurationError
 from mnist_resnet.sweep.plan import SweepError, SweepPlan
-from mnist_resnet.sweep.planning import DEFAULT_TRIALS, Configured, check_unchanged
+from mnist_resnet.sweep.planning import DEFAULT_TRIALS, Configured
 
 Planned = Callable[..., SweepPlan]
 Written = Callable[[str], Path]
@@ -71,11 +71,12 @@ def test_parameters_of_all_trials_are_kept_by_dotted_key(planned: Planned) -> No
 
 
 def test_a_sweep_is_resumed_with_the_parameters_that_it_began_with(planned: Planned, configured: Configured) -> None:
-    plan = planned(seeds="0", namespaces=["mnist"], params={"mnist": {"training": {"epochs": 2}}})
-    check_unchanged(plan, configured)
-    check_unchanged(plan, lambda params: configured({**params, "tracking": {"offline": True}}))
+    params = {"mnist": {"training": {"epochs": 2}}}
+    plan = planned(seeds="0", namespaces=["mnist"], params=params)
+    plan.require_unchanged(configured(params))
+    plan.require_unchanged(configured({**params, "tracking": {"offline": True}}))
     with pytest.raises(SweepError, match="parameters in conf/ have changed since this sweep began"):
-        check_unchanged(plan, lambda params: configured({"mnist": {"training": {"epochs": 2, "batch_size": 64}}}))
+        plan.require_unchanged(configured({"mnist": {"training": {"epochs": 2, "batch_size": 64}}}))
 
 
 @pytest.mark.parametrize(

@@ -99,14 +99,13 @@ def given_conf_source() -> str | None:
     return command.meta.get(_CONF_SOURCE) if command else None
 
 
-def load_context(env: str | None, conf_source: str | None = None) -> KedroContext:
+def load_context(env: str | None) -> KedroContext:
     """The project's context, with its checked configuration; ``--conf-source`` of the present command names another.
 
     Args:
         env: The recipe, a folder of ``conf/``; the base recipe if None.
-        conf_source: The configuration, instead of what the command names.
     """
-    with KedroSession.create(env=env, conf_source=conf_source or given_conf_source(), save_on_close=False) as session:
+    with KedroSession.create(env=env, conf_source=given_conf_source(), save_on_close=False) as session:
         assert isinstance(session, KedroSession)
         return session.load_context()
 

@@ -133,12 +133,12 @@ def _new_plan(options: Mapping[str, Any]) -> "SweepPlan":
 
     env = options["env"] or os.environ.get(ENV_VARIABLE)
     typed = SweepOptions(**{**options, "env": env}, conf_source=given_conf_source())
-    return make_plan(typed, _configured(env, typed.conf_source), pipelines)
+    return make_plan(typed, _configured(env), pipelines)
 
 
-def _configured(env: str | None, conf_source: str | None) -> "Configured":
+def _configured(env: str | None) -> "Configured":
     """What Kedro makes of the configuration of a recipe and of parameters."""
-    context = load_context(env, conf_source or str(current_project().resolve() / settings.CONF_SOURCE))
+    context = load_context(env)
     source = str(context.config_loader.conf_source)
 
     def merged(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,10 +162,10 @@ def _resumed_plan(run_id: str, options: Mapping[str, Any]) -> "SweepPlan":
             )
 
     from mnist_resnet.sweep.engine import recorded_plan
-    from mnist_resnet.sweep.planning import check_unchanged
+    from mnist_resnet.sweep.project_session import require_unchanged
 
     plan: SweepPlan = recorded_plan(run_id, current_project())
-    check_unchanged(plan, _configured(plan.env, plan.conf_source))
+    require_unchanged(current_project(), plan)
     return plan
 
 

@@ -13,7 +13,7 @@ from mnist_resnet.sweep.cluster_checks import check_nodes
 from mnist_resnet.sweep.outcome import OUTCOME_FILE, SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepPlan
 from mnist_resnet.sweep.progress_lines import ProgressLines
-from mnist_resnet.sweep.project_session import project_session, require_unchanged
+from mnist_resnet.sweep.project_session import configured_parameters, require_unchanged
 from mnist_resnet.sweep.promotion import promote
 from mnist_resnet.sweep.sweep_options import check_recorded
 from mnist_resnet.sweep.trial_runner import TrialRunner
@@ -61,7 +61,7 @@ def run_sweep(
         ClusterError: If the cluster cannot be used.
         SweepRunError: If the sweep cannot be recorded, or goes on elsewhere.
     """
-    started, parameters = time.monotonic(), _parameters(plan, project)
+    started, parameters = time.monotonic(), validate_parameters(configured_parameters(project, plan))
     store = absolute_uri(tracking_uri(project))
     earlier = find_run(resume, present_store(project)) if resume else None
     check_recorded(parameters, plan.params)
@@ -109,11 +109,6 @@ def _with_promotions(outcome: SweepOutcome, trials: TrialRunner, parameters: Par
         for name, trial in winners.items()
     }
     return replace(outcome, promotions=promotions)
-
-
-def _parameters(plan: SweepPlan, project: Path) -> Parameters:
-    with project_session(project, plan, plan.params) as session:
-        return validate_parameters(session.load_context().config_loader["parameters"])
 
 
 def _asked(plan: SweepPlan) -> dict[str, Any]:

@@ -66,22 +66,6 @@ def make_plan(options: SweepOptions, configured: Configured, known_pipelines: It
     )
 
 
-def check_unchanged(plan: SweepPlan, configured: Configured) -> None:
-    """Refuse to resume a sweep whose new trials could not be compared with the earlier ones.
-
-    Args:
-        plan: As it was recorded.
-        configured: See ``make_plan``.
-
-    Raises:
-        SweepError: If the parameters of its data sets have changed.
-        ConfigurationError: If they cannot be used any more.
-    """
-    raw = configured(nest(plan.params))
-    validate_parameters(raw)
-    plan.require_unchanged(raw)
-
-
 def _namespaces(options: SweepOptions, parameters: Parameters) -> tuple[str, ...]:
     known = tuple(parameters.datasets)
     for name in options.namespaces:

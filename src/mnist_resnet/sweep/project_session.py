@@ -45,6 +45,21 @@ def require_unchanged(project: Path, plan: SweepPlan) -> None:
 
     Raises:
         SweepError: If the parameters of its data sets have changed.
+        ConfigurationError: If they cannot be used any more.
+    """
+    plan.require_unchanged(configured_parameters(project, plan))
+
+
+def configured_parameters(project: Path, plan: SweepPlan) -> dict[str, Any]:
+    """What Kedro makes of the configuration, and of the parameters of all trials, as it is now.
+
+    Args:
+        project: The project's folder, or any other if the plan names a configuration.
+        plan: The sweep's.
+
+    Raises:
+        ConfigurationError: If they cannot be used.
     """
     with project_session(project, plan, plan.params) as session:
-        plan.require_unchanged(session.load_context().config_loader["parameters"])
+        parameters: dict[str, Any] = session.load_context().config_loader["parameters"]
+        return parameters
