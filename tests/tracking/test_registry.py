@@ -24,17 +24,18 @@ def log(run: TrackedRun, recipe: str) -> str:
     return sha256_of_bytes(content)
 
 
-def register(digest: str, **tags: str) -> str | None:
-    return registry.register_candidate(registry.RegisterCandidate("squares", digest, tags, evaluated=1))
+def register(run: TrackedRun, digest: str, evaluated: int = 1, description: str = "", **tags: str) -> str | None:
+    candidate = registry.RegisterCandidate("squares", digest, tags, evaluated, description)
+    return registry.register_candidate(candidate, mlflow.MlflowClient(), run.run_id)
 
 
 def test_candidates_are_versions_and_one_is_champion(run: TrackedRun) -> None:
     assert registry.champion_version("squares") is None
     first, second = log(run, "first"), log(run, "second")
-    assert register(first, validation_accuracy="0.5") == "1"
+    assert register(run, first, validation_accuracy="0.5") == "1"
     assert registry.champion_version("squares") is None  # there is a model of that name, but no champion
     registry.set_champion("squares", "1")
-    assert register(second) == "2"
+    assert register(run, second) == "2"
     client = mlflow.MlflowClient()
     candidate = client.get_model_version_by_alias("squares", registry.CANDIDATE)
     assert str(candidate.version) == "2"
@@ -44,12 +45,12 @@ def test_candidates_are_versions_and_one_is_champion(run: TrackedRun) -> None:
 
 def test_a_model_evaluated_again_keeps_its_version(run: TrackedRun) -> None:
     digest = log(run, "first")
-    versions = [register(digest) for _ in range(2)]
+    versions = [register(run, digest) for _ in range(2)]
     assert versions == ["1", "1"]
 
 
 def test_a_file_that_was_never_recorded_is_no_candidate(run: TrackedRun) -> None:
-    assert register("0" * 64) is None
+    assert register(run, "0" * 64) is None
     assert mlflow.MlflowClient().search_registered_models() == []
 
 
@@ -59,8 +60,8 @@ def test_a_model_whose_recording_was_broken_off_is_no_candidate(run: TrackedRun)
     of_another = client.create_run(experiment).info.run_id
     for tagged in (digest, "0" * 64):
         client.create_logged_model(experiment, "squares", of_another, tags={"onnx_sha256": tagged})
-    assert register("0" * 64) is None
-    assert register(digest) == "1"
+    assert register(run, "0" * 64) is None
+    assert register(run, digest) == "1"
     assert client.get_model_version("squares", "1").run_id == run.run_id
 
 
@@ -70,7 +71,7 @@ def test_a_registry_with_a_place_of_its_own_is_used_and_read(
     monkeypatch.setenv("MLFLOW_REGISTRY_URI", other_store)
     run = opened(project)
     digest = log(run, "first")
-    registry.set_champion("squares", str(register(digest)))
+    registry.set_champion("squares", str(register(run, digest)))
     assert registry.champion_version("squares") == "1"
     run.close("FINISHED")
     monkeypatch.delenv("MLFLOW_REGISTRY_URI")
@@ -84,8 +85,7 @@ def test_a_clock_that_was_ahead_keeps_the_alias_and_nothing_else(
 ) -> None:
     ahead, present = log(run, "ahead"), log(run, "present")
     for digest, evaluated in ((ahead, 9), (present, 5)):
-        tags = {"recipe": f"at {evaluated}"}
-        registry.register_candidate(registry.RegisterCandidate("squares", digest, tags, evaluated, f"of {evaluated}"))
+        register(run, digest, evaluated, f"of {evaluated}", recipe=f"at {evaluated}")
     client = mlflow.MlflowClient()
     assert str(client.get_model_version_by_alias("squares", registry.CANDIDATE).version) == "1"
     second = client.get_model_version("squares", "2")

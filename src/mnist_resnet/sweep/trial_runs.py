@@ -11,6 +11,7 @@ from mnist_resnet.sweep.plan import Trial
 from mnist_resnet.sweep.trial_result import Figures, Status, TrialResult
 from mnist_resnet.tracking.dead_runs import reopen
 from mnist_resnet.tracking.store.availability import retry_while_away
+from mnist_resnet.tracking.store.experiments import runs_in
 
 _PARENT, _NUMBER, _IDENTITY = "mlflow.parentRunId", "sweep.trial", "sweep.identity"
 _OVERRIDES, _OUTCOME, _REASON, _SECONDS = "sweep.overrides", "sweep.outcome", "sweep.reason", "sweep.seconds"
@@ -125,13 +126,8 @@ def read_result(record: SweepRecord, run_id: str) -> TrialResult:
 
 
 def _children(record: SweepRecord, condition: str = "") -> list[Any]:
-    client, runs, token = record.client, list[Any](), None
-    experiment = client.get_experiment_by_name(record.experiment).experiment_id
     asked = " and ".join(filter(None, [f"tags.`{_PARENT}` = '{record.parent_id}'", condition]))
-    while token != "":
-        page = client.search_runs([experiment], asked, page_token=token)
-        runs, token = [*runs, *page], page.token or ""
-    return runs
+    return runs_in(record.client, record.experiment, asked)
 
 
 def _result(record: SweepRecord, run: Any) -> TrialResult:

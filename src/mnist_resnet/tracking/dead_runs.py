@@ -15,6 +15,7 @@ from typing import Any
 
 from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER
+from mnist_resnet.tracking.store.experiments import runs_in
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +84,7 @@ def close_dead_runs(client: Any, experiment: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        for run in _running(client, experiment):
+        for run in runs_in(client, experiment, "attributes.status = 'RUNNING'"):
             host, file = _host_and_file(run.data.tags.get(LOCK, ""))
             if host == socket.gethostname() and _is_free(file):
                 client.set_tag(run.info.run_id, ENDED_BECAUSE, "its process died without closing it")
@@ -92,16 +93,6 @@ def close_dead_runs(client: Any, experiment: str) -> None:
                 logger.info("Run %s (%s) is marked as failed: its process died", run.info.run_id[:8], run.info.run_name)
     except MlflowException as error:  # such as of a server that lets nobody change older runs
         logger.warning("Runs that have died could not be marked as failed: %s", in_one_line(error))
-
-
-def _running(client: Any, experiment: str) -> list[Any]:
-    found = client.get_experiment_by_name(experiment)
-    runs: list[Any] = []
-    token = None if found else ""
-    while token != "":
-        page = client.search_runs([found.experiment_id], "attributes.status = 'RUNNING'", page_token=token)
-        runs, token = [*runs, *page], page.token or ""
-    return runs
 
 
 def _is_free(file: Path) -> bool:

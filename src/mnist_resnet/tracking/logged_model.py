@@ -71,7 +71,7 @@ def log_model(model: LoggedModel, client: Any, run_id: str) -> None:
 def find_logged_model(onnx_sha256: str, client: Any, experiment_id: str) -> Any:
     """A whole recorded model of an experiment, the latest by the digest of its ONNX file; None if there is none."""
     found = client.search_logged_models([experiment_id], f"tags.{_DIGEST} = '{onnx_sha256}'")
-    return next((each for each in found if str(each.status) == "READY"), None)
+    return next((each for each in found if str(each.status) == "READY"), None)  # others were broken off
 
 
 def _find_or_create(model: LoggedModel, client: Any, run: Any) -> Any:

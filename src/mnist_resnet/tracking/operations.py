@@ -142,7 +142,7 @@ def perform(operation: Operation, client: Any, run_id: str) -> Literal[True]:
 
 
 def _register(candidate: RegisterCandidate, client: Any, run_id: str) -> None:
-    if register_candidate(candidate, [client.get_run(run_id).info.experiment_id]):
+    if register_candidate(candidate, client, run_id):
         client.set_tag(run_id, f"{candidate.name}.release", CANDIDATE)
     else:
         logger.warning("%s is not registered: the store has no whole model of its SHA-256", candidate.name)

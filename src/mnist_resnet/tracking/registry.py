@@ -1,10 +1,11 @@
 """MLflow's model registry: who is the candidate, who is the champion."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mnist_resnet.tracking.logged_model import find_logged_model
 from mnist_resnet.tracking.store.availability import if_there
 
 logger = logging.getLogger(__name__)
@@ -32,27 +33,23 @@ class RegisterCandidate:
     description: str = ""
 
 
-def register_candidate(candidate: RegisterCandidate, experiment_ids: Sequence[str] | None = None) -> str | None:
+def register_candidate(candidate: RegisterCandidate, client: Any, run_id: str) -> str | None:
     """Register the recorded model of a candidate, and point the alias ``candidate`` at it.
 
     Neither a candidate that was evaluated later, nor what a later evaluation said of this version, is replaced.
 
     Args:
         candidate: The model; a registered model of its name is created if there is none.
-        experiment_ids: MLflow's experiments to look for the recorded model in; the present one if None.
+        client: MLflow's, of the store that holds the recorded model.
+        run_id: A run of the experiment to look for it in.
 
     Returns:
         The version; None if no such model was recorded there.
     """
-    import mlflow
-
-    client, name = mlflow.MlflowClient(), candidate.name
-    digest = f"tags.onnx_sha256 = '{candidate.onnx_sha256}'"
-    found = mlflow.search_logged_models(experiment_ids, filter_string=digest, output_format="list")
-    whole = [each for each in found if str(each.status) == "READY"]  # others were broken off
-    if not whole:
+    name = candidate.name
+    model = find_logged_model(candidate.onnx_sha256, client, client.get_run(run_id).info.experiment_id)
+    if model is None:
         return None
-    model = whole[0]
     version = _version_of(client, name, model) or _new_version(client, name, model)
     if _evaluated_later(client.get_model_version(name, version), candidate):
         return version

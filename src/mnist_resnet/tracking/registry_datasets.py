@@ -81,12 +81,13 @@ class ReleaseDataset(JsonDataset):
         super()._write(path, {"model": self.model, **self._register(data)})
 
     def _register(self, release: Release) -> dict[str, Any]:
-        if self.run is None or not release.onnx_sha256:
+        run = self.run
+        if run is None or not release.onnx_sha256:
             return _undecided(NoChampion.UNUSED.value)
         candidate = RegisterCandidate(self.model, release.onnx_sha256, release.tags, now(), self.description)
-        outcome = self.run.recorder.ask(lambda: _released(candidate, release))
+        outcome = run.recorder.ask(lambda: _released(candidate, release, run.run_id))
         if outcome is None:
-            self.run.recorder.keep(candidate)
+            run.recorder.keep(candidate)
             return _undecided(_POSTPONED)
         return outcome
 
@@ -102,10 +103,12 @@ def _present_champion(model: str) -> Champion | NoChampion:
         return Champion(version, None, str(error))
 
 
-def _released(candidate: RegisterCandidate, release: Release) -> dict[str, Any]:
+def _released(candidate: RegisterCandidate, release: Release, run_id: str) -> dict[str, Any]:
     """Register a model as candidate, and as champion if that is decided and nobody else became it meanwhile."""
+    import mlflow
+
     name, decision = candidate.name, release.decision
-    version = registry.register_candidate(candidate)
+    version = registry.register_candidate(candidate, mlflow.MlflowClient(), run_id)
     if version is None:
         return _undecided(_NOT_RECORDED)
     if version == release.champion_before:

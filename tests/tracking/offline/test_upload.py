@@ -378,10 +378,10 @@ def test_a_model_is_registered_once_and_as_candidate_unless_a_later_one_is(proje
     record_candidate(project, model, evaluated=2000)
     present = opened(project)
     present.log_model(later)
-    assert registry.register_candidate(candidate(later, evaluated=3000)) == "1"
+    client = MlflowClient(store)
+    assert registry.register_candidate(candidate(later, evaluated=3000), client, present.run_id) == "1"
     present.close("FINISHED")
     sync(project)
-    client = MlflowClient(store)
     assert str(client.get_model_version_by_alias("made", "candidate").version) == "1"
     assert len(client.search_model_versions("name = 'made'")) == 2
 

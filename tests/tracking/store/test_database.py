@@ -8,6 +8,7 @@ import mlflow
 import pytest
 from mlflow import MlflowClient
 
+from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import registry
 from mnist_resnet.tracking.dead_runs import LOCK, locked_while_open
 from mnist_resnet.tracking.model_lookup import read_recorded_onnx
@@ -108,12 +109,10 @@ def assert_all_here(project: Path) -> None:
 @pytest.mark.parametrize("name", ["renamed", "50 % of #1? é", "deeper/down"])
 def test_runs_models_and_champion_of_a_moved_project_are_had_as_before(project, tmp_path, model, name):
     run_id = record_here(project)
-    record(project, model=model)
+    logged_in = record(project, model=model).run_id
     mlflow.set_tracking_uri(sqlite_uri(project / "mlflow.db"))
-    experiment = mlflow.get_experiment_by_name(EXPERIMENT).experiment_id
-    (logged,) = mlflow.search_logged_models([experiment], output_format="list")
-    candidate = registry.RegisterCandidate("made", logged.tags["onnx_sha256"], {}, evaluated=1), [experiment]
-    registry.set_champion("made", registry.register_candidate(*candidate))
+    candidate = registry.RegisterCandidate("made", sha256_of_bytes(model.content), {}, evaluated=1)
+    registry.set_champion("made", str(registry.register_candidate(candidate, mlflow.MlflowClient(), logged_in)))
     moved = tmp_path / name
     moved.parent.mkdir(exist_ok=True)
     project.rename(moved)
@@ -124,7 +123,8 @@ def test_runs_models_and_champion_of_a_moved_project_are_had_as_before(project, 
     assert Path(read).read_bytes() == b"probabilities"
     # The next run registers the same model as the same version, and comes here.
     mlflow.set_tracking_uri(present_store(moved))
-    assert registry.champion_version("made") == registry.register_candidate(*candidate) == "1"
+    registered = registry.register_candidate(candidate, mlflow.MlflowClient(), logged_in)
+    assert registry.champion_version("made") == registered == "1"
     assert list(moved.glob(f"mlartifacts/{record_here(moved)}/artifacts/made/*.npy"))
     assert not project.exists()
 

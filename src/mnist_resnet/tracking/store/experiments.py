@@ -1,4 +1,4 @@
-"""MLflow's experiments: which of them a run belongs to, and whether it can be recorded there."""
+"""MLflow's experiments: which of them a run belongs to, whether it can be recorded there, and what runs they hold."""
 
 import os
 from pathlib import Path
@@ -109,6 +109,23 @@ def require_run_to_fill(client: Any, experiment: str) -> None:
         raise _refusal(_RUN, run_id, obstacle, f"unset it, or set {_NAME} to that experiment")
     if run.info.status not in _TO_BE_FILLED:
         raise _refusal(_RUN, run_id, f"a run that has ended as {run.info.status}", "unset it to record a new run")
+
+
+def runs_in(client: Any, experiment: str, condition: str) -> list[Any]:
+    """The runs of an experiment, as MLflow has them, the latest first.
+
+    Args:
+        client: Of the store.
+        experiment: Its name; it has no runs if there is none of that name.
+        condition: Which runs, in MLflow's language of searches.
+    """
+    found = client.get_experiment_by_name(experiment)
+    runs: list[Any] = []
+    token = None if found else ""
+    while token != "":
+        page = client.search_runs([found.experiment_id], condition, page_token=token)
+        runs, token = [*runs, *page], page.token or ""
+    return runs
 
 
 def _refusal(name: str, received: str, obstacle: str, remedy: str) -> ExperimentError:
