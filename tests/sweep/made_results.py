@@ -3,6 +3,8 @@
 import random
 from dataclasses import replace
 
+from pydantic import TypeAdapter
+
 from mnist_resnet.sweep.outcome import SweepOutcome, outcome_of
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.trial_result import Figures, Status, TrialResult
@@ -47,3 +49,8 @@ def _made(trial: Trial, status: Status, chance: random.Random) -> Figures:
     loss = 0.03 + 0.02 * (float(rate) - 0.4) ** 2 + chance.gauss(0, 0.002) + 0.05 * (status == "PRUNED")
     test = None if status != "FINISHED" else 1 - loss / 3.5
     return Figures(loss, 1 - loss / 3, test, 1 if status == "PRUNED" else 3, (3 * loss, 2 * loss, loss))
+
+
+def read_outcome(content: bytes) -> SweepOutcome:
+    """What a ``sweep.json`` says."""
+    return TypeAdapter(SweepOutcome).validate_json(content)

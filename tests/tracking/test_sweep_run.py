@@ -24,7 +24,7 @@ from mnist_resnet.tracking.sweep_run import (
 )
 from mnist_resnet.tracking.tracked_run import TrackedRun
 
-PLAN = '{"count": 2}'
+PLAN = b'{"count": 2}'
 ASKED = {"pipelines": "training", "namespaces": "mnist", "count": 2}
 # A sweep that is killed while it is open.
 KILLED = """
@@ -33,7 +33,7 @@ from pathlib import Path
 from mnist_resnet.tracking.sweep_run import open_sweep_run
 
 asked = {"pipelines": "training", "namespaces": "mnist"}
-with open_sweep_run(Path(sys.argv[1]), "sweeps", False, "base", "{}", asked, None):
+with open_sweep_run(Path(sys.argv[1]), "sweeps", False, "base", b"{}", asked, None):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -65,7 +65,7 @@ def test_a_sweep_is_recorded_with_its_plan_and_files(
     assert expected.items() <= found.data.tags.items()
     assert {file.path for file in client.list_artifacts(run.run_id)} == {"plan.json", "sweep.json", "mnist"}
     assert [file.path for file in client.list_artifacts(run.run_id, "mnist")] == ["mnist/accuracy.png"]
-    assert read_plan(find_run(run.run_id, store)) == PLAN.encode()
+    assert read_plan(find_run(run.run_id, store)) == PLAN
     assert "Downloading" not in capfd.readouterr().err
     assert (run.uri, run.experiment) == (store, "sweeps")
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from pydantic import ConfigDict, TypeAdapter, with_config
 
-from mnist_resnet.sweep.plan import SweepPlan, read_document
+from mnist_resnet.sweep.plan import SweepPlan
 from mnist_resnet.sweep.promotion import Promotion
 from mnist_resnet.sweep.trial_groups import Group, Statistics, finite, groups_of
 from mnist_resnet.sweep.trial_result import TrialResult
@@ -64,15 +64,6 @@ class SweepOutcome:
     def as_json(self) -> bytes:
         """The content of ``sweep.json``."""
         return TypeAdapter(SweepOutcome).dump_json(self, indent=2)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> "SweepOutcome":
-        """The outcome that a document of ``as_json`` describes.
-
-        Raises:
-            SweepError: If the document is none of these.
-        """
-        return read_document(SweepOutcome, text, OUTCOME_FILE)
 
     def metrics(self) -> dict[str, float]:
         """The figures for the parent run: counts, and of each data set the winner and the statistics of its group.

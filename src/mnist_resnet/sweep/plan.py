@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -13,8 +13,6 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.sweep.space import Choice, Range
 
 SEED = "training.seed"
-
-Document = TypeVar("Document")
 
 
 class SweepError(UserError, ValueError):
@@ -119,9 +117,9 @@ class SweepPlan:
                 "them back and go on by --resume, or start a new sweep"
             )
 
-    def as_json(self) -> str:
+    def as_json(self) -> bytes:
         """The plan as one JSON document, which ``from_json`` reads."""
-        return json.dumps(TypeAdapter(SweepPlan).dump_python(self, mode="json"), indent=2)
+        return TypeAdapter(SweepPlan).dump_json(self, indent=2)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "SweepPlan":
@@ -130,26 +128,12 @@ class SweepPlan:
         Raises:
             SweepError: If the document is none of these.
         """
-        return read_document(SweepPlan, text, "The recorded plan of the sweep")
-
-
-def read_document(kind: type[Document], text: str | bytes, name: str) -> Document:
-    """A JSON document as the type that it was written from.
-
-    Args:
-        kind: A dataclass.
-        text: The document.
-        name: What it is called in a refusal.
-
-    Raises:
-        SweepError: If the document does not describe one.
-    """
-    try:
-        return TypeAdapter(kind).validate_json(text)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        key = ".".join(map(str, fault["loc"]))
-        raise SweepError(f"{name} cannot be read: {': '.join(filter(None, (key, fault['msg'])))}") from error
+        try:
+            return TypeAdapter(SweepPlan).validate_json(text)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            told = ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
+            raise SweepError(f"The recorded plan of the sweep cannot be read: {told}") from error
 
 
 def parameters_digest(raw: Mapping[str, Any], namespaces: Iterable[str]) -> str:

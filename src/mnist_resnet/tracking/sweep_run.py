@@ -31,7 +31,7 @@ def open_sweep_run(
     experiment: str,
     explicit: bool,
     recipe: str,
-    plan: str,
+    plan: bytes,
     parameters: Mapping[str, Any],
     earlier: RecordedRun | None,
 ) -> Iterator[TrackedRun]:
@@ -63,7 +63,7 @@ def open_sweep_run(
                 raise SweepRunError(
                     "MLflow's store does not answer, but a sweep must be recorded there; try again once it does"
                 )
-            run.log_files({PLAN_FILE: plan.encode()})
+            run.log_files({PLAN_FILE: plan})
             yield run
         except BaseException as error:
             status = status_after(error)

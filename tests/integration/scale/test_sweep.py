@@ -21,6 +21,7 @@ from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.progress_lines import ProgressLines
 from mnist_resnet.tracking.dead_runs import LOCK
 from tests.integration.conftest import KEDRO, Project, as_configured, clean_environment
+from tests.sweep.made_results import read_outcome
 
 pytestmark = [pytest.mark.integration, pytest.mark.scale, pytest.mark.usefixtures("ray_cluster")]
 
@@ -96,7 +97,7 @@ def test_a_good_trial_beside_a_failing_one(squares: Project) -> None:
     assert parent.info.status == "FAILED"
     assert parent.data.tags["sweep.progress"] == "1 of 2 trials"
     assert parent.data.metrics["trials_failed"] == 1
-    assert SweepOutcome.from_json(squares.recorded(outcome.run_id, "sweep.json").read_text()) == outcome
+    assert read_outcome(squares.recorded(outcome.run_id, "sweep.json").read_bytes()) == outcome
     assert recorded_plan(outcome.run_id[:12], squares.folder) == as_configured(plan, squares)
     assert [run.info.status for run in children(squares, outcome.run_id)] == ["FINISHED", "FAILED"]
     prepared = {path.stat().st_ino for path in (squares.folder / "data/sweeps").rglob("train_images.npy")}

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 import pytest
 
 from mnist_resnet.computing.cluster import cluster
-from mnist_resnet.sweep.outcome import SweepOutcome
 from mnist_resnet.sweep.space import Range
 from mnist_resnet.tracking.registry import CHAMPION
 from mnist_resnet.tracking.store.remedies import StoreAwayError
@@ -17,6 +16,7 @@ from tests.conftest import PROJECT
 from tests.integration.conftest import KEDRO, Project, clean_environment
 from tests.integration.scale.test_sweep import children, made_plan, once, swept
 from tests.made_repository import commit, git
+from tests.sweep.made_results import read_outcome
 from tests.tracking.servers import Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.scale, pytest.mark.slow]
@@ -58,7 +58,7 @@ def test_what_trials_came_to_stays_where_a_promotion_fails(squares: Project, mon
         swept(squares, plan, [])
     (parent,) = [run for run in squares.runs() if "mlflow.parentRunId" not in run.data.tags]
     assert parent.info.status == "FAILED"
-    outcome = SweepOutcome.from_json(squares.recorded(parent.info.run_id, "sweep.json").read_text())
+    outcome = read_outcome(squares.recorded(parent.info.run_id, "sweep.json").read_bytes())
     assert [result.status for result in outcome.trials] == ["FINISHED"]
     assert outcome.promotions == {}
 
