@@ -2,7 +2,6 @@ import base64
 import json
 import math
 import mmap
-import sys
 import zipfile
 from functools import cache
 from typing import get_type_hints
@@ -16,7 +15,6 @@ from kedro_datasets._typing import ImagePreview, JSONPreview
 from matplotlib.figure import Figure
 from onnx import TensorProto, helper
 
-import mnist_resnet.models.resnet
 from mnist_resnet.data.idx import encode
 from mnist_resnet.datasets import (
     ArrayDataset,
@@ -379,20 +377,6 @@ def test_a_savedmodel_loses_the_files_of_the_one_before(tmp_path):
     dataset.save({**files(), "assets/vocabulary": b"old"})
     dataset.save(files())
     assert dataset.load() == files()
-
-
-def test_an_earlier_file_loads_where_nothing_has_imported_its_layers(tmp_path, monkeypatch):
-    dataset = KerasModelDataset(filepath=str(tmp_path / "model.keras"))
-    network().save(tmp_path / "model.keras")  # as it was stored before: with the layers of this package
-    # As in a fresh process: Keras knows the layers no longer, and their modules have to be imported again.
-    for name in ("blocks", "convolution", "normalization", "resnet"):
-        monkeypatch.setattr(mnist_resnet.models, name, getattr(mnist_resnet.models, name))
-        monkeypatch.delitem(sys.modules, f"mnist_resnet.models.{name}")
-    for name in ("Convolution", "FusedBatchNormalization"):
-        monkeypatch.delitem(keras.saving.get_custom_objects(), f"mnist_resnet>{name}")
-    loaded = dataset.load()
-    kinds = {name: type(loaded.get_layer(name)).__name__ for name in ("convolution", "norm")}
-    assert kinds == {"convolution": "Convolution", "norm": "FusedBatchNormalization"}
 
 
 def test_a_network_is_stored_with_the_layers_of_keras_alone_and_loaded_without_being_compiled(tmp_path):

@@ -18,7 +18,6 @@ class KerasModelDataset(ArtifactDataset[Any]):
         return previews.layers(self._found())
 
     def _read(self, path: Path) -> Any:
-        import mnist_resnet.models.resnet  # noqa: F401  # earlier files name the layers that it registers
         from mnist_resnet.computing.backend import keras
 
         return keras.saving.load_model(path, compile=False, safe_mode=True)

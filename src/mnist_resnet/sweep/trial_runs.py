@@ -155,7 +155,7 @@ def _figures(record: SweepRecord, run: Any, namespace: str) -> Figures:
     return Figures(
         validation_loss=losses.get(kept),
         validation_accuracy=accuracies.get(kept),
-        test_accuracy=_first(run.data.metrics, f"{namespace}/test_accuracy", f"{namespace}.test_accuracy"),
+        test_accuracy=run.data.metrics.get(f"{namespace}/test_accuracy"),
         epochs=len(_by_epoch(record, run, namespace, "train_loss")),
         losses=tuple(losses[epoch] for epoch in sorted(losses)),
     )
@@ -163,11 +163,7 @@ def _figures(record: SweepRecord, run: Any, namespace: str) -> Figures:
 
 def _by_epoch(record: SweepRecord, run: Any, namespace: str, figure: str) -> dict[int, float]:
     """A figure by epoch; one that a resumed trial has told twice is the same."""
-    # A trial that an earlier version began has the second name.
-    keys = {f"{namespace}/epochs/{figure}", f"{namespace}.{figure}"} & run.data.metrics.keys()
-    histories = (record.client.get_metric_history(run.info.run_id, key) for key in keys)
-    return {each.step: each.value for history in histories for each in history}
-
-
-def _first(metrics: Mapping[str, float], *keys: str) -> float | None:
-    return next((metrics[key] for key in keys if key in metrics), None)
+    key = f"{namespace}/epochs/{figure}"
+    if key not in run.data.metrics:
+        return {}
+    return {each.step: each.value for each in record.client.get_metric_history(run.info.run_id, key)}

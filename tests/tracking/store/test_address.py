@@ -66,12 +66,6 @@ def test_a_projects_own_store_is_kept_without_its_place(tmp_path):
         assert resolved_uri(portable_uri(uri, tmp_path), tmp_path / "moved") == uri
 
 
-def test_a_place_kept_by_earlier_versions_is_followed_if_it_is_gone(tmp_path):
-    there, gone = sqlite_uri(tmp_path / "mlflow.db"), sqlite_uri(tmp_path / "gone" / "mlflow.db")
-    assert resolved_uri(there, tmp_path / "project") == there
-    assert resolved_uri(gone, tmp_path / "project") == sqlite_uri(tmp_path / "project" / "mlflow.db")
-
-
 @pytest.mark.parametrize(
     ("uri", "expected"),
     [

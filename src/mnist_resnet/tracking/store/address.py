@@ -66,15 +66,8 @@ def portable_uri(uri: str, project: Path) -> str:
 
 
 def resolved_uri(kept: str, project: Path) -> str:
-    """The tracking URI that ``portable_uri`` has kept.
-
-    Args:
-        kept: Earlier versions kept the place of a project's own store, too; if that is gone, the project has moved.
-        project: The project's present folder.
-    """
-    file, own = sqlite_file(kept), default_file(project)
-    moved = file is not None and file.name == own.name and not file.parent.exists()
-    return sqlite_uri(own) if kept == _OWN or moved else kept
+    """The tracking URI that ``portable_uri`` has kept, of a project that may have been moved."""
+    return sqlite_uri(default_file(project)) if kept == _OWN else kept
 
 
 def absolute_uri(uri: str) -> str:
