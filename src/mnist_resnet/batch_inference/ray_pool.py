@@ -11,7 +11,7 @@ from typing import Any
 from mnist_resnet.batch_inference.answer_files import finished_parts
 from mnist_resnet.batch_inference.chunks import Chunk, SourcePlan
 from mnist_resnet.batch_inference.worker import ATTEMPTS, MODEL_FILE, Worker, WorkerSettings
-from mnist_resnet.computing.cluster import ClusterError, cluster
+from mnist_resnet.computing.cluster import ClusterError, alive_nodes, cluster
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import replacing
 
@@ -70,7 +70,7 @@ def make_parts(
 
 def _room(ray: Any, threads: int) -> int:
     """How many workers the nodes have cores for; the cores of one worker are those of one node."""
-    cores = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    cores = [int(node["Resources"].get("CPU", 0)) for node in alive_nodes(ray)]
     room = sum(each // threads for each in cores)
     if not room:
         most = max(cores, default=0)

@@ -74,6 +74,26 @@ def require_extra(*modules: str) -> None:
             raise ClusterError(f"{module.capitalize()} is not installed: {remedy}")
 
 
+def alive_nodes(ray: Any) -> list[dict[str, Any]]:
+    """The nodes of the cluster that are there, as Ray describes them.
+
+    Args:
+        ray: Ray's module, connected.
+    """
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def on_node(ray: Any, node_id: str | None = None) -> Any:
+    """Ray's strategy that places something on one node, or nowhere.
+
+    Args:
+        ray: Ray's module, connected.
+        node_id: Ray's identifier; if None, that of the node of this process.
+    """
+    place = node_id or ray.get_runtime_context().get_node_id()
+    return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(place, soft=False)
+
+
 def _ray() -> Any:
     """Ray's module, which reads these variables when it is imported."""
     require_extra("ray")

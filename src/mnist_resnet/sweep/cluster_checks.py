@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
 
+from mnist_resnet.computing.cluster import alive_nodes
 from mnist_resnet.sweep.plan import SweepError, SweepPlan
 from mnist_resnet.sweep.workers import facts, node_facts
 
@@ -23,7 +24,7 @@ def check_nodes(ray: Any, plan: SweepPlan, project: Path, store: str) -> None:
     Raises:
         SweepError: With the remedy.
     """
-    nodes = _alive(ray)
+    nodes = alive_nodes(ray)
     if not any(_places(node, plan) for node in nodes):
         most = {name: max(node["Resources"].get(name, 0) for node in nodes) for name in ("CPU", "GPU")}
         raise SweepError(
@@ -42,11 +43,7 @@ def check_nodes(ray: Any, plan: SweepPlan, project: Path, store: str) -> None:
 
 def trials_at_once(ray: Any, plan: SweepPlan) -> int:
     """How many trials the present nodes have room for, at least 1."""
-    return max(1, sum(_places(node, plan) for node in _alive(ray)))
-
-
-def _alive(ray: Any) -> list[dict[str, Any]]:
-    return [node for node in ray.nodes() if node["Alive"]]
+    return max(1, sum(_places(node, plan) for node in alive_nodes(ray)))
 
 
 def _places(node: Mapping[str, Any], plan: SweepPlan) -> int:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mnist_resnet.computing.cluster import on_node
 from mnist_resnet.computing.processor import set_by_user
 from mnist_resnet.storage.lock import LockedError, folder_lock
 from mnist_resnet.sweep.plan import SweepPlan
@@ -23,7 +24,7 @@ _SHARE_OF_MEMORY = 0.9  # of a share of a GPU; the rest is the driver's own
 
 def start_scheduler(ray: Any, plan: SweepPlan) -> Any:
     """The scheduler of a plan, as an actor on this node that takes no core."""
-    options = {"num_cpus": 0, "scheduling_strategy": on_node(ray, ray.get_runtime_context().get_node_id())}
+    options = {"num_cpus": 0, "scheduling_strategy": on_node(ray)}
     scheduler: type[TrialScheduler] = Study if plan.space else FixedList
     return ray.remote(scheduler).options(**options).remote(plan)
 
@@ -48,11 +49,6 @@ def facts(paths: Sequence[Path]) -> tuple[dict[str, str], list[Path]]:
     """Versions of Python and of this package here, and which of the paths are not seen."""
     versions = {"Python": platform.python_version(), "mnist_resnet": version("mnist-resnet")}
     return versions, [path for path in paths if not path.exists()]
-
-
-def on_node(ray: Any, node_id: str) -> Any:
-    """Ray's strategy that places something on one node, or nowhere."""
-    return ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
 
 
 def _trial(task: TrialTask, scheduler: Any, variables: Mapping[str, str]) -> TrialResult:

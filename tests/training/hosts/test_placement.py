@@ -14,13 +14,12 @@ def on_two(training_parameters):
     return replace(training_parameters, hosts=2)
 
 
-def node(cpus: float = 8, gpus: float = 0, *, alive: bool = True) -> dict[str, Any]:
-    return {"Alive": alive, "Resources": {"CPU": cpus} | ({"GPU": gpus} if gpus else {})}
+def node(cpus: float = 8, gpus: float = 0) -> dict[str, Any]:
+    return {"Resources": {"CPU": cpus} | ({"GPU": gpus} if gpus else {})}
 
 
-@pytest.mark.parametrize("gone", [[], [node(alive=False)]])
-def test_there_is_one_rank_a_host(on_two, gone) -> None:
-    placement = place_on_hosts([node(), node(), node(), *gone], on_two, ADDRESS)
+def test_there_is_one_rank_a_host(on_two) -> None:
+    placement = place_on_hosts([node(), node(), node()], on_two, ADDRESS)
     assert placement == HostPlacement(2, {"CPU": 1.0}, "STRICT_SPREAD", "cpu")
 
 
@@ -35,7 +34,7 @@ def test_who_asks_jax_for_the_cpu_gets_it(on_two) -> None:
     assert placement == HostPlacement(2, {"CPU": 1.0}, "STRICT_SPREAD", "cpu")
 
 
-@pytest.mark.parametrize("nodes", [[node()], [node(), node(alive=False)], [node(), node(cpus=0)]])
+@pytest.mark.parametrize("nodes", [[node()], [node(), node(cpus=0)]])
 def test_a_cluster_with_too_few_hosts_is_refused(on_two, nodes) -> None:
     with pytest.raises(
         DeviceError, match=r"^training\.hosts: received 2, but the cluster at head:6379 has 1; add hosts by `ray start"
@@ -81,7 +80,7 @@ def test_without_a_cluster_the_gpus_of_this_machine_are_for_one_process(on_two) 
 
 def test_hosts_that_can_have_a_rank_are_counted_whatever_else_they_do() -> None:
     placement = HostPlacement(2, {"CPU": 1.0, "GPU": 4.0}, "STRICT_SPREAD", "cuda")
-    nodes = [node(gpus=4), node(gpus=8), node(gpus=2), node(gpus=8, alive=False), node()]
+    nodes = [node(gpus=4), node(gpus=8), node(gpus=2), node()]
     assert placement.hosts_among(nodes) == 2
     assert placement.hosts == 2
     assert HostPlacement(8, {"CPU": 1.0}, "PACK", "cpu").hosts == 1

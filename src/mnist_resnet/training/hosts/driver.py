@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_resnet.computing.cluster import ADDRESS_VARIABLE, ClusterError, cluster, require_extra
+from mnist_resnet.computing.cluster import ADDRESS_VARIABLE, ClusterError, alive_nodes, cluster, on_node, require_extra
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.shards import Shards
@@ -38,7 +38,7 @@ def require_hosts(parameters: TrainingParameters) -> None:
     require_extra("ray", "jax")
     if address := os.environ.get(ADDRESS_VARIABLE):
         with cluster() as ray:
-            place_on_hosts(ray.nodes(), parameters, address, os.environ.get(PLATFORMS_VARIABLE))
+            place_on_hosts(alive_nodes(ray), parameters, address, os.environ.get(PLATFORMS_VARIABLE))
 
 
 def train_on_hosts(
@@ -62,19 +62,13 @@ def train_on_hosts(
     address = os.environ.get(ADDRESS_VARIABLE)
     cores = max(parameters.hosts, os.cpu_count() or 1)
     with cluster(cpus=cores) as ray, shared_folder(checkpoint) as folder:
-        placement = place_on_hosts(ray.nodes(), parameters, address, os.environ.get(PLATFORMS_VARIABLE))
-        here = _this_host(ray)
+        placement = place_on_hosts(alive_nodes(ray), parameters, address, os.environ.get(PLATFORMS_VARIABLE))
+        here = on_node(ray)
         mailbox, tell = open_mailbox(ray, here)
         arrays = {name: _handed_over(ray, array) for name, array in split._asdict().items()}
         task = RankTask(recipe, parameters, title, arrays, folder, tell)
         with launched_ranks(ray, here, task, placement) as ended:
             return _followed(ray, mailbox, ended, placement)
-
-
-def _this_host(ray: Any) -> Any:
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def _handed_over(ray: Any, array: Any) -> Any:
@@ -94,7 +88,7 @@ def _followed(ray: Any, mailbox: Any, ended: Any, placement: HostPlacement) -> T
             raise ClusterError(_why_ended(ray, ended))
         if time.monotonic() - heard > _SECONDS_WITHOUT_NEWS:
             heard = time.monotonic()
-            announcer.missed(_SECONDS_WITHOUT_NEWS, placement, placement.hosts_among(ray.nodes()))
+            announcer.missed(_SECONDS_WITHOUT_NEWS, placement, placement.hosts_among(alive_nodes(ray)))
 
 
 def _why_ended(ray: Any, ended: Any) -> str:

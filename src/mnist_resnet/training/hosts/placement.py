@@ -39,9 +39,9 @@ class HostPlacement:
         """How many of the nodes can have a rank, busy or not.
 
         Args:
-            nodes: As ``ray.nodes()`` lists them.
+            nodes: As ``alive_nodes`` lists them.
         """
-        there = [node["Resources"] for node in nodes if node["Alive"]]
+        there = [node["Resources"] for node in nodes]
         return sum(all(each.get(name, 0) >= most for name, most in self.resources.items()) for each in there)
 
 
@@ -51,7 +51,7 @@ def place_on_hosts(
     """One rank a host; on this machine alone all ranks, if no cluster is named.
 
     Args:
-        nodes: As ``ray.nodes()`` lists them.
+        nodes: As ``alive_nodes`` lists them.
         parameters: ``hosts``, ``devices`` and ``require_gpu``.
         address: Of the cluster that the user has named.
         platform: That the user has set for JAX; if None, GPUs are taken where there are any.
@@ -59,14 +59,14 @@ def place_on_hosts(
     Raises:
         DeviceError: If there are too few hosts, or none has a GPU and one is required.
     """
-    alive = [node["Resources"] for node in nodes if node["Alive"]]
-    gpus = [] if platform == "cpu" else [int(each["GPU"]) for each in alive if each.get("GPU", 0) >= 1]
+    there = [node["Resources"] for node in nodes]
+    gpus = [] if platform == "cpu" else [int(each["GPU"]) for each in there if each.get("GPU", 0) >= 1]
     if parameters.require_gpu and not gpus:
         remedy = "unset JAX_PLATFORMS=cpu" if platform == "cpu" else "add hosts that have one"
         found = "JAX is held to the CPU" if platform == "cpu" else "Ray knows of no GPU"
         raise DeviceError(f"training.require_gpu is true, but {found}; {remedy}, or set it to false")
     wanted = _gpus_of_each(gpus, parameters)
-    fitting = sum(count >= wanted for count in gpus) if gpus else sum(each.get("CPU", 0) >= 1 for each in alive)
+    fitting = sum(count >= wanted for count in gpus) if gpus else sum(each.get("CPU", 0) >= 1 for each in there)
     resources = {"CPU": 1.0} | ({"GPU": float(wanted)} if gpus else {})
     if parameters.hosts <= fitting:
         return HostPlacement(parameters.hosts, resources, "STRICT_SPREAD", "cuda" if gpus else "cpu")
