@@ -8,6 +8,7 @@ from kedro_datasets._typing import ImagePreview
 
 from mnist_resnet.datasets import previews
 from mnist_resnet.datasets.base import ArtifactDataset
+from mnist_resnet.reporting.plots.canvas import as_png
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
@@ -36,8 +37,7 @@ class FigureDataset(ArtifactDataset[Any]):
         return content
 
     def _write(self, path: Path, data: Any) -> None:
-        # Without the software's name and version, equal pictures are equal files.
-        data.savefig(path, format="png", dpi=self.dots_per_inch, metadata={"Software": None})
+        path.write_bytes(as_png(data, self.dots_per_inch))
 
     def _is_same(self, loaded: Any, saved: Any) -> bool:
         return True  # as a picture

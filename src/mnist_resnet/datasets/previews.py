@@ -10,17 +10,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import ZipFile
 
 from kedro_datasets._typing import HTMLPreview, ImagePreview, PlotlyPreview, TablePreview
 
+from mnist_resnet.reporting.plots.canvas import as_png
 from mnist_resnet.reporting.plots.stored_arrays import confidences, label_counts, mosaic
 from mnist_resnet.storage.arrays import Array
 from mnist_resnet.training.events import History
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # kedro-viz takes pages for Markdown, in which what is between two of these is emphasized. It looks no further than a
 # line, and browsers do not show where this character ends one.
@@ -46,18 +44,12 @@ def images(array: Array) -> ImagePreview:
 
 def labels(array: Array) -> ImagePreview:
     """How many there are of each label."""
-    return _figure(label_counts(array)) if len(array) else ImagePreview("")
+    return png(as_png(label_counts(array), dpi=100)) if len(array) else ImagePreview("")
 
 
 def probabilities(array: Any) -> ImagePreview:
     """How sure the answers are."""
-    return _figure(confidences(array))
-
-
-def _figure(figure: "Figure") -> ImagePreview:
-    content = BytesIO()
-    figure.savefig(content, format="png", dpi=100)
-    return png(content.getvalue())
+    return png(as_png(confidences(array), dpi=100))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> TablePreview:

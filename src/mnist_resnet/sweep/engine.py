@@ -142,12 +142,7 @@ def _as_text(outcome: SweepOutcome) -> bytes:
 
 
 def _pictures(outcome: SweepOutcome) -> dict[str, bytes]:
+    from mnist_resnet.reporting.plots.canvas import as_png
     from mnist_resnet.sweep.plots import draw
 
-    files = {}
-    for name, figure in draw(outcome).items():
-        content = io.BytesIO()
-        # Without the software's name and version, equal pictures are equal files.
-        figure.savefig(content, format="png", dpi=120, metadata={"Software": None})
-        files[name] = content.getvalue()
-    return files
+    return {name: as_png(figure) for name, figure in draw(outcome).items()}

@@ -1,6 +1,7 @@
 """The parts that all pictures have in common."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,19 @@ def new_figure(width: float, height: float, title: str) -> "Figure":
     (shown,), properties = title_lettering(title)
     figure.suptitle(shown, **properties)
     return figure
+
+
+def as_png(figure: "Figure", dpi: int = 120) -> bytes:
+    """A figure as the content of a PNG file.
+
+    Args:
+        figure: To draw.
+        dpi: Pixels for each inch.
+    """
+    content = BytesIO()
+    # Without the software's name and version, equal pictures are equal files.
+    figure.savefig(content, format="png", dpi=dpi, metadata={"Software": None})
+    return content.getvalue()
 
 
 def hide_axes(axes: "Axes") -> None:
