@@ -79,7 +79,7 @@ def test_a_trial_far_below_all_others_does_not_hide_their_differences() -> None:
     accuracies = [0.98 + 0.001 * number for number in range(8)] + [0.1]
     results = [result(trial, 0.1, accuracy=each) for trial, each in zip(trials, accuracies, strict=True)]
     shown = TrialAccuracies(outcome_of(plan_of(*trials), results, 1.0, "parent"), "mnist")
-    low, high = shown.limits()
+    low, high = shown.limits
     assert 0.97 < low < 0.98 < 0.987 < high < 0.99
     assert shown.has_below()
     assert (shown.height(0.1), shown.height(1.0)) == (0, 1)
@@ -89,5 +89,5 @@ def test_a_trial_far_below_all_others_does_not_hide_their_differences() -> None:
 def test_equal_accuracies_have_room_around_them_within_0_and_1(accuracy: float) -> None:
     trial = Trial(0, {RATE: 0.1})
     outcome = outcome_of(plan_of(trial), [result(trial, 0.1, accuracy=accuracy)], 1.0, "parent")
-    low, high = TrialAccuracies(outcome, "mnist").limits()
+    low, high = TrialAccuracies(outcome, "mnist").limits
     assert 0 <= low < high <= 1

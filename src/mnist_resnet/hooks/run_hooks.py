@@ -159,7 +159,7 @@ class RunHooks:
     def _show_summary(self, kind: type[BaseException] | None, *_: object) -> None:
         """Tell what a whole run came to, once its record is closed."""
         if kind is None:
-            self._summary.show(self._tracking.where() if self._tracking else "")
+            self._summary.show(self._tracking.run.recorder.where() if self._tracking else "")
 
 
 def _remove_leftovers(context: "RunContext") -> None:

@@ -16,9 +16,8 @@ from mnist_resnet.config import flatten
 from mnist_resnet.evaluation.results import Evaluation
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.record import FLOW, in_order, status_after
-from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.program import command_line
-from mnist_resnet.terminal.redaction import in_one_line, without_credentials
+from mnist_resnet.terminal.redaction import in_one_line
 from mnist_resnet.tracking.commit_tags import commit_tags
 from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_release, describe_run
 from mnist_resnet.tracking.inputs import CONTEXTS
@@ -83,7 +82,7 @@ class Tracking:
         finally:
             self.run.close(status_after(error))
         if self.run.recorder.spool_folder is not None and error is not None:
-            logger.warning("%s", self.where())  # there is no summary to say it
+            logger.warning("%s", self.run.recorder.where())  # there is no summary to say it
 
     def note_saved(self, dataset_name: str, data: Any) -> None:
         """Log what the catalog says is to be logged."""
@@ -134,14 +133,6 @@ class Tracking:
         release = self._context.catalog.get(f"{namespace}.release")
         if isinstance(release, ReleaseDataset):
             release.description = text
-
-    def where(self) -> str:
-        """The place of the record, in words."""
-        store = without_credentials(self.run.uri)
-        if self.run.recorder.spool_folder is None:
-            return f"MLflow run: {self.run.run_id} in {store} (see it with `mlflow ui`)"
-        folder = shown_path(self.run.recorder.spool_folder, self._context.project)
-        return f"MLflow run: {self.run.run_id}, kept in {folder}; `kedro sync-tracking` sends it to {store}"
 
     def _let_register(self, namespace: str, run: TrackedRun | None) -> None:
         """Hand the run to the entries of the catalog that reach the registry, or take it back."""

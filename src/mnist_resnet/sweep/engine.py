@@ -16,11 +16,10 @@ from mnist_resnet.sweep.progress_lines import ProgressLines
 from mnist_resnet.sweep.project_session import configured_parameters, require_unchanged
 from mnist_resnet.sweep.promotion import promote
 from mnist_resnet.sweep.sweep_options import check_recorded
+from mnist_resnet.sweep.trial_result import DONE
 from mnist_resnet.sweep.trial_runner import TrialRunner
 from mnist_resnet.sweep.trial_runs import close_dead_children
-from mnist_resnet.sweep.trial_scheduler import DONE
 from mnist_resnet.terminal import signals
-from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.address import absolute_uri, tracking_uri
 from mnist_resnet.tracking.store.database import present_store
@@ -70,8 +69,7 @@ def run_sweep(
         experiment, explicit = parameters.tracking.experiment, "tracking.experiment" in plan.params
         named = project, experiment, explicit, parameters.recipe
         with open_sweep_run(*named, plan.as_json(), _asked(plan), earlier) as run:
-            where = f"MLflow run: {run.run_id} in {without_credentials(store)} (see it with `mlflow ui`)"
-            lines.recorded(run.run_id, where)
+            lines.recorded(run.run_id, run.recorder.where())
             trials = TrialRunner(ray, plan, project, run, lines)
             results = _run_trials(trials, resumed=earlier is not None)
             outcome = outcome_of(plan, results, time.monotonic() - started, run.run_id)

@@ -8,8 +8,7 @@ from pydantic import ConfigDict, TypeAdapter, with_config
 from mnist_resnet.sweep.plan import SweepPlan
 from mnist_resnet.sweep.promotion import Promotion
 from mnist_resnet.sweep.trial_groups import Group, Statistics, finite, groups_of
-from mnist_resnet.sweep.trial_result import TrialResult
-from mnist_resnet.sweep.trial_scheduler import DONE
+from mnist_resnet.sweep.trial_result import DONE, TrialResult
 
 OUTCOME_FILE = "sweep.json"
 

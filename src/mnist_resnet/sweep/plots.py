@@ -107,14 +107,14 @@ def _accuracy_by_parameter(accuracies: TrialAccuracies, parameters: dict[str, Pa
         unused.remove()
     for first in figure.axes[::columns]:
         first.set_ylabel(accuracies.name)
-    figure.axes[0].set_ylim(*accuracies.limits())
+    figure.axes[0].set_ylim(*accuracies.limits)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     return figure
 
 
 def _draw_trials(axes: "Axes", accuracies: TrialAccuracies, key: str, parameter: ParameterAxis) -> None:
     """A point for each trial; those far below all others, and those without an accuracy, on the lower edge."""
-    low, _ = accuracies.limits()
+    low, _ = accuracies.limits
     points = (
         (accuracies.pruned, _PRUNED, _PRUNED_BELOW),
         (accuracies.finished, _FINISHED, _BELOW),
@@ -138,7 +138,7 @@ def _parallel_coordinates(accuracies: TrialAccuracies, parameters: dict[str, Par
 
     figure = new_figure(1.7 * (len(parameters) + 1) + 1.6, 4.4, accuracies.title)
     axes = figure.subplots()
-    colours = ScalarMappable(Normalize(*accuracies.limits(), clip=True), "viridis")
+    colours = ScalarMappable(Normalize(*accuracies.limits, clip=True), "viridis")
     for trial, accuracy, style in _lines(accuracies, colours):
         heights = [parameter.height(trial.overrides[key]) for key, parameter in parameters.items()]
         axes.plot([*heights, accuracies.height(accuracy)], **style)

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable
 from mnist_resnet.sweep.outcome import outcome_of
 from mnist_resnet.sweep.outcome_table import IN_WORDS, duration, shown_keys, shown_value
 from mnist_resnet.sweep.plan import SweepPlan, Trial
-from mnist_resnet.sweep.trial_result import Figures, TrialResult
-from mnist_resnet.sweep.trial_scheduler import DONE
+from mnist_resnet.sweep.trial_result import DONE, Figures, TrialResult
 from mnist_resnet.terminal.program import program_words, variables_before
 
 

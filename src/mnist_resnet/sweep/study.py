@@ -13,8 +13,7 @@ from typing import Any
 
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.space import Choice, Range, points
-from mnist_resnet.sweep.trial_result import TrialResult
-from mnist_resnet.sweep.trial_scheduler import DONE
+from mnist_resnet.sweep.trial_result import DONE, TrialResult
 
 _SEED = 0
 _TRIES = 10  # to draw a trial that was not given before, until one is looked for in the list of all

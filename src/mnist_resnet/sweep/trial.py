@@ -16,9 +16,8 @@ from mnist_resnet.computing.threads import THREADS_VARIABLE
 from mnist_resnet.config import OF_ONE_RUN, OUTPUTS_VARIABLE
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.project_session import project_session, require_unchanged
-from mnist_resnet.sweep.trial_result import Status, TrialResult
+from mnist_resnet.sweep.trial_result import DONE, Status, TrialResult
 from mnist_resnet.sweep.trial_runs import SweepRecord, end_child, open_child, read_result
-from mnist_resnet.sweep.trial_scheduler import DONE
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.program import COMMAND_VARIABLE
 from mnist_resnet.terminal.redaction import in_one_line

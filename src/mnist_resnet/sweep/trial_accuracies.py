@@ -47,21 +47,9 @@ class TrialAccuracies:
         figures = [getattr(result.figures.get(self._namespace), figure, None) for result in results]
         return [value for value in figures if value is not None]
 
+    @cached_property
     def limits(self) -> tuple[float, float]:
         """The accuracies between which pictures show differences; trials far below all others are left out."""
-        return self._limits
-
-    def height(self, accuracy: float) -> float:
-        """Where an accuracy lies between the limits, 0 to 1."""
-        low, high = self._limits
-        return min(1.0, max(0.0, (accuracy - low) / (high - low)))
-
-    def has_below(self) -> bool:
-        """Whether a finished trial lies below the limits."""
-        return any(accuracy < self._limits[0] for _, accuracy in self.finished)
-
-    @cached_property
-    def _limits(self) -> tuple[float, float]:
         values = sorted(accuracy for _, accuracy in self.finished)
         low, high = values[0], values[-1]
         if len(values) > 3:
@@ -69,6 +57,15 @@ class TrialAccuracies:
             low = min(value for value in values if value >= lower - _FENCE * (upper - lower))
         margin = _MARGIN * max(high - low, _LEAST_SPAN)
         return max(0.0, low - margin), min(1.0, high + margin)
+
+    def height(self, accuracy: float) -> float:
+        """Where an accuracy lies between the limits, 0 to 1."""
+        low, high = self.limits
+        return min(1.0, max(0.0, (accuracy - low) / (high - low)))
+
+    def has_below(self) -> bool:
+        """Whether a finished trial lies below the limits."""
+        return any(accuracy < self.limits[0] for _, accuracy in self.finished)
 
     def _with(self, status: Status) -> list[TrialWithAccuracy]:
         figures = {result.trial.number: result.figures.get(self._namespace) for result in self._outcome.trials}

@@ -7,6 +7,7 @@ from typing import Literal
 from mnist_resnet.sweep.plan import Trial
 
 Status = Literal["FINISHED", "PRUNED", "FAILED", "KILLED"]
+DONE = frozenset[Status]({"FINISHED", "PRUNED"})
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.progress_lines import ProgressLines
 from mnist_resnet.sweep.shared_data import PreparationError, SharedData
 from mnist_resnet.sweep.trial import LOG_FILE, TrialTask
-from mnist_resnet.sweep.trial_result import TrialResult
+from mnist_resnet.sweep.trial_result import DONE, TrialResult
 from mnist_resnet.sweep.trial_runs import SweepRecord, close_dead_children, end_child, read_results
-from mnist_resnet.sweep.trial_scheduler import DONE
 from mnist_resnet.sweep.workers import start_scheduler, start_trial
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import in_one_line

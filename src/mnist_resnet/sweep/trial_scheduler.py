@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from mnist_resnet.sweep.plan import SweepPlan, Trial
-from mnist_resnet.sweep.trial_result import TrialResult
-
-DONE = frozenset({"FINISHED", "PRUNED"})
+from mnist_resnet.sweep.trial_result import DONE, TrialResult
 
 
 class TrialScheduler(Protocol):

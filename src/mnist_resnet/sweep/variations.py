@@ -1,8 +1,9 @@
 """What a fixed list of trials varies: seeds and grids, as they are typed, and their product."""
 
 import itertools
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from omegaconf import OmegaConf
@@ -63,17 +64,10 @@ def product(namespaces: Sequence[str], grid: Mapping[str, Sequence[Any]], seeds:
     """
     seeding = [{f"{name}.{SEED}": seed for name in namespaces} for seed in seeds] or [{}]
     axes = [[{key: value} for value in values] for key, values in grid.items()]
-    count = len(seeding)
-    for values in axes:
-        count *= len(values)
-    _require_few(count, "--grid")
-    points = itertools.product(*axes, seeding)
-    return tuple(Trial(number, dict(_joined(point))) for number, point in enumerate(points))
-
-
-def _joined(point: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Any]]:
-    for part in point:
-        yield from part.items()
+    axes.append(seeding)
+    _require_few(math.prod(map(len, axes)), "--grid")
+    overrides = ({key: value for part in point for key, value in part.items()} for point in itertools.product(*axes))
+    return tuple(Trial(number, each) for number, each in enumerate(overrides))
 
 
 def _seed_range(typed: str, part: str) -> range:

@@ -39,6 +39,13 @@ class Recorder:
         """Where the run, or the rest of it, is kept for ``kedro sync-tracking``; None while MLflow records it."""
         return self._spool.folder if self._spool else None
 
+    def where(self) -> str:
+        """The place of the record, in words."""
+        if self._spool is None:
+            return f"MLflow run: {self._run.run_id} in {self._run.store} (see it with `mlflow ui`)"
+        folder = shown_path(self._spool.folder, self._project)
+        return f"MLflow run: {self._run.run_id}, kept in {folder}; `kedro sync-tracking` sends it to {self._run.store}"
+
     def record_first(self, operation: Operation, uri: str) -> None:
         """Record something; the last chance to refuse a store.
 
