@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from mnist_resnet.export.copied_layer import copied_layer
+from mnist_resnet.export.copied_network import copied_network
 from mnist_resnet.models.convolution import Convolution
 
 
@@ -20,18 +20,11 @@ def crop(network: keras.Model) -> keras.Model:
     Returns:
         A network with the same answers.
     """
-    kernels = {
-        layer.name: layer.get_weights()[0][layer.met] for layer in network.layers if isinstance(layer, Convolution)
-    }
+    weights = {layer.name: _met(layer) for layer in network.layers if isinstance(layer, Convolution)}
+    changes = {name: {"kernel_size": kernel.shape[:2]} for name, (kernel, *_) in weights.items()}
+    return copied_network(network, changes, weights)
 
-    def copy(layer: Any) -> Any:
-        kernel = kernels.get(layer.name)
-        changes = {} if kernel is None else {"kernel_size": kernel.shape[:2]}
-        return copied_layer(layer, **changes)
 
-    cropped = keras.models.clone_model(network, clone_function=copy)
-    for layer in cropped.layers:
-        weights = network.get_layer(layer.name).get_weights()
-        layer.set_weights([kernels[layer.name], *weights[1:]] if layer.name in kernels else weights)
-    cropped.trainable = False
-    return cropped
+def _met(convolution: Convolution) -> list[Any]:
+    kernel, *biases = convolution.get_weights()
+    return [kernel[convolution.met], *biases]

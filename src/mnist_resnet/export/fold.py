@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.export.copied_layer import copied_layer
+from mnist_resnet.export.copied_network import copied_network
 from mnist_resnet.models.convolution import Convolution
 from mnist_resnet.models.normalization import FusedBatchNormalization
 
@@ -27,18 +27,12 @@ def fold(network: keras.Model) -> keras.Model:
     norms = _norms_by_convolution(network)
     gone = {norm.name for norm in norms.values()}
 
-    def copy(layer: Any) -> Any:
-        return copied_layer(layer, **({"use_bias": True} if layer.name in norms else {}))
-
     def call(layer: Any, inputs: Any, **options: Any) -> Any:
         return inputs if layer.name in gone else layer(inputs, **options)
 
-    folded = keras.models.clone_model(network, clone_function=copy, call_function=call)
-    for layer in folded.layers:
-        before = network.get_layer(layer.name)
-        layer.set_weights(_folded(before, norms[layer.name]) if layer.name in norms else before.get_weights())
-    folded.trainable = False
-    return folded
+    changes = {name: {"use_bias": True} for name in norms}
+    weights = {name: _folded(network.get_layer(name), norm) for name, norm in norms.items()}
+    return copied_network(network, changes, weights, call)
 
 
 def _norms_by_convolution(network: keras.Model) -> dict[str, FusedBatchNormalization]:

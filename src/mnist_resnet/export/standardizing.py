@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.export.copied_layer import copied_layer
+from mnist_resnet.export.copied_network import copied_network
 from mnist_resnet.models.convolution import Convolution
 
 
@@ -29,9 +29,6 @@ def fold_standardizing(network: keras.Model) -> keras.Model:
     padded_before = stem.padding == "same" and mean != 0
     changes = {"use_bias": True} | ({"padding": "valid"} if padded_before else {})
 
-    def copy(layer: Any) -> Any:
-        return copied_layer(layer, **(changes if layer is stem else {}))
-
     def call(layer: Any, inputs: Any, **options: Any) -> Any:
         if layer.name == standardize.name:
             return keras.ops.cast(inputs, "float32")
@@ -41,12 +38,8 @@ def fold_standardizing(network: keras.Model) -> keras.Model:
             inputs = keras.ops.pad(inputs, _margins(stem), constant_values=mean)
         return layer(inputs, **options)
 
-    folded = keras.models.clone_model(network, clone_function=copy, call_function=call)
-    for layer in folded.layers:
-        weights = network.get_layer(layer.name).get_weights()
-        layer.set_weights(_folded(weights, standardize) if layer.name == stem.name else weights)
-    folded.trainable = False
-    return folded
+    weights = {stem.name: _folded(stem.get_weights(), standardize)}
+    return copied_network(network, {stem.name: changes}, weights, call)
 
 
 def _margins(convolution: Convolution) -> tuple[tuple[int, int], ...]:
