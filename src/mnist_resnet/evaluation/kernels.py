@@ -7,10 +7,7 @@ import numpy as np
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.parity import compare
-from mnist_resnet.evaluation.providers import CPU_PROVIDER
-from mnist_resnet.evaluation.session import open_session
-
-_BATCH_SIZE = 256
+from mnist_resnet.evaluation.session import cpu_probabilities
 
 
 @dataclass(frozen=True)
@@ -35,26 +32,20 @@ class KernelAgreement:
         return max(self.max_abs_diff, self.widest_change) <= tolerance
 
 
-def compare_kernels(onnx_model: bytes, images: UInt8Array, fast: Probabilities | None = None) -> KernelAgreement:
-    """Classify images on the processor with onnxruntime's optimizations and without.
+def compare_kernels(onnx_model: bytes, images: UInt8Array, fast: Probabilities) -> KernelAgreement:
+    """Classify images on the processor without onnxruntime's optimizations, and compare what is answered with them.
 
-    With them, operations between QuantizeLinear and DequantizeLinear become integer kernels; they differ from processor
+    By them, operations between QuantizeLinear and DequantizeLinear become integer kernels; they differ from processor
     to processor, and some of them cut sums of products that 16 bits cannot hold.
 
     Args:
         onnx_model: A quantized file.
         images: uint8 (images, height, width), at least one.
-        fast: The file's answers with optimizations, if they are known already.
+        fast: The file's answers with optimizations, by the processor.
     """
-    if fast is None:
-        fast = _probabilities(onnx_model, images, optimized=True)
-    plain = _probabilities(onnx_model, images, optimized=False)
+    plain = cpu_probabilities(onnx_model, images, optimized=False)
     parity = compare(plain, fast)
     changed = fast.argmax(axis=1) != plain.argmax(axis=1)
     second, best = np.partition(plain, -2, axis=1)[:, -2:].T
     widest = float(np.max((best - second)[changed], initial=0))
     return KernelAgreement(len(images), parity.max_abs_diff, parity.argmax_agreement, widest)
-
-
-def _probabilities(onnx_model: bytes, images: UInt8Array, optimized: bool) -> Probabilities:
-    return open_session(onnx_model, [CPU_PROVIDER], optimized=optimized).probabilities(images, _BATCH_SIZE)

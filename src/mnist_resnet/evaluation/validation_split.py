@@ -14,11 +14,10 @@ from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.paired import Correct
 from mnist_resnet.evaluation.providers import usable_providers
 from mnist_resnet.evaluation.robustness import Robustness, measure_robustness
-from mnist_resnet.evaluation.session import Session, open_session
+from mnist_resnet.evaluation.session import CLASSIFIED_AT_ONCE, Session, open_session
 from mnist_resnet.storage.arrays import parts
 from mnist_resnet.storage.artifacts import sha256_of_bytes, sha256_of_pieces
 
-_BATCH_SIZE = 256
 # By the digests of a file and of the images and labels, the provider, and CUDA's settings: a byte for each image.
 _known: dict[tuple[str, str, str, CudaParameters | None], Correct] = {}
 
@@ -55,7 +54,7 @@ class Validation:
 
     def probabilities(self, onnx_model: bytes) -> Probabilities:
         """What an ONNX file answers to the images, by onnxruntime: float32 (images, classes)."""
-        return self.open(onnx_model).probabilities(self.images, _BATCH_SIZE)
+        return self.open(onnx_model).probabilities(self.images, CLASSIFIED_AT_ONCE)
 
     def correct(self, onnx_model: bytes) -> Correct:
         """Whether an ONNX file classifies each image correctly, by onnxruntime; it is not asked twice in a process.
@@ -76,7 +75,7 @@ class Validation:
 
     def robustness(self, onnx_model: bytes, count: int, seed: int, untouched: Correct | None = None) -> Robustness:
         """How an ONNX file does on up to ``count`` of the images, perturbed by ``seed``; see ``measure_robustness``."""
-        classify = partial(self.open(onnx_model).probabilities, batch_size=_BATCH_SIZE)
+        classify = partial(self.open(onnx_model).probabilities, batch_size=CLASSIFIED_AT_ONCE)
         return measure_robustness(classify, self.images, self.labels, count, seed, untouched)
 
     @cached_property

@@ -5,6 +5,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
+from mnist_resnet.evaluation.session import cpu_probabilities
 from mnist_resnet.export.variants import int8
 from tests.made_model import DARK, halves_model
 
@@ -41,22 +42,17 @@ def test_images_that_calibrate_do_not_choose(material, monkeypatch):
     images = material.train_images.copy()
     images[:, 0, :2] = np.arange(270, dtype=np.uint16).view(np.uint8).reshape(270, 2)
     calibrating, seen = [], []
-    open_session = int8.open_session
 
     def quantized(onnx_model: bytes, chosen: np.ndarray, method: str) -> bytes:
         calibrating.append(numbers(chosen))
         return onnx_model
 
-    class Noting:
-        def __init__(self, session):
-            self._session = session
-
-        def probabilities(self, chosen, batch_size):
-            seen.append(numbers(chosen))
-            return self._session.probabilities(chosen, batch_size)
+    def classified(onnx_model: bytes, chosen: np.ndarray) -> np.ndarray:
+        seen.append(numbers(chosen))
+        return cpu_probabilities(onnx_model, chosen)
 
     monkeypatch.setattr(int8, "to_int8", quantized)
-    monkeypatch.setattr(int8, "open_session", lambda *asked: Noting(open_session(*asked)))
+    monkeypatch.setattr(int8, "cpu_probabilities", classified)
     int8.make(replace(material, train_images=images))
     assert [len(each) for each in (*calibrating, *seen)] == [64, 64, 64, 64, 64]
     assert calibrating[0] == calibrating[1]

@@ -5,14 +5,11 @@ import numpy as np
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.data.sample import spread_sample
 from mnist_resnet.evaluation.kernels import compare_kernels
-from mnist_resnet.evaluation.metrics import Probabilities
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
-from mnist_resnet.evaluation.session import open_session
+from mnist_resnet.evaluation.session import cpu_probabilities
 from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import to_int8
 from mnist_resnet.export.variants.candidate import Candidate, Material
-
-_BATCH_SIZE = 256
 
 
 def make(material: Material) -> Candidate:
@@ -26,11 +23,13 @@ def make(material: Material) -> Candidate:
     source = multiply_small_images(material.onnx_model) or material.onnx_model
     files = {str(method): to_int8(source, calibrating, method) for method in methods}
     # On training images, which too many of the classes are right of for accuracy to tell the methods apart.
-    expected = _probabilities(material.onnx_model, choosing)
-    errors = {method: float(np.abs(_probabilities(file, choosing) - expected).mean()) for method, file in files.items()}
+    expected = cpu_probabilities(material.onnx_model, choosing)
+    answers = {method: cpu_probabilities(file, choosing) for method, file in files.items()}
+    errors = {method: float(np.abs(each - expected).mean()) for method, each in answers.items()}
     best = files[min(errors, key=lambda method: errors[method])]
-    answers = material.validation.by(CPU_PROVIDER).probabilities(best)
-    return Candidate(best, CPU_PROVIDER, answers, errors, compare_kernels(best, material.validation.images, answers))
+    validated = material.validation.by(CPU_PROVIDER).probabilities(best)
+    kernels = compare_kernels(best, material.validation.images, validated)
+    return Candidate(best, CPU_PROVIDER, validated, errors, kernels)
 
 
 def _draw(material: Material) -> tuple[UInt8Array, UInt8Array]:
@@ -41,7 +40,3 @@ def _draw(material: Material) -> tuple[UInt8Array, UInt8Array]:
     count = max(1, len(drawn) * parameters.calibration_images // asked)
     calibrating = spread_sample(labels[drawn], count, parameters.seed)
     return images[drawn[calibrating]], images[np.delete(drawn, calibrating)]
-
-
-def _probabilities(content: bytes, images: UInt8Array) -> Probabilities:
-    return open_session(content, [CPU_PROVIDER]).probabilities(images, _BATCH_SIZE)
