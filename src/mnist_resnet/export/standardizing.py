@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.export.copied_network import copied_network
+from mnist_resnet.models.axis import Axis
 from mnist_resnet.models.convolution import Convolution
 
 
@@ -27,6 +28,8 @@ def fold_standardizing(network: keras.Model) -> keras.Model:
     stem = next(layer for layer in network.layers if isinstance(layer, Convolution))
     mean = -standardize.offset / standardize.scale
     padded_before = stem.padding == "same" and mean != 0
+    axes = zip(stem.input.shape[1:3], stem.kernel_size, stem.strides, strict=True)
+    margins = [Axis(*each).margins for each in axes]
     changes = {"use_bias": True} | ({"padding": "valid"} if padded_before else {})
 
     def call(layer: Any, inputs: Any, **options: Any) -> Any:
@@ -35,19 +38,11 @@ def fold_standardizing(network: keras.Model) -> keras.Model:
         if isinstance(layer, keras.layers.ZeroPadding2D):  # not as a layer: Keras could name the padding below like it
             return keras.ops.pad(inputs, ((0, 0), *layer.padding, (0, 0)))
         if layer.name == stem.name and padded_before:
-            inputs = keras.ops.pad(inputs, _margins(stem), constant_values=mean)
+            inputs = keras.ops.pad(inputs, ((0, 0), *margins, (0, 0)), constant_values=mean)
         return layer(inputs, **options)
 
     weights = {stem.name: _folded(stem.get_weights(), standardize)}
     return copied_network(network, {stem.name: changes}, weights, call)
-
-
-def _margins(convolution: Convolution) -> tuple[tuple[int, int], ...]:
-    """The places that ``same`` padding adds before and after an image, (batch, height, width, channels)."""
-    sizes = (convolution.input.shape[1:3], convolution.output.shape[1:3], convolution.kernel_size, convolution.strides)
-    extents = zip(*sizes, strict=True)
-    totals = [max((after - 1) * stride + kernel - before, 0) for before, after, kernel, stride in extents]
-    return (0, 0), *((total // 2, total - total // 2) for total in totals), (0, 0)
 
 
 def _folded(weights: list[npt.NDArray[np.float32]], standardize: keras.layers.Rescaling) -> list[Any]:

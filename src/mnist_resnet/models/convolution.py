@@ -4,8 +4,9 @@ from typing import Any
 
 import keras
 
+from mnist_resnet.models.axis import Axis
 from mnist_resnet.models.compilation import compiles
-from mnist_resnet.models.small_images import Axis, convolve_by_places, with_kernel_gradient_by_taps
+from mnist_resnet.models.small_images import convolve_by_places, with_kernel_gradient_by_taps
 
 # Where products were measured to gain: places of the output along an axis, and rows or columns of the kernel.
 MOST_PLACES, LARGEST_KERNEL = 2, 3

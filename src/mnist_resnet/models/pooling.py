@@ -5,12 +5,13 @@ from typing import Any
 
 import keras
 
+from mnist_resnet.models.axis import Axis
 from mnist_resnet.models.compilation import compiles
 
 
 @keras.saving.register_keras_serializable(package="mnist_resnet")
 class MaxPooling(keras.layers.MaxPooling2D):  # type: ignore[misc]  # keras is untyped
-    """``keras.layers.MaxPooling2D``, computed from slices of the image where a compiled step trains it.
+    """``keras.layers.MaxPooling2D``, with ``same`` padding computed from slices where a compiled step trains it.
 
     XLA has no deterministic gradient of max pooling: on a GPU it adds up in any order, or refuses. The maximum of one
     strided slice for each place of the window has equal outputs, and a gradient of selections and sums. As in the
@@ -24,21 +25,18 @@ class MaxPooling(keras.layers.MaxPooling2D):  # type: ignore[misc]  # keras is u
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """Pool (batch, height, width, channels)."""
-        if training and compiles() and self.data_format == "channels_last":
+        if training and compiles() and self.data_format == "channels_last" and self.padding == "same":
             return self._of_slices(inputs)
         return super().call(inputs)
 
     def _of_slices(self, inputs: Any) -> Any:
-        ops, (height, width) = keras.ops, inputs.shape[1:3]
-        rows, columns = (
-            _Extent(extent, window, stride, self.padding)
-            for extent, window, stride in zip((height, width), self.pool_size, self.strides, strict=True)
-        )
-        margins = [[0, 0], rows.margins, columns.margins, [0, 0]]
+        ops = keras.ops
+        rows, columns = (Axis(*each) for each in zip(inputs.shape[1:3], self.pool_size, self.strides, strict=True))
+        margins = ((0, 0), rows.margins, columns.margins, (0, 0))
         padded = ops.pad(inputs, margins, constant_values=float("-inf"))
         highest = None
         for row, column in product(range(self.pool_size[0]), range(self.pool_size[1])):
-            values = padded[:, rows.places(row), columns.places(column)]
+            values = padded[:, _met(rows, row), _met(columns, column)]
             if highest is None:
                 highest = values
             else:
@@ -47,17 +45,6 @@ class MaxPooling(keras.layers.MaxPooling2D):  # type: ignore[misc]  # keras is u
         return highest
 
 
-class _Extent:
-    """One dimension of a pooling: its margins, and the places that one place of the window meets."""
-
-    def __init__(self, extent: int, window: int, stride: int, padding: str) -> None:
-        self.stride = stride
-        if padding == "same":
-            self.outputs = -(-extent // stride)
-            missing = max((self.outputs - 1) * stride + window - extent, 0)
-        else:
-            self.outputs, missing = (extent - window) // stride + 1, 0
-        self.margins = [missing // 2, missing - missing // 2]
-
-    def places(self, first: int) -> slice:
-        return slice(first, first + (self.outputs - 1) * self.stride + 1, self.stride)
+def _met(axis: Axis, tap: int) -> slice:
+    """What one place of the window meets of the padded image."""
+    return slice(tap, tap + (axis.places - 1) * axis.stride + 1, axis.stride)
