@@ -1,8 +1,16 @@
-"""The parts that all exported ONNX files have in common: constants, the name of the batch axis, and the metadata."""
+"""What all exported ONNX files have in common: shapes, constants, the name of the batch axis, and the metadata."""
 
 from typing import Any
 
 BATCH_AXIS = "N"
+
+
+def shapes_of(model: Any) -> dict[str, list[int]]:
+    """By name, the shapes of what the nodes of an ``onnx.ModelProto`` compute; a size that is not known, as N, is 0."""
+    import onnx
+
+    known = onnx.shape_inference.infer_shapes(model).graph.value_info
+    return {value.name: [each.dim_value for each in value.type.tensor_type.shape.dim] for value in known}
 
 
 def name_batch_axis(model: Any) -> None:
@@ -24,13 +32,9 @@ def remove_idle_reshapes(model: Any) -> None:
     Args:
         model: An ``onnx.ModelProto``, which is changed.
     """
-    import onnx
-
-    known = onnx.shape_inference.infer_shapes(model).graph.value_info
-    shapes = {value.name: [each.dim_value for each in value.type.tensor_type.shape.dim] for value in known}
+    shapes = shapes_of(model)
     inputs: dict[str, str] = {}
     for node in [node for node in model.graph.node if node.op_type == "Reshape"]:
-        # The first dimension, the batch, is unknown: 0.
         before, after = (shapes.get(name, [])[1:] for name in (node.input[0], node.output[0]))
         if after and before == after and 0 not in after:
             inputs[node.output[0]] = inputs.get(node.input[0], node.input[0])

@@ -9,7 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.export.onnx_graph import remove_idle_reshapes, remove_unread_constants, serialize_as_variant
+from mnist_resnet.export.onnx_graph import (
+    remove_idle_reshapes,
+    remove_unread_constants,
+    serialize_as_variant,
+    shapes_of,
+)
 
 _Array = npt.NDArray[np.float32]
 
@@ -61,8 +66,7 @@ class _Rewriting:
         import onnx
 
         self._onnx, self._graph = onnx, model.graph
-        known = onnx.shape_inference.infer_shapes(model).graph.value_info
-        self._shapes = {each.name: [size.dim_value for size in each.type.tensor_type.shape.dim] for each in known}
+        self._shapes = shapes_of(model)
         self._constants = {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
         self._added: set[str] = set()
         self._flat: set[str] = set()

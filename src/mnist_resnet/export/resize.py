@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from mnist_resnet.export.onnx_graph import shapes_of
+
 
 def raise_scales(model: Any) -> None:
     """Give each Resize scales that reach its size.
@@ -19,8 +21,7 @@ def raise_scales(model: Any) -> None:
     """
     import onnx
 
-    known = onnx.shape_inference.infer_shapes(model).graph.value_info
-    shapes = {value.name: [each.dim_value for each in value.type.tensor_type.shape.dim] for value in known}
+    shapes = shapes_of(model)
     constants = {each.name: onnx.numpy_helper.to_array(each) for each in model.graph.initializer}
     for node in [node for node in model.graph.node if node.op_type == "Resize" and node.input[2]]:
         before, scales = shapes[node.input[0]][2:], constants[node.input[2]]
