@@ -19,7 +19,7 @@ from hardware import describe_machine
 
 from mnist_resnet.data.idx import UInt8Array, parse
 from mnist_resnet.data.sample import spread_sample
-from mnist_resnet.evaluation.latency import relative_speed
+from mnist_resnet.evaluation.latency import relative_speeds
 from mnist_resnet.evaluation.paired import compare_correct
 from mnist_resnet.evaluation.parity import compare
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
@@ -62,7 +62,7 @@ def _print_forms(fp32: bytes, files: dict[str, bytes], images: UInt8Array, label
         correct = answers.argmax(axis=1) == labels
         float32, kernels = compare(reference, answers), compare(said[name], answers)
         session, other = (open_session(each, [CPU_PROVIDER], takes_turns=True) for each in (content, fp32))
-        speeds = relative_speed(session, other, images, SPEED_AT, CALLS).values()
+        speeds = relative_speeds({name: session}, other, images, SPEED_AT, CALLS)[name].values()
         loss = compare_correct(right, correct).greatest_loss()
         print(f"| {name} | {correct.mean():.4f} | {loss:.4f} | {float32.argmax_agreement:.2%} |", end="")
         print(f" {kernels.argmax_agreement:.2%}, {kernels.max_abs_diff:.3f} | {len(content) / len(fp32):.2f} |", end="")

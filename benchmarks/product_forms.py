@@ -16,7 +16,7 @@ from int8_forms import calibration_images, options_of_a_model, test_set
 from side_by_side import median_and_spread
 
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation.latency import relative_speed
+from mnist_resnet.evaluation.latency import relative_speeds
 from mnist_resnet.evaluation.parity import compare
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.evaluation.session import Session, open_session
@@ -67,7 +67,7 @@ def _print_files(files: dict[str, bytes], sessions: dict[str, Session], images: 
 def _ratios(one: Session, other: Session, images: UInt8Array, size: int, asked: argparse.Namespace) -> list[float]:
     """Of each round, the median over turns of about ``asked.seconds`` in all."""
     calls = _calls(other, images[:size], asked.seconds)
-    return [relative_speed(one, other, images, [size], calls)[str(size)] for _ in range(asked.rounds)]
+    return [relative_speeds({"one": one}, other, images, [size], calls)["one"][str(size)] for _ in range(asked.rounds)]
 
 
 def _calls(session: Session, images: UInt8Array, seconds: float) -> int:

@@ -364,12 +364,11 @@ def test_a_figure_saved_twice_gives_equal_bytes(tmp_path):
     assert b"Software" not in saved[0]
 
 
-def test_a_figure_has_the_resolution_asked_for(tmp_path):
-    for resolution in (50, 100):
-        dataset = FigureDataset(filepath=str(tmp_path / "figure.png"), dots_per_inch=resolution)
-        dataset.save(figure())
-        # The width of a PNG file is at bytes 16 to 19; the figure is one inch wide.
-        assert int.from_bytes(dataset.load()[16:20], "big") == resolution
+def test_a_figure_has_120_dots_per_inch(tmp_path):
+    dataset = FigureDataset(filepath=str(tmp_path / "figure.png"))
+    dataset.save(figure())
+    # The width of a PNG file is at bytes 16 to 19; the figure is one inch wide.
+    assert int.from_bytes(dataset.load()[16:20], "big") == 120
 
 
 def test_a_savedmodel_loses_the_files_of_the_one_before(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from mnist_resnet.config import LatencyParameters
 from mnist_resnet.evaluation import latency as module
-from mnist_resnet.evaluation.latency import classify_timed, measure_speed, relative_speed, relative_speeds
+from mnist_resnet.evaluation.latency import classify_timed, measure_speed, relative_speeds
 
 PARAMETERS = LatencyParameters(warm_up=2, calls=100, latency_batch_sizes=(1, 4), throughput_batch_sizes=(8, 16))
 IMAGES = np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 8, 8), np.uint8)
@@ -120,8 +120,8 @@ def test_two_sessions_take_turns_and_are_compared_turn_by_turn(monkeypatch):
         return SimpleNamespace(run=run)
 
     monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
-    ratios = relative_speed(session("int8", 0.01), session("fp32", 0.015), IMAGES, (8, 16), calls=4)
-    assert ratios == pytest.approx({"8": 1.5, "16": 1.5})
+    ratios = relative_speeds({"int8": session("int8", 0.01)}, session("fp32", 0.015), IMAGES, (8, 16), calls=4)
+    assert ratios["int8"] == pytest.approx({"8": 1.5, "16": 1.5})
     turns = {8: 1 + 8, 16: 1 + 4}  # after a first one as many images of each size
     assert order == [(name, size) for size, calls in turns.items() for _ in range(calls) for name in ("fp32", "int8")]
 

@@ -11,7 +11,6 @@ MEASURED = VariantCheck(
     published=False,
     reason="",
     validation_accuracy=0.914,
-    tried={"percentile": 0.914},
     greatest_loss=0.0021,
     calibration_errors={"minmax": 0.0007, "percentile": 0.0006},
     kernels=KernelAgreement(3000, 0.02, 1.0, 0.0),

@@ -96,8 +96,6 @@ def test_int8_is_published_only_where_it_is_good_enough(smoke: SmokeRun, namespa
     assert (models / "variants" / "model.int8.onnx").exists() is int8["published"]
     assert int8["published"]
     assert set(int8["calibration_errors"]) == {"minmax", "percentile"}
-    best = min(int8["calibration_errors"], key=int8["calibration_errors"].get)
-    assert int8["tried"] == {best: int8["validation_accuracy"]}
     assert int8["kernels"]["images"] == 102
     assert int8["kernels"]["max_abs_diff"] <= 0.05
     assert int8["greatest_loss"] <= 0.1

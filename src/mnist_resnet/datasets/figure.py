@@ -14,17 +14,7 @@ _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 class FigureDataset(ArtifactDataset[Any]):
-    """A figure: saved from Matplotlib, loaded as the bytes of its PNG file.
-
-    Args:
-        filepath: Where it is stored.
-        dots_per_inch: Resolution.
-        metadata: For kedro-viz and for tracking.
-    """
-
-    def __init__(self, *, filepath: str, dots_per_inch: int = 120, metadata: dict[str, Any] | None = None) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
-        self.dots_per_inch = dots_per_inch
+    """A figure: saved from Matplotlib, loaded as the bytes of its PNG file."""
 
     def preview(self) -> ImagePreview:
         """The picture, for kedro-viz."""
@@ -37,7 +27,7 @@ class FigureDataset(ArtifactDataset[Any]):
         return content
 
     def _write(self, path: Path, data: Any) -> None:
-        path.write_bytes(as_png(data, self.dots_per_inch))
+        path.write_bytes(as_png(data))
 
     def _is_same(self, loaded: Any, saved: Any) -> bool:
         return True  # as a picture

@@ -67,13 +67,6 @@ def measure_speed(
     )
 
 
-def relative_speed(
-    session: Session, reference: Session, images: UInt8Array, batch_sizes: Sequence[int], calls: int
-) -> dict[str, float]:
-    """How many times as many images per second one session classifies as another; see ``relative_speeds``."""
-    return relative_speeds({"": session}, reference, images, batch_sizes, calls)[""]
-
-
 def relative_speeds(
     sessions: Mapping[str, Session], reference: Session, images: UInt8Array, batch_sizes: Sequence[int], calls: int
 ) -> dict[str, dict[str, float]]:

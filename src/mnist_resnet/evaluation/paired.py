@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 Correct = npt.NDArray[np.bool_]
 
+_CONFIDENCE = 0.95
+
 
 @dataclass(frozen=True)
 class Paired:
@@ -38,7 +40,7 @@ class Paired:
         differing = self.gained + self.lost
         return float(binomtest(self.gained, differing, alternative="greater").pvalue) if differing else 1.0
 
-    def greatest_loss(self, confidence: float = 0.95) -> float:
+    def greatest_loss(self, confidence: float = _CONFIDENCE) -> float:
         """The accuracy that the second loses at most, with this one-sided confidence, in 0 to 1.
 
         The upper end of Tango's score interval, which holds for few differences, and for none (Tango 1998, "Equivalence
@@ -64,16 +66,17 @@ class Paired:
         return float((lost - gained - images * loss) / np.sqrt(images * (2 * share + loss * (1 - loss))))
 
 
-def images_needed(loss: float, confidence: float = 0.95) -> int:
+def images_needed(loss: float) -> int:
     """How many images are enough to show that the second loses at most so much, if not one of them differs.
+
+    ``Paired.greatest_loss`` of n images without any difference is z² / (n + z²).
 
     Args:
         loss: Of accuracy, above 0 and at most 1.
-        confidence: See ``Paired.greatest_loss``, which for n images without any difference is z² / (n + z²).
     """
     from scipy.stats import norm
 
-    return int(np.ceil(float(norm.ppf(confidence)) ** 2 * (1 - loss) / loss))
+    return int(np.ceil(float(norm.ppf(_CONFIDENCE)) ** 2 * (1 - loss) / loss))
 
 
 def compare_correct(first: Correct, second: Correct) -> Paired:

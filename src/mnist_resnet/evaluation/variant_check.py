@@ -25,7 +25,6 @@ class VariantCheck:
         published: Whether its file is among the outputs.
         reason: Why, in words.
         validation_accuracy: By onnxruntime, in 0 to 1; None, as all that follows, if it was not evaluated.
-        tried: For int8, the validation accuracy by calibration method, of the one that was chosen.
         greatest_loss: Of accuracy against float32, with 95 % confidence, in 0 to 1.
         calibration_errors: For int8, by calibration method, the mean difference of a probability from float32's on
             training images that it was not calibrated on; the least chose.
@@ -38,7 +37,6 @@ class VariantCheck:
     published: bool
     reason: str
     validation_accuracy: float | None = None
-    tried: dict[str, float] = field(default_factory=dict)
     greatest_loss: float | None = None
     calibration_errors: dict[str, float] = field(default_factory=dict)
     kernels: KernelAgreement | None = None

@@ -24,7 +24,6 @@ def test_variants_are_made_and_judged(material):
     assert (int8.name, int8.validation_accuracy) == ("int8", 1.0)
     assert int8.greatest_loss == Paired(60, 0, 0).greatest_loss()
     assert set(int8.calibration_errors) == {"minmax", "percentile"}
-    assert int8.tried == {min(int8.calibration_errors, key=int8.calibration_errors.get): 1.0}
     assert int8.kernels.images == 60
     assert int8.size_ratio > 0
     assert list(int8.speed_ratios) == ["1", "8"]
@@ -84,7 +83,8 @@ def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypat
     monkeypatch.setattr(publication, "relative_speeds", lambda *_: {"int8": {"8": 2.0}})
     files, (check,) = select_variants(only("int8", material), BATCH_SIZES)
     assert check.published
-    assert list(files.values()) == compared == [halves_model({"made": next(iter(check.tried))})]
+    errors = check.calibration_errors
+    assert list(files.values()) == compared == [halves_model({"made": min(errors, key=errors.get)})]
 
 
 def asking_for_cuda(material: Material, **changes) -> Material:
@@ -104,7 +104,7 @@ def test_fp16_is_judged_by_cuda_alone(material, monkeypatch):
     monkeypatch.setattr(publication, "relative_speeds", lambda *_: {"fp16": {"8": 2.0}})
     files, (check,) = select_variants(only("fp16", asking_for_cuda(material)), BATCH_SIZES)
     assert list(files) == ["model.fp16.onnx"]
-    assert (check.published, check.validation_accuracy, check.kernels, check.tried) == (True, 1.0, None, {})
+    assert (check.published, check.validation_accuracy, check.kernels) == (True, 1.0, None)
     assert {content for content, _ in opened} >= {material.onnx_model, files["model.fp16.onnx"]}
     assert {tuple(providers) for _, providers in opened} == {(CUDA_PROVIDER,)}
 

@@ -69,16 +69,14 @@ def _measured(
     speeds: dict[str, float],
 ) -> VariantCheck:
     """What is known of a candidate, beside whether float32 is right on each image, its size in bytes and its speed."""
-    correct, errors = validation.are_correct(candidate.probabilities), candidate.calibration_errors
-    best = [min(errors, key=lambda method: errors[method])] if errors else []
+    correct = validation.are_correct(candidate.probabilities)
     return VariantCheck(
         name,
         published=False,
         reason="",
         validation_accuracy=float(correct.mean()),
-        tried=dict.fromkeys(best, float(correct.mean())),
         greatest_loss=compare_correct(reference, correct).greatest_loss(),
-        calibration_errors=errors,
+        calibration_errors=candidate.calibration_errors,
         kernels=candidate.kernels,
         size_ratio=len(candidate.content) / size,
         speed_ratios=speeds,
