@@ -13,11 +13,16 @@ _DRIVER, _CUSOLVER = "libcuda.so.1", "libcusolver.so.11"
 
 def driver_loads() -> bool:
     """Whether the library of NVIDIA's driver can be loaded; it does not tell whether a GPU can be used."""
+    return not driver_fault()
+
+
+def driver_fault() -> str:
+    """Why the library of NVIDIA's driver cannot be loaded, in the system's words; empty if it can."""
     try:
         ctypes.CDLL(_DRIVER)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return str(error)
+    return ""
 
 
 def gpus_hidden(environment: Mapping[str, str]) -> bool:

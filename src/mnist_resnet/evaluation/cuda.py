@@ -1,6 +1,5 @@
 """onnxruntime's CUDA provider: what keeps a process from using it, and its settings."""
 
-import ctypes
 import re
 import textwrap
 from contextlib import redirect_stdout
@@ -10,11 +9,11 @@ from io import StringIO
 
 import numpy as np
 
+from mnist_resnet.computing.cuda_libraries import driver_fault
 from mnist_resnet.computing.native_output import captured_native_output
 from mnist_resnet.config import CudaParameters
 
 CUDA_PROVIDER = "CUDAExecutionProvider"
-DRIVER = "libcuda.so.1"
 _MIB = 1024**2
 _LONGEST = 200
 
@@ -50,10 +49,8 @@ def cuda_obstacle() -> Obstacle | None:
 
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
         return Obstacle("this onnxruntime is built without it", expected=True)
-    try:
-        ctypes.CDLL(DRIVER)
-    except OSError as error:
-        return Obstacle(f"the NVIDIA driver does not load: {error}", expected=True)
+    if fault := driver_fault():
+        return Obstacle(f"the NVIDIA driver does not load: {fault}", expected=True)
     printed = StringIO()
     with captured_native_output() as held, redirect_stdout(printed):
         try:
