@@ -13,7 +13,7 @@ from numpy.lib import format as numpy_format
 from mnist_resnet.batch_inference.chunks import ArrayLayout
 from mnist_resnet.batch_inference.image_rows import MOST_IMAGES, shape_fault
 from mnist_resnet.batch_inference.inspection import Fault, Inspection, WithoutImagesError
-from mnist_resnet.batch_inference.streams import GZIP_START, GzipStream
+from mnist_resnet.batch_inference.streams import GzipStream
 from mnist_resnet.data import idx
 from mnist_resnet.terminal.redaction import in_one_line
 
@@ -37,7 +37,7 @@ def inspect_array(start: bytes, file_size: int, size: tuple[int, int]) -> Inspec
         Fault: If the header cannot be understood, or its images do not fit the model.
         WithoutImagesError: If it holds a list of labels.
     """
-    compressed, start = start.startswith(GZIP_START), expanded_start(start)
+    compressed, start = start.startswith(idx.GZIP_MAGIC), expanded_start(start)
     kind, shape, columns_first, offset = _header(start)
     images = _count(shape, size)
     _require_numbers(kind, images)
@@ -60,7 +60,7 @@ def expanded_start(start: bytes) -> bytes:
     Raises:
         Fault: If they cannot be.
     """
-    if not start.startswith(GZIP_START):
+    if not start.startswith(idx.GZIP_MAGIC):
         return start
     stream = GzipStream(io.BytesIO(start))
     expanded = stream.read(HEAD_BYTES)

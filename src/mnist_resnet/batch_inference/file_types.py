@@ -2,6 +2,7 @@
 
 from enum import Enum, auto
 
+from mnist_resnet.data.idx import is_idx
 from mnist_resnet.prediction.pictures import PICTURE_FORMATS
 
 
@@ -32,7 +33,6 @@ _NAMES_WITHOUT_IMAGES = frozenset(
     }
 )
 _PICTURE_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
-_IDX_TYPES = b"\x08\x09\x0b\x0c\x0d\x0e"
 
 _FORMATS = ", ".join(PICTURE_FORMATS)
 _REMEDIES = {
@@ -79,8 +79,7 @@ def kind_by_content(start: bytes) -> Kind:
     """
     if start.startswith(_PICTURE_STARTS) or (start[:4], start[8:12]) == (b"RIFF", b"WEBP"):
         return Kind.PICTURE
-    idx = len(start) >= 4 and start[:2] == b"\0\0" and start[2] in _IDX_TYPES and 1 <= start[3] <= 4
-    if idx or start.startswith(b"\x93NUMPY"):
+    if is_idx(start) or start.startswith(b"\x93NUMPY"):
         return Kind.ARRAY
     return Kind.PARQUET if start.startswith(b"PAR1") else Kind.UNKNOWN
 

@@ -15,7 +15,7 @@ from mnist_resnet.batch_inference.listing import ListedFile, Listing, list_sourc
 from mnist_resnet.batch_inference.parquet_files import inspect_parquet
 from mnist_resnet.batch_inference.picture_files import LARGEST_PICTURE_BYTES
 from mnist_resnet.batch_inference.printable_text import as_reason, in_words
-from mnist_resnet.batch_inference.streams import GZIP_START
+from mnist_resnet.data.idx import GZIP_MAGIC
 
 _INSPECTED_AT_ONCE = 16
 _FILES_AT_ONCE = 4096
@@ -161,9 +161,9 @@ def _look(listing: Listing, size: tuple[int, int], column: str | None, file: Lis
     start: bytes = filesystem.cat_file(file.path, start=0, end=min(HEAD_BYTES, file.size))[:HEAD_BYTES]
     if kind is not Kind.ARRAY:
         kind = kind_by_content(expanded_start(start))
-    if kind is Kind.PICTURE and not start.startswith(GZIP_START):
+    if kind is Kind.PICTURE and not start.startswith(GZIP_MAGIC):
         return None
-    if kind is Kind.PARQUET and not start.startswith(GZIP_START):
+    if kind is Kind.PARQUET and not start.startswith(GZIP_MAGIC):
         return _look_at_parquet(listing, size, column, file)
     if kind is not Kind.ARRAY:
         raise Fault(reason_of_unknown(file.name))

@@ -8,8 +8,6 @@ from typing import IO, Any, Protocol, TypeVar, cast
 
 _PIECE_BYTES = 1 << 20
 
-GZIP_START = b"\x1f\x8b"
-
 _opened = threading.local()
 
 

@@ -29,7 +29,7 @@ _TYPES: dict[int, np.dtype[Any]] = {
 }
 _CODES = {kind: code for code, kind in _TYPES.items()}
 _MOST_DIMENSIONS = 4
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 
 UInt8Array = npt.NDArray[np.uint8]
 IdxArray = npt.NDArray[Any]
@@ -63,6 +63,16 @@ def parse(content: RawContent) -> IdxArray:
         raise IdxError(f"the header declares an impossible shape, {shape}") from None
 
 
+def is_idx(start: RawContent) -> bool:
+    """Whether a file begins with a magic number of IDX.
+
+    Args:
+        start: At least its first 4 bytes if it has as many; uncompressed.
+    """
+    known = len(start) >= 4 and start[:2] == b"\0\0" and start[2] in _TYPES
+    return known and 1 <= start[3] <= _MOST_DIMENSIONS
+
+
 def header(content: RawContent) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """The data type and the shape that an IDX file declares.
 
@@ -72,8 +82,7 @@ def header(content: RawContent) -> tuple[np.dtype[Any], tuple[int, ...]]:
     Raises:
         IdxError: If the magic number is wrong, or the header is not whole.
     """
-    known = len(content) >= 4 and content[:2] == b"\0\0" and content[2] in _TYPES
-    if not known or not 1 <= content[3] <= _MOST_DIMENSIONS:
+    if not is_idx(content):
         raise IdxError(
             f"wrong magic number {content[:4].hex() or '(empty)'}: expected 00000801 (labels) or 00000803 (images), or "
             f"a type of 09, 0b, 0c, 0d or 0e instead of 08"
@@ -115,7 +124,7 @@ def decompress(content: RawContent, size: int) -> RawContent:
     Raises:
         IdxError: If the gzip stream is damaged, truncated or expands to another size.
     """
-    if content[:2] == _GZIP_MAGIC:
+    if content[:2] == GZIP_MAGIC:
         content = _gunzip(content, size)
     if len(content) != size:
         raise IdxError(f"expected {size} uncompressed bytes, received {len(content)}")
