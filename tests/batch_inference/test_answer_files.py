@@ -101,5 +101,5 @@ def test_what_was_refused_is_gathered_from_the_listing_and_the_parts(tmp_path: P
         (None, "/notes.npy", None, "no header", 0),
         (2, "/images.npy", 2, "damaged", 1),
     ]
-    assert first_refusals(tmp_path, [0], [listed], most=1) == [listed]
-    assert first_refusals(tmp_path, [0], [listed], most=5) == [listed, REFUSED]
+    assert first_refusals(tmp_path, most=1) == [listed]
+    assert first_refusals(tmp_path, most=5) == [listed, REFUSED]

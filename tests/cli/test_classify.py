@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mnist_resnet.batch_inference.answer_files import write_refused
 from mnist_resnet.batch_inference.chunks import Refusal
 from mnist_resnet.cli.classify import _refusals_in_words
 from tests.conftest import PROJECT
@@ -65,11 +66,10 @@ def test_an_interrupted_command_says_how_it_goes_on(
     assert ended.stderr.splitlines()[-1] == said
 
 
-def test_what_was_refused_is_counted_in_images_and_told_by_its_first_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_refused_is_counted_in_images_and_told_by_its_first_reasons(tmp_path: Path) -> None:
     reasons = [Refusal(7, "a.png", None, "not a picture", 1), Refusal(8, "b.parquet", 3, "of another size", 20)]
-    finished = SimpleNamespace(
-        summary=SimpleNamespace(refusals=2, refused=1021), first_refusals=lambda most: reasons[:most]
-    )
+    write_refused(tmp_path, 0, reasons)
+    finished = SimpleNamespace(folder=tmp_path, summary=SimpleNamespace(refusals=2, refused=1021))
     assert _refusals_in_words(finished).splitlines() == [  # type: ignore[arg-type]
         "--strict: 1,021 refused, such as:",
         "a.png: not a picture",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -135,14 +136,18 @@ def write_refused(folder: Path, parts: int, listed: Sequence[Refusal]) -> int:
     return len(lines)
 
 
-def first_refusals(folder: Path, parts: Sequence[int], listed: Sequence[Refusal], most: int) -> list[Refusal]:
-    """The first things that were refused, at most so many."""
-    found = list(listed[:most])
-    for number in parts:
-        if len(found) >= most:
-            break
-        found += _refusals(_metadata(folder, number))
-    return found[:most]
+def first_refusals(folder: Path, most: int) -> list[Refusal]:
+    """The first lines of ``refused.parquet``, at most so many.
+
+    Args:
+        folder: Of a job that is finished.
+        most: At least 1.
+    """
+    from pyarrow.parquet import ParquetFile
+
+    with ParquetFile(folder / REFUSED_FILE) as file:
+        batches = file.iter_batches(batch_size=most)
+        return [Refusal(**line) for batch in islice(batches, 1) for line in batch.to_pylist()]
 
 
 def _metadata(folder: Path, number: int) -> Mapping[bytes, bytes]:

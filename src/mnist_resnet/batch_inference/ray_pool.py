@@ -1,11 +1,9 @@
 """Classification by a pool of workers, which Ray Data feeds with chunks, starts again and tells of what is done."""
 
 import logging
-import os
 import pickle
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from mnist_resnet.batch_inference.answer_files import finished_parts
@@ -100,19 +98,3 @@ def _quieten(context: Any) -> None:
     context.print_on_execution_start = False
     for name in ("ray.data", "ray"):
         logging.getLogger(name).setLevel(logging.ERROR)
-
-
-def answers_folder(output: str) -> Path:
-    """The folder of ``--output``, absolute, as workers need it.
-
-    Raises:
-        ClassifyError: If it is an address.
-    """
-    if "://" in output:
-        raise ClassifyError(f"--output: received '{output}'; name a folder, which all hosts see if there are several")
-    return absolute(output)
-
-
-def absolute(name: str) -> Path:
-    """The whole path of a local name, without `..`; links are kept."""
-    return Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mnist_resnet.batch_inference.answer_files import finished_parts, first_refusals, remove_damaged_parts
-from mnist_resnet.batch_inference.chunks import Refusal, SourcePlan
+from mnist_resnet.batch_inference.answer_files import finished_parts, remove_damaged_parts
+from mnist_resnet.batch_inference.chunks import SourcePlan
 from mnist_resnet.batch_inference.job import Job, open_job
 from mnist_resnet.batch_inference.job_summary import JobSummary, finish_job
 from mnist_resnet.batch_inference.planning import plan_chunks
 from mnist_resnet.batch_inference.printable_text import printable
-from mnist_resnet.batch_inference.ray_pool import ClassifyError, absolute, answers_folder, make_parts
+from mnist_resnet.batch_inference.ray_pool import ClassifyError, make_parts
 from mnist_resnet.batch_inference.worker import WorkerSettings
 from mnist_resnet.evaluation.classifier import open_classifier
 from mnist_resnet.prediction.pictures import Fit
@@ -64,21 +64,15 @@ class FinishedJob:
 
     Attributes:
         folder: With the answers.
-        plan: The source.
         summary: All parts together.
         made: How many row ids were done now.
         before: How many were done by the same command before.
     """
 
     folder: Path
-    plan: SourcePlan
     summary: JobSummary
     made: int
     before: int
-
-    def first_refusals(self, most: int) -> list[Refusal]:
-        """The first things that were refused, at most so many."""
-        return first_refusals(self.folder, range(len(self.plan.chunks)), self.plan.refusals, most)
 
 
 def run_job(request: ClassifyRequest) -> FinishedJob:
@@ -91,9 +85,9 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
         ClassifyError: If a part cannot be made.
         ClusterError: If Ray cannot be used.
     """
-    folder = answers_folder(request.output)
+    folder = _answers_folder(request.output)
     # A pattern that the shell expands finds the answers, too, once there are some.
-    sources = [source for source in request.sources if "://" in source or absolute(source) != folder]
+    sources = [source for source in request.sources if "://" in source or _absolute(source) != folder]
     _require_apart(folder, sources or request.sources)
     _require_text(sources)
     classifier = open_classifier(request.content, request.model, request.threads)
@@ -119,13 +113,29 @@ def run_job(request: ClassifyRequest) -> FinishedJob:
         made = sum(chunk.rows for chunk in plan.chunks) - before
         if made:
             _make(plan, job, folder, request, made)
-        return FinishedJob(folder, plan, finish_job(folder, job, plan), made, before)
+        return FinishedJob(folder, finish_job(folder, job, plan), made, before)
+
+
+def _answers_folder(output: str) -> Path:
+    """The folder of ``--output``, absolute, as workers need it.
+
+    Raises:
+        ClassifyError: If it is an address.
+    """
+    if "://" in output:
+        raise ClassifyError(f"--output: received '{output}'; name a folder, which all hosts see if there are several")
+    return _absolute(output)
+
+
+def _absolute(name: str) -> Path:
+    """The whole path of a local name, without `..`; links are kept."""
+    return Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100
 
 
 def _require_apart(folder: Path, sources: Sequence[str]) -> None:
     """Refuse answers within a source, which would be listed as a part of it when the command is typed again."""
     for source in (each for each in sources if "://" not in each):
-        place = absolute(source)
+        place = _absolute(source)
         by_links = (Path(os.path.realpath(each)) for each in (folder, place))
         if _is_within(folder, place) or _is_within(*by_links):
             raise ClassifyError(f"--output: received '{folder}', which is in the source {source}; name another folder")

@@ -99,11 +99,12 @@ def classify(
 
 def _refusals_in_words(finished: "FinishedJob") -> str:
     """What was refused, and the first reasons."""
+    from mnist_resnet.batch_inference.answer_files import first_refusals
     from mnist_resnet.batch_inference.printable_text import printable
 
     lines = [
         f"{printable(each.path)}{'' if each.row is None else f', image {each.row}'}: {each.reason}"
-        for each in finished.first_refusals(_SHOWN_REFUSALS)
+        for each in first_refusals(finished.folder, _SHOWN_REFUSALS)
     ]
     return "\n".join([f"--strict: {finished.summary.refused:,} refused, such as:", *lines])
 
