@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mnist_resnet.computing.tensorflow_process import tensorflow_process
 from mnist_resnet.data.idx import UInt8Array
-from mnist_resnet.evaluation.session import ClassifyBatches
+from mnist_resnet.evaluation.session import ClassifyBatches, batches
 from mnist_resnet.storage.space import temporary_folder
 
 # In a call to the other process, whose copy of the images takes memory.
@@ -48,8 +48,8 @@ def load_savedmodel(files: dict[str, bytes]) -> ClassifyBatches:
 
     def classify(images: UInt8Array, batch_size: int) -> npt.NDArray[np.float32]:
         size = _BATCHES_AT_ONCE * batch_size
-        parts = (np.asarray(images[start : start + size]) for start in range(0, len(images), size))
-        return np.concatenate([_perform("savedmodel.classify", files, part, batch_size) for part in parts])
+        parts = [_perform("savedmodel.classify", files, part, batch_size) for part in batches(images, size)]
+        return np.concatenate(parts)
 
     return classify
 

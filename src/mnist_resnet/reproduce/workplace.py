@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from mnist_resnet.provenance.git import MISLEADING_VARIABLES
 from mnist_resnet.reproduce.options import Options
 from mnist_resnet.reproduce.preflight import ReproductionError
 from mnist_resnet.terminal.program import COMMAND_VARIABLE
+from mnist_resnet.terminal.signals import exiting_on_sigterm
 
 _ASK_FOR_PACKAGE = "import os, mnist_resnet; os.write(1, os.fsencode(mnist_resnet.__file__))"
 # These would lead the run, or make, to another project, repository, run or package than its own.
@@ -115,12 +115,10 @@ def scratch_folder(keep: bool) -> Iterator[Path]:
         keep: Whether to leave it.
     """
     folder = Path(tempfile.mkdtemp(prefix="mnist_resnet-reproduce-")).resolve()
-    before = signal.getsignal(signal.SIGTERM)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
-        yield folder
+        with exiting_on_sigterm():
+            yield folder
     finally:
-        signal.signal(signal.SIGTERM, before)
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
 

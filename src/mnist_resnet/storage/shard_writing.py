@@ -56,10 +56,9 @@ def write_shards(rows: Rows, shard_rows: int, folder: Address) -> None:
 
 
 def _write_shard(values: npt.NDArray[Any], file: Address) -> Shard:
-    header = BytesIO()
-    description = np.lib.format.dtype_to_descr(values.dtype)
-    np.lib.format.write_array_header_1_0(header, {"descr": description, "fortran_order": False, "shape": values.shape})
-    content = b"".join([header.getvalue(), values.reshape(-1).view(np.uint8).data])
+    written = BytesIO()
+    np.save(written, values, allow_pickle=False)
+    content = written.getvalue()
     digest = sha256_of_bytes(content)
     file.write(content)
     if file.local and sha256_of_bytes(file.read()) != digest:
