@@ -1,16 +1,16 @@
 """The job that a folder of answers belongs to: typed again, it goes on; another one is refused."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.prediction.pictures import Fit
-from mnist_resnet.storage.artifacts import is_leftover, remove_leftovers, replacing
+from mnist_resnet.storage.artifacts import is_leftover, remove_leftovers
+from mnist_resnet.storage.json_records import write_json
 from mnist_resnet.storage.lock import LOCK_FILE, folder_lock
 
 JOB_FILE = "job.json"
@@ -95,8 +95,7 @@ def _claim(folder: Path, job: Job) -> None:
         return
     if others := [path.name for path in folder.iterdir() if path.name != LOCK_FILE and not is_leftover(path)]:
         raise JobError(f"--output: '{folder}' has other files, such as {min(others)}; name a new folder")
-    with replacing(file) as temporary:
-        temporary.write_text(json.dumps(asdict(job), indent=2) + "\n", encoding="utf-8")
+    write_json(file, job, indent=2)
 
 
 def _read(file: Path) -> Job:

@@ -1,14 +1,13 @@
 """What a job comes to: the contents of ``summary.json``."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.batch_inference.answer_files import read_counts, write_refused
 from mnist_resnet.batch_inference.chunks import SourcePlan
 from mnist_resnet.batch_inference.job import Job
-from mnist_resnet.storage.artifacts import replacing
+from mnist_resnet.storage.json_records import write_json
 
 SUMMARY_FILE = "summary.json"
 
@@ -58,6 +57,5 @@ def finish_job(folder: Path, job: Job, plan: SourcePlan) -> JobSummary:
         parts=len(counts),
     )
     assert summary.classified + summary.refused == plan.rows
-    with replacing(folder / SUMMARY_FILE) as temporary:
-        temporary.write_text(json.dumps(asdict(summary), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(folder / SUMMARY_FILE, summary, indent=2, ensure_ascii=False)
     return summary

@@ -1,11 +1,11 @@
 """Copies on this machine of files at addresses: as new as those, and verified."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from mnist_resnet.storage.addresses import Address, AddressError
 from mnist_resnet.storage.artifacts import replacing, sha256_of_path
+from mnist_resnet.storage.json_records import read_record, write_json
 
 _TRIES = 3
 
@@ -89,14 +89,10 @@ class LocalCopy:
         return True
 
     def _recorded(self) -> _Origin | None:
-        try:
-            return _Origin(**json.loads(self._record.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
+        return read_record(_Origin, self._record)
 
     def _note(self, origin: _Origin) -> None:
-        with replacing(self._record) as temporary:
-            temporary.write_text(json.dumps(asdict(origin)) + "\n", encoding="utf-8")
+        write_json(self._record, origin)
         self._verified = origin, self.path.stat().st_mtime_ns
 
 

@@ -1,13 +1,12 @@
 """Records of what the outputs of a pipeline were made from."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from mnist_resnet.config import WITHOUT_INFLUENCE, flatten
-from mnist_resnet.storage.artifacts import replacing
+from mnist_resnet.storage.json_records import read_record, write_json
 
 
 @dataclass(frozen=True)
@@ -32,17 +31,14 @@ class Fingerprint:
 
     def write(self, path: Path) -> None:
         """Store this fingerprint as JSON."""
-        with replacing(path) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        write_json(path, self, indent=1, sort_keys=True)
 
     @classmethod
     def read(cls, path: Path) -> "Fingerprint | None":
         """The fingerprint stored at ``path``; None if there is none that can be read."""
-        try:
-            stored = cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
-        return stored if all(isinstance(value, Mapping) for value in asdict(stored).values()) else None
+        stored = read_record(cls, path)
+        whole = stored is not None and all(isinstance(value, Mapping) for value in asdict(stored).values())
+        return stored if whole else None
 
 
 def fingerprint_path(outputs: Path, namespace: str, pipeline: str) -> Path:

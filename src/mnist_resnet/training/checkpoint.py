@@ -16,6 +16,7 @@ from mnist_resnet.config import WITHOUT_INFLUENCE, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.artifacts import replacing, sha256_of_bytes, sha256_of_path
 from mnist_resnet.storage.digests import digest_of_array
+from mnist_resnet.storage.json_records import write_json
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.events import EpochResult, TrainingDevice
 from mnist_resnet.training.trainee import Arrays, TraineeValues, set_values, values_of
@@ -100,10 +101,8 @@ class Checkpoints:
         with replacing(self._folder / name) as temporary:
             np.savez(temporary, **arrays)
             digest = sha256_of_path(temporary)
-        history = [asdict(result) for result in state.history]
-        record = {"identity": self.identity, "arrays": name, "arrays_sha256": digest, "history": history}
-        with replacing(self._folder / _RECORD) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        record = {"identity": self.identity, "arrays": name, "arrays_sha256": digest, "history": state.history}
+        write_json(self._folder / _RECORD, record, indent=1)
         for earlier in self._folder.glob(_ARRAYS.format(epochs="*")):
             if earlier.name != name:
                 earlier.unlink()

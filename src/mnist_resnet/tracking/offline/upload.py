@@ -1,13 +1,12 @@
 """Uploads of spooled runs to MLflow: each thing is sent once, however often an upload is broken off and begun again."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.storage.artifacts import replacing
+from mnist_resnet.storage.json_records import read_record, write_json
 from mnist_resnet.terminal.redaction import without_credentials
 from mnist_resnet.tracking.offline.spool import SpooledRun, last_written, read_spool, remove_spool
 from mnist_resnet.tracking.operations import EndRun, Operation, perform
@@ -74,10 +73,7 @@ def pending(folder: Path, project: Path, uri: str | None = None) -> Pending:
 
 def progress_of(folder: Path) -> Progress | None:
     """How far an earlier upload of a spool has come; None if there was none."""
-    try:
-        return Progress(**json.loads((folder / _PROGRESS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
+    return read_record(Progress, folder / _PROGRESS)
 
 
 def upload(spool: Pending, project: Path, advance: Callable[[float], None]) -> str:
@@ -103,8 +99,7 @@ def upload(spool: Pending, project: Path, advance: Callable[[float], None]) -> s
         advance(sent)
         for number, operation in enumerate(spool.operations[sent:], start=sent + 1):
             retry_while_away(partial(perform, operation, client, run_id))
-            with replacing(spool.folder / _PROGRESS) as file:
-                file.write_text(json.dumps(asdict(Progress(store, run_id, number))) + "\n")
+            write_json(spool.folder / _PROGRESS, Progress(store, run_id, number))
             advance(1)
     remove_spool(spool.folder)
     return run_id
