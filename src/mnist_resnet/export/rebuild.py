@@ -1,12 +1,11 @@
 """The trained network as it is exported: built anew in float32, with the trained weights."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 
+from mnist_resnet.computing.keras_settings import keras_settings_put_back
 from mnist_resnet.config import Dataset, ModelParameters
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME, build_network
 from mnist_resnet.preprocessing import Preprocessing
@@ -28,7 +27,8 @@ def rebuild(
         preprocessing: Fixed on the training images.
         dataset: For the raw image size and the number of classes.
     """
-    with _in_float32():
+    with keras_settings_put_back():
+        keras.config.set_dtype_policy("float32")
         network = build_network(parameters, preprocessing, dataset.image_size, len(dataset.class_names))
     network.set_weights(trained.get_weights())
     network.trainable = False
@@ -41,7 +41,8 @@ def average_flips(network: keras.Model) -> keras.Model:
     The columns are gathered by constant numbers: a flip is exported as operations on shapes, which onnxruntime keeps on
     the CPU, so that no CUDA graph can hold the model.
     """
-    with _in_float32():
+    with keras_settings_put_back():
+        keras.config.set_dtype_policy("float32")
         image = keras.Input(network.input_shape[1:], dtype="uint8", name=INPUT_NAME)
         mirrored = keras.ops.take(image, np.arange(network.input_shape[-1])[::-1].astype("int32"), axis=-1)
         probabilities = keras.layers.Average(name=OUTPUT_NAME)([network(image), network(mirrored)])
@@ -63,13 +64,3 @@ def in_float64(network: keras.Model) -> keras.Model:
     exact.set_weights(network.get_weights())
     exact.trainable = False
     return exact
-
-
-@contextmanager
-def _in_float32() -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

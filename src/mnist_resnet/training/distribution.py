@@ -1,7 +1,5 @@
 """The distribution of each batch over several devices and hosts, as one device would compute it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,12 +37,11 @@ class Share:
 ALONE = Share()
 
 
-@contextmanager
-def distributed(parameters: TrainingParameters) -> Iterator[None]:
-    """Give each device a part of each batch, and all weights, within the block: of networks that are built there.
+def distribute(parameters: TrainingParameters) -> None:
+    """Give each device a part of each batch, and all weights, of networks that are built from now on.
 
-    The loss and batch norm are those of the whole batch, since XLA adds up what the devices compute. An earlier
-    distribution is put back. ``clear_session`` forgets one without a word, so it must not be called in the block.
+    The loss and batch norm are those of the whole batch, since XLA adds up what the devices compute. ``clear_session``
+    forgets a distribution without a word, so it must not be called afterwards.
 
     Args:
         parameters: ``devices``, ``hosts`` and ``batch_size``.
@@ -53,14 +50,9 @@ def distributed(parameters: TrainingParameters) -> Iterator[None]:
         DeviceError: As ``devices_for``.
     """
     devices = devices_for(parameters.devices, parameters.batch_size, parameters.hosts)
-    before, present = keras.distribution.distribution(), None
-    if devices:  # each process feeds its own part, see Share
-        present = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False)
-    keras.distribution.set_distribution(present)
-    try:
-        yield
-    finally:
-        keras.distribution.set_distribution(before)
+    # Each process feeds its own part, see Share.
+    shared = keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False) if devices else None
+    keras.distribution.set_distribution(shared)
 
 
 def devices_in_use() -> int:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.computing.determinism import are_deterministic, deterministic_operations
 from mnist_resnet.computing.device import ComputingDevice, found_device, require_gpu
+from mnist_resnet.computing.keras_settings import keras_settings_put_back
 from mnist_resnet.computing.processor import multiplies_bfloat16, offered_instruction_sets
 from mnist_resnet.computing.tf32 import tf32_allowed, tf32_products
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.terminal.once import log_once
-from mnist_resnet.training.distribution import devices_in_use, distributed
+from mnist_resnet.training.distribution import devices_in_use, distribute
 from mnist_resnet.training.events import TrainingDevice
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def runtime(parameters: TrainingParameters) -> Iterator[TrainingDevice]:
             devices than are asked for, or they cannot share a batch.
     """
     with (
-        _settings_put_back(),
+        keras_settings_put_back(),
         deterministic_operations(parameters.deterministic),
         tf32_products(parameters.tf32 and parameters.precision != "float32"),
         _forgotten_gradients(),
@@ -47,11 +48,11 @@ def runtime(parameters: TrainingParameters) -> Iterator[TrainingDevice]:
             require_gpu("training.require_gpu")
         asked = parameters.precision
         keras.config.set_dtype_policy(_suitable_precision(found_device()) if asked == "auto" else asked)
-        with distributed(parameters):
-            device = device_in_use(parameters)
-            by = ", by JAX" if device.backend == "jax" else ""
-            log_once(logger, f"Training on {device.names()}{by} in {device.precision}")
-            yield device
+        distribute(parameters)
+        device = device_in_use(parameters)
+        by = ", by JAX" if device.backend == "jax" else ""
+        log_once(logger, f"Training on {device.names()}{by} in {device.precision}")
+        yield device
 
 
 @contextmanager
@@ -61,7 +62,7 @@ def layers_in(precision: str) -> Iterator[None]:
     Args:
         precision: A Keras precision policy.
     """
-    with _settings_put_back():
+    with keras_settings_put_back():
         keras.backend.clear_session()
         keras.config.set_dtype_policy(precision)
         yield
@@ -85,17 +86,6 @@ def device_in_use(parameters: TrainingParameters) -> TrainingDevice:
         asked={name: getattr(parameters, name) for name in _ASKED},
         count=devices_in_use(),
     )
-
-
-@contextmanager
-def _settings_put_back() -> Iterator[None]:
-    """Let Keras have another precision policy and distribution within the block only."""
-    policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
-        keras.distribution.set_distribution(distribution)
 
 
 @contextmanager
