@@ -54,11 +54,22 @@ def training_batches(
     """
 
     def make(number: int) -> Batch:
-        chosen = draws.order[share.rows(number, batch_size)]
-        drawn = {"shift": draws.shifts[chosen], "flip": draws.flips[chosen], "erased": draws.erased[chosen]}
-        return {"image": images[chosen], **drawn}, labels[chosen].astype(np.int32)
+        return gathered(images, labels, draws, draws.order[share.rows(number, batch_size)])
 
     return Batches(len(labels) // batch_size, make)
+
+
+def gathered(images: Array, labels: npt.NDArray[np.uint8], draws: EpochDraws, chosen: npt.NDArray[np.int64]) -> Batch:
+    """A batch of training images with their draws, and labels.
+
+    Args:
+        images: uint8 (images, height, width).
+        labels: uint8 (images,).
+        draws: Of the same images.
+        chosen: The places of those in the batch.
+    """
+    drawn = {"shift": draws.shifts[chosen], "flip": draws.flips[chosen], "erased": draws.erased[chosen]}
+    return {"image": images[chosen], **drawn}, labels[chosen].astype(np.int32)
 
 
 def validation_batches(

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from mnist_resnet.data.split import Split
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.augmentation import EpochDraws, draw_epoch
 from mnist_resnet.training.distribution import ALONE, Share
-from mnist_resnet.training.input import Batch, Batches, training_batches
+from mnist_resnet.training.input import Batch, Batches, gathered, training_batches
 
 # Of the order of the shards; far from the numbers of windows, which their draws are made from.
 _ORDER_OF_SHARDS = 2**32 - 1
@@ -142,13 +141,11 @@ class _WindowReader:
     def _window_at(self, place: int) -> int:
         return int(np.searchsorted(self._starts, place, side="right")) - 1
 
-    def _part(self, number: int, first: int, end: int) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.int32]]:
+    def _part(self, number: int, first: int, end: int) -> Batch:
         """What a window has of the places from ``first`` to before ``end`` of the epoch."""
         window, start = self._window(number), int(self._starts[number])
-        draws = window.draws
-        chosen = draws.order[max(0, first - start) : end - start]
-        drawn = {"shift": draws.shifts[chosen], "flip": draws.flips[chosen], "erased": draws.erased[chosen]}
-        return {"image": window.images[chosen], **drawn}, window.labels[chosen].astype(np.int32)
+        chosen = window.draws.order[max(0, first - start) : end - start]
+        return gathered(window.images, window.labels, window.draws, chosen)
 
     def _window(self, number: int) -> _Window:
         wanted = range(number, min(number + 2, len(self._draws.windows)))
