@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mnist_resnet.terminal.logging_choice import choose_logging
+from mnist_resnet.terminal.messages import choose_logging
 
 _NO_OPTIONS_OF_RUN = {"-h", "--help", "--version"}
 

@@ -7,13 +7,13 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from mnist_resnet.computing.threads import THREADS_VARIABLE
+from mnist_resnet.computing.processor import THREADS_VARIABLE
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation import session as module
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
 from mnist_resnet.evaluation.providers import CPU_PROVIDER, ProviderError
 from mnist_resnet.evaluation.session import open_session
-from mnist_resnet.terminal.once import log_once
+from mnist_resnet.terminal.messages import log_once
 from tests.made_model import BRIGHT, DARK, halves_model
 
 # A sum of 64 float32 terms below 10 and an exponential.

@@ -15,8 +15,7 @@ from mnist_resnet.storage.space import StorageError
 from mnist_resnet.training import checkpoint as module
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identity
 from mnist_resnet.training.events import EpochResult
-from mnist_resnet.training.loss_scaling import LossScaling
-from mnist_resnet.training.optimizers import build_optimizer
+from mnist_resnet.training.optimizers import LossScaling, build_optimizer
 from mnist_resnet.training.runtime import runtime
 from tests.conftest import files_up_to, flip_a_bit
 from tests.made_device import DEVICE

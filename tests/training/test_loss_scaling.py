@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_resnet.training.loss_scaling import LossScaling
-from mnist_resnet.training.optimizers import FusedAdam, FusedSGD, build_optimizer
+from mnist_resnet.training.optimizers import FusedAdam, FusedSGD, LossScaling, build_optimizer
 from mnist_resnet.training.runtime import runtime
 from mnist_resnet.training.schedule import rate_at
 

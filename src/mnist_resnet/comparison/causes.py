@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, onednn_by_itself
-from mnist_resnet.computing.threads import THREADS_VARIABLE
+from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, THREADS_VARIABLE, onednn_by_itself
 from mnist_resnet.config import WITHOUT_INFLUENCE, flatten
 from mnist_resnet.config.renamed_parameters import with_added_parameters, with_current_names
 from mnist_resnet.provenance.environment import Environment

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.computing.cuda_libraries import driver_loads
 from mnist_resnet.computing.variables import set_variables
-from mnist_resnet.terminal.once import log_once
+from mnist_resnet.terminal.messages import log_once
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from mnist_resnet.computing.backend_choice import chosen_backend
 from mnist_resnet.computing.cuda_libraries import driver_loads, gpus_hidden
-from mnist_resnet.computing.threads import asked_threads, usable_cores
+from mnist_resnet.computing.processor import asked_threads, usable_cores
 from mnist_resnet.errors import UserError
-from mnist_resnet.terminal.once import log_once
+from mnist_resnet.terminal.messages import log_once
 
 logger = logging.getLogger(__name__)
 

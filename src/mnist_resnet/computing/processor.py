@@ -1,4 +1,4 @@
-"""The processor's instruction sets, and the switches by which TensorFlow and oneDNN use them."""
+"""The processor's cores and instruction sets, and the variables by which TensorFlow and oneDNN use them."""
 
 import os
 import platform
@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 
 ONEDNN_SWITCH, ONEDNN_LIMIT = "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA"
+THREADS_VARIABLE = "TF_NUM_INTRAOP_THREADS"  # over which one operation is spread
 _X86 = {"x86_64", "amd64"}
 
 # Of all that a processor tells, those by which the libraries choose the code that multiplies.
@@ -29,6 +30,21 @@ _LEVELS = {
 _ONEDNN_BY_ITSELF = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_int8", "amx_bf16"}
 
 _stated: dict[str, str] = {}
+
+
+def usable_cores() -> int:
+    """How many logical processors this process may use; of those that it is held to, Linux alone tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def asked_threads(variables: Mapping[str, str]) -> int:
+    """How many threads are asked for, by a user or for a trial of a sweep; 0 if the libraries are to choose.
+
+    Args:
+        variables: Of the environment.
+    """
+    asked = variables.get(THREADS_VARIABLE, "")
+    return int(asked) if asked.isdecimal() else 0
 
 
 def state_onednn() -> None:

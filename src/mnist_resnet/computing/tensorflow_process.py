@@ -21,7 +21,7 @@ from typing import Any
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE, DEFAULT_BACKEND
 from mnist_resnet.errors import UserError
-from mnist_resnet.terminal.forwarding import Forwarding, LoggedElsewhere
+from mnist_resnet.terminal.messages import Forwarding, LoggedElsewhere
 
 # The same modules as in the process that starts it.
 _PROGRAM = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
 from mnist_resnet.evaluation.package import onnxruntime_package
-from mnist_resnet.terminal.once import log_once
+from mnist_resnet.terminal.messages import log_once
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.computing.threads import asked_threads, usable_cores
+from mnist_resnet.computing.processor import asked_threads, usable_cores
 from mnist_resnet.config import CudaParameters
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.binding import FixedBatch

@@ -18,11 +18,11 @@ from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.record import FLOW, in_order, status_after
 from mnist_resnet.terminal.program import command_line
 from mnist_resnet.terminal.redaction import in_one_line
-from mnist_resnet.tracking.commit_tags import commit_tags
 from mnist_resnet.tracking.description import DESCRIPTION_TAG, describe_model, describe_release, describe_run
 from mnist_resnet.tracking.inputs import CONTEXTS
 from mnist_resnet.tracking.logged_model import LoggedModel
 from mnist_resnet.tracking.registry_datasets import ChampionDataset, ReleaseDataset
+from mnist_resnet.tracking.run_creation import commit_tags
 from mnist_resnet.tracking.system_metrics import SystemMetrics
 from mnist_resnet.tracking.tracked_run import TrackedRun
 from mnist_resnet.training.events import EpochResult, TrainingStart

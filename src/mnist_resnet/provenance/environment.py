@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE
-from mnist_resnet.computing.processor import ONEDNN_LIMIT, is_higher, offered_instruction_sets, onednn_level
-from mnist_resnet.computing.threads import asked_threads, usable_cores
+from mnist_resnet.computing.processor import (
+    ONEDNN_LIMIT,
+    asked_threads,
+    is_higher,
+    offered_instruction_sets,
+    onednn_level,
+    usable_cores,
+)
 from mnist_resnet.storage.artifacts import sha256_of_path
 
 LOCK_FILES = ("requirements.lock", "requirements-gpu.lock")

@@ -6,8 +6,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.comparison.causes import environment_differences
-from mnist_resnet.computing.processor import ONEDNN_LIMIT
-from mnist_resnet.computing.threads import THREADS_VARIABLE
+from mnist_resnet.computing.processor import ONEDNN_LIMIT, THREADS_VARIABLE
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.provenance.record import Provenance

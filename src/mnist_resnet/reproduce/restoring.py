@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mnist_resnet.computing.backend_choice import BACKEND_VARIABLE
-from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, is_higher, onednn_level
-from mnist_resnet.computing.threads import THREADS_VARIABLE
+from mnist_resnet.computing.processor import ONEDNN_LIMIT, ONEDNN_SWITCH, THREADS_VARIABLE, is_higher, onednn_level
 from mnist_resnet.provenance.environment import Environment
 from mnist_resnet.provenance.record import Provenance
 from mnist_resnet.reproduce.preflight import Check, CheckResult

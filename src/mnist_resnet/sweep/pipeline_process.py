@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mnist_resnet.computing.threads import THREADS_VARIABLE
+from mnist_resnet.computing.processor import THREADS_VARIABLE
 from mnist_resnet.config import OF_ONE_RUN, OUTPUTS_VARIABLE
 from mnist_resnet.terminal.program import program_words
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.config import nest
 from mnist_resnet.sweep.plan import SweepPlan
-from mnist_resnet.terminal.logging_choice import choose_logging
+from mnist_resnet.terminal.messages import choose_logging
 
 if TYPE_CHECKING:
     from kedro.framework.session import KedroSession

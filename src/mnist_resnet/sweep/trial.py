@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnist_resnet.computing.threads import THREADS_VARIABLE
+from mnist_resnet.computing.processor import THREADS_VARIABLE
 from mnist_resnet.config import OF_ONE_RUN, OUTPUTS_VARIABLE
 from mnist_resnet.sweep.plan import SweepPlan, Trial
 from mnist_resnet.sweep.project_session import project_session, require_unchanged

@@ -12,6 +12,7 @@ from typing import Any
 from mnist_resnet.computing.blocked_imports import blocked_imports
 from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import RunStatus, status_after
+from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
 from mnist_resnet.tracking.offline.spool import SpooledRun
@@ -139,6 +140,16 @@ def describe_offline(uri: str, experiment: str, explicit: bool, name: str, tags:
         all_tags = resolve_tags(dict(tags))
     chosen = experiment_name(experiment, explicit, None)
     return SpooledRun(uuid.uuid4().hex, False, without_credentials(uri), chosen, name, all_tags, now())
+
+
+def commit_tags(project: Path) -> dict[str, str]:
+    """The commit and whether files differ from it; empty where there is no commit.
+
+    Args:
+        project: The project's folder.
+    """
+    source = collect_commit(project)
+    return {"git_commit": source.commit, "git_dirty": str(source.dirty).lower()} if source else {}
 
 
 def now() -> int:

@@ -10,10 +10,9 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.provenance.record import RunStatus, status_after
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.program import command_line
-from mnist_resnet.tracking.commit_tags import commit_tags
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open, reopen
 from mnist_resnet.tracking.offline.spool import spools_of
-from mnist_resnet.tracking.run_creation import opened_for_another_process
+from mnist_resnet.tracking.run_creation import commit_tags, opened_for_another_process
 from mnist_resnet.tracking.run_lookup import RecordedRun, RecordedRunError
 from mnist_resnet.tracking.tracked_run import TrackedRun
 

@@ -1,4 +1,4 @@
-"""Optimizers that go through each weight's memory once a step on TensorFlow.
+"""Optimizers that go through each weight's memory once a step on TensorFlow, and loss scaling for float16.
 
 Keras writes an update as a dozen operations, each of which reads and writes whole arrays; on a CPU
 that is a quarter of a step at batch size 64. TensorFlow has the same updates as single operations.
@@ -8,7 +8,6 @@ from typing import Any, assert_never
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
-from mnist_resnet.training.loss_scaling import LossScaling
 from mnist_resnet.training.schedule import learning_rate
 
 
@@ -66,6 +65,37 @@ class Scheduled(keras.optimizers.Optimizer):  # type: ignore[misc]  # keras is u
             return self._rate
         rate = self._learning_rate
         return rate(self.iterations + self.skipped) if callable(rate) else rate
+
+
+class LossScaling(keras.optimizers.LossScaleOptimizer):  # type: ignore[misc]  # keras is untyped
+    """Dynamic loss scaling (Micikevicius et al. 2018), as Keras has it, but for the schedule.
+
+    A step whose gradients overflow changes no weight. Keras' schedule does not count it, and so ends late. Here it
+    counts; whatever else depends on the number of updates, such as Adam's bias correction, does not.
+
+    Args:
+        inner_optimizer: Not yet built.
+    """
+
+    def __init__(self, inner_optimizer: keras.optimizers.Optimizer, **options: Any) -> None:
+        super().__init__(inner_optimizer, **options)
+        inner_optimizer.skipped = inner_optimizer.add_variable((), dtype="int", name="skipped")
+
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
+        """Take or skip a step."""
+        inner = self.inner_optimizer
+        steps = inner.iterations + inner.skipped
+        super().apply(grads, trainable_variables)
+        inner.skipped.assign(steps + 1 - inner.iterations)
+
+    def stateless_apply(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> tuple[Any, Any]:
+        """Take or skip a step, as a function of all variables (JAX)."""
+        places = {id(variable): place for place, variable in enumerate(self.variables)}
+        taken, skipped = (places[id(each)] for each in (self.inner_optimizer.iterations, self.inner_optimizer.skipped))
+        steps = optimizer_variables[taken] + optimizer_variables[skipped]
+        weights, variables = super().stateless_apply(optimizer_variables, grads, trainable_variables)
+        variables[skipped] = steps + 1 - variables[taken]
+        return weights, variables
 
 
 class FusedSGD(Scheduled, keras.optimizers.SGD):  # type: ignore[misc]  # keras is untyped

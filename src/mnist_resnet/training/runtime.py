@@ -12,7 +12,7 @@ from mnist_resnet.computing.keras_settings import keras_settings_put_back
 from mnist_resnet.computing.processor import multiplies_bfloat16, offered_instruction_sets
 from mnist_resnet.computing.tf32 import tf32_allowed, tf32_products
 from mnist_resnet.config import TrainingParameters
-from mnist_resnet.terminal.once import log_once
+from mnist_resnet.terminal.messages import log_once
 from mnist_resnet.training.distribution import devices_in_use, distribute
 from mnist_resnet.training.events import TrainingDevice
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from mnist_resnet.terminal.forwarding import LoggedElsewhere
+from mnist_resnet.terminal.messages import LoggedElsewhere
 from mnist_resnet.training.events import EpochResult, TrainingDevice, TrainingStart, listening
 from mnist_resnet.training.hosts.news import Announcer, Mailbox
 from mnist_resnet.training.hosts.placement import HostPlacement

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from mnist_resnet.terminal.once import log_once
+from mnist_resnet.terminal.messages import log_once
 
 logger = logging.getLogger(__name__)
 

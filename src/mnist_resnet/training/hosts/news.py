@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.terminal.forwarding import LoggedElsewhere
+from mnist_resnet.terminal.messages import LoggedElsewhere
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
 from mnist_resnet.training.hosts.placement import HostPlacement
 from mnist_resnet.training.hosts.rank import Trained

@@ -14,7 +14,7 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.shards import Shards
-from mnist_resnet.terminal.forwarding import Forwarding
+from mnist_resnet.terminal.messages import Forwarding
 from mnist_resnet.training.events import EpochResult, History, TrainingDevice, TrainingStart, listening
 from mnist_resnet.training.hosts.connection import connection_among_ranks
 from mnist_resnet.training.hosts.shared_folder import SharedFolder

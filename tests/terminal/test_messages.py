@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mnist_resnet.terminal.forwarding import Forwarding, LoggedElsewhere
+from mnist_resnet.terminal.messages import Forwarding, LoggedElsewhere
 
 
 def test_a_message_is_logged_as_it_was_in_the_process_that_it_comes_from(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from mnist_resnet.training.loss import CrossEntropy
+from mnist_resnet.training.trainee import CrossEntropy
 
 CLASSES = 5
 
