@@ -59,10 +59,10 @@ def _augmented(image: np.ndarray, shift: np.ndarray, flip: bool, erased: np.ndar
 
 def fed_and_resident(architecture: str) -> Answer:
     """An epoch on the device against the same epoch by Keras' ``fit``."""
-    from mnist_resnet.training.epochs import Fed
+    from mnist_resnet.training.epochs.host_fed import HostFedEpochs
 
     split, asked = made_split(_STEPS * _BATCH, 100), parameters(32, architecture, epochs=1, **_PRECISE)
-    (fed, by_fit), (resident, by_device) = trained(asked, split, Fed), trained(asked, split, _resident(64))
+    (fed, by_fit), (resident, by_device) = trained(asked, split, HostFedEpochs), trained(asked, split, _resident(64))
     losses = [abs(by_fit[0].validation_loss - by_device[0].validation_loss), _furthest(fed, resident)]
     return {"passed": max(losses) <= _TOLERANCE, "validation_loss": losses[0], "weights": losses[1]}
 
@@ -90,7 +90,7 @@ def chunks(architecture: str) -> Answer:
 
 def planted_nan(architecture: str) -> Answer:
     """A rate at which the loss overflows: the same step is named, however many steps a program has."""
-    from mnist_resnet.training.watch import TrainingError
+    from mnist_resnet.training.epochs.watch import TrainingError
 
     split, told = made_split(_STEPS * _BATCH), []
     asked = parameters(32, architecture, epochs=1, **_PRECISE | {"learning_rate": 1e20})
@@ -143,9 +143,9 @@ def repeats(architecture: str) -> Answer:
 
 
 def _resident(steps: int) -> Any:
-    from mnist_resnet.training.resident import Resident
+    from mnist_resnet.training.epochs.on_device import DeviceEpochs
 
-    return partial(Resident, steps_at_once=steps)
+    return partial(DeviceEpochs, steps_at_once=steps)
 
 
 def _weights(architecture: str, deterministic: bool = True, steps: int = _STEPS) -> Arrays:

@@ -50,7 +50,7 @@ def trained(
     Args:
         asked: Parameters.
         split: The images.
-        make_epochs: ``Fed``, or ``Resident`` with the steps of a program.
+        make_epochs: ``HostFedEpochs``, or ``DeviceEpochs`` with the steps of a program.
         checkpoint: As for ``train``.
     """
     from mnist_resnet.models.resnet import build_network

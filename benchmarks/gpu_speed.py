@@ -17,12 +17,12 @@ from gpu_points import Point, answer, arguments
 
 def measure(point: Point, asked: Any) -> dict[str, Any]:
     """Train for some epochs of so many steps."""
-    from mnist_resnet.training.resident import Resident
+    from mnist_resnet.training.epochs.on_device import DeviceEpochs
 
     options = {"batch_size": point.batch_size, "deterministic": asked.deterministic, "precision": asked.precision}
     chosen = parameters(point.size, asked.architecture, epochs=asked.epochs + 1, **options)
     split = made_split(point.batch_size * asked.steps)
-    train = partial(trained, chosen, split, partial(Resident, steps_at_once=min(asked.steps, 50)))
+    train = partial(trained, chosen, split, partial(DeviceEpochs, steps_at_once=min(asked.steps, 50)))
     _, (first, *others) = train()
     return {
         "images_per_second": [round(result.images_per_second) for result in others],

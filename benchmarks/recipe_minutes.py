@@ -25,7 +25,7 @@ from seeds import read_rows
 
 from mnist_resnet.config import NamespaceParameters
 from mnist_resnet.reporting.plots.canvas import BLUE, GREY, VERMILION, new_figure
-from mnist_resnet.training.epochs import Fed
+from mnist_resnet.training.epochs.host_fed import HostFedEpochs
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results"
 # Two tutorials, with three seeds each: docs/results/accuracy.md, "The tutorials' recipes".
@@ -105,7 +105,7 @@ def measure(data_set: str, recipe: str, changed: str) -> Speed:
 @cache
 def _speeds(short: NamespaceParameters) -> tuple[int, ...]:
     """Train some steps, after an epoch that compiles: images a second in each epoch."""
-    _, (_, *timed) = trained(short, made_split(_STEPS * short.training.batch_size), Fed)
+    _, (_, *timed) = trained(short, made_split(_STEPS * short.training.batch_size), HostFedEpochs)
     return tuple(round(result.images_per_second) for result in timed)
 
 

@@ -14,10 +14,10 @@ import pytest
 from mnist_resnet.errors import UserError
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.storage.digests import digests_of_weights
+from mnist_resnet.training.epochs.watch import StepWatch
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening
 from mnist_resnet.training.fit import TrainingError, best_epoch, train
 from mnist_resnet.training.runtime import runtime
-from mnist_resnet.training.watch import StepWatch
 
 TITLE = "Made squares"
 

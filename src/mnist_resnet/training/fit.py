@@ -15,15 +15,15 @@ from mnist_resnet.terminal.progress import progress
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identity
 from mnist_resnet.training.disk_need import require_space_for
 from mnist_resnet.training.distribution import own_share, require_agreement
-from mnist_resnet.training.epochs import Epochs
+from mnist_resnet.training.epochs.image_placement import make_suitable_epochs
+from mnist_resnet.training.epochs.interface import Epochs
+from mnist_resnet.training.epochs.small_first import SmallFirst
+from mnist_resnet.training.epochs.watch import StepWatch, TrainingError
 from mnist_resnet.training.events import EpochResult, TrainingStart, announce
-from mnist_resnet.training.placement import make_suitable_epochs
 from mnist_resnet.training.runtime import device_in_use
 from mnist_resnet.training.schedule import rate_at
-from mnist_resnet.training.small_first import SmallFirst
 from mnist_resnet.training.streaming import draws_for
 from mnist_resnet.training.trainee import Arrays, build_trainee, compile_network
-from mnist_resnet.training.watch import StepWatch, TrainingError
 
 logger = logging.getLogger(__name__)
 

@@ -19,11 +19,11 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.storage.space import StorageError
+from mnist_resnet.training.epochs.watch import TrainingError
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening
 from mnist_resnet.training.hosts.driver import require_hosts, train_on_hosts
 from mnist_resnet.training.hosts.rank import Trained
 from mnist_resnet.training.recipe import NetworkRecipe
-from mnist_resnet.training.watch import TrainingError
 from tests.conftest import make_images
 from tests.integration.conftest import listening_sockets
 from tests.integration.scale.processes import RANK, processes_below, wait_until

@@ -14,8 +14,8 @@ from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import ModelParameters, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.training.epochs.image_placement import make_suitable_epochs
 from mnist_resnet.training.fit import train
-from mnist_resnet.training.placement import make_suitable_epochs
 from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 

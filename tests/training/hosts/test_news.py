@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from mnist_resnet.terminal.messages import LoggedElsewhere
+from mnist_resnet.training.epochs.watch import TrainingError
 from mnist_resnet.training.events import EpochResult, TrainingDevice, TrainingStart, listening
 from mnist_resnet.training.hosts.news import Announcer, Mailbox
 from mnist_resnet.training.hosts.placement import HostPlacement
 from mnist_resnet.training.hosts.rank import Trained
-from mnist_resnet.training.watch import TrainingError
 
 DEVICE = TrainingDevice(
     name="the CPU", kind="CPU", backend="jax", precision="float32", tf32=False, deterministic=False, asked={}

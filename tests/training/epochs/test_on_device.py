@@ -17,12 +17,12 @@ from mnist_resnet.models.normalization import FusedBatchNormalization
 from mnist_resnet.models.pooling import MaxPooling
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training.augmentation import draw_epoch
-from mnist_resnet.training.epochs import Fed
+from mnist_resnet.training.epochs.host_fed import HostFedEpochs
+from mnist_resnet.training.epochs.on_device import DeviceEpochs, Samples, batch_of, chunks
+from mnist_resnet.training.epochs.watch import StepWatch, TrainingError
 from mnist_resnet.training.fit import train
 from mnist_resnet.training.input import training_batches
-from mnist_resnet.training.resident import Resident, Samples, batch_of, chunks
 from mnist_resnet.training.runtime import runtime
-from mnist_resnet.training.watch import StepWatch, TrainingError
 
 TITLE = "Made squares"
 STEPS = 12  # of an epoch: 192 images in batches of 16
@@ -72,7 +72,7 @@ def trained(made_split):
 @pytest.fixture(scope="module")
 def whole_epochs(trained, recipe):
     """A training whose epochs are one program each."""
-    return trained(recipe, Resident)
+    return trained(recipe, DeviceEpochs)
 
 
 def assert_equal(one, other) -> None:
@@ -95,18 +95,18 @@ def assert_close(one, other, tolerance: float = TOLERANCE) -> None:
 
 @pytest.mark.parametrize("steps_at_once", [pytest.param(1, marks=pytest.mark.landing), 3])
 def test_however_many_steps_are_one_program_the_bits_are_the_same(trained, recipe, whole_epochs, steps_at_once):
-    assert_equal(trained(recipe, partial(Resident, steps_at_once=steps_at_once)), whole_epochs)
+    assert_equal(trained(recipe, partial(DeviceEpochs, steps_at_once=steps_at_once)), whole_epochs)
 
 
 def test_the_outcome_is_that_of_fit_to_rounding(trained, recipe, whole_epochs):
-    assert_close(whole_epochs, trained(recipe, Fed))
+    assert_close(whole_epochs, trained(recipe, HostFedEpochs))
 
 
 @pytest.mark.landing
 def test_the_last_program_may_have_fewer_steps(trained, recipe, made_split):
     # Eleven steps, which only programs of one step divide evenly, and nine images that are left out.
     short = made_split._replace(train_images=made_split.train_images[:185], train_labels=made_split.train_labels[:185])
-    uneven, whole = (trained(recipe, partial(Resident, steps_at_once=most), short) for most in (4, 11))
+    uneven, whole = (trained(recipe, partial(DeviceEpochs, steps_at_once=most), short) for most in (4, 11))
     assert_equal(uneven, whole)
 
 
@@ -118,7 +118,7 @@ def test_all_validation_images_count_in_batches_or_as_the_rest(trained, recipe, 
         validation_images=made_split.validation_images[chosen], validation_labels=made_split.validation_labels[chosen]
     )
     once = replace(recipe, epochs=1)
-    (_, (here,)), (_, (there,)) = trained(once, Resident, split), trained(once, Fed, split)
+    (_, (here,)), (_, (there,)) = trained(once, DeviceEpochs, split), trained(once, HostFedEpochs, split)
     assert here.validation_loss == pytest.approx(there.validation_loss, rel=TOLERANCE)
     assert here.validation_accuracy == there.validation_accuracy
 
@@ -127,9 +127,9 @@ def test_all_validation_images_count_in_batches_or_as_the_rest(trained, recipe, 
 def test_without_validation_images_training_is_the_same(trained, recipe, made_split):
     images, labels = made_split.validation_images[:0], made_split.validation_labels[:0]
     plain = replace(recipe, keep_best_epoch=False)
-    empty = trained(plain, Resident, made_split._replace(validation_images=images, validation_labels=labels))
+    empty = trained(plain, DeviceEpochs, made_split._replace(validation_images=images, validation_labels=labels))
     assert [entry.validation_loss for entry in empty[1]] == [None, None]
-    for left, right in zip(empty[0], trained(plain, Resident)[0], strict=True):
+    for left, right in zip(empty[0], trained(plain, DeviceEpochs)[0], strict=True):
         np.testing.assert_array_equal(left, right)
 
 
@@ -142,7 +142,7 @@ def test_a_program_is_compiled_once_for_all_places_in_an_epoch(trained, recipe, 
         seen(self, first, losses, accuracy)
 
     monkeypatch.setattr(StepWatch, "seen", clock)
-    trained(replace(recipe, epochs=1), partial(Resident, steps_at_once=4))
+    trained(replace(recipe, epochs=1), partial(DeviceEpochs, steps_at_once=4))
     first, *others = np.diff(times)
     # Seconds of compilation against milliseconds of computing.
     assert max(others) < first / 3
@@ -157,7 +157,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(trained, recipe, whole
             raise InterruptedError
         seen(self, first, losses, accuracy)
 
-    make_epochs = partial(Resident, steps_at_once=4)
+    make_epochs = partial(DeviceEpochs, steps_at_once=4)
     with monkeypatch.context() as patch:
         patch.setattr(StepWatch, "seen", cut)
         with pytest.raises(InterruptedError):
@@ -165,10 +165,10 @@ def test_an_interrupted_training_goes_on_to_the_same_bits(trained, recipe, whole
     assert_equal(trained(recipe, make_epochs, checkpoint=tmp_path), whole_epochs)
 
 
-def spoilt(trainee, *arguments, **options) -> Resident:
+def spoilt(trainee, *arguments, **options) -> DeviceEpochs:
     """Epochs whose seventh step leaves no weight finite."""
     trainee.optimizer.learning_rate = keras.optimizers.schedules.PiecewiseConstantDecay([5], [0.01, 3e38])
-    return Resident(trainee, *arguments, **options)
+    return DeviceEpochs(trainee, *arguments, **options)
 
 
 @pytest.mark.parametrize("steps_at_once", [pytest.param(1, marks=pytest.mark.landing), 5])
@@ -224,11 +224,11 @@ def test_a_residual_network_learns_the_same_in_each_precision(
     rate = recipe.learning_rate if precision == "float32" else recipe.learning_rate / 10
     parameters = replace(recipe, precision=precision, optimizer=optimizer, learning_rate=rate)
     build = partial(build_network, model_parameters, preprocessing, (8, 8), 3)
-    programs = [trained(parameters, partial(Resident, steps_at_once=most), build=build) for most in (1, 12)]
+    programs = [trained(parameters, partial(DeviceEpochs, steps_at_once=most), build=build) for most in (1, 12)]
     assert_equal(*programs)
     # In half precision each product is rounded to 8 or 11 bits, and a step goes elsewhere where one falls otherwise.
     tolerance = TOLERANCE if precision == "float32" else 0.1
-    assert_close(programs[0], trained(parameters, Fed, build=build), tolerance)
+    assert_close(programs[0], trained(parameters, HostFedEpochs, build=build), tolerance)
 
 
 @pytest.mark.slow
@@ -236,7 +236,7 @@ def test_all_of_this_holds_on_jax():
     ended = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-m", "not slow", "-k", "not holds_on_jax", __file__],
         env=os.environ | {"KERAS_BACKEND": "jax"},
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         timeout=600,

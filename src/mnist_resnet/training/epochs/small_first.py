@@ -1,10 +1,10 @@
 """Progressive resizing (Howard et al. 2018): the first epochs of a training see smaller images, in less time."""
 
 from mnist_resnet.computing.backend import keras
-from mnist_resnet.training.epochs import EpochEnd, Epochs
+from mnist_resnet.training.epochs.interface import EpochEnd, Epochs
+from mnist_resnet.training.epochs.watch import StepWatch
 from mnist_resnet.training.streaming import Draws
 from mnist_resnet.training.trainee import set_values, values_of
-from mnist_resnet.training.watch import StepWatch
 
 
 class SmallFirst:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.errors import UserError
-from mnist_resnet.training.watch import StepWatch, TrainingError
+from mnist_resnet.training.epochs.watch import StepWatch, TrainingError
 
 
 @pytest.fixture

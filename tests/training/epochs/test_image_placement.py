@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 
 from mnist_resnet.models.resnet import build_network
-from mnist_resnet.training import placement
-from mnist_resnet.training.epochs import Fed
-from mnist_resnet.training.placement import fits, make_suitable_epochs
-from mnist_resnet.training.resident import Resident
+from mnist_resnet.training.epochs import image_placement
+from mnist_resnet.training.epochs.host_fed import HostFedEpochs
+from mnist_resnet.training.epochs.image_placement import fits, make_suitable_epochs
+from mnist_resnet.training.epochs.on_device import DeviceEpochs
 from mnist_resnet.training.trainee import build_trainee
 
 
@@ -24,11 +24,15 @@ IMAGES = 240 * 64
 @pytest.mark.parametrize(
     ("memory", "kind", "said"),
     [
-        (None, Fed, "Each batch is fed from the host's memory: there is no GPU"),
-        (4 * IMAGES, Fed, "Each batch is fed from the host's memory: the images take 0 MB, and the GPU has 0 MB"),
+        (None, HostFedEpochs, "Each batch is fed from the host's memory: there is no GPU"),
+        (
+            4 * IMAGES,
+            HostFedEpochs,
+            "Each batch is fed from the host's memory: the images take 0 MB, and the GPU has 0 MB",
+        ),
         (
             80_000_000_000,
-            Resident,
+            DeviceEpochs,
             "The images stay on the GPU, and many steps are one compiled program: the images take 0 MB, and the GPU "
             "has 80,000 MB",
         ),
@@ -38,16 +42,16 @@ def test_images_stay_on_a_gpu_that_has_room(
     models, made_split, training_parameters, monkeypatch, caplog, memory, kind, said
 ):
     caplog.set_level(logging.INFO, "mnist_resnet.training")
-    monkeypatch.setattr(placement, "gpu_memory", lambda: memory)
+    monkeypatch.setattr(image_placement, "gpu_memory", lambda: memory)
     assert type(make_suitable_epochs(*models, made_split, training_parameters)) is kind
     assert caplog.messages == [said]
 
 
 def test_several_gpus_are_fed(models, made_split, training_parameters, monkeypatch, caplog):
     caplog.set_level(logging.INFO, "mnist_resnet.training")
-    monkeypatch.setattr(placement, "gpu_memory", lambda: 80_000_000_000)
-    monkeypatch.setattr(placement, "devices_in_use", lambda: 2)
-    assert type(make_suitable_epochs(*models, made_split, training_parameters)) is Fed
+    monkeypatch.setattr(image_placement, "gpu_memory", lambda: 80_000_000_000)
+    monkeypatch.setattr(image_placement, "devices_in_use", lambda: 2)
+    assert type(make_suitable_epochs(*models, made_split, training_parameters)) is HostFedEpochs
     assert caplog.messages == ["Each batch is fed from the host's memory, to the GPUs that share it"]
 
 
@@ -57,11 +61,11 @@ def test_images_take_less_than_a_quarter_of_the_memory(images, memory, fit):
 
 
 def test_a_cpu_is_no_gpu():
-    assert placement.gpu_memory() is None
+    assert image_placement.gpu_memory() is None
 
 
 def test_epochs_on_small_images_have_a_copy_of_the_images(models, made_split, training_parameters, monkeypatch):
-    monkeypatch.setattr(placement, "gpu_memory", lambda: 6 * IMAGES)
+    monkeypatch.setattr(image_placement, "gpu_memory", lambda: 6 * IMAGES)
     once, twice = (replace(training_parameters, small_epochs=epochs) for epochs in (0, 1))
-    assert isinstance(make_suitable_epochs(*models, made_split, once), Resident)
-    assert isinstance(make_suitable_epochs(*models, made_split, twice), Fed)
+    assert isinstance(make_suitable_epochs(*models, made_split, once), DeviceEpochs)
+    assert isinstance(make_suitable_epochs(*models, made_split, twice), HostFedEpochs)

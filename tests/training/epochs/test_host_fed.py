@@ -6,10 +6,10 @@ import pytest
 
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training.augmentation import draw_epoch
-from mnist_resnet.training.epochs import Fed
+from mnist_resnet.training.epochs.host_fed import HostFedEpochs
+from mnist_resnet.training.epochs.watch import StepWatch, TrainingError
 from mnist_resnet.training.runtime import runtime
 from mnist_resnet.training.trainee import build_trainee
-from mnist_resnet.training.watch import StepWatch, TrainingError
 
 STEPS = 12  # of an epoch: 192 images in batches of 16
 
@@ -18,7 +18,7 @@ STEPS = 12  # of an epoch: 192 images in batches of 16
 def prepare(model_parameters, preprocessing, made_split):
     """A way to run epochs, and the network that it trains."""
 
-    def prepare(parameters, make_epochs=Fed):
+    def prepare(parameters, make_epochs=HostFedEpochs):
         with runtime(parameters):
             network = build_network(model_parameters, preprocessing, (8, 8), 3)
             trainee = build_trainee(network, STEPS * parameters.epochs, parameters)
@@ -27,11 +27,11 @@ def prepare(model_parameters, preprocessing, made_split):
     return prepare
 
 
-def spoilt(trainee, *arguments, **options) -> Fed:
+def spoilt(trainee, *arguments, **options) -> HostFedEpochs:
     """Epochs whose seventh step leaves no weight finite."""
     rates = keras.optimizers.schedules.PiecewiseConstantDecay([5], [0.01, 3e38])
     trainee.optimizer.learning_rate = rates
-    return Fed(trainee, *arguments, **options)
+    return HostFedEpochs(trainee, *arguments, **options)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_an_epoch_does_not_depend_on_how_often_its_loss_is_looked_at(prepare, dr
     assert shown == [16] * STEPS
     shown.clear()
 
-    seldom, other = prepare(training_parameters, partial(Fed, look_every=5))
+    seldom, other = prepare(training_parameters, partial(HostFedEpochs, look_every=5))
     assert seldom.run(draws, watch) == end
     assert shown == [80, 80, 32]
     for one, another in zip(network.get_weights(), other.get_weights(), strict=True):

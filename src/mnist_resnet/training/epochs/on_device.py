@@ -9,11 +9,11 @@ from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.training.augmentation import EpochDraws
-from mnist_resnet.training.compiled import Batch, compiled_evaluation, compiled_training
-from mnist_resnet.training.epochs import VALIDATION_BATCH_SIZE, EpochEnd
+from mnist_resnet.training.epochs.compiled import Batch, compiled_evaluation, compiled_training
+from mnist_resnet.training.epochs.interface import VALIDATION_BATCH_SIZE, EpochEnd
+from mnist_resnet.training.epochs.watch import StepWatch
 from mnist_resnet.training.streaming import Draws
 from mnist_resnet.training.trainee import build_validated
-from mnist_resnet.training.watch import StepWatch
 
 _STEPS_AT_ONCE = 64
 
@@ -29,10 +29,10 @@ class Samples(NamedTuple):
     erased: Any
 
 
-class Resident:
+class DeviceEpochs:
     """Epochs of compiled programs, each of several steps, on images that stay on the device.
 
-    Order, augmentation and arithmetic are those of ``Fed``. The host waits once for each program, and
+    Order, augmentation and arithmetic are those of ``HostFedEpochs``. The host waits once for each program, and
     sees the loss of each of its steps.
 
     Args:

@@ -11,7 +11,7 @@ import pytest
 from mnist_resnet.config import ModelParameters, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
-from mnist_resnet.training import placement, small_first
+from mnist_resnet.training.epochs import image_placement, small_first
 from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 from tests.conftest import MadeData
@@ -67,7 +67,7 @@ def test_epochs_on_images_of_the_same_size_change_nothing(
 def test_nor_do_they_where_the_images_stay_on_the_device(
     trained: Callable[..., Trained], three_epochs: TrainingParameters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(placement, "gpu_memory", lambda: 10**12)
+    monkeypatch.setattr(image_placement, "gpu_memory", lambda: 10**12)
     changes: dict[str, Any] = {"epochs": 2, "average_decay": 0.5, "precision": "float32"}
     usual = trained(replace(three_epochs, small_epochs=0, **changes))
     assert_equal(trained(replace(three_epochs, small_epochs=1, small_size=SIZE, **changes)), usual)

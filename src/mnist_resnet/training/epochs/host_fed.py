@@ -1,54 +1,19 @@
-"""Epochs: the interface of what runs them, and the way that feeds each batch from the host's memory."""
+"""Epochs by Keras' ``fit``, to which each batch is fed from the host's memory."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.training.distribution import devices_in_use, own_share
+from mnist_resnet.training.epochs.interface import VALIDATION_BATCH_SIZE, EpochEnd
+from mnist_resnet.training.epochs.watch import StepWatch
 from mnist_resnet.training.input import feed, filling, validation_batches
 from mnist_resnet.training.streaming import Draws, open_batches
 from mnist_resnet.training.trainee import Arrays, build_validated
-from mnist_resnet.training.watch import StepWatch
-
-VALIDATION_BATCH_SIZE = 500
 
 
-@dataclass(frozen=True)
-class EpochEnd:
-    """What an epoch of training comes to.
-
-    Attributes:
-        loss: The mean over its steps, in nats.
-        accuracy: The share of its images that were classified right, in 0 to 1.
-        raw_weights: Where the weights are averaged, those that training goes on with; the network has the average.
-    """
-
-    loss: float
-    accuracy: float
-    raw_weights: Arrays | None
-
-
-class Epochs(Protocol):
-    """The epochs of one training, wherever its images are."""
-
-    def run(self, draws: Draws, watch: StepWatch) -> EpochEnd:
-        """Train for one epoch.
-
-        Args:
-            draws: The order and the augmentation of its images.
-            watch: Told of each step, in order.
-
-        Raises:
-            TrainingError: If the loss is not finite.
-        """
-
-    def validate(self) -> tuple[float, float]:
-        """The loss in nats and the accuracy on the validation images, of which there is at least one."""
-
-
-class Fed:
+class HostFedEpochs:
     """Epochs by Keras' ``fit``, to which the host gives one batch after another.
 
     Args:

@@ -7,8 +7,9 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.distribution import devices_in_use
-from mnist_resnet.training.epochs import Epochs, Fed
-from mnist_resnet.training.resident import Resident
+from mnist_resnet.training.epochs.host_fed import HostFedEpochs
+from mnist_resnet.training.epochs.interface import Epochs
+from mnist_resnet.training.epochs.on_device import DeviceEpochs
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ _STEPS_BETWEEN_LOOKS = 16  # on a GPU, which would otherwise wait for the host a
 def make_suitable_epochs(
     trainee: keras.Model, network: keras.Model, split: Split, parameters: TrainingParameters
 ) -> Epochs:
-    """``Resident`` on one GPU that has room for the images, else ``Fed``; which of them is logged.
+    """``DeviceEpochs`` on one GPU that has room for the images, else ``HostFedEpochs``; which of them is logged.
 
     Args:
         trainee: Compiled; see ``build_trainee``.
@@ -31,19 +32,19 @@ def make_suitable_epochs(
     size, memory = copies * (split.train_images.nbytes + split.validation_images.nbytes), gpu_memory()
     if isinstance(split.train_images, Shards):
         logger.info("Each batch is fed from the host's memory, to which the images are streamed from shards")
-        return Fed(trainee, network, split, parameters, 1 if memory is None else _STEPS_BETWEEN_LOOKS)
+        return HostFedEpochs(trainee, network, split, parameters, 1 if memory is None else _STEPS_BETWEEN_LOOKS)
     if memory is None:
         logger.info("Each batch is fed from the host's memory: there is no GPU")
-        return Fed(trainee, network, split, parameters)
+        return HostFedEpochs(trainee, network, split, parameters)
     if devices_in_use() > 1:
         logger.info("Each batch is fed from the host's memory, to the GPUs that share it")
-        return Fed(trainee, network, split, parameters, _STEPS_BETWEEN_LOOKS)
+        return HostFedEpochs(trainee, network, split, parameters, _STEPS_BETWEEN_LOOKS)
     sizes = f"the images take {size / 1e6:,.0f} MB, and the GPU has {memory / 1e6:,.0f} MB"
     if not fits(size, memory):
         logger.info("Each batch is fed from the host's memory: %s", sizes)
-        return Fed(trainee, network, split, parameters, _STEPS_BETWEEN_LOOKS)
+        return HostFedEpochs(trainee, network, split, parameters, _STEPS_BETWEEN_LOOKS)
     logger.info("The images stay on the GPU, and many steps are one compiled program: %s", sizes)
-    return Resident(trainee, network, split, parameters)
+    return DeviceEpochs(trainee, network, split, parameters)
 
 
 def fits(images: int, memory: int) -> bool:
