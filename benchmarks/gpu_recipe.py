@@ -22,7 +22,7 @@ from mnist_resnet.config import NamespaceParameters
 from mnist_resnet.data.idx import parse
 from mnist_resnet.data.split import Split, split
 from mnist_resnet.preprocessing import fit_preprocessing
-from mnist_resnet.training.recipe import NetworkRecipe
+from mnist_resnet.training.network_spec import NetworkSpec
 from mnist_resnet.training.runtime import runtime
 
 _BATCH = 1000
@@ -33,8 +33,8 @@ def outcome(parameters: NamespaceParameters, parts: Split, test: Split | None) -
     """The figures of one training, as seeds.csv names them; the test images are read only if they are given."""
     preprocessing = fit_preprocessing(parts.train_images, parameters.preprocessing)
     with runtime(parameters.training) as device:
-        recipe = NetworkRecipe(parameters.model, preprocessing, parts.train_images.shape[1:], _CLASSES)
-        network, history = recipe.train(parts, parameters.training, "training", None)
+        spec = NetworkSpec(parameters.model, preprocessing, parts.train_images.shape[1:], _CLASSES)
+        network, history = spec.train(parts, parameters.training, "training", None)
         tested = _accuracy(network, test, parameters.export.average_flips) if test else None
     first, last = history[0], history[-1]
     figures = {

@@ -112,7 +112,7 @@ def draw_all_batches(folder: Path) -> None:
     from mnist_resnet.config import validate_parameters
     from mnist_resnet.datasets import ArrayDataset
     from mnist_resnet.training.augmentation import draw_epoch
-    from mnist_resnet.training.input import feed, training_batches
+    from mnist_resnet.training.batches import feed, training_batches
 
     texts = [(folder / "conf/base" / f"{name}.yml").read_text(encoding="utf-8") for name in ("parameters", "datasets")]
     merged = {key: value for text in texts for key, value in yaml.safe_load(text).items()}

@@ -53,7 +53,7 @@ class Contest:
     def images_per_second(self, ahead: int) -> float:
         """The speed of all steps, of which the last figures are waited for."""
         from mnist_resnet.training.augmentation import draw_epoch
-        from mnist_resnet.training.input import feed, training_batches
+        from mnist_resnet.training.batches import feed, training_batches
 
         draws = draw_epoch(len(self._labels), self._images.shape[1:], 0, self._recipe)
         batches = training_batches(self._images, self._labels, draws, self._recipe.batch_size)

@@ -77,7 +77,7 @@ def take_part(way: str, folder: Path, shard_images: int) -> float:
             RowsForShards(images, np.arange(len(images)), shard_images), shard_images, Address(folder / "shards")
         )
         return len(images) / (time.perf_counter() - started)
-    from mnist_resnet.training.input import feed
+    from mnist_resnet.training.batches import feed
     from mnist_resnet.training.streaming import draws_for, open_batches
 
     window = None if way == MAPPED else int(way.split()[0])

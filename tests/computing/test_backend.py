@@ -19,7 +19,7 @@ import os
 import sys
 before = dict(os.environ)
 from mnist_resnet.config import ModelParameters
-from mnist_resnet.training.input import Batches
+from mnist_resnet.training.batches import Batches
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.computing.backend import keras

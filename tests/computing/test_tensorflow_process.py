@@ -17,7 +17,7 @@ import pytest
 from mnist_resnet.computing import tensorflow_process as module
 from mnist_resnet.computing.tensorflow_process import TensorFlowProcess, TensorFlowProcessError, tensorflow_process
 from mnist_resnet.errors import UserError
-from mnist_resnet.storage.space import temporary_folder
+from mnist_resnet.storage.disk_space import temporary_folder
 
 HERE = __name__
 SECONDS = 20

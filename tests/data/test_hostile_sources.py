@@ -18,7 +18,7 @@ import pytest
 
 from mnist_resnet.config import DebianSource, HttpsSource, IdxFile
 from mnist_resnet.data.fetch import FetchError, fetch
-from mnist_resnet.data.sources import SourceError, WebFolder, time_limit
+from mnist_resnet.data.sources import DeliveryError, WebFolder, time_limit
 from mnist_resnet.storage.artifacts import read_files
 from tests.conftest import memory_below
 
@@ -246,7 +246,7 @@ def test_a_server_that_cannot_prove_who_it_is_gets_no_request(
     if trusted:
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     url = start(lambda client, file: (asked.append(client.path), right(client, file)), contents, context)
-    with pytest.raises(SourceError, match=reason):
+    with pytest.raises(DeliveryError, match=reason):
         read(url, files)
     assert asked == []
 
@@ -258,6 +258,6 @@ def test_a_server_whose_certificate_the_user_trusts_is_read(start, trusted, file
 def test_a_drip_over_tls_is_cut_off_too(start, trusted, files, contents, impatient):
     impatient(TOO_SLOW)
     started = time.monotonic()
-    with pytest.raises(SourceError, match=TOO_SLOW):
+    with pytest.raises(DeliveryError, match=TOO_SLOW):
         read(start(BEHAVIOURS["drips the body"][0], contents, trusted), files)
     assert time.monotonic() - started < PATIENCE

@@ -8,7 +8,7 @@ import pytest
 
 from mnist_resnet.config import DebianSource, NpmSource
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
-from mnist_resnet.data.sources import MEGABYTE, SourceError
+from mnist_resnet.data.sources import MEGABYTE, DeliveryError
 from tests.data.conftest import read
 
 NPM = NpmSource(kind="npm", package="made-squares", version="1.2.3", folder="package/data")
@@ -52,7 +52,7 @@ def compressed(contents):
 
 def refusal(place, files):
     """Why a place is refused."""
-    with pytest.raises(SourceError) as refused:
+    with pytest.raises(DeliveryError) as refused:
         read(place, files)
     return str(refused.value)
 

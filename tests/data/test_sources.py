@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from mnist_resnet.data.sources import MEGABYTE, Folder, SourceError, WebFolder, file_names
+from mnist_resnet.data.sources import MEGABYTE, DeliveryError, Folder, WebFolder, file_names
 from tests.data.conftest import read
 
 HOUR = {"Retry_After": "3600"}
@@ -63,7 +63,7 @@ IN_TROUBLE = [(500, {}, 2), (502, {}, 2), (503, {}, 2), (504, {}, 2), (429, HOUR
 @pytest.mark.parametrize(("status", "headers", "least"), IN_TROUBLE)
 def test_a_server_in_trouble_is_asked_again_but_not_for_long(web_server, files, naps, status, headers, least):
     web_server.say(f"{files[0].name}.gz", status=status, **headers)
-    with pytest.raises(SourceError, match=str(status)):
+    with pytest.raises(DeliveryError, match=str(status)):
         read(WebFolder(web_server.url), files)
     assert least <= len(web_server.requests) <= 5
     assert sum(naps) < 10
@@ -71,7 +71,7 @@ def test_a_server_in_trouble_is_asked_again_but_not_for_long(web_server, files, 
 
 def test_a_server_that_refuses_is_not_asked_again(web_server, files, naps):
     web_server.say(f"{files[0].name}.gz", status=403)
-    with pytest.raises(SourceError, match="403"):
+    with pytest.raises(DeliveryError, match="403"):
         read(WebFolder(web_server.url), files)
     assert len(web_server.requests) == 1
     assert naps == []
@@ -79,7 +79,7 @@ def test_a_server_that_refuses_is_not_asked_again(web_server, files, naps):
 
 def test_a_server_that_sends_too_much_is_refused(web_server, files):
     web_server.say(files[0].name, bytes(files[0].size + MEGABYTE + 1))
-    with pytest.raises(SourceError, match=f"sent more than the {files[0].size} bytes of {files[0].name}"):
+    with pytest.raises(DeliveryError, match=f"sent more than the {files[0].size} bytes of {files[0].name}"):
         read(WebFolder(web_server.url), files)
 
 
@@ -87,7 +87,7 @@ def test_a_server_that_is_not_there_is_refused_at_once(files, naps, monkeypatch)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
-        with pytest.raises(SourceError) as refusal:
+        with pytest.raises(DeliveryError) as refusal:
             read(WebFolder(f"http://127.0.0.1:{bound.getsockname()[1]}/"), files)
     assert "refused" in str(refusal.value)
     assert "\n" not in str(refusal.value)

@@ -69,7 +69,7 @@ def test_a_package_that_changes_after_it_was_imported_is_noted(
     (tmp_path / "package").mkdir()
     module = tmp_path / "package/module.py"
     module.write_text("rate = 1")
-    monkeypatch.setattr("mnist_resnet.hooks.provenance.PACKAGE", tmp_path / "package")
+    monkeypatch.setattr("mnist_resnet.hooks.provenance.PACKAGE_FOLDER", tmp_path / "package")
     monkeypatch.setattr("mnist_resnet.provenance.package_code._WHEN_IMPORTED", digest_of_code(tmp_path / "package"))
     if changed == "before the run":
         module.write_text("rate = 2")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mnist_resnet.sweep.plan import SweepError, SweepPlan, Trial
-from mnist_resnet.sweep.space import Choice, Range
+from mnist_resnet.sweep.search_space import Choice, Range
 
 RATE, SIZE, SEED = "mnist.training.learning_rate", "mnist.preprocessing.size", "mnist.training.seed"
 PLAN = SweepPlan(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mnist_resnet.sweep.plan import SweepPlan, Trial
-from mnist_resnet.sweep.space import Choice, Range
+from mnist_resnet.sweep.search_space import Choice, Range
 from mnist_resnet.sweep.study import Study
 from mnist_resnet.sweep.trial_result import Figures, Status, TrialResult
 from mnist_resnet.sweep.trial_scheduler import TrialScheduler

@@ -15,10 +15,10 @@ from mnist_resnet.config import ModelParameters, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.preprocessing import Preprocessing
+from mnist_resnet.training.batches import Batches, feed
 from mnist_resnet.training.fit import TrainingError, train
-from mnist_resnet.training.input import Batches, feed
+from mnist_resnet.training.network_spec import NetworkSpec
 from mnist_resnet.training.optimizers import build_optimizer
-from mnist_resnet.training.recipe import NetworkRecipe
 from mnist_resnet.training.runtime import runtime
 from mnist_resnet.training.schedule import OneCycle
 
@@ -96,12 +96,12 @@ def schedule_calls(case: Case) -> int:
 def small_first(case: Case) -> bool:
     """Whether a first epoch on "small" images of full size leaves the weights what they are without."""
     resizing = replace(case.preprocessing, method="resize", size=(8, 8))
-    recipe = NetworkRecipe(case.model, resizing, case.split.train_images.shape[1:], 3)
+    spec = NetworkSpec(case.model, resizing, case.split.train_images.shape[1:], 3)
     parameters = replace(case.training, average_decay=0.5, optimizer="adam", small_size=(8, 8))
     weights = []
     for epochs in (0, 1):
         with runtime(parameters):
-            network, _ = recipe.train(case.split, replace(parameters, small_epochs=epochs), "By JAX", None)
+            network, _ = spec.train(case.split, replace(parameters, small_epochs=epochs), "By JAX", None)
         weights.append(network.get_weights())
     return all(map(np.array_equal, *weights))
 

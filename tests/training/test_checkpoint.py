@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.models.resnet import build_network
-from mnist_resnet.storage.space import StorageError
+from mnist_resnet.storage.disk_space import StorageError
 from mnist_resnet.training import checkpoint as module
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState, identity
 from mnist_resnet.training.events import EpochResult

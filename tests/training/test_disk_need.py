@@ -6,8 +6,8 @@ import keras
 import pytest
 
 from mnist_resnet.data.split import Split
-from mnist_resnet.storage import space as storage
-from mnist_resnet.storage.space import StorageError
+from mnist_resnet.storage import disk_space as storage
+from mnist_resnet.storage.disk_space import StorageError
 from mnist_resnet.training import fit
 from mnist_resnet.training.checkpoint import Checkpoints, TrainingState
 from mnist_resnet.training.disk_need import require_space_for

@@ -16,8 +16,8 @@ import tensorflow as tf
 from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.computing.training_devices import devices_for
 from mnist_resnet.training import distribution
+from mnist_resnet.training.batches import NO_CLASS, filling, validation_batches
 from mnist_resnet.training.distribution import Share, require_agreement
-from mnist_resnet.training.input import NO_CLASS, filling, validation_batches
 from tests.conftest import make_images
 
 SCRIPT = Path(__file__).with_name("on_several_devices.py")

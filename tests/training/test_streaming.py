@@ -17,11 +17,11 @@ from mnist_resnet.storage.addresses import Address
 from mnist_resnet.storage.shard_writing import RowsForShards, write_shards
 from mnist_resnet.storage.shards import ShardError, Shards
 from mnist_resnet.training.augmentation import draw_epoch
+from mnist_resnet.training.batches import training_batches
 from mnist_resnet.training.checkpoint import identity
 from mnist_resnet.training.distribution import Share
 from mnist_resnet.training.events import EpochResult, listening
 from mnist_resnet.training.fit import train
-from mnist_resnet.training.input import training_batches
 from mnist_resnet.training.runtime import device_in_use, runtime
 from mnist_resnet.training.streaming import draws_for, open_batches, windows_of
 from tests.conftest import flip_a_bit, memory_below

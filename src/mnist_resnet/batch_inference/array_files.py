@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.batch_inference.chunks import ArrayLayout, Slice
-from mnist_resnet.batch_inference.image_rows import Extract, Refused, grey_images, joined, nothing
+from mnist_resnet.batch_inference.image_rows import Extract, RefusedRows, grey_images, joined, nothing
 from mnist_resnet.batch_inference.streams import GzipStream, opened_once
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _images(part: Slice, content: bytes, kind: np.dtype[Any], size: tuple[int, i
     read = grey_images(part.first, values)
     if there == part.rows:
         return read
-    return joined([read, nothing(size, Refused(part.first + there, part.rows - there, fault))], size)
+    return joined([read, nothing(size, RefusedRows(part.first + there, part.rows - there, fault))], size)
 
 
 def _range(filesystem: "AbstractFileSystem", path: str, start: int, length: int) -> bytes:
@@ -77,10 +77,10 @@ def _read_compressed(
     return joined([read, nothing(size, *_faults_at_end(stream))], size)
 
 
-def _faults_at_end(stream: GzipStream) -> list[Refused]:
+def _faults_at_end(stream: GzipStream) -> list[RefusedRows]:
     """What the checksum behind the last image says."""
     if stream.read(1):
-        return [Refused(None, 0, "the file is longer than its header declares")]
+        return [RefusedRows(None, 0, "the file is longer than its header declares")]
     if stream.fault:
-        return [Refused(None, 0, f"{stream.fault}; which of its images are damaged cannot be told")]
+        return [RefusedRows(None, 0, f"{stream.fault}; which of its images are damaged cannot be told")]
     return []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.batch_inference.image_rows import Extract, Refused, grey_images, joined, nothing, shape_fault
+from mnist_resnet.batch_inference.image_rows import Extract, RefusedRows, grey_images, joined, nothing, shape_fault
 from mnist_resnet.batch_inference.inspection import Fault
 from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
 
@@ -66,7 +66,7 @@ def images_of(first: int, column: "pa.Array", size: tuple[int, int], fit: Fit = 
         return _fitting(first, values, size)
     if len(column) == 1:
         reason = "no image (null)" if column.null_count else "pixels are missing (null), or rows of unequal lengths"
-        return nothing(size, Refused(first, 1, reason))
+        return nothing(size, RefusedRows(first, 1, reason))
     return joined([images_of(first + place, column.slice(place, 1), size, fit) for place in range(len(column))], size)
 
 
@@ -131,16 +131,16 @@ def _decoded(first: int, column: "pa.Array", size: tuple[int, int], fit: Fit) ->
         column, missing = _plain(compute.struct_field(column, "bytes")), "no image: its bytes are null"
     rows: list[int] = []
     images: list[npt.NDArray[np.uint8]] = []
-    refused: list[Refused] = []
+    refused: list[RefusedRows] = []
     for row, value in enumerate(column, start=first):
         if not value.is_valid:
-            refused.append(Refused(row, 1, missing))
+            refused.append(RefusedRows(row, 1, missing))
             continue
         try:
             images.append(decode_picture(io.BytesIO(value.as_buffer()), size, fit=fit))
             rows.append(row)
         except PictureError as error:
-            refused.append(Refused(row, 1, str(error)))
+            refused.append(RefusedRows(row, 1, str(error)))
     stacked = np.stack(images) if images else np.empty((0, *size), np.uint8)
     return Extract(np.array(rows, np.int64), stacked, tuple(refused))
 
@@ -170,5 +170,5 @@ def _fitting(first: int, values: npt.NDArray[Any], size: tuple[int, int]) -> Ext
     flat = values.shape[1:] == (math.prod(size),)
     fault = None if flat else shape_fault(values.shape[1:], size)
     if fault:
-        return nothing(size, *(Refused(first + place, 1, fault) for place in range(len(values))))
+        return nothing(size, *(RefusedRows(first + place, 1, fault) for place in range(len(values))))
     return grey_images(first, values.reshape(-1, *size))

@@ -12,7 +12,7 @@ from mnist_resnet.data.check import are_pixels
 MOST_IMAGES = 2**32
 
 
-class Refused(NamedTuple):
+class RefusedRows(NamedTuple):
     """Images of a file that cannot be classified.
 
     Attributes:
@@ -38,10 +38,10 @@ class Extract:
 
     rows: npt.NDArray[np.int64]
     images: npt.NDArray[np.uint8]
-    refused: tuple[Refused, ...]
+    refused: tuple[RefusedRows, ...]
 
 
-def nothing(size: tuple[int, int], *refused: Refused) -> Extract:
+def nothing(size: tuple[int, int], *refused: RefusedRows) -> Extract:
     """An extract without images."""
     return Extract(np.empty(0, np.int64), np.empty((0, *size), np.uint8), refused)
 
@@ -70,7 +70,9 @@ def grey_images(first: int, values: npt.NDArray[Any]) -> Extract:
     pixels = are_pixels(values)
     whole = pixels.all(axis=(1, 2))
     refused = (
-        Refused(int(rows[place]), 1, f"a pixel is {values[place][~pixels[place]][0]:g}, not a whole number of 0 to 255")
+        RefusedRows(
+            int(rows[place]), 1, f"a pixel is {values[place][~pixels[place]][0]:g}, not a whole number of 0 to 255"
+        )
         for place in np.flatnonzero(~whole)
     )
     return Extract(rows[whole], values[whole].astype(np.uint8), tuple(refused))

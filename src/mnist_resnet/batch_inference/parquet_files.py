@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 from mnist_resnet.batch_inference.chunks import ParquetLayout, Slice
 from mnist_resnet.batch_inference.columns import choose_column, images_of
 from mnist_resnet.batch_inference.filesystems import reading_failed
-from mnist_resnet.batch_inference.image_rows import MOST_IMAGES, Extract, Refused, joined, nothing
+from mnist_resnet.batch_inference.image_rows import MOST_IMAGES, Extract, RefusedRows, joined, nothing
 from mnist_resnet.batch_inference.inspection import Fault, Inspection
 from mnist_resnet.batch_inference.streams import opened_once
 from mnist_resnet.prediction.pictures import Fit
@@ -65,7 +65,7 @@ def read_parquet(filesystem: "AbstractFileSystem", part: Slice, size: tuple[int,
 
     rows = opened_once((filesystem, part.path, part.mark, layout.column), reopen, lambda _: True)
     extracts = [
-        nothing(size, found) if isinstance(found, Refused) else images_of(*found, size, fit)
+        nothing(size, found) if isinstance(found, RefusedRows) else images_of(*found, size, fit)
         for found in rows.between(part.first, part.first + part.rows)
     ]
     return joined(extracts, size)
@@ -93,14 +93,14 @@ class _Rows:
         """Close the file."""
         self._file.close()
 
-    def between(self, first: int, end: int) -> "Iterator[tuple[int, pa.Array] | Refused]":
+    def between(self, first: int, end: int) -> "Iterator[tuple[int, pa.Array] | RefusedRows]":
         """The rows from ``first`` to ``end`` − 1 in pieces, each with the number of its first row."""
         for group, (rows, group_end) in enumerate(zip(self._layout.row_groups, self._ends, strict=True)):
             start = group_end - rows
             if first < group_end and start < end:
                 yield from self._of_group(group, start, max(first, start), min(end, group_end))
 
-    def _of_group(self, group: int, start: int, first: int, end: int) -> "Iterator[tuple[int, pa.Array] | Refused]":
+    def _of_group(self, group: int, start: int, first: int, end: int) -> "Iterator[tuple[int, pa.Array] | RefusedRows]":
         import pyarrow as pa
 
         if self._group != group or self._position > first:
@@ -119,7 +119,7 @@ class _Rows:
                     self._start(group, start, 1)
                     continue
                 self._group = None
-                yield Refused(first, end - first, f"a damaged row group: {in_one_line(error)}")
+                yield RefusedRows(first, end - first, f"a damaged row group: {in_one_line(error)}")
                 return
             if len(piece):
                 yield self._position - len(piece), piece

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_resnet.batch_inference.chunks import Slice, SourceError
 from mnist_resnet.batch_inference.filesystems import LOCAL, is_of_file, shown_in
-from mnist_resnet.batch_inference.image_rows import Extract, Refused, nothing
+from mnist_resnet.batch_inference.image_rows import Extract, RefusedRows, nothing
 from mnist_resnet.batch_inference.printable_text import in_words
 from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
 
@@ -60,7 +60,7 @@ def _read_local(path: str, size: tuple[int, int], fit: Fit) -> Extract:
     except OSError as error:
         if not is_of_file(error) or not _is_there(os.path.dirname(path)):  # noqa: PTH120
             raise SourceError(f"{path} cannot be read any more: {in_words(error)}") from error
-        return nothing(size, Refused(0, 1, in_words(error)))
+        return nothing(size, RefusedRows(0, 1, in_words(error)))
 
 
 def _is_there(folder: str) -> bool:
@@ -79,7 +79,7 @@ def _decode(file: IO[bytes], size: tuple[int, int], fit: Fit) -> Extract:
     try:
         image = decode_picture(file, size, fit=fit)
     except PictureError as error:
-        return nothing(size, Refused(0, 1, str(error)))
+        return nothing(size, RefusedRows(0, 1, str(error)))
     return Extract(np.zeros(1, np.int64), image[np.newaxis], ())
 
 
@@ -99,6 +99,6 @@ def _batches(parts: Sequence[Slice]) -> Iterator[list[Slice]]:
 def _read_fetched(shown: str, content: bytes | Exception, size: tuple[int, int], fit: Fit) -> Extract:
     if isinstance(content, Exception):
         if is_of_file(content):
-            return nothing(size, Refused(0, 1, in_words(content)))
+            return nothing(size, RefusedRows(0, 1, in_words(content)))
         raise SourceError(f"{shown} cannot be read: {in_words(content)}") from content
     return _decode(io.BytesIO(content), size, fit)

@@ -9,7 +9,7 @@ import numpy as np
 from mnist_resnet.batch_inference.array_files import read_array
 from mnist_resnet.batch_inference.chunks import ArrayLayout, Chunk, ChunkImages, Refusal, Slice, SourceError
 from mnist_resnet.batch_inference.filesystems import current_mark, is_of_file, open_filesystem, shown_in
-from mnist_resnet.batch_inference.image_rows import Extract, Refused, nothing
+from mnist_resnet.batch_inference.image_rows import Extract, RefusedRows, nothing
 from mnist_resnet.batch_inference.parquet_files import read_parquet
 from mnist_resnet.batch_inference.picture_files import read_pictures
 from mnist_resnet.batch_inference.printable_text import as_reason, in_words
@@ -78,5 +78,5 @@ def _extract(address: str, filesystem: "AbstractFileSystem", part: Slice, size: 
         raise
     except Exception as error:  # of any file system's client
         if is_of_file(error) and not isinstance(error, FileNotFoundError):
-            return nothing(size, Refused(part.first, part.rows, in_words(error)))
+            return nothing(size, RefusedRows(part.first, part.rows, in_words(error)))
         raise SourceError(f"{shown} cannot be read any more: {in_words(error)}") from error

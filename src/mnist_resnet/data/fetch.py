@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from mnist_resnet.config import Dataset, DebianSource, HttpsSource, IdxFile, NpmSource
 from mnist_resnet.data.idx import IdxError, decompress
 from mnist_resnet.data.registries import DebianPackage, NpmPackage
-from mnist_resnet.data.sources import AddressFolder, Folder, SourceError, WebFolder
+from mnist_resnet.data.sources import AddressFolder, DeliveryError, Folder, WebFolder
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.arrays import RawContent
 from mnist_resnet.storage.artifacts import sha256_of_bytes
@@ -156,7 +156,7 @@ def _read_verified(place: Place, files: Sequence[IdxFile]) -> tuple[dict[str, Ra
                     right[file.name] = verify(content, file)
                 except IdxError as error:
                     damaged.setdefault(file.name, f"{file.name}: {error}")
-    except (SourceError, OSError) as error:
+    except (DeliveryError, OSError) as error:
         absent = [str(error)]
     else:
         absent = [f"{file.name}: not there" for file in files if file.name not in right | damaged]

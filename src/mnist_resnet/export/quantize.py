@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.export.onnx_graph import serialize_as_variant
-from mnist_resnet.storage.space import temporary_folder
+from mnist_resnet.storage.disk_space import temporary_folder
 
 CalibrationMethod = Literal["minmax", "entropy", "percentile"]
 

@@ -9,7 +9,7 @@ from mnist_resnet.data.idx import UInt8Array
 from mnist_resnet.evaluation.session import ClassifyBatches, batches
 from mnist_resnet.models.resnet import INPUT_NAME, OUTPUT_NAME
 from mnist_resnet.storage.artifacts import read_files, write_files
-from mnist_resnet.storage.space import temporary_folder
+from mnist_resnet.storage.disk_space import temporary_folder
 
 SIGNATURE = "serving_default"
 

@@ -14,7 +14,7 @@ from mnist_resnet.computing.backend_choice import backends_of
 from mnist_resnet.hooks.run_context import RunContext
 from mnist_resnet.provenance.catalog import collect_catalog
 from mnist_resnet.provenance.environment import collect_environment
-from mnist_resnet.provenance.package_code import PACKAGE, changed_since_import
+from mnist_resnet.provenance.package_code import PACKAGE_FOLDER, changed_since_import
 from mnist_resnet.provenance.patch import PATCH_FILE
 from mnist_resnet.provenance.reading import ProvenanceError
 from mnist_resnet.provenance.record import (
@@ -98,7 +98,7 @@ class ProvenanceRecord:
 
     def _note_whether_source_changed(self) -> None:
         """Note it if files have changed since this process imported them, be it before the run or while it goes on."""
-        if changed_since_import(PACKAGE):
+        if changed_since_import(PACKAGE_FOLDER):
             if not self._provenance.source_changed:
                 logger.warning(
                     "Files of the package have changed since this process imported them, so the commit of this run is "

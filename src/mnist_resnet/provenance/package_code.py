@@ -5,14 +5,14 @@ from pathlib import Path
 
 from mnist_resnet.storage.artifacts import sha256_of_pieces
 
-PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 
 def digest_of_code(package: Path) -> str:
     """The SHA-256 of all files of Python in a package's folder, with their names.
 
     Args:
-        package: The folder, such as ``PACKAGE``, from which this process imports.
+        package: The folder, such as ``PACKAGE_FOLDER``, from which this process imports.
     """
     return sha256_of_pieces(_pieces(package))
 
@@ -21,7 +21,7 @@ def changed_since_import(package: Path) -> bool:
     """Whether the code on the disk is another than when this process began to import it.
 
     Args:
-        package: ``PACKAGE``, but in tests.
+        package: ``PACKAGE_FOLDER``, but in tests.
     """
     return digest_of_code(package) != _WHEN_IMPORTED
 
@@ -33,4 +33,4 @@ def _pieces(package: Path) -> Iterator[bytes]:
         yield content
 
 
-_WHEN_IMPORTED = digest_of_code(PACKAGE)
+_WHEN_IMPORTED = digest_of_code(PACKAGE_FOLDER)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mnist_resnet.provenance.git import TIMEOUT_SECONDS, folders_of, git, git_message
-from mnist_resnet.provenance.package_code import PACKAGE, digest_of_code
+from mnist_resnet.provenance.package_code import PACKAGE_FOLDER, digest_of_code
 from mnist_resnet.provenance.patch import PATCH_LIMIT, Patch, copied_index, hidden_files, make_patch
 
 logger = logging.getLogger(__name__)
@@ -83,11 +83,13 @@ def patch_in_words(source: Source | None) -> str:
 def _commit(project: Path) -> Source | str:
     """The commit, or why there is none."""
     # It has its description beside the package; an editable install has it elsewhere.
-    if any(PACKAGE.parent.glob("mnist_resnet-*.dist-info")):
+    if any(PACKAGE_FOLDER.parent.glob("mnist_resnet-*.dist-info")):
         return "mnist_resnet runs from an installed wheel, which tells no commit; run it in a clone of the repository"
     own = project / "src" / "mnist_resnet"
-    if own.is_dir() and own.resolve() != PACKAGE and digest_of_code(own) != digest_of_code(PACKAGE):
-        return f"mnist_resnet was imported from {PACKAGE}, not from {own}; run it by the project's own environment"
+    if own.is_dir() and own.resolve() != PACKAGE_FOLDER and digest_of_code(own) != digest_of_code(PACKAGE_FOLDER):
+        return (
+            f"mnist_resnet was imported from {PACKAGE_FOLDER}, not from {own}; run it by the project's own environment"
+        )
     try:
         head, *told = _status(project).decode(errors="replace").splitlines()
         tracked = git(project, "ls-files", ".")

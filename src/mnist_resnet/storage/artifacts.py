@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mnist_resnet.storage.space import writing
+from mnist_resnet.storage.disk_space import writing
 
 # As `replacing` names its folders: `tempfile` ends them with eight such signs.
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}")

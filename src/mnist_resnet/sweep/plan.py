@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mnist_resnet.config import as_typed
 from mnist_resnet.errors import UserError
-from mnist_resnet.sweep.space import Choice, Range
+from mnist_resnet.sweep.search_space import Choice, Range
 
 SEED = "training.seed"
 

@@ -6,7 +6,7 @@ from typing import Any
 from mnist_resnet.config import Parameters, flatten, nest, validate_parameters
 from mnist_resnet.provenance.record import in_order
 from mnist_resnet.sweep.plan import SEED, SweepError, SweepPlan, Trial, parameters_digest
-from mnist_resnet.sweep.space import Space, points, read_space
+from mnist_resnet.sweep.search_space import Space, points, read_space
 from mnist_resnet.sweep.sweep_options import (
     SweepOptions,
     check_hosts,

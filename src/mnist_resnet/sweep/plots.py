@@ -9,7 +9,7 @@ from mnist_resnet.sweep.outcome import SweepOutcome
 from mnist_resnet.sweep.outcome_table import shown_keys
 from mnist_resnet.sweep.parameter_axis import ParameterAxis
 from mnist_resnet.sweep.plan import SEED
-from mnist_resnet.sweep.space import Choice, Range
+from mnist_resnet.sweep.search_space import Choice, Range
 from mnist_resnet.sweep.trial_accuracies import TrialAccuracies
 from mnist_resnet.sweep.trial_groups import FIGURES
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mnist_resnet.sweep.plan import SweepPlan, Trial
-from mnist_resnet.sweep.space import Choice, Range, points
+from mnist_resnet.sweep.search_space import Choice, Range, points
 from mnist_resnet.sweep.trial_result import DONE, TrialResult
 
 _SEED = 0

@@ -43,11 +43,11 @@ def identity(network: keras.Model, split: Split, parameters: TrainingParameters,
     That is the network, the parameters, the data, how the device computes, and the versions of Keras and its backend.
     """
     arrays = {name: digest_of_array(array) for name, array in split._asdict().items()}
-    recipe = {name: value for name, value in asdict(parameters).items() if f"training.{name}" not in WITHOUT_INFLUENCE}
+    chosen = {name: value for name, value in asdict(parameters).items() if f"training.{name}" not in WITHOUT_INFLUENCE}
     computed = [device.kind, device.backend, device.precision, device.tf32, device.deterministic, device.count]
     decisive: dict[str, Any] = {
         "network": network.to_json(),
-        "parameters": recipe,
+        "parameters": chosen,
         "arrays": arrays,
         "device": computed,
         "versions": [keras.version(), sys.modules[keras.backend.backend()].__version__],

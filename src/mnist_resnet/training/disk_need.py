@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from mnist_resnet.computing.backend import keras
-from mnist_resnet.storage.space import require_space
+from mnist_resnet.storage.disk_space import require_space
 
 _BYTES = 4  # of a float32
 # model.keras, SavedModel, ONNX file, variants, MLflow's copies of the latter two, and one more while it is replaced.

@@ -44,7 +44,7 @@ def train(
     Args:
         network: From raw uint8 images to probabilities; see ``build_network``.
         split: Training and validation arrays.
-        parameters: The recipe.
+        parameters: The training parameters.
         title: The data set's name, for progress.
         checkpoint: A folder for what is needed to go on after an interruption. A training of the same
             network, data and parameters that finds it there goes on from it, to the same weights.
@@ -165,7 +165,7 @@ def _stops_early(history: Sequence[EpochResult], parameters: TrainingParameters,
 
 
 def _against_divergence(parameters: TrainingParameters) -> str:
-    """What helps against a loss that is not finite, as far as the recipe does not have it already."""
+    """What helps against a loss that is not finite, as far as the parameters do not have it already."""
     remedies = ["lower training.learning_rate"]
     remedies += ["lengthen training.warmup_fraction"] if parameters.schedule != "constant" else []
     remedies += ["set training.precision to float32"] if keras.config.dtype_policy().name != "float32" else []

@@ -18,8 +18,8 @@ from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.storage.shards import Shards
 from mnist_resnet.training.augmentation import EpochDraws, draw_epoch
+from mnist_resnet.training.batches import Batch, Batches, gathered, training_batches
 from mnist_resnet.training.distribution import ALONE, Share
-from mnist_resnet.training.input import Batch, Batches, gathered, training_batches
 
 # Of the order of the shards; far from the numbers of windows, which their draws are made from.
 _ORDER_OF_SHARDS = 2**32 - 1

@@ -51,7 +51,7 @@ def build_trainee(network: keras.Model, steps: int, parameters: TrainingParamete
     Args:
         network: From raw uint8 images to probabilities.
         steps: All steps of the training.
-        parameters: The recipe.
+        parameters: The training parameters.
 
     Returns:
         A compiled model of ``image``, ``shift``, ``flip`` and ``erased``, its optimizer built; see ``Augmentation``.
@@ -82,7 +82,7 @@ def values_of(trainee: keras.Model) -> TraineeValues:
 
 
 def set_values(trainee: keras.Model, values: TraineeValues) -> None:
-    """Overwrite the values of a trainee by those of one of the same network and the same recipe."""
+    """Overwrite the values of a trainee by those of one of the same network and the same training parameters."""
     trainee.set_weights(values.weights)
     for variable, value in zip(trainee.optimizer.variables, values.optimizer, strict=True):
         variable.assign(value)

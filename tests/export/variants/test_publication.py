@@ -8,14 +8,14 @@ import pytest
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER, cuda_obstacle
 from mnist_resnet.evaluation.kernels import KernelAgreement
 from mnist_resnet.evaluation.paired import Paired
-from mnist_resnet.export.variants import Material, gemm, int8, publication, select_variants
+from mnist_resnet.export.variants import VariantInputs, gemm, int8, publication, select_variants
 from tests.made_gpu import CPU_PROVIDER, play_gpu
 from tests.made_model import halves_model
 
 BATCH_SIZES = (1, 8)
 
 
-def only(name: str, material: Material, **changes) -> Material:
+def only(name: str, material: VariantInputs, **changes) -> VariantInputs:
     return replace(material, parameters=replace(material.parameters, names=(name,), **changes))
 
 
@@ -87,7 +87,7 @@ def test_kernels_are_compared_for_the_file_that_is_published(material, monkeypat
     assert list(files.values()) == compared == [halves_model({"made": min(errors, key=errors.get)})]
 
 
-def asking_for_cuda(material: Material, **changes) -> Material:
+def asking_for_cuda(material: VariantInputs, **changes) -> VariantInputs:
     providers = [CUDA_PROVIDER, CPU_PROVIDER]
     return replace(material, validation=replace(material.validation, providers=providers, **changes))
 

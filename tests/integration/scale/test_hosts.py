@@ -18,12 +18,12 @@ from mnist_resnet.computing.device import DeviceError
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
-from mnist_resnet.storage.space import StorageError
+from mnist_resnet.storage.disk_space import StorageError
 from mnist_resnet.training.epochs.watch import TrainingError
 from mnist_resnet.training.events import EpochResult, TrainingStart, listening
 from mnist_resnet.training.hosts.driver import require_hosts, train_on_hosts
 from mnist_resnet.training.hosts.rank import Trained
-from mnist_resnet.training.recipe import NetworkRecipe
+from mnist_resnet.training.network_spec import NetworkSpec
 from tests.conftest import make_images
 from tests.integration.conftest import listening_sockets
 from tests.integration.scale.processes import RANK, processes_below, wait_until
@@ -51,29 +51,29 @@ def on_two(training_parameters) -> TrainingParameters:
 
 
 @pytest.fixture(scope="module")
-def recipe(model_parameters) -> NetworkRecipe:
-    return NetworkRecipe(model_parameters, Preprocessing("pad", (10, 10), 50.0, 0.02), (8, 8), 3)
+def spec(model_parameters) -> NetworkSpec:
+    return NetworkSpec(model_parameters, Preprocessing("pad", (10, 10), 50.0, 0.02), (8, 8), 3)
 
 
 def made(images: int) -> Split:
     return Split(*make_images(images, seed=1), *make_images(45, seed=2))
 
 
-def trained(recipe: NetworkRecipe, split: Split, parameters: TrainingParameters, folder: Path) -> Trained:
-    return train_on_hosts(recipe, split, parameters, "Made squares", folder)
+def trained(spec: NetworkSpec, split: Split, parameters: TrainingParameters, folder: Path) -> Trained:
+    return train_on_hosts(spec, split, parameters, "Made squares", folder)
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ray_here")
-def test_two_hosts_with_two_devices_train_as_one_device_and_tell_how_it_goes(recipe, on_two, tmp_path, caplog) -> None:
+def test_two_hosts_with_two_devices_train_as_one_device_and_tell_how_it_goes(spec, on_two, tmp_path, caplog) -> None:
     split, news = made(192), []
-    (tmp_path / "given.json").write_text(json.dumps({"model": asdict(recipe.model), "training": asdict(on_two)}))
+    (tmp_path / "given.json").write_text(json.dumps({"model": asdict(spec.model), "training": asdict(on_two)}))
     np.savez(tmp_path / "split.npz", **split._asdict())
     variables = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, str(REFERENCE), str(tmp_path), "0", "1", "0"]
     with subprocess.Popen(command, env=os.environ | variables) as alone:
         with listening(news.append, TrainingStart), listening(news.append), caplog.at_level("INFO"):
-            shared = trained(recipe, split, on_two, tmp_path / "checkpoint")
+            shared = trained(spec, split, on_two, tmp_path / "checkpoint")
         assert alone.wait(SECONDS) == 0
     with np.load(tmp_path / "3 steps, 0 of 1.npz") as stored:
         for one, other in zip((stored[key] for key in stored.files), shared.weights, strict=True):
@@ -104,8 +104,8 @@ def long(on_two) -> TrainingParameters:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(recipe, long, ray_here, tmp_path_factory) -> Trained:
-    return trained(recipe, made(640), long, tmp_path_factory.mktemp("undisturbed"))
+def undisturbed(spec, long, ray_here, tmp_path_factory) -> Trained:
+    return trained(spec, made(640), long, tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def _no_rank_is_left() -> Iterator[None]:
 @pytest.mark.usefixtures("ray_here", "_no_rank_is_left")
 class TestOnTwoHosts:
     @pytest.mark.parametrize("which", [0, 1])
-    def test_a_rank_that_is_killed_costs_no_bit(self, recipe, long, undisturbed, tmp_path, caplog, which) -> None:
+    def test_a_rank_that_is_killed_costs_no_bit(self, spec, long, undisturbed, tmp_path, caplog, which) -> None:
         told: list[EpochResult] = []
 
         def kill(result: EpochResult) -> None:
@@ -127,29 +127,29 @@ class TestOnTwoHosts:
                 os.kill(ranks_of(os.getpid())[which], signal.SIGKILL)
 
         with listening(kill):
-            resumed = trained(recipe, made(640), long, tmp_path / "killed")
+            resumed = trained(spec, made(640), long, tmp_path / "killed")
         assert "A rank was lost; all ranks have started again" in caplog.text
         assert [result.epoch for result in told] == [1, 2, 3, 4, 5, 6]
         assert [result.train_loss for result in told] == [result.train_loss for result in undisturbed.history]
         for one, other in zip(undisturbed.weights, resumed.weights, strict=True):
             np.testing.assert_array_equal(one, other)
 
-    def test_nobody_elsewhere_reaches_ranks_of_one_machine(self, recipe, on_two, tmp_path) -> None:
+    def test_nobody_elsewhere_reaches_ranks_of_one_machine(self, spec, on_two, tmp_path) -> None:
         where: list[set[str]] = []
 
         def look(_: TrainingStart) -> None:
             where.extend({address for address, _ in listening_sockets(rank)} for rank in ranks_of(os.getpid()))
 
         with listening(look, TrainingStart):
-            trained(recipe, made(64), on_two, tmp_path / "checkpoint")
+            trained(spec, made(64), on_two, tmp_path / "checkpoint")
         assert len(where) == 2
         assert all(addresses and not addresses & {"0.0.0.0", "::"} for addresses in where), where  # noqa: S104
 
-    def test_a_loss_that_is_not_finite_is_the_error_of_one_host(self, recipe, on_two, tmp_path) -> None:
+    def test_a_loss_that_is_not_finite_is_the_error_of_one_host(self, spec, on_two, tmp_path) -> None:
         with pytest.raises(TrainingError, match=r"^Made squares: the loss is nan at step \d+, the learning rate"):
-            trained(recipe, made(640), replace(on_two, learning_rate=1e30), tmp_path / "checkpoint")
+            trained(spec, made(640), replace(on_two, learning_rate=1e30), tmp_path / "checkpoint")
 
-    def test_a_checkpoint_that_cannot_be_written_is_the_error_of_one_host(self, recipe, on_two, tmp_path) -> None:
+    def test_a_checkpoint_that_cannot_be_written_is_the_error_of_one_host(self, spec, on_two, tmp_path) -> None:
         checkpoint = tmp_path / "checkpoint"
 
         def lose(_: TrainingStart) -> None:
@@ -160,8 +160,8 @@ class TestOnTwoHosts:
             listening(lose, TrainingStart),
             pytest.raises(StorageError, match=r"^\S+/arrays_1\.npz could not be written: File exists"),
         ):
-            trained(recipe, made(640), on_two, checkpoint)
+            trained(spec, made(640), on_two, checkpoint)
 
-    def test_devices_that_a_host_does_not_have_are_refused(self, recipe, on_two, tmp_path) -> None:
+    def test_devices_that_a_host_does_not_have_are_refused(self, spec, on_two, tmp_path) -> None:
         with pytest.raises(DeviceError, match=r"^training\.devices: received 4, but JAX finds 2: cpu:0, cpu:1"):
-            trained(recipe, made(640), replace(on_two, devices=4), tmp_path / "checkpoint")
+            trained(spec, made(640), replace(on_two, devices=4), tmp_path / "checkpoint")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from mnist_resnet.computing.cluster import cluster
-from mnist_resnet.sweep.space import Range
+from mnist_resnet.sweep.search_space import Range
 from mnist_resnet.tracking.registry import CHAMPION
 from mnist_resnet.tracking.store.remedies import StoreAwayError
 from tests.conftest import PROJECT

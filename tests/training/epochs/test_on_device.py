@@ -17,11 +17,11 @@ from mnist_resnet.models.normalization import FusedBatchNormalization
 from mnist_resnet.models.pooling import MaxPooling
 from mnist_resnet.models.resnet import build_network
 from mnist_resnet.training.augmentation import draw_epoch
+from mnist_resnet.training.batches import training_batches
 from mnist_resnet.training.epochs.host_fed import HostFedEpochs
 from mnist_resnet.training.epochs.on_device import DeviceEpochs, Samples, batch_of, chunks
 from mnist_resnet.training.epochs.watch import StepWatch, TrainingError
 from mnist_resnet.training.fit import train
-from mnist_resnet.training.input import training_batches
 from mnist_resnet.training.runtime import runtime
 
 TITLE = "Made squares"

@@ -12,7 +12,7 @@ from mnist_resnet.config import ModelParameters, TrainingParameters
 from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.training.epochs import image_placement, small_first
-from mnist_resnet.training.recipe import NetworkRecipe
+from mnist_resnet.training.network_spec import NetworkSpec
 from mnist_resnet.training.runtime import runtime
 from tests.conftest import MadeData
 
@@ -27,11 +27,11 @@ def trained(
     """The weights and the history of a training at 8×8 pixels."""
     classes = len(made_data.dataset.class_names)
     resizing = replace(preprocessing, method="resize", size=SIZE)
-    recipe = NetworkRecipe(model_parameters, resizing, made_data.dataset.image_size, classes)
+    spec = NetworkSpec(model_parameters, resizing, made_data.dataset.image_size, classes)
 
     def trained(parameters: TrainingParameters, checkpoint: Path | None = None) -> Trained:
         with runtime(parameters):
-            network, history = recipe.train(made_split, parameters, "Made squares", checkpoint)
+            network, history = spec.train(made_split, parameters, "Made squares", checkpoint)
         return network.get_weights(), [replace(each, seconds=0.0, images_per_second=0.0) for each in history]
 
     return trained
@@ -119,10 +119,10 @@ def test_all_epochs_are_validated_on_images_of_full_size(
 ) -> None:
     classes = len(made_data.dataset.class_names)
     resizing = replace(preprocessing, method="resize", size=SIZE)
-    recipe = NetworkRecipe(model_parameters, resizing, made_data.dataset.image_size, classes)
+    spec = NetworkSpec(model_parameters, resizing, made_data.dataset.image_size, classes)
     parameters = replace(three_epochs, epochs=1, small_epochs=1)
     with runtime(parameters):
-        network, (epoch,) = recipe.train(made_split, parameters, "Made squares", None)
+        network, (epoch,) = spec.train(made_split, parameters, "Made squares", None)
         shipped, accuracy = network.evaluate(made_split.validation_images, made_split.validation_labels, verbose=0)
     assert (epoch.validation_loss, epoch.validation_accuracy) == pytest.approx((shipped, accuracy), rel=1e-4)
 

@@ -16,7 +16,7 @@ from mnist_resnet.data.split import Split
 from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.training.epochs.image_placement import make_suitable_epochs
 from mnist_resnet.training.fit import train
-from mnist_resnet.training.recipe import NetworkRecipe
+from mnist_resnet.training.network_spec import NetworkSpec
 from mnist_resnet.training.runtime import runtime
 
 PREPROCESSING, SIZE, CLASSES = Preprocessing("pad", (10, 10), 50.0, 0.02), (8, 8), 3
@@ -49,7 +49,7 @@ def main(folder: Path, rank: int, ranks: int, port: int) -> None:
     if ranks > 1:
         jax.distributed.initialize(f"127.0.0.1:{port}", ranks, rank)
     given: Mapping[str, Any] = json.loads((folder / "given.json").read_text())
-    recipe = NetworkRecipe(ModelParameters(**given["model"]), PREPROCESSING, SIZE, CLASSES)
+    spec = NetworkSpec(ModelParameters(**given["model"]), PREPROCESSING, SIZE, CLASSES)
     parameters = TrainingParameters(**given["training"])
     parameters = replace(parameters, hosts=ranks, devices=parameters.devices if ranks > 1 else 1)
     split, answers = Split(**np.load(folder / "split.npz")), {}
@@ -59,7 +59,7 @@ def main(folder: Path, rank: int, ranks: int, port: int) -> None:
         seen = _Seen()
         checkpoint = folder / f"checkpoint {rank} of {ranks}"
         with runtime(parameters) as device:
-            network = recipe.build()
+            network = spec.build()
             (epoch,) = train(network, part, parameters, "Made squares", checkpoint, seen.make_epochs)
             variables = [each.value.sharding for each in network.variables]
         np.savez(folder / f"{steps} steps, {rank} of {ranks}.npz", *network.get_weights())

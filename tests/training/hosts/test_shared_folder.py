@@ -5,7 +5,7 @@ from threading import Timer
 import pytest
 
 from mnist_resnet.computing.device import DeviceError
-from mnist_resnet.storage.space import StorageError
+from mnist_resnet.storage.disk_space import StorageError
 from mnist_resnet.training.hosts.shared_folder import SharedFolder, shared_folder
 
 

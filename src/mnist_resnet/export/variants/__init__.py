@@ -1,6 +1,6 @@
 """Other forms of an ONNX file: one module for each variant, called as in ``export.variants.names``."""
 
-from mnist_resnet.export.variants.candidate import Material
+from mnist_resnet.export.variants.candidate import VariantInputs
 from mnist_resnet.export.variants.publication import select_variants
 
-__all__ = ["Material", "select_variants"]
+__all__ = ["VariantInputs", "select_variants"]

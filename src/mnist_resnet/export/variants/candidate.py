@@ -14,7 +14,7 @@ class NotEvaluatedError(Exception):
 
 
 @dataclass(frozen=True)
-class Material:
+class VariantInputs:
     """All that a variant may be made of.
 
     Attributes:

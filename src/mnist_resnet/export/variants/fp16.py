@@ -5,10 +5,10 @@ import copy
 from mnist_resnet.evaluation.cuda import CUDA_PROVIDER
 from mnist_resnet.evaluation.providers import ProviderError, usable_providers
 from mnist_resnet.export.onnx_graph import serialize_as_variant
-from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
+from mnist_resnet.export.variants.candidate import Candidate, NotEvaluatedError, VariantInputs
 
 
-def make(material: Material) -> Candidate:
+def make(material: VariantInputs) -> Candidate:
     """Convert the float32 file, and run the result on the GPU that it is meant for.
 
     Raises:

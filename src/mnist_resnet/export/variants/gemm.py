@@ -2,10 +2,10 @@
 
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.export.products import multiply_small_images
-from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
+from mnist_resnet.export.variants.candidate import Candidate, NotEvaluatedError, VariantInputs
 
 
-def make(material: Material) -> Candidate:
+def make(material: VariantInputs) -> Candidate:
     """Rewrite the graph of the float32 file. It is judged by the processor, even where there is a GPU.
 
     Raises:

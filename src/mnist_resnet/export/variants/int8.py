@@ -9,10 +9,10 @@ from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.evaluation.session import cpu_probabilities
 from mnist_resnet.export.products import multiply_small_images
 from mnist_resnet.export.quantize import to_int8
-from mnist_resnet.export.variants.candidate import Candidate, Material
+from mnist_resnet.export.variants.candidate import Candidate, VariantInputs
 
 
-def make(material: Material) -> Candidate:
+def make(material: VariantInputs) -> Candidate:
     """Quantize by each calibration method, and keep the file whose probabilities are nearest to float32's.
 
     Convolutions of the smallest images are quantized as products of matrices, wherever there are any. The file is
@@ -32,7 +32,7 @@ def make(material: Material) -> Candidate:
     return Candidate(best, CPU_PROVIDER, validated, errors, kernels)
 
 
-def _draw(material: Material) -> tuple[UInt8Array, UInt8Array]:
+def _draw(material: VariantInputs) -> tuple[UInt8Array, UInt8Array]:
     """Images that calibrate, and others that choose, spread over the classes; of few images each in proportion."""
     images, labels, parameters = material.train_images, material.train_labels, material.parameters
     asked = parameters.calibration_images + parameters.choice_images

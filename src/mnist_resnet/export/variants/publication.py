@@ -7,10 +7,10 @@ from mnist_resnet.evaluation.latency import relative_speeds
 from mnist_resnet.evaluation.paired import Correct, Paired, compare_correct, images_needed
 from mnist_resnet.evaluation.validation_split import Validation
 from mnist_resnet.evaluation.variant_check import VariantCheck, VariantChecks, judge
-from mnist_resnet.export.variants.candidate import Candidate, Material, NotEvaluatedError
+from mnist_resnet.export.variants.candidate import Candidate, NotEvaluatedError, VariantInputs
 
 
-def select_variants(material: Material, batch_sizes: Sequence[int]) -> tuple[dict[str, bytes], VariantChecks]:
+def select_variants(material: VariantInputs, batch_sizes: Sequence[int]) -> tuple[dict[str, bytes], VariantChecks]:
     """Make the configured variants and judge them on the validation images.
 
     Args:
@@ -46,7 +46,7 @@ def _require_enough_images(images: int, tolerance: float) -> None:
 
 
 def _checks(
-    candidates: Mapping[str, Candidate], provider: str, material: Material, batch_sizes: Sequence[int]
+    candidates: Mapping[str, Candidate], provider: str, material: VariantInputs, batch_sizes: Sequence[int]
 ) -> dict[str, VariantCheck]:
     """The checks of the candidates of one provider: by that alone, and float32 beside them, whatever else there is."""
     validation, parameters = material.validation.by(provider), material.parameters

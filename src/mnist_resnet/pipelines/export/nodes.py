@@ -95,12 +95,12 @@ def make_variants(
     throughput_batch_sizes: list[int],
 ) -> tuple[dict[str, bytes], VariantChecks]:
     """The other ONNX files that are good enough, and what became of each variant."""
-    from mnist_resnet.export.variants import Material, select_variants
+    from mnist_resnet.export.variants import VariantInputs, select_variants
 
     # Said to be CudaParameters, Kedro would make them again of what is typed already where the evaluation runs, too.
     settings = cuda if isinstance(cuda, CudaParameters) else CudaParameters(**cuda)
     validation = Validation(validation_images, validation_labels, providers, cuda=settings)
-    material = Material(onnx, train_images, train_labels, validation, export.variants)
+    material = VariantInputs(onnx, train_images, train_labels, validation, export.variants)
     files, checks = select_variants(material, sorted({*latency_batch_sizes, *throughput_batch_sizes}))
     for check in checks:
         logger.info("%s, variant %s %s", dataset.title, check.name, check.reason)

@@ -11,7 +11,7 @@ from mnist_resnet.preprocessing import Preprocessing
 from mnist_resnet.reporting import plots
 from mnist_resnet.reporting.layer_table import LayerTable, tabulate_layers
 from mnist_resnet.training.events import History, TrainingDevice
-from mnist_resnet.training.recipe import NetworkRecipe
+from mnist_resnet.training.network_spec import NetworkSpec
 
 
 def train_network(
@@ -27,33 +27,33 @@ def train_network(
 ) -> tuple[Network, LayerTable, History, TrainingDevice]:
     """The trained network, its layers, one result for each epoch, and what that was computed on."""
     split = Split(train_images, train_labels, validation_images, validation_labels)
-    recipe = NetworkRecipe(model, preprocessing, dataset.image_size, len(dataset.class_names))
+    spec = NetworkSpec(model, preprocessing, dataset.image_size, len(dataset.class_names))
     train = _train_here if training.hosts == 1 else _train_on_hosts
-    network, history, device = train(recipe, split, training, dataset.title, checkpoint_folder)
+    network, history, device = train(spec, split, training, dataset.title, checkpoint_folder)
     return network, tabulate_layers(network), history, device
 
 
 def _train_here(
-    recipe: NetworkRecipe, split: Split, training: TrainingParameters, title: str, checkpoint: Path
+    spec: NetworkSpec, split: Split, training: TrainingParameters, title: str, checkpoint: Path
 ) -> tuple[Network, History, TrainingDevice]:
     from mnist_resnet.training.runtime import runtime
 
     with runtime(training) as device:
-        network, history = recipe.train(split, training, title, checkpoint)
+        network, history = spec.train(split, training, title, checkpoint)
     return network, history, device
 
 
 def _train_on_hosts(
-    recipe: NetworkRecipe, split: Split, training: TrainingParameters, title: str, checkpoint: Path
+    spec: NetworkSpec, split: Split, training: TrainingParameters, title: str, checkpoint: Path
 ) -> tuple[Network, History, TrainingDevice]:
     """The network of this process with the weights that the hosts have found."""
     from mnist_resnet.training.hosts.driver import train_on_hosts
     from mnist_resnet.training.runtime import layers_in
     from mnist_resnet.training.trainee import compile_network
 
-    trained = train_on_hosts(recipe, split, training, title, checkpoint)
+    trained = train_on_hosts(spec, split, training, title, checkpoint)
     with layers_in(trained.device.precision):
-        network = recipe.build()
+        network = spec.build()
     network.set_weights(trained.weights)
     compile_network(network)
     return network, trained.history, trained.device

@@ -5,10 +5,10 @@ from typing import Any
 from mnist_resnet.computing.backend import keras
 from mnist_resnet.config import TrainingParameters
 from mnist_resnet.data.split import Split
+from mnist_resnet.training.batches import feed, filling, validation_batches
 from mnist_resnet.training.distribution import devices_in_use, own_share
 from mnist_resnet.training.epochs.interface import VALIDATION_BATCH_SIZE, EpochEnd
 from mnist_resnet.training.epochs.watch import StepWatch
-from mnist_resnet.training.input import feed, filling, validation_batches
 from mnist_resnet.training.streaming import Draws, open_batches
 from mnist_resnet.training.trainee import Arrays, build_validated
 

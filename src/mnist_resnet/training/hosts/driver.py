@@ -19,7 +19,7 @@ from mnist_resnet.training.hosts.news import Announcer, open_mailbox
 from mnist_resnet.training.hosts.placement import PLATFORMS_VARIABLE, HostPlacement, place_on_hosts
 from mnist_resnet.training.hosts.rank import RankTask, Trained
 from mnist_resnet.training.hosts.shared_folder import shared_folder
-from mnist_resnet.training.recipe import NetworkRecipe
+from mnist_resnet.training.network_spec import NetworkSpec
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_WITHOUT_NEWS = 120.0
@@ -42,12 +42,12 @@ def require_hosts(parameters: TrainingParameters) -> None:
 
 
 def train_on_hosts(
-    recipe: NetworkRecipe, split: Split, parameters: TrainingParameters, title: str, checkpoint: Path
+    spec: NetworkSpec, split: Split, parameters: TrainingParameters, title: str, checkpoint: Path
 ) -> Trained:
     """Train a network on several hosts; what goes on there is logged and announced here.
 
     Args:
-        recipe: Of the network.
+        spec: Of the network.
         split: Training and validation arrays. Those that are no shards go to each host's memory as a whole.
         parameters: Of the training; ``hosts`` is at least 2.
         title: The data set's name.
@@ -66,7 +66,7 @@ def train_on_hosts(
         here = on_node(ray)
         mailbox, tell = open_mailbox(ray, here)
         arrays = {name: _handed_over(ray, array) for name, array in split._asdict().items()}
-        task = RankTask(recipe, parameters, title, arrays, folder, tell)
+        task = RankTask(spec, parameters, title, arrays, folder, tell)
         with launched_ranks(ray, here, task, placement) as ended:
             return _followed(ray, mailbox, ended, placement)
 

@@ -18,7 +18,7 @@ from mnist_resnet.terminal.messages import Forwarding
 from mnist_resnet.training.events import EpochResult, History, TrainingDevice, TrainingStart, listening
 from mnist_resnet.training.hosts.connection import connection_among_ranks
 from mnist_resnet.training.hosts.shared_folder import SharedFolder
-from mnist_resnet.training.recipe import NetworkRecipe
+from mnist_resnet.training.network_spec import NetworkSpec
 
 _PACKAGE = "mnist_resnet"
 
@@ -43,7 +43,7 @@ class RankTask:
     """What each rank is given.
 
     Attributes:
-        recipe: Of the network.
+        spec: Of the network.
         parameters: Of the training.
         title: The data set's name.
         arrays: The parts of the split by name: shards, or references to arrays in Ray's object store.
@@ -51,7 +51,7 @@ class RankTask:
         tell: Takes news to the process that has started the training, and waits until they are there.
     """
 
-    recipe: NetworkRecipe
+    spec: NetworkSpec
     parameters: TrainingParameters
     title: str
     arrays: dict[str, Any]
@@ -87,7 +87,7 @@ def _train(task: RankTask) -> Trained:
     folder: Path = task.checkpoint.require()
     split = Split(**{name: _fetched(array) for name, array in task.arrays.items()})
     with runtime(task.parameters) as device:
-        network, history = task.recipe.train(split, task.parameters, task.title, folder)
+        network, history = task.spec.train(split, task.parameters, task.title, folder)
         return Trained([np.array(weight) for weight in network.get_weights()], history, device)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.computing.device import DeviceError
-from mnist_resnet.storage.space import writing
+from mnist_resnet.storage.disk_space import writing
 
 _MARK = ".hosts"
 _SECONDS_TO_APPEAR = 60.0  # a network's file system may remember for so long that a file was missing

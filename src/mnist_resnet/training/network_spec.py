@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class NetworkRecipe:
+class NetworkSpec:
     """What a network is built from; see ``build_network``."""
 
     model: ModelParameters
@@ -28,8 +28,8 @@ class NetworkRecipe:
 
         return build_network(self.model, self.preprocessing, self.image_size, self.classes)
 
-    def resized(self, size: tuple[int, int]) -> "NetworkRecipe":
-        """The recipe of a network with the same weights for images that are resized to another size, in pixels."""
+    def resized(self, size: tuple[int, int]) -> "NetworkSpec":
+        """What a network of the same weights is built from, for images that are resized to another size, in pixels."""
         return replace(self, preprocessing=replace(self.preprocessing, method="resize", size=size))
 
     def train(

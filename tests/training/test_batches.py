@@ -11,8 +11,8 @@ import pytest
 import tensorflow as tf
 
 from mnist_resnet.training.augmentation import draw_epoch
+from mnist_resnet.training.batches import Batches, LookAhead, feed, training_batches, validation_batches
 from mnist_resnet.training.distribution import Share
-from mnist_resnet.training.input import Batches, LookAhead, feed, training_batches, validation_batches
 from mnist_resnet.training.runtime import runtime
 
 

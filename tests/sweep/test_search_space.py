@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mnist_resnet.sweep.space import Choice, Range, SpaceError, points, read_space
+from mnist_resnet.sweep.search_space import Choice, Range, SpaceError, points, read_space
 
 Written = Callable[[str], Path]
 KEY = "mnist.training.learning_rate"

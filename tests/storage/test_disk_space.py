@@ -8,7 +8,7 @@ import pytest
 
 from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import replacing
-from mnist_resnet.storage.space import StorageError, require_space, temporary_folder, writing
+from mnist_resnet.storage.disk_space import StorageError, require_space, temporary_folder, writing
 from tests.conftest import files_up_to
 
 FULL = Path("/dev/full")  # takes no byte
