@@ -31,8 +31,8 @@ _KIB_PER_MIB = 1024
 
 def read_by_chunks(folder: Path) -> tuple[int, float]:
     """How many images were read, and how long the plan took."""
-    from mnist_resnet.batch_inference.planning import plan_chunks
-    from mnist_resnet.batch_inference.reading import read_chunk
+    from mnist_resnet.batch_inference.sources.planning import plan_chunks
+    from mnist_resnet.batch_inference.sources.reading import read_chunk
 
     started = time.perf_counter()
     plan = plan_chunks([str(folder)], SIZE, _ROWS)
@@ -92,8 +92,8 @@ BY_HAND: dict[str, Callable[[Path], int]] = {
 def _measure(read: Callable[[Path], tuple[int, float]], folder: Path, images: int, answers: Any) -> None:
     import pyarrow.parquet  # noqa: F401 - so that no figure holds the time and the memory of imports
 
-    import mnist_resnet.batch_inference.planning
-    import mnist_resnet.batch_inference.reading  # noqa: F401
+    import mnist_resnet.batch_inference.sources.planning
+    import mnist_resnet.batch_inference.sources.reading  # noqa: F401
 
     before = _peak()
     started = time.perf_counter()

@@ -20,8 +20,8 @@ from mnist_resnet.batch_inference.answer_files import (
     write_part,
     write_refused,
 )
-from mnist_resnet.batch_inference.chunks import ChunkImages, Refusal
 from mnist_resnet.batch_inference.job import Job, JobError
+from mnist_resnet.batch_inference.sources.chunks import ChunkImages, Refusal
 
 JOB = Job(
     model="model.onnx",

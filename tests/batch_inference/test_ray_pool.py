@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mnist_resnet.batch_inference import ray_pool
-from mnist_resnet.batch_inference.planning import plan_chunks
+from mnist_resnet.batch_inference.sources.planning import plan_chunks
 from mnist_resnet.batch_inference.worker import WorkerSettings
 from mnist_resnet.computing.cluster import ClusterError
 from tests.batch_inference.test_answer_files import JOB

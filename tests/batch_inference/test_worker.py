@@ -11,8 +11,8 @@ import pyarrow.parquet
 import pytest
 
 from mnist_resnet.batch_inference.answer_files import part_path
-from mnist_resnet.batch_inference.chunks import ChunkImages
-from mnist_resnet.batch_inference.planning import plan_chunks
+from mnist_resnet.batch_inference.sources.chunks import ChunkImages
+from mnist_resnet.batch_inference.sources.planning import plan_chunks
 from mnist_resnet.batch_inference.worker import ATTEMPTS, MODEL_FILE, Worker, WorkerSettings
 from mnist_resnet.evaluation.classifier import open_classifier
 from tests.batch_inference.test_answer_files import JOB

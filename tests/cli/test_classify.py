@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from mnist_resnet.batch_inference.answer_files import write_refused
-from mnist_resnet.batch_inference.chunks import Refusal
+from mnist_resnet.batch_inference.sources.chunks import Refusal
 from mnist_resnet.cli.classify import _refusals_in_words
 from tests.conftest import PROJECT
 from tests.made_model import halves_model

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet import __version__
-from mnist_resnet.batch_inference.chunks import ChunkImages, Refusal
-from mnist_resnet.batch_inference.filesystems import reading_failed
 from mnist_resnet.batch_inference.job import Job, JobError
-from mnist_resnet.batch_inference.printable_text import in_words
+from mnist_resnet.batch_inference.sources.chunks import ChunkImages, Refusal
+from mnist_resnet.batch_inference.sources.filesystems import reading_failed
+from mnist_resnet.batch_inference.sources.printable_text import in_words
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.storage.artifacts import remove, replacing
 

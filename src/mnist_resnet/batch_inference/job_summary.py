@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.batch_inference.answer_files import read_counts, write_refused
-from mnist_resnet.batch_inference.chunks import SourcePlan
 from mnist_resnet.batch_inference.job import Job
+from mnist_resnet.batch_inference.sources.chunks import SourcePlan
 from mnist_resnet.storage.json_records import write_json
 
 SUMMARY_FILE = "summary.json"

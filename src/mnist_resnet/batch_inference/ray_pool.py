@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from mnist_resnet.batch_inference.answer_files import finished_parts
-from mnist_resnet.batch_inference.chunks import Chunk, SourcePlan
+from mnist_resnet.batch_inference.sources.chunks import Chunk, SourcePlan
 from mnist_resnet.batch_inference.worker import ATTEMPTS, MODEL_FILE, Worker, WorkerSettings
 from mnist_resnet.computing.cluster import ClusterError, alive_nodes, cluster
 from mnist_resnet.errors import UserError

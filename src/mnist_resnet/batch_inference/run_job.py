@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnist_resnet.batch_inference.answer_files import finished_parts, remove_damaged_parts
-from mnist_resnet.batch_inference.chunks import SourcePlan
 from mnist_resnet.batch_inference.job import Job, open_job
 from mnist_resnet.batch_inference.job_summary import JobSummary, finish_job
-from mnist_resnet.batch_inference.planning import plan_chunks
-from mnist_resnet.batch_inference.printable_text import printable
 from mnist_resnet.batch_inference.ray_pool import ClassifyError, make_parts
+from mnist_resnet.batch_inference.sources.chunks import SourcePlan
+from mnist_resnet.batch_inference.sources.planning import plan_chunks
+from mnist_resnet.batch_inference.sources.printable_text import printable
 from mnist_resnet.batch_inference.worker import WorkerSettings
 from mnist_resnet.evaluation.classifier import open_classifier
 from mnist_resnet.prediction.pictures import Fit

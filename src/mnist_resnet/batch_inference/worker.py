@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mnist_resnet.batch_inference.answer_files import write_part
-from mnist_resnet.batch_inference.chunks import Chunk, ChunkImages
 from mnist_resnet.batch_inference.job import Job
-from mnist_resnet.batch_inference.printable_text import in_words
-from mnist_resnet.batch_inference.reading import read_chunk
+from mnist_resnet.batch_inference.sources.chunks import Chunk, ChunkImages
+from mnist_resnet.batch_inference.sources.printable_text import in_words
+from mnist_resnet.batch_inference.sources.reading import read_chunk
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.classifier import open_classifier
 

@@ -50,9 +50,9 @@ def asked_threads(variables: Mapping[str, str]) -> int:
 def state_onednn() -> None:
     """Have TensorFlow use oneDNN on every x86-64 processor, unless the user has decided that.
 
-    It must precede TensorFlow's import. By itself TensorFlow leaves oneDNN off where there are no units for
-    VNNI, bfloat16 or AMX, and is then several times as slow. Elsewhere the choice is TensorFlow's: its packages for macOS are built without oneDNN, and on
-    Linux arm64 it is on where it has been tuned.
+    It must precede TensorFlow's import. By itself TensorFlow leaves oneDNN off where there are no units for VNNI,
+    bfloat16 or AMX, and is then several times as slow. Elsewhere the choice is TensorFlow's: its packages for macOS are
+    built without oneDNN, and on Linux arm64 it is on where it has been tuned.
     """
     if platform.machine().lower() in _X86 and ONEDNN_SWITCH not in os.environ:
         os.environ[ONEDNN_SWITCH] = _stated[ONEDNN_SWITCH] = "1"

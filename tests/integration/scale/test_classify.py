@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pyarrow.parquet
 import pytest
 
-from mnist_resnet.batch_inference.chunks import ChunkImages
 from mnist_resnet.batch_inference.job import JOB_FILE
-from mnist_resnet.batch_inference.planning import plan_chunks
 from mnist_resnet.batch_inference.ray_pool import ClassifyError, make_parts
+from mnist_resnet.batch_inference.sources.chunks import ChunkImages
+from mnist_resnet.batch_inference.sources.planning import plan_chunks
 from mnist_resnet.batch_inference.worker import MODEL_FILE, Worker, WorkerSettings
 from mnist_resnet.evaluation.classifier import open_classifier
 from tests.batch_inference.test_answer_files import JOB

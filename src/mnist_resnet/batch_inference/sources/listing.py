@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mnist_resnet.batch_inference.chunks import SourceError
-from mnist_resnet.batch_inference.file_types import is_hidden
-from mnist_resnet.batch_inference.filesystems import (
+from mnist_resnet.batch_inference.sources.chunks import SourceError
+from mnist_resnet.batch_inference.sources.file_types import is_hidden
+from mnist_resnet.batch_inference.sources.filesystems import (
     LOCAL,
     cannot_list,
     mark_of,

@@ -1,6 +1,6 @@
 """A fuzz of sources: whatever is damaged, each row is read or refused once, and no other file loses any.
 
-``python -m tests.batch_inference.fuzz_sources SECONDS [SEED]``; ends at the first fault, and keeps the
+``python -m tests.batch_inference.sources.fuzz_sources SECONDS [SEED]``; ends at the first fault, and keeps the
 file that did it in a temporary folder.
 The short form, which draws the same each time, is in test_reading.py.
 """
@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from mnist_resnet.batch_inference.planning import plan_chunks
-from mnist_resnet.batch_inference.reading import read_chunk
-from tests.batch_inference.made_sources import FORMS, made_images, parquet, parquet_of_pictures
+from mnist_resnet.batch_inference.sources.planning import plan_chunks
+from mnist_resnet.batch_inference.sources.reading import read_chunk
+from tests.batch_inference.sources.made_sources import FORMS, made_images, parquet, parquet_of_pictures
 
 SIZE = (8, 6)
 IMAGES = made_images(40, size=SIZE)

@@ -5,7 +5,14 @@ import zlib
 import fsspec
 import pytest
 
-from mnist_resnet.batch_inference.filesystems import LOCAL, current_mark, is_of_file, mark_of, open_filesystem, shown_in
+from mnist_resnet.batch_inference.sources.filesystems import (
+    LOCAL,
+    current_mark,
+    is_of_file,
+    mark_of,
+    open_filesystem,
+    shown_in,
+)
 
 
 def test_a_file_is_shown_without_credentials(tmp_path):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.batch_inference.chunks import ArrayLayout, Slice
-from mnist_resnet.batch_inference.image_rows import Extract, RefusedRows, grey_images, joined, nothing
-from mnist_resnet.batch_inference.streams import GzipStream, opened_once
+from mnist_resnet.batch_inference.sources.chunks import ArrayLayout, Slice
+from mnist_resnet.batch_inference.sources.image_rows import Extract, RefusedRows, grey_images, joined, nothing
+from mnist_resnet.batch_inference.sources.streams import GzipStream, opened_once
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

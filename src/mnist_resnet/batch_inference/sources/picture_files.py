@@ -7,10 +7,10 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from mnist_resnet.batch_inference.chunks import Slice, SourceError
-from mnist_resnet.batch_inference.filesystems import LOCAL, is_of_file, shown_in
-from mnist_resnet.batch_inference.image_rows import Extract, RefusedRows, nothing
-from mnist_resnet.batch_inference.printable_text import in_words
+from mnist_resnet.batch_inference.sources.chunks import Slice, SourceError
+from mnist_resnet.batch_inference.sources.filesystems import LOCAL, is_of_file, shown_in
+from mnist_resnet.batch_inference.sources.image_rows import Extract, RefusedRows, nothing
+from mnist_resnet.batch_inference.sources.printable_text import in_words
 from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnist_resnet.batch_inference.chunks import Slice, SourceError
-from mnist_resnet.batch_inference.filesystems import LOCAL, open_filesystem
-from mnist_resnet.batch_inference.picture_files import read_pictures
+from mnist_resnet.batch_inference.sources.chunks import Slice, SourceError
+from mnist_resnet.batch_inference.sources.filesystems import LOCAL, open_filesystem
+from mnist_resnet.batch_inference.sources.picture_files import read_pictures
 from mnist_resnet.prediction.pictures import read_picture
-from tests.batch_inference.made_sources import made_images, png
+from tests.batch_inference.sources.made_sources import made_images, png
 
 SIZE = (8, 6)
 

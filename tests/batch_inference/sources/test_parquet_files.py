@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_resnet.batch_inference.chunks import ParquetLayout, Slice
-from mnist_resnet.batch_inference.inspection import Fault
-from mnist_resnet.batch_inference.parquet_files import inspect_parquet, read_parquet
-from mnist_resnet.batch_inference.streams import close_stream
-from tests.batch_inference.made_sources import made_images, parquet, parquet_of_pictures
+from mnist_resnet.batch_inference.sources.chunks import ParquetLayout, Slice
+from mnist_resnet.batch_inference.sources.inspection import Fault
+from mnist_resnet.batch_inference.sources.parquet_files import inspect_parquet, read_parquet
+from mnist_resnet.batch_inference.sources.streams import close_stream
+from tests.batch_inference.sources.made_sources import made_images, parquet, parquet_of_pictures
 
 SIZE = (8, 6)
 GROUP = 7

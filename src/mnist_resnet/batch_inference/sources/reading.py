@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mnist_resnet.batch_inference.array_files import read_array
-from mnist_resnet.batch_inference.chunks import ArrayLayout, Chunk, ChunkImages, Refusal, Slice, SourceError
-from mnist_resnet.batch_inference.filesystems import current_mark, is_of_file, open_filesystem, shown_in
-from mnist_resnet.batch_inference.image_rows import Extract, RefusedRows, nothing
-from mnist_resnet.batch_inference.parquet_files import read_parquet
-from mnist_resnet.batch_inference.picture_files import read_pictures
-from mnist_resnet.batch_inference.printable_text import as_reason, in_words
+from mnist_resnet.batch_inference.sources.array_files import read_array
+from mnist_resnet.batch_inference.sources.chunks import ArrayLayout, Chunk, ChunkImages, Refusal, Slice, SourceError
+from mnist_resnet.batch_inference.sources.filesystems import current_mark, is_of_file, open_filesystem, shown_in
+from mnist_resnet.batch_inference.sources.image_rows import Extract, RefusedRows, nothing
+from mnist_resnet.batch_inference.sources.parquet_files import read_parquet
+from mnist_resnet.batch_inference.sources.picture_files import read_pictures
+from mnist_resnet.batch_inference.sources.printable_text import as_reason, in_words
 from mnist_resnet.prediction.pictures import Fit
 
 if TYPE_CHECKING:

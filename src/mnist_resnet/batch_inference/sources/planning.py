@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from mnist_resnet.batch_inference.array_headers import HEAD_BYTES, expanded_start, inspect_array
-from mnist_resnet.batch_inference.chunks import Chunk, Refusal, Slice, SourceError, SourcePlan, cut
-from mnist_resnet.batch_inference.file_types import Kind, kind_by_content, kind_by_name, reason_of_unknown
-from mnist_resnet.batch_inference.filesystems import LOCAL, is_of_file, mark_of, received, shown_in
-from mnist_resnet.batch_inference.inspection import Fault, Inspection, WithoutImagesError
-from mnist_resnet.batch_inference.listing import ListedFile, Listing, list_source
-from mnist_resnet.batch_inference.parquet_files import inspect_parquet
-from mnist_resnet.batch_inference.picture_files import LARGEST_PICTURE_BYTES
-from mnist_resnet.batch_inference.printable_text import as_reason, in_words
+from mnist_resnet.batch_inference.sources.array_headers import HEAD_BYTES, expanded_start, inspect_array
+from mnist_resnet.batch_inference.sources.chunks import Chunk, Refusal, Slice, SourceError, SourcePlan, cut
+from mnist_resnet.batch_inference.sources.file_types import Kind, kind_by_content, kind_by_name, reason_of_unknown
+from mnist_resnet.batch_inference.sources.filesystems import LOCAL, is_of_file, mark_of, received, shown_in
+from mnist_resnet.batch_inference.sources.inspection import Fault, Inspection, WithoutImagesError
+from mnist_resnet.batch_inference.sources.listing import ListedFile, Listing, list_source
+from mnist_resnet.batch_inference.sources.parquet_files import inspect_parquet
+from mnist_resnet.batch_inference.sources.picture_files import LARGEST_PICTURE_BYTES
+from mnist_resnet.batch_inference.sources.printable_text import as_reason, in_words
 from mnist_resnet.data.idx import GZIP_MAGIC
 
 _INSPECTED_AT_ONCE = 16

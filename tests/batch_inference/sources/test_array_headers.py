@@ -5,10 +5,10 @@ import struct
 import numpy as np
 import pytest
 
-from mnist_resnet.batch_inference.array_headers import inspect_array
-from mnist_resnet.batch_inference.inspection import Fault, WithoutImagesError
+from mnist_resnet.batch_inference.sources.array_headers import inspect_array
+from mnist_resnet.batch_inference.sources.inspection import Fault, WithoutImagesError
 from mnist_resnet.data.idx import encode
-from tests.batch_inference.made_sources import npy
+from tests.batch_inference.sources.made_sources import npy
 
 SIZE = (8, 6)
 

@@ -2,9 +2,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mnist_resnet.batch_inference.columns import choose_column, images_of
-from mnist_resnet.batch_inference.inspection import Fault
-from tests.batch_inference.made_sources import made_images, png
+from mnist_resnet.batch_inference.sources.columns import choose_column, images_of
+from mnist_resnet.batch_inference.sources.inspection import Fault
+from tests.batch_inference.sources.made_sources import made_images, png
 
 SIZE = (8, 6)
 IMAGES = made_images(4, size=SIZE)

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mnist_resnet.batch_inference.chunks import Refusal, SourceError
-from mnist_resnet.batch_inference.planning import plan_chunks
-from tests.batch_inference.made_sources import FORMS, made_images, npy, parquet, parquet_of_pictures, png
+from mnist_resnet.batch_inference.sources.chunks import Refusal, SourceError
+from mnist_resnet.batch_inference.sources.planning import plan_chunks
+from tests.batch_inference.sources.made_sources import FORMS, made_images, npy, parquet, parquet_of_pictures, png
 
 SIZE = (8, 6)
 IMAGES = made_images(10, size=SIZE)

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import IO, TYPE_CHECKING, Any
 
-from mnist_resnet.batch_inference.chunks import ParquetLayout, Slice
-from mnist_resnet.batch_inference.columns import choose_column, images_of
-from mnist_resnet.batch_inference.filesystems import reading_failed
-from mnist_resnet.batch_inference.image_rows import MOST_IMAGES, Extract, RefusedRows, joined, nothing
-from mnist_resnet.batch_inference.inspection import Fault, Inspection
-from mnist_resnet.batch_inference.streams import opened_once
+from mnist_resnet.batch_inference.sources.chunks import ParquetLayout, Slice
+from mnist_resnet.batch_inference.sources.columns import choose_column, images_of
+from mnist_resnet.batch_inference.sources.filesystems import reading_failed
+from mnist_resnet.batch_inference.sources.image_rows import MOST_IMAGES, Extract, RefusedRows, joined, nothing
+from mnist_resnet.batch_inference.sources.inspection import Fault, Inspection
+from mnist_resnet.batch_inference.sources.streams import opened_once
 from mnist_resnet.prediction.pictures import Fit
 from mnist_resnet.terminal.redaction import in_one_line
 

@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_resnet.batch_inference.chunks import Slice, cut
+from mnist_resnet.batch_inference.sources.chunks import Slice, cut
 
 bounded = settings(max_examples=100, deadline=None, derandomize=True)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from mnist_resnet.batch_inference.chunks import SourceError
-from mnist_resnet.batch_inference.listing import list_source
+from mnist_resnet.batch_inference.sources.chunks import SourceError
+from mnist_resnet.batch_inference.sources.listing import list_source
 
 
 @pytest.fixture

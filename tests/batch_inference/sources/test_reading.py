@@ -15,11 +15,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_resnet.batch_inference.chunks import SourceError, SourcePlan
-from mnist_resnet.batch_inference.planning import plan_chunks
-from mnist_resnet.batch_inference.reading import read_chunk
+from mnist_resnet.batch_inference.sources.chunks import SourceError, SourcePlan
+from mnist_resnet.batch_inference.sources.planning import plan_chunks
+from mnist_resnet.batch_inference.sources.reading import read_chunk
 from mnist_resnet.prediction.fitting import fit_digit
-from tests.batch_inference.made_sources import (
+from tests.batch_inference.sources.made_sources import (
     FORMS,
     made_images,
     npy,
@@ -187,7 +187,7 @@ def test_addresses_of_several_kinds(tmp_path, server):
 
 def test_nothing_heavy_is_imported_before_a_source_is_opened():
     program = (
-        "import sys, mnist_resnet.batch_inference.planning, mnist_resnet.batch_inference.reading\n"
+        "import sys, mnist_resnet.batch_inference.sources.planning, mnist_resnet.batch_inference.sources.reading\n"
         "heavy = {'fsspec', 'pyarrow', 'pandas', 'scipy', 'ray', 'mlflow', 'kedro', 'tensorflow', 'keras'}\n"
         "print(*sorted(heavy & set(sys.modules)))"
     )

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from mnist_resnet.batch_inference.chunks import ArrayLayout, ParquetLayout
+from mnist_resnet.batch_inference.sources.chunks import ArrayLayout, ParquetLayout
 
 
 class Inspection(NamedTuple):

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as numpy_format
 
-from mnist_resnet.batch_inference.chunks import ArrayLayout
-from mnist_resnet.batch_inference.image_rows import MOST_IMAGES, shape_fault
-from mnist_resnet.batch_inference.inspection import Fault, Inspection, WithoutImagesError
-from mnist_resnet.batch_inference.streams import GzipStream
+from mnist_resnet.batch_inference.sources.chunks import ArrayLayout
+from mnist_resnet.batch_inference.sources.image_rows import MOST_IMAGES, shape_fault
+from mnist_resnet.batch_inference.sources.inspection import Fault, Inspection, WithoutImagesError
+from mnist_resnet.batch_inference.sources.streams import GzipStream
 from mnist_resnet.data import idx
 from mnist_resnet.terminal.redaction import in_one_line
 

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.batch_inference.image_rows import Extract, RefusedRows, grey_images, joined, nothing, shape_fault
-from mnist_resnet.batch_inference.inspection import Fault
+from mnist_resnet.batch_inference.sources.image_rows import (
+    Extract,
+    RefusedRows,
+    grey_images,
+    joined,
+    nothing,
+    shape_fault,
+)
+from mnist_resnet.batch_inference.sources.inspection import Fault
 from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
 
 if TYPE_CHECKING:

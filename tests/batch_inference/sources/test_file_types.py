@@ -1,7 +1,7 @@
 import pytest
 
-from mnist_resnet.batch_inference.file_types import Kind, kind_by_content, kind_by_name, reason_of_unknown
-from tests.batch_inference.made_sources import FORMS, made_images, png
+from mnist_resnet.batch_inference.sources.file_types import Kind, kind_by_content, kind_by_name, reason_of_unknown
+from tests.batch_inference.sources.made_sources import FORMS, made_images, png
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_resnet.batch_inference.streams import GzipStream, close_stream, opened_once
+from mnist_resnet.batch_inference.sources.streams import GzipStream, close_stream, opened_once
 
 CONTENT = bytes(range(256)) * 2000
 

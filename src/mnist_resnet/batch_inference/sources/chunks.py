@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.batch_inference.printable_text import printable
+from mnist_resnet.batch_inference.sources.printable_text import printable
 from mnist_resnet.errors import UserError
 
 

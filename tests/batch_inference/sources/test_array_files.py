@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mnist_resnet.batch_inference.array_files import read_array
-from mnist_resnet.batch_inference.array_headers import inspect_array
-from mnist_resnet.batch_inference.chunks import Slice
-from mnist_resnet.batch_inference.inspection import Fault
-from mnist_resnet.batch_inference.streams import close_stream
+from mnist_resnet.batch_inference.sources.array_files import read_array
+from mnist_resnet.batch_inference.sources.array_headers import inspect_array
+from mnist_resnet.batch_inference.sources.chunks import Slice
+from mnist_resnet.batch_inference.sources.inspection import Fault
+from mnist_resnet.batch_inference.sources.streams import close_stream
 from mnist_resnet.data.idx import encode
-from tests.batch_inference.made_sources import FORMS, made_images, npy
+from tests.batch_inference.sources.made_sources import FORMS, made_images, npy
 
 SIZE = (8, 6)
 IMAGE_BYTES = 48

@@ -1,0 +1,1 @@
+"""Sources of images: listed, cut into chunks, and read chunk by chunk."""
