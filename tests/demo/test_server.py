@@ -80,10 +80,28 @@ def test_a_page_of_another_site_cannot_name_this_machine_as_its_own(server) -> N
     assert asked(server, Host=f"localhost:{server.server_port}")[0].status == 200
 
 
-@pytest.mark.parametrize(("port", "known"), [(80, True), (8080, False)])
-def test_browsers_leave_out_the_port_that_is_usual(server, monkeypatch, port, known) -> None:
-    monkeypatch.setattr(server, "server_port", port)
-    assert [server.knows(host) for host in ("127.0.0.1", "localhost", "site.example")] == [known, known, False]
+@pytest.mark.parametrize("name", ["127.0.0.1", "LOCALHOST:80", "localhost:9000", "[::1]:9000", "[::ffff:127.0.0.1]"])
+def test_this_machine_may_be_named_in_any_way_and_at_the_port_of_a_tunnel(server, name) -> None:
+    assert server.knows(name)
+
+
+@pytest.mark.parametrize(
+    "name", [None, "", "site.example", "127.0.0.1.site.example:80", "localhost.site", "[::1", "10.0.0.1"]
+)
+def test_what_names_another_machine_is_not_answered(server, name) -> None:
+    assert not server.knows(name)
+
+
+@pytest.mark.parametrize("host", ["127.1", "LOCALHOST", "::ffff:127.0.0.1"])
+def test_only_this_machine_is_answered_however_its_address_is_typed(host) -> None:
+    with running(host) as server:
+        assert not server.knows("site.example")
+        assert server.knows(f"localhost:{server.server_port}")
+
+
+def test_an_address_that_is_left_out_does_not_stand_for_all() -> None:
+    with pytest.raises(ListeningError, match="received ''; name an address, such as 127"):
+        PageServer(SITE, "", 0)
 
 
 def test_on_all_addresses_any_name_is_answered() -> None:

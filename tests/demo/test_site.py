@@ -98,3 +98,19 @@ def test_a_folder_with_other_files_is_left_alone(site, tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     with pytest.raises(FolderError, match="which is a file"):
         write_site(site, tmp_path / "thesis.tex")
+
+
+@pytest.mark.parametrize("own", ["index.html", "models/best.keras", "runtime/notes.txt", "models.json"])
+def test_files_with_names_of_the_page_are_left_alone_too(site, tmp_path, own) -> None:
+    (tmp_path / own).parent.mkdir(exist_ok=True)
+    (tmp_path / own).write_text("{}")
+    with pytest.raises(FolderError, match=f"which holds '{own}'"):
+        write_site(site, tmp_path)
+    assert (tmp_path / own).read_text() == "{}"
+
+
+def test_a_file_that_was_put_beside_those_of_an_earlier_page_is_left_alone(site, tmp_path) -> None:
+    write_site(site, tmp_path)
+    (tmp_path / "models" / "best.keras").write_text("hours of work")
+    with pytest.raises(FolderError, match=r"which holds 'models/best\.keras'"):
+        write_site(site, tmp_path)

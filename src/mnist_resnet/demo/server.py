@@ -38,9 +38,6 @@ _HEADERS = MappingProxyType(
 )
 
 
-_DEFAULT_PORT = 80  # which browsers leave out
-
-
 class ListeningError(UserError, OSError):
     """An address that the server cannot listen at."""
 
@@ -55,12 +52,14 @@ class PageServer(ThreadingHTTPServer):
         port: 0 for any that is free.
 
     Raises:
-        ListeningError: If nothing can listen there.
+        ListeningError: If nothing can listen there, or no address is named, which would be all of them.
     """
 
     daemon_threads = True
 
     def __init__(self, site: Mapping[str, bytes], host: str, port: int) -> None:
+        if not host:
+            raise ListeningError("--host: received ''; name an address, such as 127.0.0.1")
         self.site, self.host = site, host
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
@@ -74,29 +73,31 @@ class PageServer(ThreadingHTTPServer):
     @property
     def address(self) -> str:
         """The address of the page."""
-        return f"http://{self._named(self.host)}/"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.server_port}/"
 
     def knows(self, host: str | None) -> bool:
-        """Whether a request's ``Host`` names this server."""
-        if not _is_loopback(self.host):
+        """Whether a request's ``Host`` names this server, at any port: a tunnel may end at another one."""
+        if not _is_loopback(str(self.server_address[0])):
             return True
-        names = (self.host, "localhost", "127.0.0.1")
-        return host in {self._named(name) for name in names} or (self.server_port == _DEFAULT_PORT and host in names)
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name in {"localhost", self.host.lower()} or _is_loopback(name)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that has left before the answer was whole."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
-    def _named(self, host: str) -> str:
-        return f"[{host}]:{self.server_port}" if ":" in host else f"{host}:{self.server_port}"
-
 
 def _is_loopback(host: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,7 +1,7 @@
 """The files of the page: what is shown, the models, and onnxruntime for browsers."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path, PurePath
@@ -17,6 +17,7 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'"
 )
+_MANIFEST = "models.json"
 _DIGITS = tuple("0123456789")
 
 
@@ -66,7 +67,7 @@ def make_site(models: Mapping[str, tuple[str, bytes]], runtime: Mapping[str, byt
     manifest = {"runtime": f"{PACKAGE} {VERSION}", "models": [asdict(model) for model in shown]}
     return {
         **_page(),
-        "models.json": json.dumps(manifest, indent=2).encode(),
+        _MANIFEST: json.dumps(manifest, indent=2).encode(),
         **{f"runtime/{name}": content for name, content in runtime.items()},
         **{model.file: content for model, (_, content) in zip(shown, models.values(), strict=True)},
     }
@@ -80,26 +81,41 @@ def write_site(site: Mapping[str, bytes], folder: Path) -> None:
         folder: Made if it is missing. Hidden files in it, such as a repository's, are left alone.
 
     Raises:
-        FolderError: If other files are in the folder.
+        FolderError: If files are in the folder that are not of an earlier page.
         StorageError: If it cannot be written.
     """
     parts: dict[str, dict[str, bytes]] = {}
     for name, content in site.items():
         top, _, rest = name.partition("/")
         parts.setdefault(top, {})[rest] = content
-    _require_own(folder, list(parts))
+    _require_own(folder, site)
     for top, inner in parts.items():
         with replacing(folder / top) as written:
             write_files(written, inner) if "" not in inner else written.write_bytes(inner[""])
 
 
-def _require_own(folder: Path, names: Sequence[str]) -> None:
+def _require_own(folder: Path, site: Collection[str]) -> None:
     if folder.exists() and not folder.is_dir():
         raise FolderError(f"--build: received '{folder}', which is a file; name a folder")
-    there = [path.name for path in folder.iterdir()] if folder.exists() else []
-    others = sorted(name for name in there if name not in names and not name.startswith("."))
-    if others:
-        raise FolderError(f"--build: received '{folder}', which holds '{others[0]}'; name an empty or a new folder")
+    found = sorted(path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    there = [path for path in found if not path.parts[0].startswith(".")]
+    known = {_kind(PurePath(name)) for name in site} if _holds_a_page(folder) else set()
+    for path in there:
+        if _kind(path) not in known:
+            raise FolderError(f"--build: received '{folder}', which holds '{path}'; name an empty or a new folder")
+
+
+def _kind(path: PurePath) -> PurePath:
+    """A file of the page; of models and of the runtime, whose names differ by version, the folder and the suffix."""
+    return path if len(path.parts) == 1 else path.with_name(path.suffix)
+
+
+def _holds_a_page(folder: Path) -> bool:
+    try:
+        runtime = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["runtime"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return str(runtime).startswith(PACKAGE)
 
 
 def _describe(name: str, source: str, content: bytes) -> ShownModel:
