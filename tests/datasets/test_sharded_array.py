@@ -65,3 +65,12 @@ def test_damage_and_a_full_disk_are_told_in_one_line(dataset, tmp_path):
     (tmp_path / "images" / "index.json").write_text("{")
     with pytest.raises(DatasetError, match=r"index\.json is damaged"):
         dataset.load()
+
+
+@pytest.mark.parametrize("first_in_shards", [True, False])
+def test_what_was_there_in_the_other_form_outlives_a_full_disk(dataset, first_in_shards):
+    before, new = (in_shards(), IMAGES) if first_in_shards else (IMAGES, in_shards())
+    dataset.save(before)
+    with files_up_to(50), pytest.raises(DatasetError, match="could not be written"):
+        dataset.save(new)
+    np.testing.assert_array_equal(dataset.load(), IMAGES)

@@ -16,7 +16,7 @@ from mnist_resnet.storage.shards import INDEX, ShardError, Shards, shards_digest
 class ShardedArrayDataset(ArrayDataset):
     """An array as ``.npy`` or, of rows for shards, as a folder of that name without the suffix.
 
-    There is one form at a time: the other one goes before a new one is written. Of shards at an address, there are no
+    There is one form at a time: the other one goes once the new one is written. Of shards at an address, there are no
     copies on this machine.
 
     Args:
@@ -52,13 +52,13 @@ class ShardedArrayDataset(ArrayDataset):
         """
         try:
             if not isinstance(data, RowsForShards):
-                self.folder.remove()
                 super().save(data)
+                self.folder.remove()
                 return
+            write_shards(data, data.shard_rows, self.folder)
             self.path.unlink(missing_ok=True)
             if self._local_copy:
                 self._local_copy.address.remove()
-            write_shards(data, data.shard_rows, self.folder)
         except (StorageError, AddressError, ShardError) as error:
             raise DatasetError(str(error)) from error
         self.stale = False
