@@ -218,3 +218,13 @@ def test_what_is_removed_is_gone(tmp_path, old):
         write(path, old)
     remove(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_a_kill_left_aside_is_put_back(tmp_path: Path) -> None:
+    leftover = tmp_path / ".model.abcdefgh"
+    (leftover / "model").mkdir(parents=True)
+    (leftover / "model.replaced").mkdir()
+    (leftover / "model.replaced" / "file").write_text("old")
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert (tmp_path / "model" / "file").read_text() == "old"

@@ -14,6 +14,7 @@ from mnist_resnet.storage.disk_space import writing
 
 # As `replacing` names its folders: `tempfile` ends them with eight such signs.
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.[a-z0-9_]{8}")
+_ASIDE = ".replaced"
 
 
 def sha256_of_bytes(content: bytes | memoryview) -> str:
@@ -63,7 +64,7 @@ def replacing(path: Path) -> Iterator[Path]:
                 if not written.exists():
                     raise FileNotFoundError(f"nothing was written for {path}")
                 _flush_to_disk(written)
-                _exchange(written, path, aside=Path(folder) / f"{path.name}.replaced")
+                _exchange(written, path, aside=Path(folder) / f"{path.name}{_ASIDE}")
 
 
 def _exchange(written: Path, path: Path, aside: Path) -> None:
@@ -81,6 +82,8 @@ def _exchange(written: Path, path: Path, aside: Path) -> None:
 def remove_leftovers(folder: Path, seconds_old: float = 0, deep: bool = True) -> None:
     """Remove what ``replacing`` had begun to write in a folder when its process was killed.
 
+    A folder that it had moved aside, with nothing in its place yet, is put back.
+
     Args:
         folder: Nothing happens if there is none. Nobody else may write there, unless what is written is younger.
         seconds_old: How long nothing must have been written to a leftover.
@@ -89,7 +92,15 @@ def remove_leftovers(folder: Path, seconds_old: float = 0, deep: bool = True) ->
     for path in _hidden(folder, deep):
         with suppress(OSError):  # its owner is alive and has removed it itself
             if is_leftover(path) and time.time() - path.stat().st_mtime >= seconds_old:
+                _put_back(path)
                 shutil.rmtree(path)
+
+
+def _put_back(leftover: Path) -> None:
+    for aside in leftover.glob(f"*{_ASIDE}"):
+        target = leftover.with_name(aside.name.removesuffix(_ASIDE))
+        if not target.exists():
+            aside.replace(target)
 
 
 def _hidden(folder: Path, deep: bool) -> list[Path]:
@@ -104,7 +115,7 @@ def is_leftover(path: Path) -> bool:
     named = _TEMPORARY.fullmatch(path.name)
     if not named or not path.is_dir():
         return False
-    return {each.name for each in path.iterdir()} <= {named["name"], f"{named['name']}.replaced"}
+    return {each.name for each in path.iterdir()} <= {named["name"], f"{named['name']}{_ASIDE}"}
 
 
 def _flush_to_disk(path: Path) -> None:
