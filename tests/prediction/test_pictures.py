@@ -1,4 +1,8 @@
+import struct
+import zlib
+from io import BytesIO
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -153,6 +157,39 @@ def test_a_file_cut_short_is_refused(save, name, made_data) -> None:
     path = save(np.tile(made_data.arrays["test_images"][0], (8, 8)), name)
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
     assert "not a whole picture" in refusal(path)
+
+
+def png_with_an_empty_profile() -> bytes:
+    parts = {"IHDR": struct.pack(">IIBBBBB", 8, 8, 8, 0, 0, 0, 0), "IDAT": zlib.compress(bytes(72)), "iCCP": b""}
+    chunks = ((name.encode(), content) for name, content in (parts | {"IEND": b""}).items())
+    written = (
+        struct.pack(">I", len(each)) + name + each + struct.pack(">I", zlib.crc32(name + each)) for name, each in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
+
+
+def jpeg_with_a_width_that_is_text() -> bytes:
+    width, turned = struct.pack("<HHI4s", 0x0100, 2, 4, b"abc"), struct.pack("<HHIHH", ORIENTATION, 3, 1, 6, 0)
+    directory = b"II*\0\x08\0\0\0" + struct.pack("<H", 2) + width + turned + bytes(4)
+    stored = BytesIO()
+    Image.new("L", SIZE).save(stored, "JPEG", exif=b"Exif\0\0" + directory)
+    return stored.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content", [png_with_an_empty_profile(), jpeg_with_a_width_that_is_text()], ids=["PNG", "JPEG"]
+)
+def test_a_file_that_pillow_fails_at_in_any_way_is_refused(tmp_path, content) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(content)
+    assert "Pillow says: " in refusal(path)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("\x1b[2J")])
+def test_a_picture_is_refused_whatever_reading_it_raises(save, monkeypatch, error) -> None:
+    path = save(block(SIZE))
+    monkeypatch.setattr(Image, "open", Mock(side_effect=error))
+    assert f"Pillow says: {str(error) or 'MemoryError'}" in refusal(path)
 
 
 def test_a_format_beyond_those_listed_is_refused_whatever_its_name(save, tmp_path) -> None:

@@ -76,11 +76,12 @@ def decode_picture(
         raise PictureError(f"more than {Image.MAX_IMAGE_PIXELS:,} pixels; shrink or crop it") from error
     except PictureError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # of whatever a damaged file makes Pillow stumble over
         if isinstance(error, OSError) and error.errno is not None:  # Pillow's own errors have none
             raise
         formats = ", ".join(PICTURE_FORMATS)
-        said = "" if isinstance(error, UnidentifiedImageError) else f". Pillow says: {error}"  # it has the file's name
+        words = str(error) or type(error).__name__
+        said = "" if isinstance(error, UnidentifiedImageError) else f". Pillow says: {words}"  # it has the file's name
         raise PictureError(f"not a whole picture in a format that can be read ({formats}){said}") from error
     if fit == "digit":
         try:
