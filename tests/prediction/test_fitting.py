@@ -103,6 +103,14 @@ def test_a_picture_of_one_grey_is_refused(grey, tmp_path) -> None:
         read_picture(tmp_path / "blank.png", SIZE, fit="digit")
 
 
+@pytest.mark.parametrize("value", [255, 130])
+def test_specks_far_apart_that_leave_nothing_when_shrunk_are_no_digit(value) -> None:
+    specks = np.zeros((600, 600), np.uint8)
+    specks[3, 5], specks[590, 580] = 255, value
+    with pytest.raises(NoDigitError, match="too little ink; there is no digit to be seen"):
+        fit_digit(specks, SIZE)
+
+
 def test_a_picture_is_read_with_its_digit_fitted(tmp_path) -> None:
     Image.fromarray(255 - drawn(200, 100)).save(tmp_path / "one.png")
     fitted = read_picture(tmp_path / "one.png", SIZE, fit="digit")

@@ -35,12 +35,14 @@ def fit_digit(grey: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray
         uint8 ``size``, 0 is black.
 
     Raises:
-        NoDigitError: If the picture has one grey throughout, or hardly differs from that.
+        NoDigitError: If the picture has one grey throughout or hardly differs from that, or so does what is left of it.
 
     References:
         Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition, 1998.
     """
     box = _shrunk(_cut_out(_ink_of(grey.astype(np.int64))), max(1, _rounded(min(size) * _BOX, _FIELD)))
+    if box.max() < _LEAST_INK:
+        raise NoDigitError("too little ink; there is no digit to be seen")
     top, left = (_start(box.sum(axis=1 - axis), size[axis]) for axis in (0, 1))
     fitted = np.zeros(size, np.uint8)
     fitted[top : top + box.shape[0], left : left + box.shape[1]] = box

@@ -16,6 +16,9 @@ from tests.integration.demo.conftest import SEVEN, Page
 
 pytestmark = [pytest.mark.integration, pytest.mark.landing]
 
+SPECKS = np.full((600, 600), 250, np.uint8)
+SPECKS[3, 5] = SPECKS[590, 580] = 120
+
 
 def pictures() -> dict[str, np.ndarray]:
     """Pictures of many shapes and kinds."""
@@ -125,16 +128,17 @@ def test_a_picture_that_is_dropped_is_shown_and_answered_and_dark_and_bright_can
     [
         ("notes.txt", b"no picture", "notes.txt is not a picture that this browser can read: choose a PNG, JPEG,"),
         ("cut.png", b"\x89PNG\r\n\x1a\n", "cut.png is not a picture that this browser can read"),
-        ("blank.png", None, "One grey throughout: there is no digit to be seen."),
+        ("blank.png", np.full((50, 50), 99, np.uint8), "One grey throughout: there is no digit to be seen."),
+        ("specks.png", SPECKS, "Too little ink: there is no digit to be seen."),
     ],
 )
 def test_what_is_no_picture_gets_one_plain_line(opened: Page, tmp_path: Path, name, content, said) -> None:
     opened.draw(*SEVEN)
     opened.wait_for("%")
-    if content is None:
-        Image.new("L", (50, 50), 99).save(tmp_path / name)
-    else:
+    if isinstance(content, bytes):
         (tmp_path / name).write_bytes(content)
+    else:
+        Image.fromarray(content).save(tmp_path / name)
     opened["file"].send_keys(str(tmp_path / name))
     assert opened.wait_for(said).count(".") <= 2
     assert opened.pixels("seen").max() == 0

@@ -14,6 +14,9 @@ const rounded = (dividend, divisor) => Math.floor((2 * dividend + divisor) / (2 
 // The ink of a digit, fitted as the images of MNIST were made.
 export function fitDigit(picture, [height, width]) {
   const box = shrink(cutOut(inkOf(picture)), Math.max(1, rounded(Math.min(height, width) * BOX, FIELD)));
+  if (box.grey.every((value) => value < LEAST_INK)) {
+    throw new NothingToSee("Too little ink: there is no digit to be seen.");
+  }
   const top = start(sums(box, (row) => row, box.height), height);
   const left = start(sums(box, (_, column) => column, box.width), width);
   const fitted = new Uint8Array(height * width);
