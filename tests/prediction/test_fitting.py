@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -109,6 +111,16 @@ def test_specks_far_apart_that_leave_nothing_when_shrunk_are_no_digit(value) -> 
     specks[3, 5], specks[590, 580] = 255, value
     with pytest.raises(NoDigitError, match="too little ink; there is no digit to be seen"):
         fit_digit(specks, SIZE)
+
+
+def test_a_long_thin_picture_takes_no_more_memory_than_a_few_times_its_own() -> None:
+    thin = np.zeros((1, 200_000), np.uint8)
+    thin[0, [0, -1]] = 255
+    tracemalloc.start()
+    with pytest.raises(NoDigitError, match="too little ink"):
+        fit_digit(thin, SIZE)
+    assert tracemalloc.get_traced_memory()[1] < 40 * thin.size
+    tracemalloc.stop()
 
 
 def test_a_picture_is_read_with_its_digit_fitted(tmp_path) -> None:

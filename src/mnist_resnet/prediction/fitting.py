@@ -40,7 +40,7 @@ def fit_digit(grey: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray
     References:
         Y. LeCun, L. Bottou, Y. Bengio, P. Haffner: Gradient-based learning applied to document recognition, 1998.
     """
-    box = _shrunk(_cut_out(_ink_of(grey.astype(np.int64))), max(1, _rounded(min(size) * _BOX, _FIELD)))
+    box = _shrunk(_cut_out(_ink_of(grey)), max(1, _rounded(min(size) * _BOX, _FIELD)))
     if box.max() < _LEAST_INK:
         raise NoDigitError("too little ink; there is no digit to be seen")
     top, left = (_start(box.sum(axis=1 - axis), size[axis]) for axis in (0, 1))
@@ -49,16 +49,16 @@ def fit_digit(grey: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray
     return fitted
 
 
-def _ink_of(grey: npt.NDArray[np.int64]) -> Any:
+def _ink_of(grey: npt.NDArray[np.uint8]) -> Any:
     """How strong the ink is at each pixel, 0 to 255."""
     edges = np.concatenate((grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]))
-    ground = np.sort(edges)[len(edges) // 2]
-    is_bright = grey.sum() >= ground * grey.size
-    strength = np.maximum(grey - ground if is_bright else ground - grey, 0)
-    strongest = strength.max()
+    ground = int(np.sort(edges)[len(edges) // 2])
+    sign = 1 if int(grey.sum(dtype=np.int64)) >= ground * grey.size else -1
+    strengths = np.maximum(sign * (np.arange(256) - ground), 0)
+    strongest = strengths[[grey.min(), grey.max()]].max()
     if strongest < _LEAST_INK:
         raise NoDigitError("one grey throughout; there is no digit to be seen")
-    return np.clip(_rounded((3 * strength - strongest) * 255, strongest), 0, 255)
+    return np.clip(_rounded((3 * strengths - strongest) * 255, strongest), 0, 255).astype(np.uint8)[grey]
 
 
 def _cut_out(ink: Any) -> Any:
@@ -69,15 +69,18 @@ def _cut_out(ink: Any) -> Any:
 def _shrunk(ink: Any, box: int) -> Any:
     """The means of the areas that the pixels of a square box cover, without those that lie wholly beyond the ink."""
     longest = max(ink.shape)
-    rows, columns = (_overlaps(length, longest, box) for length in ink.shape)
-    return _rounded(rows @ ink @ columns.T, longest * longest)
+    return _rounded(_row_sums(_row_sums(ink, longest, box).T, longest, box).T, longest * longest)
 
 
-def _overlaps(length: int, longest: int, box: int) -> Any:
-    """How much each pixel of the box covers of each of the ink's, in parts of 1 / ``box``: (box or less, length)."""
-    starts = np.arange(-(-length * box // longest))[:, None] * longest
-    covered = np.arange(length) * box
-    return np.maximum(np.minimum(starts + longest, covered + box) - np.maximum(starts, covered), 0)
+def _row_sums(ink: Any, longest: int, box: int) -> Any:
+    """The sums of the ink's rows that each row of the box covers, in parts of 1 / ``box``."""
+    sums = []
+    for start in range(0, len(ink) * box, longest):
+        first, end = start // box, min(-(-(start + longest) // box), len(ink))
+        rows = np.arange(first, end) * box
+        parts = np.minimum(start + longest, rows + box) - np.maximum(start, rows)
+        sums.append(parts @ ink[first:end])
+    return np.array(sums)
 
 
 def _start(masses: Any, field: int) -> int:
