@@ -152,3 +152,13 @@ def test_a_reason_is_one_line_whatever_a_file_brings_along(tmp_path):
     assert first.reason == "no column holds pictures, or pixels of 8×6; the columns are: label, [2Jred line"
     assert second.reason.endswith("xxx …")
     assert len(second.reason) < 500
+
+
+def test_a_picture_known_by_its_content_may_be_no_larger_than_one_known_by_its_name(tmp_path):
+    with (tmp_path / "scan0001").open("wb") as file:
+        file.write(png(IMAGES[0]))
+        file.truncate(1 << 31)
+    (tmp_path / "b.png").write_bytes(b"")
+    plan = plan_chunks([str(tmp_path)], SIZE, 8)
+    reason = "larger than 512 MiB; shrink or crop it"
+    assert plan.refusals == (Refusal(1, str(tmp_path / "scan0001"), None, reason, 1),)

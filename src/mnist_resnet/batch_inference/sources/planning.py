@@ -131,8 +131,10 @@ def _kind(file: ListedFile, named: bool) -> Kind:
 def _by_name(file: ListedFile, kind: Kind) -> Fault | None:
     if kind is Kind.WITHOUT_IMAGES:
         return WithoutImagesError("its name says that it holds no images")
-    if file.fault:
-        return Fault(file.fault, 1)
+    return Fault(file.fault, 1) if file.fault else _picture_fault(file)
+
+
+def _picture_fault(file: ListedFile) -> Fault | None:
     return Fault(_TOO_LARGE, 1) if file.size > LARGEST_PICTURE_BYTES else None
 
 
@@ -150,7 +152,7 @@ def _inspect(
         raise SourceError(f"{shown} cannot be read: {in_words(error)}") from error
 
 
-def _look(listing: Listing, size: tuple[int, int], column: str | None, file: ListedFile) -> Inspection | None:
+def _look(listing: Listing, size: tuple[int, int], column: str | None, file: ListedFile) -> Inspection | Fault | None:
     if file.fault or not file.size:
         raise Fault(file.fault or "an empty file")
     if file.size < 0:
@@ -162,7 +164,7 @@ def _look(listing: Listing, size: tuple[int, int], column: str | None, file: Lis
     if kind is not Kind.ARRAY:
         kind = kind_by_content(expanded_start(start))
     if kind is Kind.PICTURE and not start.startswith(GZIP_MAGIC):
-        return None
+        return _picture_fault(file)
     if kind is Kind.PARQUET and not start.startswith(GZIP_MAGIC):
         return _look_at_parquet(listing, size, column, file)
     if kind is not Kind.ARRAY:
