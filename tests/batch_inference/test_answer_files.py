@@ -103,3 +103,14 @@ def test_what_was_refused_is_gathered_from_the_listing_and_the_parts(tmp_path: P
     ]
     assert first_refusals(tmp_path, most=1) == [listed]
     assert first_refusals(tmp_path, most=5) == [listed, REFUSED]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_image_whose_answer_is_not_finite_is_refused_alone(tmp_path: Path, value: float) -> None:
+    answers = PROBABILITIES.copy()
+    answers[1, 2] = value
+    assert write_part(tmp_path, 0, images(), answers, JOB) == PartCounts(2, (2, 0, 0), 2) == read_counts(tmp_path, 0)
+    assert pyarrow.parquet.read_table(part_path(tmp_path, 0))["row_id"].to_pylist() == [0, 3]
+    write_refused(tmp_path, 1, [])
+    refused = Refusal(1, "/images.npy", 1, f"the model's answer is not finite: {value}")
+    assert first_refusals(tmp_path, most=2) == [REFUSED, refused]

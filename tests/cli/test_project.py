@@ -36,3 +36,8 @@ def test_configuration_that_is_no_yaml_is_an_error_of_one_line(tmp_path, text, s
         without_traceback(lambda: loader["parameters"])()
     assert said in str(refusal.value)
     assert len(str(refusal.value).splitlines()) == 1
+
+
+def test_json_has_null_for_a_number_that_is_not_finite(capsys) -> None:
+    write_json({"loss": [float("nan"), 0.5], "most": float("-inf")})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {"loss": [None, 0.5], "most": None}

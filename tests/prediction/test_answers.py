@@ -88,3 +88,10 @@ def test_what_is_no_model_is_refused_by_name(content) -> None:
 def test_a_model_of_other_inputs_is_refused_with_what_it_takes() -> None:
     with pytest.raises(ModelFileError, match=r"tensor\(float\).*uint8 \[N, height, width\]"):
         open_classifier(halves_model(dtype=TensorProto.FLOAT), "other.onnx")
+
+
+def test_an_answer_that_is_no_number_is_an_error_that_names_the_picture(classifier, pictures, monkeypatch) -> None:
+    answers = np.array([[0.5, 0.25, 0.25], [np.nan] * 3], np.float32)
+    monkeypatch.setattr(type(classifier.session), "probabilities", lambda *_: answers)
+    with pytest.raises(ModelFileError, match=r"--model: received one that answers \[nan, nan, nan\] to .*right\.png"):
+        classify(classifier, pictures)

@@ -48,7 +48,7 @@ def finished_parts(folder: Path) -> set[int]:
 def write_part(
     folder: Path, number: int, images: ChunkImages, probabilities: npt.NDArray[np.float32], job: Job
 ) -> PartCounts:
-    """Write the answers of a chunk.
+    """Write the answers of a chunk. An image whose answer is not finite is refused.
 
     Args:
         folder: Of the job.
@@ -60,6 +60,7 @@ def write_part(
     import pyarrow as pa
     import pyarrow.parquet
 
+    images, probabilities = _answered(images, probabilities)
     classes = probabilities.argmax(axis=1).astype(np.int32) if len(probabilities) else np.zeros(0, np.int32)
     by_class = np.bincount(classes, minlength=len(job.class_names)).tolist()
     columns = {
@@ -86,6 +87,33 @@ def write_part(
     with replacing(path) as temporary:
         pa.parquet.write_table(pa.table(columns).replace_schema_metadata(told), temporary)
     return PartCounts(len(classes), tuple(by_class), _rows(images.refusals))
+
+
+def _answered(
+    images: ChunkImages, probabilities: npt.NDArray[np.float32]
+) -> tuple[ChunkImages, npt.NDArray[np.float32]]:
+    """The images with a finite answer, the others being refused."""
+    finite = np.isfinite(probabilities)
+    whole = finite.all(axis=1)
+    if whole.all():
+        return images, probabilities
+    refused = (
+        Refusal(
+            int(images.row_ids[place]),
+            images.paths[place],
+            int(images.rows[place]),
+            f"the model's answer is not finite: {probabilities[place][~finite[place]][0]:g}",
+        )
+        for place in np.flatnonzero(~whole)
+    )
+    kept = ChunkImages(
+        images.row_ids[whole],
+        images.images[whole],
+        tuple(images.paths[place] for place in np.flatnonzero(whole)),
+        images.rows[whole],
+        (*images.refusals, *refused),
+    )
+    return kept, probabilities[whole]
 
 
 def remove_damaged_parts(folder: Path) -> list[int]:

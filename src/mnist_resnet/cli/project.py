@@ -130,6 +130,7 @@ def write_json(document: Any) -> None:
 
     Args:
         document: Plain values. A byte of a file name that is no text becomes ``\udc80`` to ``\udcff``, as Python's
-            ``os.fsencode`` takes it back.
+            ``os.fsencode`` takes it back. A number that is not finite becomes null, since JSON has no such numbers.
     """
-    write_line(json.dumps(document, indent=2))
+    finite = json.loads(json.dumps(document), parse_constant=lambda _: None)
+    write_line(json.dumps(finite, indent=2))

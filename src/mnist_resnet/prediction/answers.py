@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mnist_resnet.evaluation.classifier import Classifier
+from mnist_resnet.evaluation.classifier import Classifier, ModelFileError
 from mnist_resnet.prediction.pictures import Fit, looks_inverted, read_picture
 
 _BATCH_SIZE = 32
@@ -53,9 +53,14 @@ def classify(
 
     Raises:
         PictureError: If one of the files cannot be used; no answer is given then.
+        ModelFileError: If the model's answer to one is not finite.
     """
     images = np.stack([read_picture(path, classifier.image_size, invert, fit) for path in pictures])
     probabilities = classifier.session.probabilities(images, _BATCH_SIZE)
+    for path, answer in zip(pictures, probabilities, strict=True):
+        if not np.isfinite(answer).all():
+            said = f"--model: received one that answers {answer.tolist()} to {path}"
+            raise ModelFileError(f"{said}, which is not finite; name another model")
     return [
         Prediction(str(path), looks_inverted(image), _guesses(classifier.class_names, answer, top))
         for path, image, answer in zip(pictures, images, probabilities, strict=True)
