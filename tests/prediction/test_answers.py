@@ -95,3 +95,8 @@ def test_an_answer_that_is_no_number_is_an_error_that_names_the_picture(classifi
     monkeypatch.setattr(type(classifier.session), "probabilities", lambda *_: answers)
     with pytest.raises(ModelFileError, match=r"--model: received one that answers \[nan, nan, nan\] to .*right\.png"):
         classify(classifier, pictures)
+
+
+def test_two_classes_of_one_name_are_refused() -> None:
+    with pytest.raises(ModelFileError, match=r"expected a JSON list of 3 names, each once"):
+        open_classifier(halves_model({"class_names": '["left", 1, "1"]'}), "other.onnx")

@@ -36,7 +36,7 @@ def open_classifier(model: bytes, source: str, threads: int = 0) -> Classifier:
     Args:
         model: The ONNX file's content: one input, uint8 (N, height, width), and one output, the
             probabilities (N, classes). Its metadata ``class_names``, a JSON list, names the
-            classes; without it they are 0, 1, 2 …
+            classes, each differently; without it they are 0, 1, 2 …
         source: What the model is called in errors, such as its path.
         threads: Over how many an operation is spread; 0: all cores.
 
@@ -77,6 +77,7 @@ def _class_names(session: Session, source: str, classes: int) -> tuple[str, ...]
         names = json.loads(stored)
     except ValueError:
         names = None
-    if not isinstance(names, list) or len(names) != classes:
-        raise ModelFileError(f"{source}: its metadata class_names is {stored}; expected a JSON list of {classes} names")
+    if not isinstance(names, list) or len(names) != classes or len(set(map(str, names))) != classes:
+        expected = f"a JSON list of {classes} names, each once"
+        raise ModelFileError(f"{source}: its metadata class_names is {stored}; expected {expected}")
     return tuple(str(name) for name in names)
