@@ -1,4 +1,5 @@
 import json
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.classifier import ModelFileError, open_classifier
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
+from mnist_resnet.evaluation.session import Session
 from mnist_resnet.prediction.answers import classify
 from mnist_resnet.prediction.pictures import PictureError
 from tests.made_model import BRIGHT, CLASS_NAMES, DARK, bright_half, halves_model
@@ -100,3 +102,14 @@ def test_an_answer_that_is_no_number_is_an_error_that_names_the_picture(classifi
 def test_two_classes_of_one_name_are_refused() -> None:
     with pytest.raises(ModelFileError, match=r"expected a JSON list of 3 names, each once"):
         open_classifier(halves_model({"class_names": '["left", 1, "1"]'}), "other.onnx")
+
+
+def test_names_too_deep_for_json_are_refused() -> None:
+    with pytest.raises(ModelFileError, match=r"^other\.onnx: not an ONNX model that onnxruntime can load and run: "):
+        open_classifier(halves_model({"class_names": "[" * 200_000}), "other.onnx")
+
+
+def test_a_model_that_loads_and_does_not_run_is_refused(monkeypatch) -> None:
+    monkeypatch.setattr(Session, "run", Mock(side_effect=RuntimeError("Non-zero status code returned")))
+    with pytest.raises(ModelFileError, match=r"^other\.onnx: not an ONNX model .*: Non-zero status"):
+        open_classifier(halves_model(), "other.onnx")

@@ -34,3 +34,17 @@ def test_a_model_that_is_not_there_is_refused_by_name(project, uri) -> None:
     with pytest.raises(RecordedModelError, match=f"^model URI: received '{uri}'.*mlflow ui") as refused:
         read_recorded_onnx(uri, project)
     assert isinstance(refused.value, UserError)
+
+
+@pytest.mark.parametrize("mlmodel", [None, "- no mapping", "{"])
+def test_a_model_without_a_readable_mlmodel_file_is_refused_by_name(project, store, model, tmp_path, mlmodel) -> None:
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(b"")
+    if mlmodel is not None:
+        (folder / "MLmodel").write_text(mlmodel)
+    client = MlflowClient(store)
+    client.create_registered_model("plain")
+    client.create_model_version("plain", folder.as_uri())
+    with pytest.raises(RecordedModelError, match=r"'models:/plain/1', whose MLmodel file cannot be read: "):
+        read_recorded_onnx("models:/plain/1", project)

@@ -45,10 +45,12 @@ def open_classifier(model: bytes, source: str, threads: int = 0) -> Classifier:
     """
     try:
         session = open_session(model, [CPU_PROVIDER], threads=threads)
-    except Exception as error:
-        raise ModelFileError(f"{source}: not an ONNX model that onnxruntime can load: {error}") from error
-    size = _image_size(session.inference, source)
-    return Classifier(session, size, _class_names(session, source, _count_classes(session, size, source)))
+        size = _image_size(session.inference, source)
+        return Classifier(session, size, _class_names(session, source, _count_classes(session, size, source)))
+    except ModelFileError:
+        raise
+    except Exception as error:  # of whatever a file brings along
+        raise ModelFileError(f"{source}: not an ONNX model that onnxruntime can load and run: {error}") from error
 
 
 def _image_size(inference: Any, source: str) -> tuple[int, int]:

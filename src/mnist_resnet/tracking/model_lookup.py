@@ -53,7 +53,11 @@ def download_onnx(uri: str) -> bytes:
         if len(files) != 1:
             raise RecordedModelError(uri, f"which has {len(files)} ONNX files; name a model that has one")
         content = files[0].read_bytes()
-        recorded = (mlflow.models.Model.load(folder).metadata or {}).get("onnx_sha256")
+        try:
+            recorded = (mlflow.models.Model.load(folder).metadata or {}).get("onnx_sha256")
+        except Exception as error:  # of whatever the file holds
+            obstacle = f"whose MLmodel file cannot be read: {in_one_line(error)}"
+            raise RecordedModelError(uri, f"{obstacle}; name another model, or its ONNX file") from error
     if recorded not in {None, sha256_of_bytes(content)}:
         obstacle = "whose ONNX file is damaged: its SHA-256 is not the recorded one"
         raise RecordedModelError(uri, f"{obstacle}; name another model, or record it again with `kedro run`")
