@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -114,3 +115,21 @@ def test_an_image_whose_answer_is_not_finite_is_refused_alone(tmp_path: Path, va
     write_refused(tmp_path, 1, [])
     refused = Refusal(1, "/images.npy", 1, f"the model's answer is not finite: {value}")
     assert first_refusals(tmp_path, most=2) == [REFUSED, refused]
+
+
+def test_a_part_of_which_a_million_images_are_refused_can_be_read(tmp_path: Path) -> None:
+    refusals = (REFUSED,) * 1_000_000
+    none = np.zeros((0, 3), np.float32)
+    write_part(tmp_path, 0, replace(images(0), refusals=refusals), none, JOB)
+    assert remove_damaged_parts(tmp_path) == []
+    assert read_counts(tmp_path, 0).refused == 1_000_000
+    assert pyarrow.parquet.read_table(part_path(tmp_path, 0)).num_rows == 0
+
+
+def test_a_part_that_says_in_another_way_what_was_refused_is_made_again(tmp_path: Path) -> None:
+    write_part(tmp_path, 0, images(), PROBABILITIES, JOB)
+    path = part_path(tmp_path, 0)
+    table = pyarrow.parquet.read_table(path)
+    told = {**table.schema.metadata, b"refused": b"[]"}
+    pyarrow.parquet.write_table(table.replace_schema_metadata(told), path)
+    assert remove_damaged_parts(tmp_path) == [0]
