@@ -138,3 +138,12 @@ def test_a_command_goes_on_whose_pattern_was_expanded_to_its_answers(
     np.save("scans/a.npy", np.zeros((3, 8, 8), np.uint8))
     first = run_job(request(["scans/a.npy"], "scans/answers", halves_model()))
     assert run_job(request(["scans/a.npy", "scans/answers"], "scans/answers", halves_model())).summary == first.summary
+
+
+@pytest.mark.parametrize("source", ["scans[1]", "scans[1]/*.png"])
+def test_a_source_that_is_there_is_no_pattern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
+    (tmp_path / "scans[1]").mkdir()
+    monkeypatch.chdir(tmp_path)
+    module._require_apart(tmp_path / "scans1" / "a.png", [source])
+    with pytest.raises(ClassifyError, match="which is in the source"):
+        module._require_apart(tmp_path / "scans[1]" / "a.png", [source])

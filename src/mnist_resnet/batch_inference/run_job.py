@@ -13,6 +13,7 @@ from mnist_resnet.batch_inference.job import Job, open_job
 from mnist_resnet.batch_inference.job_summary import JobSummary, finish_job
 from mnist_resnet.batch_inference.ray_pool import ClassifyError, make_parts
 from mnist_resnet.batch_inference.sources.chunks import SourcePlan
+from mnist_resnet.batch_inference.sources.listing import escaped
 from mnist_resnet.batch_inference.sources.planning import plan_chunks
 from mnist_resnet.batch_inference.sources.printable_text import printable
 from mnist_resnet.batch_inference.worker import WorkerSettings
@@ -143,7 +144,7 @@ def _require_apart(folder: Path, sources: Sequence[str]) -> None:
 
 def _is_within(folder: Path, place: Path) -> bool:
     """Whether a folder lies in a place, which may be a pattern."""
-    matched = (fnmatch.fnmatchcase(str(each), str(place)) for each in (folder, *folder.parents))
+    matched = (fnmatch.fnmatchcase(str(each), escaped(str(place))) for each in (folder, *folder.parents))
     return folder.is_relative_to(place) or any(matched)
 
 

@@ -128,3 +128,12 @@ def test_addresses():
     listing = list_source("memory://addresses/a.npy")
     assert ([file.name for file in listing.files], listing.named) == (["a.npy"], True)
     files.rm("/addresses", recursive=True)
+
+
+@pytest.mark.parametrize("pattern", ["*.png", "**/*.png", "[a]?png", "a.pn*"])
+def test_a_folder_that_is_there_is_a_name_in_a_pattern_too(tmp_path, pattern):
+    for name in ("run[1]", "run1"):
+        (tmp_path / name / "*?").mkdir(parents=True)
+        (tmp_path / name / "*?" / "a.png").write_bytes(name.encode())
+    (file,) = list_source(str(tmp_path / "run[1]" / "*?" / pattern)).files
+    assert (file.path, file.name) == (str(tmp_path / "run[1]" / "*?" / "a.png"), "a.png")

@@ -93,14 +93,27 @@ def _matching(pattern: str) -> list[ListedFile]:
     """What a pattern matches, folders with all that is below them."""
     if not _MAGIC & set(pattern):
         raise FileNotFoundError(pattern)
-    root, found = _folder_before_magic(pattern), dict[str, ListedFile]()
-    for matched in glob.iglob(pattern, recursive=True):  # noqa: PTH207
-        path, name = matched.rstrip("/"), matched[len(root) :].rstrip("/")
+    literal, found = len(_literal_part(pattern)), dict[str, ListedFile]()
+    for matched in glob.iglob(escaped(pattern), recursive=True):  # noqa: PTH207
+        path, name = matched.rstrip("/"), matched[literal:].strip("/")
         each = _below(path, f"{name}/".lstrip("/")) if os.path.isdir(path) else [_status(path, name)]  # noqa: PTH112
         found.update((file.path, file) for file in each)
     if not found:
         raise FileNotFoundError(pattern)
     return list(found.values())
+
+
+def escaped(pattern: str) -> str:
+    """An absolute pattern in which the signs of a part that exists mean nothing else."""
+    literal = _literal_part(pattern)
+    return glob.escape(literal) + pattern[len(literal) :]
+
+
+def _literal_part(pattern: str) -> str:
+    """The longest part of an absolute pattern that exists."""
+    while not os.path.lexists(pattern):
+        pattern = os.path.dirname(pattern)  # noqa: PTH120
+    return pattern
 
 
 def _folder_before_magic(pattern: str) -> str:
