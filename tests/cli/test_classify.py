@@ -11,7 +11,7 @@ import pytest
 
 from mnist_resnet.batch_inference.answer_files import write_refused
 from mnist_resnet.batch_inference.sources.chunks import Refusal
-from mnist_resnet.cli.classify import _refusals_in_words
+from mnist_resnet.cli.classify import _refusals_in_words, _show
 from tests.conftest import PROJECT
 from tests.made_model import halves_model
 
@@ -74,4 +74,13 @@ def test_what_was_refused_is_counted_in_images_and_told_by_its_first_reasons(tmp
         "--strict: 1,021 refused, such as:",
         "a.png: not a picture",
         "b.parquet, image 3: of another size",
+    ]
+
+
+def test_names_of_classes_are_printed_without_what_a_terminal_obeys(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = SimpleNamespace(classified=3, classes={"\x1b[2Jleft\n": 3}, refusals=0)
+    _show(SimpleNamespace(folder="answers", summary=summary, made=3, before=0), 1.0)  # type: ignore[arg-type]
+    assert capsys.readouterr().out.splitlines() == [
+        "3 images classified in 1 s, 3 images/s: answers",
+        "  [2Jleft: 3",
     ]

@@ -110,12 +110,14 @@ def _refusals_in_words(finished: "FinishedJob") -> str:
 
 
 def _show(finished: "FinishedJob", seconds: float) -> None:
+    from mnist_resnet.batch_inference.sources.printable_text import printable
+
     summary, made = finished.summary, finished.made
     speed = f", {made / seconds:,.0f} images/s" if made else ""
     before = f" ({finished.before:,} of them before)" if finished.before else ""
     write_line(f"{summary.classified:,} images classified{before} in {seconds:.0f} s{speed}: {finished.folder}")
     for name, count in summary.classes.items():
-        write_line(f"  {name}: {count:,}")
+        write_line(f"  {printable(name)}: {count:,}")
     if summary.refusals:
         write_line(f"{summary.refused:,} refused; the reasons are in {finished.folder / 'refused.parquet'}", sys.stderr)
 

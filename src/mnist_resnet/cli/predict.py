@@ -53,6 +53,7 @@ def predict(
     require_one_of(invert, fit)
     source, content = read_model(model, namespace, env)
 
+    from mnist_resnet.batch_inference.sources.printable_text import printable
     from mnist_resnet.evaluation.classifier import open_classifier
     from mnist_resnet.prediction.answers import classify
 
@@ -62,13 +63,13 @@ def predict(
     for each in predictions:
         if each.looks_inverted:
             unless = "unless the model was trained on such images"
-            warning = f"{each.file} is dark on bright, and MNIST is bright on black: {remedy}, {unless}."
+            warning = f"{printable(each.file)} is dark on bright, and MNIST is bright on black: {remedy}, {unless}."
             write_line(f"Warning: {warning}", sys.stderr)
     if as_json:
         write_json({"model": source, "provider": provider, "predictions": [asdict(each) for each in predictions]})
     else:
         _print_table(predictions)
-        write_line(f"Model: {source}, run by {provider}")
+        write_line(f"Model: {printable(source)}, run by {provider}")
 
 
 def _print_table(predictions: "Sequence[Prediction]") -> None:
@@ -76,6 +77,7 @@ def _print_table(predictions: "Sequence[Prediction]") -> None:
     from rich import box
     from rich.table import Table
 
+    from mnist_resnet.batch_inference.sources.printable_text import printable
     from mnist_resnet.terminal.tables import show
 
     terminal = sys.stdout.isatty()
@@ -83,5 +85,6 @@ def _print_table(predictions: "Sequence[Prediction]") -> None:
     table.add_column("probability", justify="right")
     for prediction in predictions:
         for rank, guess in enumerate(prediction.guesses):
-            table.add_row("" if rank else prediction.file, guess.class_name, f"{guess.probability:.4f}")
+            file = "" if rank else printable(prediction.file)
+            table.add_row(file, printable(guess.class_name), f"{guess.probability:.4f}")
     show(table)

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -28,6 +29,8 @@ CONF_SOURCE_HELP = (
     "Folder, tar.gz or zip of the configuration. Default: conf/ in the project's folder, or in the present one if "
     "there is no project."
 )
+# All but tabs and ends of lines.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CONF_SOURCE = f"{__name__}.conf_source"
 
 
@@ -35,8 +38,9 @@ class CommandError(click.ClickException):
     """The message that ends a command; click itself would write it in UTF-8 where the stream is ASCII."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the message, on standard error unless told otherwise."""
-        write_line(f"Error: {self.format_message()}", cast("TextIO | None", file) or sys.stderr)
+        """Print the message, on standard error unless told otherwise, without what a terminal would obey."""
+        message = _CONTROLS.sub(" ", self.format_message())
+        write_line(f"Error: {message}", cast("TextIO | None", file) or sys.stderr)
 
 
 def without_traceback(command: Callable[..., Any]) -> Callable[..., Any]:
