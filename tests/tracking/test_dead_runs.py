@@ -51,10 +51,10 @@ def file_of(tags: dict[str, str]) -> Path:
     return Path(tags[LOCK].partition(":")[2])
 
 
-def test_a_run_whose_process_was_killed_is_marked_as_failed(client, create_run, killed, caplog):
+def test_a_run_whose_process_was_killed_is_marked_as_failed(project, client, create_run, killed, caplog):
     run = create_run(killed)
     caplog.set_level("INFO", "mnist_resnet")
-    close_dead_runs(client, EXPERIMENT)
+    close_dead_runs(client, EXPERIMENT, project)
     info = run().info
     assert (info.status, info.end_time is not None) == ("FAILED", True)
     assert run().data.tags[ENDED_BECAUSE] == "its process died without closing it"
@@ -71,21 +71,21 @@ class SmallPages(MlflowClient):
 
 def test_all_pages_of_runs_are_looked_through(project, store, create_run, killed):
     last, first = create_run(killed), create_run({})
-    close_dead_runs(SmallPages(store), EXPERIMENT)
+    close_dead_runs(SmallPages(store), EXPERIMENT, project)
     assert [run().info.status for run in (first, last)] == ["RUNNING", "FAILED"]
 
 
 def test_a_run_is_left_alone_while_its_process_lives(project, client, create_run):
     with locked_while_open(project) as tags:
         run = create_run(tags)
-        close_dead_runs(client, EXPERIMENT)
+        close_dead_runs(client, EXPERIMENT, project)
         assert run().info.status == "RUNNING"
         assert ENDED_BECAUSE not in run().data.tags
     assert list(file_of(tags).parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("place", ["another machine", "another container", "an earlier version", "no tag", "it ended"])
-def test_of_what_is_not_seen_here_nothing_is_known_and_what_has_ended_stays(create_run, client, killed, place):
+def test_of_what_is_not_seen_here_nothing_is_known_and_what_has_ended_stays(project, create_run, client, killed, place):
     host = socket.gethostname()
     tags = {
         "another machine": {LOCK: killed[LOCK].replace(f"{host}:", "elsewhere:")},
@@ -96,20 +96,33 @@ def test_of_what_is_not_seen_here_nothing_is_known_and_what_has_ended_stays(crea
     }
     status = "FINISHED" if place == "it ended" else "RUNNING"
     run = create_run(tags[place], status)
-    close_dead_runs(client, EXPERIMENT)
+    close_dead_runs(client, EXPERIMENT, project)
     assert run().info.status == status
     assert ENDED_BECAUSE not in run().data.tags
+
+
+@pytest.mark.parametrize(
+    "place", ["thesis.docx", "tmpabcd1234", "mlspool/.running/thesis.docx", "mlspool/.running/../tmpabcd1234"]
+)
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_tag_that_names_another_file_does_nothing_to_it(project, tmp_path, client, create_run, place, moved):
+    (project / "mlspool" / ".running").mkdir(parents=True)
+    (project / place).write_text("all my work")
+    former = tmp_path / "former" if moved else project
+    run = create_run({LOCK: moved_lock(f"{socket.gethostname()}:{former / place}", former, project)})
+    close_dead_runs(client, EXPERIMENT, project)
+    assert ((project / place).read_text(), run().info.status) == ("all my work", "RUNNING")
 
 
 def test_the_copy_of_a_project_says_nothing_of_the_runs_of_the_original(project, tmp_path, client, create_run):
     with locked_while_open(project) as tags:
         run = create_run(tags)
         shutil.copytree(project, tmp_path / "copy")
-        close_dead_runs(client, EXPERIMENT)
+        close_dead_runs(client, EXPERIMENT, project)
         assert run().info.status == "RUNNING"
         copied = MlflowClient(f"sqlite:///{tmp_path / 'copy' / 'mlflow.db'}")
         copied.set_tag(run().info.run_id, LOCK, moved_lock(tags[LOCK], project, tmp_path / "copy"))
-        close_dead_runs(copied, EXPERIMENT)  # nobody will close it there
+        close_dead_runs(copied, EXPERIMENT, tmp_path / "copy")  # nobody will close it there
     assert copied.get_run(run().info.run_id).info.status == "FAILED"
 
 
@@ -120,8 +133,8 @@ def test_the_tag_of_another_project_stays_as_it_is(project, tmp_path):
     assert file_of({LOCK: moved}) == tmp_path / "present" / "mlspool" / ".running" / file_of(tags).name
 
 
-def test_without_the_experiment_there_is_nothing_to_do(client):
-    close_dead_runs(client, "no such experiment")
+def test_without_the_experiment_there_is_nothing_to_do(client, tmp_path):
+    close_dead_runs(client, "no such experiment", tmp_path)
 
 
 def test_where_no_file_can_be_locked_the_run_has_no_tag(tmp_path):

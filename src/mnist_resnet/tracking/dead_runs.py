@@ -6,6 +6,7 @@ process ends, the operating system frees the lock.
 
 import fcntl
 import logging
+import re
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 LOCK, ENDED_BECAUSE = "lock", "ended_because"
 _FOLDER = Path(SPOOL_FOLDER, ".running")
+_NAME = re.compile("tmp[a-z0-9_]{8}")  # as tempfile makes them
 
 
 @contextmanager
@@ -67,32 +69,37 @@ def moved_lock(tag: str, former: Path, present: Path) -> str:
         present: And after.
     """
     host, file = _host_and_file(tag)
-    if not file.is_relative_to(former):
-        return tag
-    return f"{host}:{present.resolve() / file.relative_to(former)}"
+    return f"{host}:{present.resolve() / _FOLDER / file.name}" if _is_lock_of(former, file) else tag
 
 
-def close_dead_runs(client: Any, experiment: str) -> None:
+def close_dead_runs(client: Any, experiment: str, project: Path) -> None:
     """Mark the runs as FAILED that are RUNNING by the record, but whose process is dead.
 
-    A run on another machine, or one whose file is not seen here, as from another container, is left alone.
+    A run on another machine or of another project, or one whose file is not seen here, as from another container, is
+    left alone.
 
     Args:
         client: MLflow's, of the store.
         experiment: The name of the experiment to look into; nothing happens if there is none.
+        project: The project's folder, which holds the locked files.
     """
     from mlflow.exceptions import MlflowException
 
     try:
         for run in runs_in(client, experiment, "attributes.status = 'RUNNING'"):
             host, file = _host_and_file(run.data.tags.get(LOCK, ""))
-            if host == socket.gethostname() and _is_free(file):
+            if host == socket.gethostname() and _is_lock_of(project.resolve(), file) and _is_free(file):
                 client.set_tag(run.info.run_id, ENDED_BECAUSE, "its process died without closing it")
                 client.set_terminated(run.info.run_id, "FAILED")
                 file.unlink(missing_ok=True)
                 logger.info("Run %s (%s) is marked as failed: its process died", run.info.run_id[:8], run.info.run_name)
     except MlflowException as error:  # such as of a server that lets nobody change older runs
         logger.warning("Runs that have died could not be marked as failed: %s", in_one_line(error))
+
+
+def _is_lock_of(project: Path, file: Path) -> bool:
+    """Whether a file can be a lock of a project's run: a tag, which others may write too, can name any file."""
+    return file.parent == project / _FOLDER and _NAME.fullmatch(file.name) is not None
 
 
 def _is_free(file: Path) -> bool:

@@ -73,7 +73,7 @@ def opened_in_store(
                 select_experiment(chosen, project)
                 require_run_to_fill(client, chosen)
                 _require_registry(client)
-                close_dead_runs(client, chosen)
+                close_dead_runs(client, chosen, project)
                 # A run that another process has opened stays that process's own.
                 filled = bool(os.environ.get("MLFLOW_RUN_ID"))
                 lock = {} if filled else held.enter_context(locked_while_open(project))

@@ -88,7 +88,7 @@ def _reopened(earlier: RecordedRun, project: Path) -> Iterator[tuple[str, dict[s
     client = mlflow.MlflowClient(earlier.store)
     run = client.get_run(earlier.run_id)
     experiment = client.get_experiment(run.info.experiment_id).name
-    close_dead_runs(client, experiment)
+    close_dead_runs(client, experiment, project)
     run = client.get_run(earlier.run_id)
     if run.info.status == "RUNNING":
         raise SweepRunError(
