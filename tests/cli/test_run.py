@@ -68,6 +68,11 @@ def test_another_runner_is_refused_also_from_a_file_of_options(runner: str, tmp_
             {"MNIST_RESNET_CONF_SOURCE": "/my conf"},
             "MNIST_RESNET_CONF_SOURCE='/my conf' kedro run --only-missing-outputs",
         ),
+        (
+            ["kedro", "run", "--params", "a=http://user:pa'ss@host/x"],
+            {},
+            "kedro run --params a=http://host/x --only-missing-outputs",
+        ),
         (["kedro", "run"], {"KEDRO_ENV": "smoke"}, "KEDRO_ENV=smoke kedro run --only-missing-outputs"),
         # On another backend, the checkpoint would be that of another training.
         (
@@ -79,6 +84,13 @@ def test_another_runner_is_refused_also_from_a_file_of_options(runner: str, tmp_
 )
 def test_the_resuming_command_can_be_pasted_into_a_shell(arguments, environment, expected):
     assert resuming_command(arguments, environment) == expected
+
+
+def test_a_configuration_is_fetched_with_no_credentials_of_its_address() -> None:
+    ended = typed("--conf-source", "https://me:hunter2@host/conf.zip")
+    assert (ended.exit_code, "hunter2" in ended.output) == (2, False)
+    assert "--conf-source" in ended.output
+    assert "received an address with credentials" in ended.output
 
 
 PROGRAM = """

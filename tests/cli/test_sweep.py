@@ -79,6 +79,7 @@ def test_a_space_is_shown(tmp_path: Path) -> None:
             "mnist.training.learning_rat: unknown key, value 1; did you mean",
         ),
         (("--seeds", "0", "--params", "mnist.training.epochs=0"), "mnist.training.epochs: received 0"),
+        (("--seeds", "0", "--conf-source", "s3://bucket/conf.zip?key=hunter2"), "received an address with credentials"),
         (("--seeds", "0", "--env", "nope"), "--env: received 'nope'"),
         (("--seeds", "0", "--pipelines", "trian"), "--pipelines: received 'trian'; the pipelines are data, train"),
         (("--resume", "abc", "--seeds", "0"), "--resume and --seeds cannot be given together"),

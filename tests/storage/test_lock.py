@@ -71,6 +71,11 @@ def test_of_many_processes_at_once_one_gets_the_lock(tmp_path, start):
     assert sorted(answers) == ["held", "refused", "refused", "refused"]
 
 
+def test_the_lock_names_the_command_without_credentials(tmp_path):
+    with folder_lock(tmp_path, ["/usr/bin/kedro", "run", "--params", "a=http://user:pa'ss@host/x"]):
+        assert json.loads((tmp_path / LOCK_FILE).read_text())["command"] == "kedro run --params a=http://host/x"
+
+
 def test_a_lock_that_is_given_back_leaves_nothing(tmp_path):
     folder = tmp_path / "outputs"
     for _ in range(2):

