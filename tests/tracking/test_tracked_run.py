@@ -160,6 +160,12 @@ def test_sigterm_closes_the_run_as_killed(project, store):
     assert run.info.end_time is not None
 
 
+def test_an_empty_variable_names_no_run_to_fill(open_run, monkeypatch):
+    monkeypatch.setenv("MLFLOW_RUN_ID", "")
+    run = open_run(offline=True)
+    assert (run.filled, run.recorder.spool_folder is None) == (False, False)
+
+
 def test_a_signal_while_the_store_is_away_is_kept_for_later(open_run, monkeypatch):
     def refuse(*_, **__):
         raise ConnectionError("refused")

@@ -25,7 +25,7 @@ def outputs_folder(names: Mapping[str, Any], env: str | None, project: Path) -> 
     Raises:
         ConfigurationError: If the recipe is not named as its environment, or its outputs cannot be where it says.
     """
-    if OUTPUTS_VARIABLE in os.environ:  # the sweep's plan has been made by what globals.yml says
+    if os.environ.get(OUTPUTS_VARIABLE):  # the sweep's plan has been made by what globals.yml says
         return project / str(names["outputs"])
     is_base = env in _BASE_ENVIRONMENTS
     recipe = "base" if is_base else env

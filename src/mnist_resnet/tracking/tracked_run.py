@@ -85,7 +85,7 @@ class TrackedRun:
         self.uri = tracking_uri(project)
         self._digests: dict[tuple[str, str], str] = {}
         self._is_open = self._resumable = True
-        self.filled = "MLFLOW_RUN_ID" in os.environ  # MLflow removes the variable when the run starts
+        self.filled = bool(os.environ.get("MLFLOW_RUN_ID"))  # MLflow removes the variable when the run starts
         with ExitStack() as held:
             held.enter_context(bounded_requests(REQUEST_SECONDS, self.uri))
             if offline and not self.filled:
