@@ -158,7 +158,7 @@ def _recorded_before(tracked: TrackedRun) -> Provenance | None:
     Raises:
         TrackingUnavailableError: If the store is away: what it has would be overwritten.
     """
-    if not tracked.filled or tracked.recorder.spool_folder is not None:
+    if not tracked.filled or tracked.recorder.has_left_store:
         return None
     try:
         return retry_while_away(lambda: run_with_id(tracked.run_id, tracked.uri).provenance())

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from mnist_resnet.terminal.paths import shown_path
 from mnist_resnet.terminal.redaction import in_one_line
-from mnist_resnet.tracking.offline.spool import Spool, SpooledRun
+from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER, Spool, SpooledRun
 from mnist_resnet.tracking.operations import EndRun, Operation, perform
 from mnist_resnet.tracking.store.availability import is_away, retry_while_away
 from mnist_resnet.tracking.store.remedies import naming_remedies
@@ -32,12 +32,18 @@ class Recorder:
     def __init__(self, project: Path, run: SpooledRun, client: Any | None) -> None:
         self._project, self._run, self._client = project, run, client
         self._spool = None if client else Spool(project, run)
+        self._left = client is None
         self._waited = 0.0
 
     @property
     def spool_folder(self) -> Path | None:
-        """Where the run, or the rest of it, is kept for ``kedro sync-tracking``; None while MLflow records it."""
+        """Where the run, or the rest of it, is kept for ``kedro sync-tracking``; None if it is nowhere kept."""
         return self._spool.folder if self._spool else None
+
+    @property
+    def has_left_store(self) -> bool:
+        """Whether MLflow does not record the run, or the rest of it."""
+        return self._left
 
     def where(self) -> str:
         """The place of the record, in words."""
@@ -52,7 +58,7 @@ class Recorder:
         Raises:
             TrackingUnavailableError: If the store, whose tracking URI is given, cannot be used.
         """
-        if self._spool is not None:
+        if self._left:
             self.keep(operation)
             return
         with naming_remedies(uri):
@@ -70,7 +76,7 @@ class Recorder:
 
     def record_without_patience(self, operation: Operation) -> None:
         """Record something by one try, or keep it."""
-        if self._spool is None:
+        if not self._left:
             try:
                 perform(operation, self._client, self._run.run_id)
                 return
@@ -86,7 +92,7 @@ class Recorder:
         Args:
             question: Asks MLflow, possibly several times to the effect of once; its answer is not None.
         """
-        if self._spool is not None:
+        if self._left:
             return None
         try:
             return retry_while_away(question)
@@ -97,9 +103,9 @@ class Recorder:
             return None
 
     def keep(self, operation: Operation) -> None:
-        """Record something later, in a run whose store is away."""
-        assert self._spool is not None
-        self._spool.append(operation)
+        """Record something later, in a run whose store is away; nothing happens where nothing can be kept."""
+        if self._spool is not None:
+            self._spool.append(operation)
 
     def close(self) -> None:
         """Let others send what is kept."""
@@ -107,7 +113,15 @@ class Recorder:
             self._spool.close()
 
     def _leave_store(self, reason: str) -> None:
-        self._spool = Spool(self._project, self._run)
+        self._left = True
+        try:
+            self._spool = Spool(self._project, self._run)
+        except OSError as error:
+            logger.warning(
+                "MLflow's store %s %s, and nothing can be kept in %s: %s. The run goes on; what is missing is lost",
+                *(self._run.store, reason, self._project / SPOOL_FOLDER, error.strerror or error),
+            )
+            return
         logger.warning(
             "MLflow's store %s %s. The run goes on; what is missing there is kept in %s until `kedro sync-tracking` "
             "sends it",

@@ -58,7 +58,7 @@ def open_sweep_run(
         run = TrackedRun(project, experiment, f"{recipe} sweep", tags, parameters, explicit=explicit)
         status: RunStatus = "FINISHED"
         try:
-            if run.recorder.spool_folder is not None:
+            if run.recorder.has_left_store:
                 raise SweepRunError(
                     "MLflow's store does not answer, but a sweep must be recorded there; try again once it does"
                 )

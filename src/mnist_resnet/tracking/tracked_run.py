@@ -174,7 +174,7 @@ class TrackedRun:
                 if not is_away(error):
                     raise
                 known = False
-        if not known or self.recorder.spool_folder is not None:
+        if not known or self.recorder.has_left_store:
             self.recorder.record(EndRun(status, now()))
 
     def _kill(self) -> None:

@@ -179,6 +179,14 @@ def test_what_a_run_could_not_record_is_sent_later(project, store, model, online
     assert spool_folders(project) == []
 
 
+def test_a_run_goes_on_where_nothing_can_be_kept(project, model, caplog) -> None:
+    (project / SPOOL_FOLDER).touch()
+    run = losing_store(project, model, after=1)
+    (warned,) = [each for each in caplog.messages if "goes on" in each]
+    assert f"and nothing can be kept in {project / SPOOL_FOLDER}: File exists. The run goes on" in warned
+    assert (run.recorder.spool_folder, run.recorder.has_left_store) == (None, True)
+
+
 def test_a_slow_store_is_left_after_a_while(project, store, model, online, monkeypatch, caplog) -> None:
     monkeypatch.setattr(recorder, "SECONDS_OF_WAITING", -1.0)
     run = record_each_kind(project, model)
