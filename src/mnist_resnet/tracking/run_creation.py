@@ -16,6 +16,7 @@ from mnist_resnet.provenance.source import collect_commit
 from mnist_resnet.terminal.redaction import in_one_line, without_credentials
 from mnist_resnet.tracking.dead_runs import close_dead_runs, locked_while_open
 from mnist_resnet.tracking.offline.spool import SpooledRun
+from mnist_resnet.tracking.store.address import query_sha256
 from mnist_resnet.tracking.store.availability import is_away
 from mnist_resnet.tracking.store.database import open_store
 from mnist_resnet.tracking.store.experiments import experiment_name, require_run_to_fill, select_experiment
@@ -81,8 +82,8 @@ def opened_in_store(
                 # MLflow's own system metrics ask the store in a thread of their own; see system_metrics.py.
                 with blocked_imports(_NOTEBOOKS):
                     run = mlflow.start_run(run_name=own_name, tags={**tags, **lock}, log_system_metrics=False).info
-            store, begun = without_credentials(uri), run.start_time
-            yield SpooledRun(run.run_id, True, store, chosen, run.run_name, dict(tags), begun), client
+            store, query, begun = without_credentials(uri), query_sha256(uri), run.start_time
+            yield SpooledRun(run.run_id, True, store, chosen, run.run_name, dict(tags), begun, query), client
         except BaseException as error:
             with suppress(Exception):
                 mlflow.end_run(status_after(error))
@@ -139,7 +140,8 @@ def describe_offline(uri: str, experiment: str, explicit: bool, name: str, tags:
     with blocked_imports(_NOTEBOOKS):
         all_tags = resolve_tags(dict(tags))
     chosen = experiment_name(experiment, explicit, None)
-    return SpooledRun(uuid.uuid4().hex, False, without_credentials(uri), chosen, name, all_tags, now())
+    store, query = without_credentials(uri), query_sha256(uri)
+    return SpooledRun(uuid.uuid4().hex, False, store, chosen, name, all_tags, now(), query)
 
 
 def commit_tags(project: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Runs that MLflow's store does not answer, or not all of the time: nothing is lost and nothing doubled."""
 
+import json
 import os
 import shutil
 import signal
@@ -20,9 +21,10 @@ from mnist_resnet.errors import UserError
 from mnist_resnet.storage.artifacts import sha256_of_bytes
 from mnist_resnet.tracking import recorder, registry
 from mnist_resnet.tracking.logged_model import LoggedModel
-from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER, read_spool, spool_folders
+from mnist_resnet.tracking.offline.spool import SPOOL_FOLDER, Spool, SpoolError, read_spool, spool_folders
 from mnist_resnet.tracking.offline.upload import OFFLINE_RUN_ID, pending, progress_of, upload
 from mnist_resnet.tracking.operations import EndRun, LogMetrics
+from mnist_resnet.tracking.run_creation import describe_offline
 from mnist_resnet.tracking.run_lookup import find_run
 from mnist_resnet.tracking.store.remedies import StoreAwayError, TrackingUnavailableError
 from mnist_resnet.tracking.tracked_run import TrackedRun
@@ -260,6 +262,25 @@ def test_a_run_goes_to_the_store_it_was_meant_for_unless_another_is_named(
         run = record(project, offline=True)
     sync(project, *(["--tracking-uri", other_store] if named else []))
     assert find_run(run.run_id, other_store).status == "FINISHED"
+
+
+def test_a_store_that_differs_by_its_query_is_another(tmp_path, monkeypatch) -> None:
+    address = "postgresql://u:p@db/mlflow?options=-csearch_path=team_a"
+    other, same = address.replace("team_a", "team_b"), address.replace("u:p", "v:q")
+    spool = Spool(tmp_path, describe_offline(address, EXPERIMENT, True, "a run", {}))
+    spool.close()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", same)
+    assert pending(spool.folder, tmp_path).target == same
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", other)
+    for named in (None, "postgresql://db/mlflow?…"):
+        with pytest.raises(SpoolError, match=r"meant for postgresql://db/mlflow\?…, of which the query is not kept"):
+            pending(spool.folder, tmp_path, named)
+    assert pending(spool.folder, tmp_path, other).target == other
+    journal = spool.folder / "journal.jsonl"
+    described = json.loads(journal.read_text())
+    assert described.pop("query_sha256")
+    journal.write_text(json.dumps(described) + "\n")  # as earlier versions wrote it
+    assert pending(spool.folder, tmp_path).target == other
 
 
 def test_the_rest_of_a_run_is_refused_where_the_run_is_not(project, other_store, model) -> None:

@@ -38,6 +38,7 @@ class SpooledRun:
         name: The run's name.
         tags: Those that the run is created with.
         started: In milliseconds since 1970.
+        query_sha256: Of the query that the tracking URI had, which is left out; empty if it had none, or is not known.
     """
 
     run_id: str
@@ -47,6 +48,7 @@ class SpooledRun:
     name: str
     tags: Mapping[str, str]
     started: int
+    query_sha256: str = ""
 
 
 class Spool:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mnist_resnet.storage.json_records import read_record, write_json
-from mnist_resnet.terminal.redaction import without_credentials
-from mnist_resnet.tracking.offline.spool import SpooledRun, last_written, read_spool, remove_spool
+from mnist_resnet.terminal.redaction import LEFT_OUT, without_credentials
+from mnist_resnet.tracking.offline.spool import SpooledRun, SpoolError, last_written, read_spool, remove_spool
 from mnist_resnet.tracking.operations import EndRun, Operation, perform
-from mnist_resnet.tracking.store.address import tracking_uri
+from mnist_resnet.tracking.store.address import query_sha256, tracking_uri
 from mnist_resnet.tracking.store.availability import UPLOAD_SECONDS, bounded_requests, retry_while_away
 from mnist_resnet.tracking.store.database import open_store
 from mnist_resnet.tracking.store.experiments import select_experiment
@@ -61,14 +61,24 @@ def pending(folder: Path, project: Path, uri: str | None = None) -> Pending:
         uri: A tracking URI to send it to; if None, the store that it is meant for.
 
     Raises:
-        SpoolError: If the spool cannot be read.
+        SpoolError: If the spool cannot be read, or the whole address of its store is not known.
     """
     run, operations = read_spool(folder)
     if not any(isinstance(each, EndRun) for each in operations):
         operations.append(EndRun("KILLED", last_written(folder)))
-    present = tracking_uri(project)
-    meant = present if without_credentials(present) == run.store else run.store
-    return Pending(folder, run, operations, uri or meant)
+    return Pending(folder, run, operations, _target(run, uri, tracking_uri(project)))
+
+
+def _target(run: SpooledRun, named: str | None, present: str) -> str:
+    """The whole address to send a run to: of the one that it is meant for, a spool keeps neither user nor query."""
+    is_meant = without_credentials(present) == run.store and run.query_sha256 in {"", query_sha256(present)}
+    target = named or (present if is_meant else run.store)
+    if target.endswith(LEFT_OUT):
+        raise SpoolError(
+            f"run {run.run_id[:8]}: it is meant for {run.store}, of which the query is not kept, and "
+            f"MLFLOW_TRACKING_URI is not that address; set it, or --tracking-uri, to the whole address"
+        )
+    return target
 
 
 def progress_of(folder: Path) -> Progress | None:

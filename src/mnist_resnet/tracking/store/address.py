@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mnist_resnet.errors import UserError
+from mnist_resnet.storage.artifacts import sha256_of_bytes
 
 ARTIFACTS_FOLDER = "mlartifacts"
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?:///(?!file:|:memory:)([^?]+)(\?.*)?")
@@ -68,6 +69,12 @@ def portable_uri(uri: str, project: Path) -> str:
 def resolved_uri(kept: str, project: Path) -> str:
     """The tracking URI that ``portable_uri`` has kept, of a project that may have been moved."""
     return sqlite_uri(default_file(project)) if kept == _OWN else kept
+
+
+def query_sha256(uri: str) -> str:
+    """The SHA-256 of an address's query, which may hold secrets but tells stores apart; empty without one."""
+    query = uri.partition("?")[2]
+    return sha256_of_bytes(query.encode()) if query else ""
 
 
 def absolute_uri(uri: str) -> str:
