@@ -279,6 +279,12 @@ def test_a_file_url_of_another_host_is_refused(tmp_path, dataset):
         fetch(dataset, tmp_path / "raw", "file://data/mirror")
 
 
+def test_a_mirror_that_is_no_address_is_refused():
+    said = rf"{MIRROR_VARIABLE}: received 'http://\[fe80::1/data', which is no address: Invalid IPv6 URL\. State"
+    with pytest.raises(FetchError, match=said):
+        mirror_of("made", "http://[fe80::1/data")
+
+
 def test_an_address_of_another_kind_is_passed_over_with_its_reason(tmp_path, made_data, dataset, installed, reported):
     assert fetch(dataset, tmp_path / "raw", "s3://bucket/made") == made_data.contents
     said = "a source failed: s3://bucket/made/: No connection adapters were found for 's3://bucket/made/"

@@ -58,6 +58,13 @@ def test_nothing_else_is_there(server, path) -> None:
     assert response.status == 404
 
 
+def test_a_request_for_no_address_is_refused(server, capfd) -> None:
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:
+        connection.sendall(b"GET http://[x HTTP/1.0\r\n\r\n")
+        assert b" 400 " in connection.recv(100)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("path", ["/", "/nowhere"])
 def test_each_answer_keeps_the_page_to_itself(server, path) -> None:
     headers = asked(server, path)[0].headers

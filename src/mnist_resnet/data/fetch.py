@@ -101,7 +101,7 @@ def mirror_of(name: str, mirror: str) -> str:
         mirror: A folder, its file URL, or an http(s) URL.
 
     Raises:
-        FetchError: If it is a file URL of another host.
+        FetchError: If it is a file URL of another host, or no URL at all.
     """
     local = local_folder(mirror)
     if local is None:
@@ -113,9 +113,15 @@ def local_folder(mirror: str) -> Path | None:
     """The folder of this machine that a mirror names by its path or file URL (RFC 8089); None if it is on the web.
 
     Raises:
-        FetchError: If it is a file URL of another host.
+        FetchError: If it is a file URL of another host, or no URL at all.
     """
-    url = urlsplit(mirror)
+    try:
+        url = urlsplit(mirror)
+    except ValueError as error:
+        raise FetchError(
+            f"{MIRROR_VARIABLE}: received '{without_credentials(mirror)}', which is no address: {error}. State a "
+            f"folder, or a URL such as https://example.org/data"
+        ) from None
     if url.scheme != "file":
         return None if "://" in mirror else Path(mirror).expanduser()
     if url.netloc not in {"", "localhost"}:

@@ -114,7 +114,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing of requests, which are a person's own."""
 
     def _answer(self, with_content: bool) -> None:
-        name = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
+        try:
+            name = unquote(urlsplit(self.path).path).removeprefix("/") or "index.html"
+        except ValueError:
+            self.send_error(HTTPStatus.BAD_REQUEST)
+            return
         if not self.server.knows(self.headers.get("Host")):
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
         elif name not in self.server.site:
