@@ -1,6 +1,8 @@
 import gzip
 import logging
 import socket
+import time
+from contextlib import closing
 
 import pytest
 
@@ -81,6 +83,16 @@ def test_a_server_that_sends_too_much_is_refused(web_server, files):
     web_server.say(files[0].name, bytes(files[0].size + MEGABYTE + 1))
     with pytest.raises(DeliveryError, match=f"sent more than the {files[0].size} bytes of {files[0].name}"):
         read(WebFolder(web_server.url), files)
+
+
+def test_a_server_is_read_only_a_little_ahead_of_what_is_used(web_server, files, contents):
+    sent, whole = [], 100 * MEGABYTE
+    web_server.say(files[0].name, contents[files[0].name])
+    web_server.say(files[1].name, (sent.append(1 << 16) or bytes(1 << 16) for _ in range(whole >> 16)))
+    with closing(WebFolder(web_server.url).read(files[:2])) as read_so_far:
+        assert next(read_so_far)[0] == files[0]
+        time.sleep(1)  # as long as a large file takes to verify
+        assert sum(sent) < whole / 2  # what the system keeps of a connection included
 
 
 def test_a_server_that_is_not_there_is_refused_at_once(files, naps, monkeypatch):

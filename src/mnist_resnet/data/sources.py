@@ -8,11 +8,11 @@ is there under several names comes several times. Of a place that cannot be read
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -28,6 +28,7 @@ CONNECT_SECONDS, READ_SECONDS = 5, 30
 SOURCE_SECONDS, SLOWEST_BYTES_PER_SECOND = 300, 200_000
 RETRIES = 2
 MEGABYTE = 1_000_000
+_AHEAD = 16  # pieces of a download, while those before are verified
 
 Item = TypeVar("Item")
 
@@ -161,23 +162,29 @@ def _in_time(items: Iterator[Item], seconds: float) -> Generator[Item]:
     """What ``items`` yields in so many seconds, made in a thread of its own.
 
     A time-out for each read is no such limit: a server that sends a byte now and then never exceeds it. The thread is
-    left behind then, and ends with the process at the latest.
+    left behind then, and ends with the process at the latest. It is only a few items ahead of who asks for them.
 
     Raises:
         TimeoutError: If they do not end in time.
     """
-    made: SimpleQueue[Item | BaseException | None] = SimpleQueue()
+    made: Queue[Item | BaseException | None] = Queue(maxsize=_AHEAD)
     over, end = Event(), time.monotonic() + seconds
+
+    def put(item: Item | BaseException | None) -> None:
+        while not over.is_set():
+            with suppress(Full):
+                made.put(item, timeout=0.1)
+                return
 
     def make() -> None:
         try:
             for item in items:
+                put(item)
                 if over.is_set():
                     return
-                made.put(item)
-            made.put(None)
+            put(None)
         except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
-            made.put(error)
+            put(error)
 
     Thread(target=make, daemon=True).start()
     try:
