@@ -200,6 +200,13 @@ def test_the_digest_of_a_folder_depends_neither_on_order_nor_on_place(tmp_path, 
     assert sha256_of_path(tmp_path / "one") == digest
 
 
+def test_what_macos_adds_to_a_folder_does_not_count(tmp_path):
+    write_files(tmp_path, OLD)
+    digest = sha256_of_path(tmp_path)
+    write_files(tmp_path, {".DS_Store": b"", "sub/.DS_Store": b"", "sub/._b": b""})
+    assert (sha256_of_path(tmp_path), read_files(tmp_path)) == (digest, OLD)
+
+
 def test_there_is_no_digest_of_nothing(tmp_path):
     with pytest.raises(FileNotFoundError):
         sha256_of_path(tmp_path / "absent")
@@ -228,3 +235,11 @@ def test_a_folder_that_a_kill_left_aside_is_put_back(tmp_path: Path) -> None:
     remove_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert (tmp_path / "model" / "file").read_text() == "old"
+
+
+def test_of_a_link_to_a_folder_only_the_link_is_removed(tmp_path):
+    write_files(tmp_path / "folder", OLD)
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    remove(tmp_path / "link")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+    assert read_files(tmp_path / "folder") == OLD

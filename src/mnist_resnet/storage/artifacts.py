@@ -37,11 +37,17 @@ def sha256_of_path(path: Path) -> str:
         FileNotFoundError: If there is nothing at ``path``.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
+        files = _files_below(path)
         lines = [f"{sha256_of_path(file)}  {file.relative_to(path).as_posix()}" for file in files]
         return sha256_of_bytes("\n".join(lines).encode())
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """The files of a folder in sorted order, without those that macOS adds when somebody looks at it."""
+    found = (file for file in folder.rglob("*") if file.name != ".DS_Store" and not file.name.startswith("._"))
+    return sorted(file for file in found if file.is_file())
 
 
 @contextmanager
@@ -139,7 +145,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
         FileNotFoundError: If the folder is missing, or was replaced by another meanwhile.
     """
     before = _identity(folder)
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    files = _files_below(folder)
     contents = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
     if _identity(folder) != before:
         raise FileNotFoundError(f"{folder} was replaced by another process while it was read")
@@ -152,8 +158,8 @@ def _identity(folder: Path) -> tuple[int, int, int]:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder; nothing happens if there is none."""
-    if path.is_dir():
+    """Remove a file, a folder, or a link but not what it leads to; nothing happens if there is none."""
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
