@@ -101,6 +101,12 @@ def test_all_values_and_the_ends_have_their_type() -> None:
     assert repr(Range(1.0, 2.0, False, None, True).ends()) == "(1, 2)"
 
 
+@pytest.mark.parametrize(("low", "high"), [(1 / 3, 4 / 3), (2 / 3, 5 / 3)])
+def test_rounding_leads_out_of_no_range(low: float, high: float) -> None:
+    drawn = Range(low, high, False, 0.5, False)
+    assert all(low <= each <= high for each in drawn.all_values())
+
+
 def test_what_is_drawn_from_is_told_in_words() -> None:
     assert Range(0.01, 1.0, True, None, False).in_words() == "0.01 to 1, logarithmic"
     assert Range(32, 256, False, 32, True).in_words() == "whole numbers 32 to 256 in steps of 32"

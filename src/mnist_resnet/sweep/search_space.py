@@ -52,6 +52,10 @@ class Range:
 
     def nearest(self, number: float) -> Any:
         """The number that can be drawn next to a given one; of those with a step, without errors of rounding."""
+        low, high = self.ends()
+        return min(max(self._rounded(number), low), high)
+
+    def _rounded(self, number: float) -> Any:
         if self.whole:
             return round(number)
         if not self._step:
