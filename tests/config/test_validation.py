@@ -199,6 +199,15 @@ def test_a_name_that_would_be_taken_for_something_else_is_refused(raw_parameters
         validate_parameters(named(raw_parameters, name))
 
 
+def test_names_that_some_disks_take_for_one_are_refused(raw_parameters):
+    only = (
+        r"^These parameters cannot be used:\n- datasets\.mnist: differs from the name of another data set only by upper"
+        r" and lower case, .*\n- datasets\.MNIST: differs"
+    )
+    with pytest.raises(ConfigurationError, match=only):
+        validate_parameters(named(raw_parameters, "MNIST"))
+
+
 @pytest.mark.parametrize("name", ["a b", "a-b", "É", "数", "__default__", "training", "7"])
 def test_other_names_are_possible(raw_parameters, name):
     assert name in validate_parameters(named(raw_parameters, name)).namespaces

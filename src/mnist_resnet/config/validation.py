@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
+from unicodedata import normalize
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -61,13 +62,23 @@ def _refuse(faults: Iterable[str]) -> None:
         raise ConfigurationError("\n- ".join(["These parameters cannot be used:", *listed]))
 
 
-def _unusable_names(names: Iterable[Any]) -> Iterator[str]:
+def _unusable_names(names: Collection[Any]) -> Iterator[str]:
+    folders = Counter(map(_as_folder, names))
     for name in names:
         if name in _SHARED or not isinstance(name, str) or not _DATASET_NAME.fullmatch(name):
             yield (
                 f"datasets.{name}: a data set cannot have this name. Use letters, digits, _, - and spaces, in quotes "
                 f"if it is a number; {', '.join(_SHARED)} are taken."
             )
+        elif folders[_as_folder(name)] > 1:
+            yield (
+                f"datasets.{name}: differs from the name of another data set only by upper and lower case, which not "
+                f"every disk tells apart; rename one of them."
+            )
+
+
+def _as_folder(name: Any) -> str:
+    return normalize("NFC", str(name)).casefold()
 
 
 def _unknown_namespace(key: Any, known: list[str]) -> str:
