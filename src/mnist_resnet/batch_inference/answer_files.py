@@ -16,9 +16,9 @@ from mnist_resnet import __version__
 from mnist_resnet.batch_inference.job import Job, JobError
 from mnist_resnet.batch_inference.sources.chunks import ChunkImages, Refusal
 from mnist_resnet.batch_inference.sources.filesystems import reading_failed
-from mnist_resnet.batch_inference.sources.printable_text import in_words
 from mnist_resnet.evaluation.providers import CPU_PROVIDER
 from mnist_resnet.storage.artifacts import remove, replacing
+from mnist_resnet.terminal.printable_text import in_words
 
 REFUSED_FILE = "refused.parquet"
 # Beside nothing else, so that whatever reads a folder of Parquet files reads all answers at once.

@@ -15,11 +15,11 @@ from mnist_resnet.batch_inference.ray_pool import ClassifyError, make_parts
 from mnist_resnet.batch_inference.sources.chunks import SourcePlan
 from mnist_resnet.batch_inference.sources.listing import escaped
 from mnist_resnet.batch_inference.sources.planning import plan_chunks
-from mnist_resnet.batch_inference.sources.printable_text import printable
 from mnist_resnet.batch_inference.worker import WorkerSettings
 from mnist_resnet.evaluation.classifier import open_classifier
 from mnist_resnet.prediction.pictures import Fit
 from mnist_resnet.storage.artifacts import sha256_of_bytes
+from mnist_resnet.terminal.printable_text import printable
 from mnist_resnet.terminal.progress import progress
 from mnist_resnet.terminal.redaction import without_credentials
 

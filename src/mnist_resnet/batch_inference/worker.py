@@ -11,10 +11,10 @@ import numpy.typing as npt
 from mnist_resnet.batch_inference.answer_files import write_part
 from mnist_resnet.batch_inference.job import Job
 from mnist_resnet.batch_inference.sources.chunks import Chunk, ChunkImages
-from mnist_resnet.batch_inference.sources.printable_text import in_words
 from mnist_resnet.batch_inference.sources.reading import read_chunk
 from mnist_resnet.errors import UserError
 from mnist_resnet.evaluation.classifier import open_classifier
+from mnist_resnet.terminal.printable_text import in_words
 
 ATTEMPTS, MODEL_FILE = ".attempts", ".model.onnx"
 _MOST_ATTEMPTS = 3

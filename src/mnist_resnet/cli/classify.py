@@ -100,7 +100,7 @@ def classify(
 def _refusals_in_words(finished: "FinishedJob") -> str:
     """What was refused, and the first reasons."""
     from mnist_resnet.batch_inference.answer_files import first_refusals
-    from mnist_resnet.batch_inference.sources.printable_text import printable
+    from mnist_resnet.terminal.printable_text import printable
 
     lines = [
         f"{printable(each.path)}{'' if each.row is None else f', image {each.row}'}: {each.reason}"
@@ -110,7 +110,7 @@ def _refusals_in_words(finished: "FinishedJob") -> str:
 
 
 def _show(finished: "FinishedJob", seconds: float) -> None:
-    from mnist_resnet.batch_inference.sources.printable_text import printable
+    from mnist_resnet.terminal.printable_text import printable
 
     summary, made = finished.summary, finished.made
     speed = f", {made / seconds:,.0f} images/s" if made else ""

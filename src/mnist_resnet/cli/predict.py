@@ -53,9 +53,9 @@ def predict(
     require_one_of(invert, fit)
     source, content = read_model(model, namespace, env)
 
-    from mnist_resnet.batch_inference.sources.printable_text import printable
     from mnist_resnet.evaluation.classifier import open_classifier
     from mnist_resnet.prediction.answers import classify
+    from mnist_resnet.terminal.printable_text import printable
 
     classifier = open_classifier(content, source)
     predictions, provider = classify(classifier, images, top, invert, fit), classifier.session.provider
@@ -77,7 +77,7 @@ def _print_table(predictions: "Sequence[Prediction]") -> None:
     from rich import box
     from rich.table import Table
 
-    from mnist_resnet.batch_inference.sources.printable_text import printable
+    from mnist_resnet.terminal.printable_text import printable
     from mnist_resnet.terminal.tables import show
 
     terminal = sys.stdout.isatty()

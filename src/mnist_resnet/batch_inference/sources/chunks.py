@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from mnist_resnet.batch_inference.sources.printable_text import printable
 from mnist_resnet.errors import UserError
+from mnist_resnet.terminal.printable_text import printable
 
 
 class SourceError(UserError, ValueError):

@@ -7,7 +7,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from mnist_resnet.batch_inference.sources.chunks import SourceError
-from mnist_resnet.batch_inference.sources.printable_text import as_unicode, in_words
+from mnist_resnet.terminal.printable_text import as_unicode, in_words
 from mnist_resnet.terminal.redaction import without_credentials
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 from mnist_resnet.batch_inference.sources.chunks import Slice, SourceError
 from mnist_resnet.batch_inference.sources.filesystems import LOCAL, is_of_file, shown_in
 from mnist_resnet.batch_inference.sources.image_rows import Extract, RefusedRows, nothing
-from mnist_resnet.batch_inference.sources.printable_text import in_words
 from mnist_resnet.prediction.pictures import Fit, PictureError, decode_picture
+from mnist_resnet.terminal.printable_text import in_words
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -14,8 +14,8 @@ from mnist_resnet.batch_inference.sources.inspection import Fault, Inspection, W
 from mnist_resnet.batch_inference.sources.listing import ListedFile, Listing, list_source
 from mnist_resnet.batch_inference.sources.parquet_files import inspect_parquet
 from mnist_resnet.batch_inference.sources.picture_files import LARGEST_PICTURE_BYTES
-from mnist_resnet.batch_inference.sources.printable_text import as_reason, in_words
 from mnist_resnet.data.idx import GZIP_MAGIC
+from mnist_resnet.terminal.printable_text import as_reason, in_words
 
 _INSPECTED_AT_ONCE = 16
 _FILES_AT_ONCE = 4096

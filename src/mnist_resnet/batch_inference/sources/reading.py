@@ -12,8 +12,8 @@ from mnist_resnet.batch_inference.sources.filesystems import current_mark, is_of
 from mnist_resnet.batch_inference.sources.image_rows import Extract, RefusedRows, nothing
 from mnist_resnet.batch_inference.sources.parquet_files import read_parquet
 from mnist_resnet.batch_inference.sources.picture_files import read_pictures
-from mnist_resnet.batch_inference.sources.printable_text import as_reason, in_words
 from mnist_resnet.prediction.pictures import Fit
+from mnist_resnet.terminal.printable_text import as_reason, in_words
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

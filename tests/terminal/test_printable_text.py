@@ -2,7 +2,7 @@ import errno
 import pickle
 
 from mnist_resnet.batch_inference.sources.chunks import SourceError
-from mnist_resnet.batch_inference.sources.printable_text import as_reason, as_unicode, in_words, printable
+from mnist_resnet.terminal.printable_text import as_reason, as_unicode, in_words, printable
 
 
 def test_what_is_shown_is_printable_and_in_one_line():
