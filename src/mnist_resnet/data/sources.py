@@ -6,18 +6,16 @@ is there under several names comes several times. Of a place that cannot be read
 """
 
 import re
-import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from queue import Empty, Full, Queue
-from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from mnist_resnet.config import IdxFile
+from mnist_resnet.data.time_limit import in_time
 from mnist_resnet.storage.arrays import RawContent, mapped
 from mnist_resnet.storage.copies import CopiedFolder
 from mnist_resnet.terminal.progress import progress
@@ -28,9 +26,6 @@ CONNECT_SECONDS, READ_SECONDS = 5, 30
 SOURCE_SECONDS, SLOWEST_BYTES_PER_SECOND = 300, 200_000
 RETRIES = 2
 MEGABYTE = 1_000_000
-_AHEAD = 16  # pieces of a download, while those before are verified
-
-Item = TypeVar("Item")
 
 
 class DeliveryError(RuntimeError):
@@ -109,7 +104,7 @@ class WebFolder:
         import requests
 
         try:
-            with closing(_in_time(self._chunks(files), time_limit(files))) as chunks:
+            with closing(in_time(self._chunks(files), time_limit(files))) as chunks:
                 for file, _ in chunks:
                     yield file, _joined(file, takewhile(bool, (chunk for _, chunk in chunks)))
         except (requests.RequestException, TimeoutError) as error:
@@ -156,46 +151,6 @@ def _session() -> Any:
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(max_retries=retry))
     return session
-
-
-def _in_time(items: Iterator[Item], seconds: float) -> Generator[Item]:
-    """What ``items`` yields in so many seconds, made in a thread of its own.
-
-    A time-out for each read is no such limit: a server that sends a byte now and then never exceeds it. The thread is
-    left behind then, and ends with the process at the latest. It is only a few items ahead of who asks for them.
-
-    Raises:
-        TimeoutError: If they do not end in time.
-    """
-    made: Queue[Item | BaseException | None] = Queue(maxsize=_AHEAD)
-    over, end = Event(), time.monotonic() + seconds
-
-    def put(item: Item | BaseException | None) -> None:
-        while not over.is_set():
-            with suppress(Full):
-                made.put(item, timeout=0.1)
-                return
-
-    def make() -> None:
-        try:
-            for item in items:
-                put(item)
-                if over.is_set():
-                    return
-            put(None)
-        except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
-            put(error)
-
-    Thread(target=make, daemon=True).start()
-    try:
-        while (item := made.get(timeout=max(0.0, end - time.monotonic()))) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    except Empty:
-        raise TimeoutError(f"it took more than {seconds:g} s in all") from None
-    finally:
-        over.set()
 
 
 def _joined(file: IdxFile, chunks: Iterator[bytes]) -> RawContent:
