@@ -55,7 +55,7 @@ def predict(
 
     from mnist_resnet.evaluation.classifier import open_classifier
     from mnist_resnet.prediction.answers import classify
-    from mnist_resnet.terminal.printable_text import printable
+    from mnist_resnet.terminal.printable_text import printable_on_streams
 
     classifier = open_classifier(content, source)
     predictions, provider = classify(classifier, images, top, invert, fit), classifier.session.provider
@@ -63,13 +63,14 @@ def predict(
     for each in predictions:
         if each.looks_inverted:
             unless = "unless the model was trained on such images"
-            warning = f"{printable(each.file)} is dark on bright, and MNIST is bright on black: {remedy}, {unless}."
+            file = printable_on_streams(each.file)
+            warning = f"{file} is dark on bright, and MNIST is bright on black: {remedy}, {unless}."
             write_line(f"Warning: {warning}", sys.stderr)
     if as_json:
         write_json({"model": source, "provider": provider, "predictions": [asdict(each) for each in predictions]})
     else:
         _print_table(predictions)
-        write_line(f"Model: {printable(source)}, run by {provider}")
+        write_line(f"Model: {printable_on_streams(source)}, run by {provider}")
 
 
 def _print_table(predictions: "Sequence[Prediction]") -> None:
@@ -77,7 +78,7 @@ def _print_table(predictions: "Sequence[Prediction]") -> None:
     from rich import box
     from rich.table import Table
 
-    from mnist_resnet.terminal.printable_text import printable
+    from mnist_resnet.terminal.printable_text import printable_on_streams
     from mnist_resnet.terminal.tables import show
 
     terminal = sys.stdout.isatty()
@@ -85,6 +86,6 @@ def _print_table(predictions: "Sequence[Prediction]") -> None:
     table.add_column("probability", justify="right")
     for prediction in predictions:
         for rank, guess in enumerate(prediction.guesses):
-            file = "" if rank else printable(prediction.file)
-            table.add_row(file, printable(guess.class_name), f"{guess.probability:.4f}")
+            file = "" if rank else printable_on_streams(prediction.file)
+            table.add_row(file, printable_on_streams(guess.class_name), f"{guess.probability:.4f}")
     show(table)

@@ -13,8 +13,14 @@ def as_unicode(path: str) -> str:
 
 
 def printable(text: str) -> str:
-    """A text in one line, without control characters."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in as_unicode(text)).split())
+    """A text in one line of valid Unicode, without control characters."""
+    return printable_on_streams(as_unicode(text))
+
+
+def printable_on_streams(text: str) -> str:
+    """A text in one line, without control characters; bytes that are no text stay, since streams here can show them."""
+    shown = (sign if sign.isprintable() or "\udc80" <= sign <= "\udcff" else " " for sign in text)
+    return " ".join("".join(shown).split())
 
 
 def as_reason(text: str) -> str:
