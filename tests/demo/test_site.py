@@ -104,7 +104,7 @@ def test_a_folder_with_other_files_is_left_alone(site, tmp_path) -> None:
 def test_files_with_names_of_the_page_are_left_alone_too(site, tmp_path, own) -> None:
     (tmp_path / own).parent.mkdir(exist_ok=True)
     (tmp_path / own).write_text("{}")
-    with pytest.raises(FolderError, match=f"which holds '{own}'"):
+    with pytest.raises(FolderError, match=f"which holds '{own.partition('/')[0]}'"):
         write_site(site, tmp_path)
     assert (tmp_path / own).read_text() == "{}"
 

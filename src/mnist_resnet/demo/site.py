@@ -1,7 +1,7 @@
 """The files of the page: what is shown, the models, and onnxruntime for browsers."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path, PurePath
@@ -97,17 +97,25 @@ def write_site(site: Mapping[str, bytes], folder: Path) -> None:
 def _require_own(folder: Path, site: Collection[str]) -> None:
     if folder.exists() and not folder.is_dir():
         raise FolderError(f"--build: received '{folder}', which is a file; name a folder")
-    found = sorted(path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
-    there = [path for path in found if not path.parts[0].startswith(".")]
-    known = {_kind(PurePath(name)) for name in site} if _holds_a_page(folder) else set()
-    for path in there:
-        if _kind(path) not in known:
-            raise FolderError(f"--build: received '{folder}', which holds '{path}'; name an empty or a new folder")
+    kinds = {_kind(PurePath(name)) for name in site} if _holds_a_page(folder) else set()
+    if other := next(_others(folder, kinds), None):
+        raise FolderError(f"--build: received '{folder}', which holds '{other}'; name an empty or a new folder")
+
+
+def _others(folder: Path, kinds: Collection[PurePath]) -> Iterator[PurePath]:
+    """What is in a folder and not of the page; of a folder that the page does not have, only its name."""
+    own = {kind.parts[0] for kind in kinds}
+    for top in sorted(folder.iterdir()) if folder.exists() else []:
+        if top.name in own:
+            files = (path.relative_to(folder) for path in [top, *sorted(top.rglob("*"))] if not path.is_dir())
+            yield from (file for file in files if _kind(file) not in kinds)
+        elif not top.name.startswith("."):
+            yield PurePath(top.name)
 
 
 def _kind(path: PurePath) -> PurePath:
     """A file of the page; of models and of the runtime, whose names differ by version, the folder and the suffix."""
-    return path if len(path.parts) == 1 else path.with_name(path.suffix)
+    return path if len(path.parts) == 1 else path.with_name(path.suffix or path.name)
 
 
 def _holds_a_page(folder: Path) -> bool:
