@@ -2,7 +2,7 @@
 
 import errno
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -126,10 +126,14 @@ def test_a_part_of_which_a_million_images_are_refused_can_be_read(tmp_path: Path
     assert pyarrow.parquet.read_table(part_path(tmp_path, 0)).num_rows == 0
 
 
-def test_a_part_that_says_in_another_way_what_was_refused_is_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("refused", "damaged"), [(json.dumps([asdict(REFUSED)]).encode(), []), (b"[", [0]), (b"what is no base64", [0])]
+)
+def test_what_an_earlier_version_says_of_refusals_is_read_and_what_is_damaged_made_again(
+    tmp_path: Path, refused: bytes, damaged: list[int]
+) -> None:
     write_part(tmp_path, 0, images(), PROBABILITIES, JOB)
     path = part_path(tmp_path, 0)
     table = pyarrow.parquet.read_table(path)
-    told = {**table.schema.metadata, b"refused": b"[]"}
-    pyarrow.parquet.write_table(table.replace_schema_metadata(told), path)
-    assert remove_damaged_parts(tmp_path) == [0]
+    pyarrow.parquet.write_table(table.replace_schema_metadata({**table.schema.metadata, b"refused": refused}), path)
+    assert remove_damaged_parts(tmp_path) == damaged

@@ -147,3 +147,12 @@ def test_a_source_that_is_there_is_no_pattern(tmp_path: Path, monkeypatch: pytes
     module._require_apart(tmp_path / "scans1" / "a.png", [source])
     with pytest.raises(ClassifyError, match="which is in the source"):
         module._require_apart(tmp_path / "scans[1]" / "a.png", [source])
+
+
+def test_a_new_job_has_no_part_that_could_be_too_large_to_be_read(tmp_path: Path) -> None:
+    large = replace(JOB, rows_per_part=1_000_001)
+    with (
+        pytest.raises(JobError, match="--rows-per-part: received 1000001; choose at most 1,000,000"),
+        open_job(tmp_path, large),
+    ):
+        pass

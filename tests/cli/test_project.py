@@ -7,7 +7,7 @@ import shutil
 import pytest
 from kedro.config import OmegaConfigLoader
 
-from mnist_resnet.cli.project import CommandError, without_traceback, write_json
+from mnist_resnet.cli.project import CommandError, _has_credentials, without_traceback, write_json
 from mnist_resnet.settings import CONFIG_LOADER_ARGS
 from tests.conftest import PROJECT
 
@@ -41,3 +41,19 @@ def test_configuration_that_is_no_yaml_is_an_error_of_one_line(tmp_path, text, s
 def test_json_has_null_for_a_number_that_is_not_finite(capsys) -> None:
     write_json({"loss": [float("nan"), 0.5], "most": float("-inf")})
     assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {"loss": [None, 0.5], "most": None}
+
+
+@pytest.mark.parametrize(
+    ("address", "secret"),
+    [
+        ("conf", False),
+        ("/srv/a@b?/conf", False),
+        ("s3://bucket/conf?versionId=3", False),
+        ("abfs://conf@account.dfs.core.windows.net/mnist", False),
+        ("github://org:repository@main/conf", False),
+        ("https://me:hunter2@host/conf.zip", True),
+        ("https://host/conf.zip?token=hunter2", True),
+    ],
+)
+def test_which_configurations_are_named_with_secrets(address, secret):
+    assert _has_credentials(address) == secret

@@ -114,3 +114,13 @@ def test_a_file_that_was_put_beside_those_of_an_earlier_page_is_left_alone(site,
     (tmp_path / "models" / "best.keras").write_text("hours of work")
     with pytest.raises(FolderError, match=r"which holds 'models/best\.keras'"):
         write_site(site, tmp_path)
+
+
+def test_a_page_that_was_broken_off_or_looked_at_is_written_again(site, tmp_path) -> None:
+    first = next(iter(site))
+    (tmp_path / first).write_bytes(site[first])
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / ".DS_Store").touch()
+    (tmp_path / "index.html").touch()
+    write_site(site, tmp_path)
+    assert (tmp_path / "index.html").read_bytes() == site["index.html"]

@@ -146,3 +146,12 @@ def test_a_catalog_of_ones_own_has_what_a_run_tells_its_nodes() -> None:
     check_catalog(told(raw_folder="params:mnist.raw_folder"), ["mnist"])
     with pytest.raises(ConfigurationError, match=r"params:mnist\.run is missing; .*conf/base/catalog\.yml"):
         check_catalog(told(run=None), ["mnist"])
+
+
+@pytest.mark.parametrize("earlier", ["{namespace}.raw_folder", "{data_set}.raw_folder", "mnist.raw_folder"])
+@pytest.mark.parametrize("beside", [{}, {"raw_folder_too": "params:{namespace}.raw_folder"}])
+def test_an_entry_under_its_earlier_name_is_refused_with_the_present_one(earlier: str, beside: dict[str, str]) -> None:
+    """It would be overlooked, or lead to a folder ``params:mnist``."""
+    catalog = told(raw_folder=earlier, **beside)
+    with pytest.raises(ConfigurationError, match=r"mnist\.raw_folder, .*params:\{namespace\}\.raw_folder"):
+        check_catalog(catalog, ["mnist"])

@@ -188,7 +188,10 @@ def _metadata(folder: Path, number: int) -> Mapping[bytes, bytes]:
 
 
 def _refusals(told: Mapping[bytes, bytes]) -> list[Refusal]:
-    return [Refusal(**values) for values in json.loads(zlib.decompress(base64.b64decode(told[_REFUSED])))]
+    packed = told[_REFUSED]
+    # Parts of an earlier version have the JSON itself.
+    text = packed if packed.startswith(b"[") else zlib.decompress(base64.b64decode(packed))
+    return [Refusal(**values) for values in json.loads(text)]
 
 
 def _packed(refusals: Sequence[Refusal]) -> bytes:

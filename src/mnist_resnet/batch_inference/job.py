@@ -14,6 +14,7 @@ from mnist_resnet.storage.json_records import write_json
 from mnist_resnet.storage.lock import LOCK_FILE, folder_lock
 
 JOB_FILE = "job.json"
+_MOST_ROWS = 1_000_000  # of which all may be refused, and a part still be read
 _REMEDY = "name another folder, or remove this one to begin anew"
 # Of two jobs that differ in these only, the answers are the same.
 _WITHOUT_INFLUENCE = {"model", "sources"}
@@ -76,7 +77,7 @@ def open_job(folder: Path, job: Job) -> Iterator[None]:
         job: What is to be done.
 
     Raises:
-        JobError: If the folder has the answers of another job, or other files.
+        JobError: If the folder has the answers of another job, or other files, or parts would have too many rows.
         LockedError: If another process works on it.
     """
     if folder.exists() and not folder.is_dir():
@@ -95,6 +96,8 @@ def _claim(folder: Path, job: Job) -> None:
         return
     if others := [path.name for path in folder.iterdir() if path.name != LOCK_FILE and not is_leftover(path)]:
         raise JobError(f"--output: '{folder}' has other files, such as {min(others)}; name a new folder")
+    if job.rows_per_part > _MOST_ROWS:
+        raise JobError(f"--rows-per-part: received {job.rows_per_part}; choose at most {_MOST_ROWS:,}")
     write_json(file, job, indent=2)
 
 

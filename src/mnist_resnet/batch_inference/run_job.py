@@ -144,7 +144,8 @@ def _require_apart(folder: Path, sources: Sequence[str]) -> None:
 
 def _is_within(folder: Path, place: Path) -> bool:
     """Whether a folder lies in a place, which may be a pattern."""
-    matched = (fnmatch.fnmatchcase(str(each), escaped(str(place))) for each in (folder, *folder.parents))
+    pattern = escaped(str(place))
+    matched = (fnmatch.fnmatchcase(str(each), pattern) for each in (folder, *folder.parents))
     return folder.is_relative_to(place) or any(matched)
 
 

@@ -63,7 +63,7 @@ The answers:
 )
 @click.option(
     "--rows-per-part",
-    type=click.IntRange(min=1, max=1_000_000),
+    type=click.IntRange(min=1),
     default=10_000,
     show_default=True,
     help="Images in a file of answers; what is lost at most, for each worker, if the command is killed.",

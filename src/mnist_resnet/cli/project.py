@@ -29,6 +29,8 @@ CONF_SOURCE_HELP = (
     "Folder, tar.gz or zip of the configuration. Default: conf/ in the project's folder, or in the present one if "
     "there is no project."
 )
+# A container or a repository stands where others have a user.
+_WITH_NAMES_BEFORE_THE_HOST = {"abfs", "abfss", "adl", "az", "wasb", "wasbs", "github"}
 # All but tabs and ends of lines.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _CONF_SOURCE = f"{__name__}.conf_source"
@@ -88,7 +90,7 @@ def checked_conf_source(context: click.Context, option: click.Parameter, value: 
     Raises:
         click.BadParameter: If it is no folder or file that is there, or is an address with credentials.
     """
-    if value and without_credentials(value) != value:
+    if value and _has_credentials(value):
         raise click.BadParameter(
             "received an address with credentials, but these are taken from the environment alone: remove them from "
             "the address",
@@ -97,6 +99,14 @@ def checked_conf_source(context: click.Context, option: click.Parameter, value: 
         )
     checked: str | None = validate_conf_source(context, option, value or "")
     return checked
+
+
+def _has_credentials(address: str) -> bool:
+    """Whether an address has a password, or a query that says more than a version."""
+    place, _, query = address.partition("?")
+    scheme, separator, _ = place.partition("://")
+    has_user = scheme not in _WITH_NAMES_BEFORE_THE_HOST and without_credentials(place) != place
+    return bool(separator) and (has_user or (bool(query) and not query.startswith("versionId=")))
 
 
 def _keep_conf_source(context: click.Context, option: click.Parameter, value: str | None) -> None:

@@ -66,8 +66,9 @@ def make_site(models: Mapping[str, tuple[str, bytes]], runtime: Mapping[str, byt
     shown = [_describe(name, source, content) for name, (source, content) in models.items()]
     manifest = {"runtime": f"{PACKAGE} {VERSION}", "models": [asdict(model) for model in shown]}
     return {
-        **_page(),
+        # Written first: it tells that a folder is a page's.
         _MANIFEST: json.dumps(manifest, indent=2).encode(),
+        **_page(),
         **{f"runtime/{name}": content for name, content in runtime.items()},
         **{model.file: content for model, (_, content) in zip(shown, models.values(), strict=True)},
     }
@@ -107,7 +108,7 @@ def _others(folder: Path, kinds: Collection[PurePath]) -> Iterator[PurePath]:
     own = {kind.parts[0] for kind in kinds}
     for top in sorted(folder.iterdir()) if folder.exists() else []:
         if top.name in own:
-            files = (path.relative_to(folder) for path in [top, *sorted(top.rglob("*"))] if not path.is_dir())
+            files = (path.relative_to(folder) for path in [top, *sorted(top.rglob("[!.]*"))] if not path.is_dir())
             yield from (file for file in files if _kind(file) not in kinds)
         elif not top.name.startswith("."):
             yield PurePath(top.name)

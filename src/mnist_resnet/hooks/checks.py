@@ -24,7 +24,10 @@ from mnist_resnet.pipelines.wiring import TOLD_BY_THE_RUN
 
 
 def check_catalog(catalog: DataCatalog, namespaces: Iterable[str]) -> None:
-    """Refuse a catalog that lacks what a run tells its nodes.
+    """Refuse a catalog that lacks what a run tells its nodes, or has it under the names from before it was parameters.
+
+    The older pattern ``{namespace}.raw_folder`` would match ``params:mnist.raw_folder``, too, and lead to a folder
+    ``params:mnist``.
 
     Args:
         catalog: Of the run.
@@ -33,8 +36,14 @@ def check_catalog(catalog: DataCatalog, namespaces: Iterable[str]) -> None:
     Raises:
         ConfigurationError: If it does; with the entry to write.
     """
+    resolver = catalog.config_resolver
     for namespace, name in product(namespaces, TOLD_BY_THE_RUN):
-        entry = f"params:{namespace}.{name}"
+        entry, earlier = f"params:{namespace}.{name}", f"{namespace}.{name}"
+        if earlier in resolver.config or (resolver.match_dataset_pattern(earlier) or "").endswith(f".{name}"):
+            raise ConfigurationError(
+                f"catalog.yml: received {earlier}, which has become a parameter; rename the entry to "
+                f"params:{{namespace}}.{name}, as in conf/base/catalog.yml"
+            )
         if entry not in catalog:
             raise ConfigurationError(f"catalog.yml: {entry} is missing; copy its entry from conf/base/catalog.yml")
 

@@ -10,9 +10,9 @@ _WITHOUT_HOST = r"(?!(?:models|runs|file|dbfs|mlflow-artifacts|[a-zA-Z]):/[^/])"
 # A path made of an address has lost one of its slashes.
 _SCHEME = rf"(?<![a-zA-Z0-9+.-]){_WITHOUT_HOST}([a-zA-Z0-9+.-]+:/{{1,2}})"
 # What follows a port is a path; what follows another colon is a password, which databases take with its slashes.
-_USER_AND_PASSWORD = re.compile(rf"{_SCHEME}(?:(?:(?!://)[^/\s])*@|[^/\s:@\[]*:(?!\d*/)(?:(?!://)\S)*@)")
+_USER_AND_PASSWORD = re.compile(rf"{_SCHEME}(?:(?:(?!://)[^/\s])*@|(?<=//)[^/\s:@\[]*:(?!\d*/)(?:(?!://)\S)*@)")
 _USER_AND_PASSWORD_TO_THE_END = re.compile(rf"{_SCHEME}(?:([^/]*)@|([^/:@\[]*:(?!\d*/).*)@)", re.DOTALL)
-_QUERY = re.compile(r"([a-zA-Z0-9+]+:/[^\s?]*)\?\S*[^\s'\"()<>]")
+_QUERY = re.compile(r"((?<![a-zA-Z0-9+])[a-zA-Z0-9+]+:/(?:(?!:/)[^\s?])*)\?\S*[^\s'\"()<>,.;:]")
 _WITH_CREDENTIALS = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MNIST_RESNET_DATA_MIRROR")
 _SHOWN = 300
 LEFT_OUT = "?…"
@@ -26,7 +26,7 @@ def without_credentials(text: str) -> str:
             which becomes ``https://host/files?…``.
     """
     for known in _known_credentials():
-        text = text.replace(f"{known}@", "").replace(known, "…")
+        text = re.sub(rf"(?<!\w){re.escape(known)}(?!\w)(@?)", lambda found: "" if found[1] else "…", text)
     return _QUERY.sub(rf"\1{LEFT_OUT}", _USER_AND_PASSWORD.sub(r"\1", text))
 
 
@@ -35,7 +35,8 @@ def _known_credentials() -> Iterator[str]:
     for name in _WITH_CREDENTIALS:
         if found := _USER_AND_PASSWORD_TO_THE_END.match(os.environ.get(name, "")):
             stated = found[2] or found[3] or ""
-            if ":" in stated:
+            user, _, password = stated.partition(":")
+            if user and password:
                 yield from {stated, unquote(stated)}
 
 

@@ -117,10 +117,10 @@ def as_operation(record: dict[str, Any], folder: Path) -> Operation:
         operation: Operation = _PLAIN[kind](**values)
         return operation
     files = folder / values["files"]
-    if values["sha256"] != sha256_of_path(files):
+    if values.get("sha256") not in {None, sha256_of_path(files)}:  # earlier versions did not write it
         raise ValueError(f"{files} is damaged: its SHA-256 is not the recorded one")
     if kind == "Artifact":
         return LogArtifact(files / values["name"], values["folder"])
     content, example = (files / _MODEL).read_bytes(), np.load(files / _EXAMPLE, allow_pickle=False)
-    settings = {key: tuple(values[key]) for key in _OF_MODELS}
+    settings = {key: tuple(values[key]) for key in _OF_MODELS if key in values}
     return LogModel(LoggedModel(values["name"], content, example, **settings))
