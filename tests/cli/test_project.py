@@ -53,6 +53,7 @@ def test_json_has_null_for_a_number_that_is_not_finite(capsys) -> None:
         ("github://org:repository@main/conf", False),
         ("https://me:hunter2@host/conf.zip", True),
         ("https://host/conf.zip?token=hunter2", True),
+        ("s3://bucket/conf?versionId=3&token=hunter2", True),
     ],
 )
 def test_which_configurations_are_named_with_secrets(address, secret):

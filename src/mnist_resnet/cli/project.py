@@ -106,7 +106,7 @@ def _has_credentials(address: str) -> bool:
     place, _, query = address.partition("?")
     scheme, separator, _ = place.partition("://")
     has_user = scheme not in _WITH_NAMES_BEFORE_THE_HOST and without_credentials(place) != place
-    return bool(separator) and (has_user or (bool(query) and not query.startswith("versionId=")))
+    return bool(separator) and (has_user or not re.fullmatch("(versionId=[^&]*)?", query))
 
 
 def _keep_conf_source(context: click.Context, option: click.Parameter, value: str | None) -> None:
